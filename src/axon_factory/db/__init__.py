@@ -1,0 +1,1 @@
+"""Tables, sessions, migrations, the order-number counter and the embedded PostgreSQL."""

@@ -1,0 +1,1 @@
+"""Alembic's environment; revisions live in `versions/`. Run by `axon migrate` and `axon up`."""

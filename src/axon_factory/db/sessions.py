@@ -1,0 +1,85 @@
+"""Engine and sessions. Only the edges (a request, a job, a command) open and commit one."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import psycopg
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
+
+from axon_factory.failpoints import failpoint
+
+__all__ = ["Database", "driver_connection", "is_unavailable"]
+
+_SERVER_LIMITS = (
+    "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
+)
+
+
+class _MarkedSession(Session):
+    """A session whose commits are failpoints, named after its unit of work."""
+
+
+@event.listens_for(_MarkedSession, "before_commit")
+def _before_commit(session: Session) -> None:  # pyright: ignore[reportUnusedFunction] — registered
+    failpoint(f"commit:{session.info['unit']}:before")
+
+
+@event.listens_for(_MarkedSession, "after_commit")
+def _after_commit(session: Session) -> None:  # pyright: ignore[reportUnusedFunction] — registered
+    failpoint(f"commit:{session.info['unit']}:after")
+
+
+class Database:
+    """One pool of connections to one PostgreSQL."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        """`url` is a libpq URL (postgresql://…); `pool_size` the most connections at once."""
+        self.url = url
+        self._engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+psycopg"),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            # A restart of PostgreSQL must not fail the first requests after it.
+            pool_pre_ping=True,
+            connect_args={"options": _SERVER_LIMITS, "connect_timeout": 5},
+        )
+        self._sessions = async_sessionmaker(
+            self._engine, sync_session_class=_MarkedSession, expire_on_commit=False
+        )
+
+    @asynccontextmanager
+    async def transaction(self, unit: str) -> AsyncGenerator[AsyncSession]:
+        """Open a session that commits when the block ends and rolls back when it raises.
+
+        `unit` names the unit of work, for failpoints.
+        """
+        async with self._sessions(info={"unit": unit}) as session, session.begin():
+            yield session
+
+    async def dispose(self) -> None:
+        """Close the pool."""
+        await self._engine.dispose()
+
+
+async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[object]:
+    """Return the psycopg connection of the session's transaction, to enqueue a job in it."""
+    raw = await (await session.connection()).get_raw_connection()
+    connection = raw.driver_connection
+    if not isinstance(connection, psycopg.AsyncConnection):
+        raise TypeError("the session does not run on psycopg")
+    return connection  # pyright: ignore[reportUnknownVariableType] — its row type is not known
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Return whether `error` says that the database cannot be reached at present."""
+    if isinstance(error, PoolTimeout | psycopg.OperationalError | OSError):
+        return True
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or isinstance(error.orig, psycopg.OperationalError)
+    )

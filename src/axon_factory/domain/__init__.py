@@ -1,0 +1,1 @@
+"""Pure rules: states, plans, progress, priority, permissions. Imports nobody of the house."""

@@ -1,0 +1,65 @@
+"""Events of an order: append-only facts, of which `logs` is a view (resolutions 3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["EventKind", "LogLevel", "NewEvent", "Visibility"]
+
+
+class LogLevel(StrEnum):
+    """`tipo` of a log entry (design §2.1)."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    SUCCESS = "success"
+
+
+class Visibility(StrEnum):
+    """Who may read an entry: everybody who may read the order, or staff only."""
+
+    CLIENTE = "cliente"
+    INTERNO = "interno"
+
+
+class EventKind(StrEnum):
+    """What happened; stable names for the event feed."""
+
+    ORDEN_CREADA = "orden.creada"
+    ESTADO_CAMBIADO = "orden.estado_cambiado"
+    PLAN_GENERADO = "plan.generado"
+    PLAN_APROBADO = "plan.aprobado"
+    PLAN_RECHAZADO = "plan.rechazado"
+    SESION_INICIADA = "construccion.sesion_iniciada"
+    HITO_COMPLETADO = "construccion.hito_completado"
+    REPOSITORIO_PUBLICADO = "construccion.repositorio_publicado"
+    VERIFICACION = "qa.verificacion"
+    DECISION_REQUERIDA = "qa.decision_requerida"
+    DESPLEGADO = "entrega.desplegado"
+    ENTREGADO = "entrega.entregado"
+    CREDENCIAL_REVELADA = "entrega.credencial_revelada"
+    PASO_REINTENTADO = "linea.paso_reintentado"
+    RECURSOS_LIBERADOS = "linea.recursos_liberados"
+    ACTUALIZACION = "orden.actualizacion"
+    REGISTRO = "agente.registro"
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event to be appended; order, sequence, actor and `recibido_at` are added on writing.
+
+    `occurred_at` is the time an agent gave, None for the server's own. `dedupe_key` makes a
+    repeated entry of the same order vanish.
+    """
+
+    kind: EventKind
+    agent: str
+    message: str
+    level: LogLevel = LogLevel.INFO
+    metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    visibility: Visibility = Visibility.CLIENTE
+    occurred_at: datetime | None = None
+    dedupe_key: str | None = None

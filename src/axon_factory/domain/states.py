@@ -1,0 +1,112 @@
+"""The order's state machine as data (design §6, resolutions *States*).
+
+`TRANSITIONS` is the one table: the code that decides, the documentation's diagram, the legal
+buttons of the pages and the tests of every pair are all read from it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = [
+    "ACTIVE_STATES",
+    "TERMINAL_STATES",
+    "TRANSITIONS",
+    "ActorKind",
+    "OrderState",
+    "PlanStatus",
+    "Transition",
+    "find_transition",
+    "targets_from",
+]
+
+
+class OrderState(StrEnum):
+    """The eight states of an order, by their wire names (design §2.1)."""
+
+    NUEVO = "nuevo"
+    PLANIFICACION = "planificacion"
+    CONSTRUCCION = "construccion"
+    QA = "qa"
+    LISTO = "listo"
+    ENTREGADO = "entregado"
+    FALLIDO = "fallido"
+    CANCELADO = "cancelado"
+
+
+class PlanStatus(StrEnum):
+    """The sub-status within `planificacion`; it stays with the plan afterwards."""
+
+    GENERANDO = "generando"
+    PENDIENTE_APROBACION = "pendiente_aprobacion"
+    APROBADO = "aprobado"
+    RECHAZADO = "rechazado"
+
+
+class ActorKind(StrEnum):
+    """Who asks for a transition. `worker` is the line itself; the rest are principals."""
+
+    WORKER = "worker"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    CLIENT = "client"
+    SYSTEM = "system"
+
+
+TERMINAL_STATES = frozenset({OrderState.ENTREGADO, OrderState.CANCELADO})
+ACTIVE_STATES = frozenset(
+    {
+        OrderState.NUEVO,
+        OrderState.PLANIFICACION,
+        OrderState.CONSTRUCCION,
+        OrderState.QA,
+        OrderState.LISTO,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row of the table: from where to where, who may, and what must hold."""
+
+    source: OrderState
+    target: OrderState
+    actors: frozenset[ActorKind]
+    condition: str
+    """The condition in the design's Spanish, for documentation and pages."""
+
+
+_W, _A, _O, _S = ActorKind.WORKER, ActorKind.ADMIN, ActorKind.OPERATOR, ActorKind.SYSTEM
+_N, _P, _C, _Q, _L, _E, _F, _X = OrderState
+
+
+def _row(source: OrderState, target: OrderState, condition: str, *actors: ActorKind) -> Transition:
+    return Transition(source, target, frozenset(actors), condition)
+
+
+TRANSITIONS: tuple[Transition, ...] = (
+    _row(_N, _P, "Automático: el trabajador toma la orden", _W, _A),
+    _row(_P, _P, "Plan rechazado: se planifica de nuevo con el motivo", _W, _A),
+    _row(_P, _C, "Plan aprobado por una persona, o por la política auto_aprobar", _W, _A),
+    _row(_C, _Q, "Código completo", _W, _A, _O, _S),
+    _row(_Q, _L, "Review aprobado", _W, _A, _O, _S),
+    _row(_Q, _C, "Review rechazado: nuevo intento con los hallazgos", _W, _A, _O, _S),
+    _row(_L, _E, "Deploy exitoso y entrega", _W, _A, _O, _S),
+    *(_row(source, _F, "Error, con causa tipada", _W, _A) for source in (_N, _P, _C, _Q, _L)),
+    *(
+        _row(_F, target, "Reintento, solo al estado que falló", _A)
+        for target in (_N, _P, _C, _Q, _L)
+    ),
+    *(_row(source, _X, "Cancelación manual", _A) for source in (_N, _P, _C, _Q, _L, _F)),
+)
+
+_BY_PAIR = {(row.source, row.target): row for row in TRANSITIONS}
+
+
+def find_transition(source: OrderState, target: OrderState) -> Transition | None:
+    """Return the table's row for the pair, or None when the pair is illegal for everybody."""
+    return _BY_PAIR.get((source, target))
+
+
+def targets_from(source: OrderState, actor: ActorKind) -> tuple[OrderState, ...]:
+    """Return the states that `actor` may move an order to from `source`, in the table's order."""
+    return tuple(row.target for row in TRANSITIONS if row.source is source and actor in row.actors)

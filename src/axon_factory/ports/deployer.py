@@ -1,0 +1,55 @@
+"""Deployer: runs a delivered product and keeps it running (design §5.6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Deployer", "Deployment", "DeploymentRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRequest:
+    """What is to run: the product at one commit, with its secrets.
+
+    `secrets` (names to values) reach the product as its private environment and nothing else:
+    they are in no log, no command line and no repository.
+    """
+
+    order_id: str
+    slug: str
+    attempt: int
+    product_dir: Path
+    commit: str
+    secrets: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A product that answered its health check. URLs are absolute and have no trailing slash."""
+
+    url: str
+    admin_url: str
+    api_url: str
+    docs_url: str
+    webhooks: Mapping[str, str]
+    configuration: Mapping[str, object]
+    """What the product said it set up at start: `db_migrated`, `seeds_loaded`, ..."""
+
+
+class Deployer(Protocol):
+    """Puts products into service and takes them out."""
+
+    name: str
+
+    async def deploy(self, request: DeploymentRequest, *, idempotency_key: str) -> Deployment:
+        """Run the product and return once it is healthy. Repeated: the same single deployment.
+
+        Raises:
+            PortError: it did not become healthy; nothing of it is left running then.
+        """
+        ...
+
+    async def undeploy(self, slug: str, *, idempotency_key: str) -> None:
+        """Stop the product and remove what runs of it; one that is not there is no error."""
+        ...

@@ -1,0 +1,20 @@
+"""How a port fails: with a typed cause, and saying whether another try may help."""
+
+from axon_factory.domain.failure import FailureCause
+
+__all__ = ["PortError"]
+
+
+class PortError(Exception):
+    """A port's call did not have its effect.
+
+    Attributes:
+        cause: the typed cause that the order shows if this is final.
+        transient: True when the same call may succeed later; the line then retries with backoff.
+    """
+
+    def __init__(self, message: str, *, cause: FailureCause, transient: bool = False) -> None:
+        """`message` is the Spanish sentence that a person reads on the failed order."""
+        super().__init__(message)
+        self.cause = cause
+        self.transient = transient

@@ -1,0 +1,30 @@
+"""Mailer: sends one message. Called by the outbox only (resolutions 26)."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Mail", "Mailer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A plain-text message with an optional HTML twin; carries links, never secrets."""
+
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+
+
+class Mailer(Protocol):
+    """Delivers mail at least once; the idempotency key becomes the stable Message-ID."""
+
+    name: str
+
+    async def send(self, mail: Mail, *, idempotency_key: str) -> None:
+        """Deliver `mail`.
+
+        Raises:
+            PortError: it was not accepted.
+        """
+        ...

@@ -1,0 +1,78 @@
+"""Fixtures that every test may use: a real PostgreSQL, a fresh migrated database, no network."""
+
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from axon_factory.db.embedded import EmbeddedPostgres
+from axon_factory.db.migrate import migrate
+from axon_factory.db.sessions import Database
+
+
+def pytest_runtest_setup() -> None:
+    """Refuse every connection that leaves this machine."""
+    from pytest_socket import socket_allow_hosts  # noqa: PLC0415 — a plugin's own function
+
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+async def postgres_url() -> AsyncIterator[str]:
+    """URL of a real PostgreSQL for this run: the embedded one, or AXON_TEST_DATABASE_URL."""
+    given = os.environ.get("AXON_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="axon-test-", ignore_cleanup_errors=True) as folder:
+        async with EmbeddedPostgres(Path(folder)) as server:
+            yield server.dsn
+
+
+@pytest.fixture(scope="session")
+async def template_database(postgres_url: str) -> AsyncIterator[str]:
+    """Name of a migrated database that tests copy."""
+    name = f"template_{uuid4().hex}"
+    await _execute(postgres_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    await migrate(_with_database(postgres_url, name))
+    yield name
+    await _execute(postgres_url, sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
+    """URL of a fresh, migrated database of this test's own."""
+    name = f"test_{uuid4().hex}"
+    await _execute(
+        postgres_url,
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(template_database)
+        ),
+    )
+    yield _with_database(postgres_url, name)
+    await _execute(
+        postgres_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+    )
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on this test's own database."""
+    database = Database(database_url)
+    yield database
+    await database.dispose()
+
+
+def _with_database(url: str, name: str) -> str:
+    head, _, _ = url.rpartition("/")
+    return f"{head}/{name}"
+
+
+async def _execute(url: str, statement: sql.Composed) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(statement)
