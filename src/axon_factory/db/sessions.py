@@ -62,6 +62,12 @@ class Database:
         async with self._sessions(info={"unit": unit}) as session, session.begin():
             yield session
 
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncSession]:
+        """Open a session that only reads; whatever it changed is rolled back."""
+        async with self._sessions(info={"unit": "read"}) as session:
+            yield session
+
     async def dispose(self) -> None:
         """Close the pool."""
         await self._engine.dispose()

@@ -86,9 +86,7 @@ def integration_label(slug: str) -> str | None:
     return INTEGRATIONS.get(slug)
 
 
-def _milestone(
-    identifier: str, name: str, hours: float, agent: str, deliverable: str
-) -> Milestone:
+def _milestone(identifier: str, name: str, hours: float, agent: str, deliverable: str) -> Milestone:
     return Milestone(
         id=identifier, nombre=name, estimacion_horas=hours, agente=agent, entregable=deliverable
     )

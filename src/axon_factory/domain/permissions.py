@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from axon_factory.domain.states import ActorKind
+from axon_factory.domain.states import Actor, ActorKind
 
 __all__ = ["PERMISSIONS", "Action", "Grant", "KeyScope", "Principal", "Role", "may"]
 
@@ -72,9 +72,9 @@ class Principal:
     attempt: int | None = None
 
     @property
-    def actor_kind(self) -> ActorKind:
-        """The transition table's name for this principal."""
-        return ActorKind(self.role.value)
+    def actor(self) -> Actor:
+        """The principal as the transition table and the records name it."""
+        return Actor(ActorKind(self.role.value), self.id, self.name)
 
     @property
     def is_staff(self) -> bool:

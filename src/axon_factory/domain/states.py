@@ -11,6 +11,7 @@ __all__ = [
     "ACTIVE_STATES",
     "TERMINAL_STATES",
     "TRANSITIONS",
+    "Actor",
     "ActorKind",
     "OrderState",
     "PlanStatus",
@@ -50,6 +51,15 @@ class ActorKind(StrEnum):
     OPERATOR = "operator"
     CLIENT = "client"
     SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: the kind for the table, a stable id for the record, a name for people."""
+
+    kind: ActorKind
+    id: str
+    name: str
 
 
 TERMINAL_STATES = frozenset({OrderState.ENTREGADO, OrderState.CANCELADO})

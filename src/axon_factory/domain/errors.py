@@ -1,0 +1,192 @@
+"""Every error that a person or a program is told of, with its stable `codigo` and HTTP status.
+
+    AxonError
+    ├── ValidationFailed          400  the request does not say what it must
+    ├── ResultNotReady            400  §3.3: nothing to deliver yet
+    ├── NotCancellable            400  §3.6: DELETE in a later state
+    ├── AuthenticationRequired    401
+    ├── Forbidden                 403
+    ├── NotFound                  404
+    │   └── OrderNotFound
+    ├── TransitionRefused         409  the state machine says no; the answer lists what is legal
+    ├── PlanOutdated              409  the decision names another version of the plan
+    ├── Conflict                  409  anything else that cannot be as things stand
+    ├── PreconditionFailed        412  If-Match is stale
+    └── Unavailable               503  try again
+
+The documented keys of design §3 are in `extra` and `error`; whoever renders adds RFC 9457 members.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "AuthenticationRequired",
+    "AxonError",
+    "Conflict",
+    "Forbidden",
+    "NotCancellable",
+    "NotFound",
+    "OrderNotFound",
+    "PlanOutdated",
+    "PreconditionFailed",
+    "ResultNotReady",
+    "TransitionRefused",
+    "Unavailable",
+    "ValidationFailed",
+]
+
+
+class AxonError(Exception):
+    """Base of the errors that are part of the contract.
+
+    `message` is the sentence a person reads and says what to do; `extra` are further keys of the
+    answer's body.
+    """
+
+    codigo = "error_interno"
+    status = 500
+    title = "Error interno"
+    title_en = "Internal error"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        message_en: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep the sentence in both languages and the extra keys."""
+        super().__init__(message)
+        self.message = message
+        self.message_en = message_en or message
+        self.extra = dict(extra or {})
+
+    def body(self) -> dict[str, Any]:
+        """Return the documented keys of the answer's body."""
+        message = {"message": self.message} if self.message else {}
+        return {"error": self.title, **message, **self.extra, "codigo": self.codigo}
+
+
+class ValidationFailed(AxonError):
+    """The request does not say what it must; `details` maps a field's path to a sentence."""
+
+    codigo = "validacion"
+    status = 400
+    title = "Validation error"
+    title_en = "Validation error"
+
+    def __init__(self, details: Mapping[str, str]) -> None:
+        """`details` as in design §3.1: {field: sentence}."""
+        super().__init__(extra={"details": dict(details)})
+        self.details = dict(details)
+
+
+class ResultNotReady(AxonError):
+    """There is no product to deliver yet (design §3.3)."""
+
+    codigo = "producto_no_listo"
+    status = 400
+    title = "Producto aún no está listo"
+    title_en = "The product is not ready yet"
+
+
+class NotCancellable(AxonError):
+    """DELETE serves only `nuevo` and `planificacion` (design §3.6)."""
+
+    codigo = "no_cancelable"
+    status = 400
+    title = "No se puede cancelar la orden"
+    title_en = "The order cannot be cancelled"
+
+
+class AuthenticationRequired(AxonError):
+    """No credential, or one that does not hold (design §3.1)."""
+
+    codigo = "autenticacion_requerida"
+    status = 401
+    title = "Authentication required"
+    title_en = "Authentication required"
+
+    def __init__(
+        self,
+        message: str = "Valid JWT token or API key required",
+        *,
+        message_en: str | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Say the documented sentence unless told otherwise."""
+        super().__init__(message, message_en=message_en, extra=extra)
+
+
+class Forbidden(AxonError):
+    """The principal may not do this (design §3.5)."""
+
+    codigo = "prohibido"
+    status = 403
+    title = "Forbidden"
+    title_en = "Forbidden"
+
+
+class NotFound(AxonError):
+    """There is no such thing, or it is not the caller's to see."""
+
+    codigo = "no_encontrado"
+    status = 404
+    title = "Not found"
+    title_en = "Not found"
+
+
+class OrderNotFound(NotFound):
+    """No such order for this caller (design §3.2)."""
+
+    codigo = "orden_no_encontrada"
+    title = "Order not found"
+    title_en = "Order not found"
+
+    def __init__(self, reference: str) -> None:
+        """`reference` is the id or number that was asked for."""
+        super().__init__(f"No order exists with ID: {reference}")
+
+
+class Conflict(AxonError):
+    """The request is well-formed but cannot be as things stand."""
+
+    codigo = "conflicto"
+    status = 409
+    title = "Conflicto"
+    title_en = "Conflict"
+
+
+class TransitionRefused(Conflict):
+    """The state machine refuses; `transiciones_permitidas` lists what this caller may do."""
+
+    codigo = "transicion_no_permitida"
+    title = "Transición no permitida"
+    title_en = "Transition not allowed"
+
+
+class PlanOutdated(Conflict):
+    """The plan was replaced or decided since the caller read it."""
+
+    codigo = "plan_desactualizado"
+    title = "El plan cambió"
+    title_en = "The plan has changed"
+
+
+class PreconditionFailed(AxonError):
+    """`If-Match` names another version of the order."""
+
+    codigo = "version_desactualizada"
+    status = 412
+    title = "La orden cambió"
+    title_en = "The order has changed"
+
+
+class Unavailable(AxonError):
+    """A dependency cannot be reached or is at its limit at present; trying again helps."""
+
+    codigo = "no_disponible"
+    status = 503
+    title = "Servicio no disponible"
+    title_en = "Service unavailable"

@@ -1,0 +1,118 @@
+"""What is due for an order: a pure function of its row and records, called by every advance.
+
+The answer is one step (or nothing). Each step is one port call or one database change; the names
+of steps are keys: with order and attempt they make the idempotency key of the port call.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from axon_factory.domain.states import OrderState, PlanStatus
+
+__all__ = ["DueStep", "Situation", "StepKind", "due_step"]
+
+
+class StepKind(StrEnum):
+    """The kinds of step, each one file in `factory/`."""
+
+    CLAIM = "reclamar"
+    PLAN = "planificar"
+    AUTO_APPROVE = "aprobar"
+    START_SESSION = "iniciar_sesion"
+    BUILD = "construir"
+    PUBLISH = "publicar"
+    FINISH_BUILD = "terminar_construccion"
+    CHECK = "verificar"
+    VERDICT = "dictaminar"
+    CREDENTIALS = "generar_credenciales"
+    DEPLOY = "desplegar"
+    DELIVER = "entregar"
+    STOP_SESSION = "detener_sesion"
+    UNDEPLOY = "retirar"
+
+
+@dataclass(frozen=True, slots=True)
+class DueStep:
+    """One thing to do next. `subject` tells apart steps of a kind: a milestone, a check."""
+
+    kind: StepKind
+    subject: str = ""
+
+    @property
+    def key(self) -> str:
+        """The step's stable name, e.g. "construir:scaffolding"."""
+        return f"{self.kind}:{self.subject}" if self.subject else self.kind.value
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that the decision depends on."""
+
+    state: OrderState
+    plan_status: PlanStatus | None
+    auto_approve: bool
+    waits_for_person: bool
+    session_open: bool
+    session_known: bool
+    deployment_open: bool
+    credentials_ready: bool
+    deployed: bool
+    published: bool
+    milestones: Sequence[str] = ()
+    completed: Collection[str] = ()
+    checks: Sequence[str] = ()
+    checked: Collection[str] = ()
+
+
+def due_step(now: Situation) -> DueStep | None:
+    """Return the one step that is due, or None when the order waits for a person or is at rest."""
+    if now.state in {OrderState.CANCELADO, OrderState.FALLIDO}:
+        return _cleanup(now)
+    if now.waits_for_person:
+        return None
+    match now.state:
+        case OrderState.NUEVO:
+            return DueStep(StepKind.CLAIM)
+        case OrderState.PLANIFICACION:
+            return _planning(now)
+        case OrderState.CONSTRUCCION:
+            return _construction(now)
+        case OrderState.QA:
+            return _review(now)
+        case OrderState.LISTO:
+            return _delivery(now)
+        case _:
+            return None
+
+
+def _planning(now: Situation) -> DueStep | None:
+    if now.plan_status is PlanStatus.PENDIENTE_APROBACION:
+        return DueStep(StepKind.AUTO_APPROVE) if now.auto_approve else None
+    return DueStep(StepKind.PLAN)
+
+
+def _construction(now: Situation) -> DueStep:
+    if not now.session_known:
+        return DueStep(StepKind.START_SESSION)
+    missing = next((item for item in now.milestones if item not in now.completed), None)
+    if missing is not None:
+        return DueStep(StepKind.BUILD, missing)
+    return DueStep(StepKind.FINISH_BUILD if now.published else StepKind.PUBLISH)
+
+
+def _review(now: Situation) -> DueStep:
+    missing = next((item for item in now.checks if item not in now.checked), None)
+    return DueStep(StepKind.VERDICT) if missing is None else DueStep(StepKind.CHECK, missing)
+
+
+def _delivery(now: Situation) -> DueStep:
+    if not now.credentials_ready:
+        return DueStep(StepKind.CREDENTIALS)
+    return DueStep(StepKind.DELIVER if now.deployed else StepKind.DEPLOY)
+
+
+def _cleanup(now: Situation) -> DueStep | None:
+    if now.session_open:
+        return DueStep(StepKind.STOP_SESSION)
+    return DueStep(StepKind.UNDEPLOY) if now.deployment_open else None

@@ -1,0 +1,169 @@
+"""Advance one order by one step (decision 3): decide, call, record, never two at once."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from axon_factory.db.sessions import Database, is_unavailable
+from axon_factory.domain.errors import OrderNotFound
+from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
+from axon_factory.factory.ports import LinePorts
+from axon_factory.factory.situation import read_situation
+from axon_factory.factory.step import LocalStep, PortStep, Ticket
+from axon_factory.factory.steps import build_steps
+from axon_factory.factory.tickets import StepSuperseded, begin_step, fail_step, finish_step
+from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.read import read_fence
+from axon_factory.ports.errors import PortError
+
+__all__ = ["Line"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Line:
+    """The production line, as one worker runs it."""
+
+    def __init__(
+        self,
+        database: Database,
+        ports: LinePorts,
+        policy: Policy,
+        *,
+        products: Path,
+        worker: str,
+        step_timeout_seconds: float = 900.0,
+        watch_seconds: float = 0.5,
+    ) -> None:
+        """`products` holds every product's repository; `worker` names this process in records.
+
+        A step is given up after `step_timeout_seconds`; every `watch_seconds` the order is looked
+        at, so that a cancellation stops the work that runs for it.
+        """
+        self._database = database
+        self._ports = ports
+        self._policy = policy
+        self._products = products
+        self._worker = worker
+        self._step_timeout = step_timeout_seconds
+        self._watch = watch_seconds
+        self._steps: Mapping[StepKind, LocalStep | PortStep[Any, Any]] = build_steps(
+            ports, policy, products
+        )
+
+    async def advance(self, order_id: UUID) -> DueStep | None:
+        """Do the one thing that is due for the order; return it, or None when nothing is.
+
+        Idempotent: whatever is not due any more is not done.
+        """
+        ticket, work, step = await self._decide(order_id)
+        if ticket is None or step is None:
+            return step
+        action: Any = self._steps[step.kind]
+        log = _log.bind(order_id=str(order_id), step=step.key, attempt=ticket.attempt)
+        try:
+            outcome = await self._call(action, work, ticket)
+            async with self._database.transaction(f"record.{step.kind}") as session:
+                now = _now()
+                order = await finish_step(session, ticket, now)
+                await action.record(session, order, work, outcome, now)
+            log.info("step done")
+        except StepSuperseded:
+            log.info("step superseded")
+        except PortError as error:
+            log.warning("step failed", error=str(error), cause=error.cause)
+            await self._record_failure(ticket, error)
+        return step
+
+    async def _decide(self, order_id: UUID) -> tuple[Ticket | None, Any, DueStep | None]:
+        async with self._database.transaction("decide") as session:
+            try:
+                order = await lock_order_by_id(session, order_id)
+            except OrderNotFound:
+                return None, None, None
+            situation = await read_situation(
+                session,
+                order,
+                policy=self._policy,
+                council=self._ports.council,
+                products=self._products,
+            )
+            step = due_step(situation)
+            if step is None:
+                return None, None, None
+            action: Any = self._steps[step.kind]
+            if hasattr(action, "apply"):
+                await action.apply(session, order, _now())
+                return None, None, step
+            ticket = await begin_step(
+                session, order, step, worker=self._worker, policy=self._policy, now=_now()
+            )
+            work = await action.prepare(session, order, step) if ticket else None
+            return ticket, work, step
+
+    async def _call(self, action: PortStep[Any, Any], work: Any, ticket: Ticket) -> Any:  # noqa: ANN401 — the step's own types
+        """Call the step's port within its time; whatever it raises becomes a PortError."""
+        try:
+            async with asyncio.timeout(self._step_timeout):
+                return await self._call_while_wanted(action, work, ticket)
+        except TimeoutError:
+            minutes = self._step_timeout / 60
+            raise PortError(
+                f"No terminó en {minutes:.0f} minutos", cause=action.cause, transient=True
+            ) from None
+        except (PortError, StepSuperseded):
+            raise
+        except Exception as error:
+            _log.exception("step raised", step=ticket.step.key, order_id=str(ticket.order_id))
+            raise PortError(
+                f"Error inesperado: {type(error).__name__}", cause=action.cause, transient=True
+            ) from error
+
+    async def _call_while_wanted(
+        self,
+        action: PortStep[Any, Any],
+        work: Any,  # noqa: ANN401 — see _call
+        ticket: Ticket,
+    ) -> Any:  # noqa: ANN401 — see _call
+        """Call the port, looking now and then whether the order still wants it."""
+        call = asyncio.create_task(action.call(work, idempotency_key=ticket.idempotency_key))
+        try:
+            while True:
+                done, _ = await asyncio.wait({call}, timeout=self._watch)
+                if done:
+                    return call.result()
+                await self._require_wanted(ticket)
+        finally:
+            if not call.done():
+                call.cancel()
+                await asyncio.wait({call})
+
+    async def _require_wanted(self, ticket: Ticket) -> None:
+        if not await self._still_wanted(ticket):
+            raise StepSuperseded(ticket.step.key)
+
+    async def _still_wanted(self, ticket: Ticket) -> bool:
+        try:
+            async with self._database.reading() as session:
+                return await read_fence(session, ticket.order_id) == ticket.fence
+        except Exception as error:
+            if is_unavailable(error):
+                return True  # the database is away; recording the outcome will find out
+            raise
+
+    async def _record_failure(self, ticket: Ticket, error: PortError) -> None:
+        try:
+            async with self._database.transaction("record.failure") as session:
+                await fail_step(session, ticket, error, policy=self._policy, now=_now())
+        except StepSuperseded:
+            _log.info("failed step superseded", step=ticket.step.key)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,105 @@
+"""Read an order's situation: everything that decides which step is due."""
+
+from collections.abc import Collection
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderCheck, OrderCredential, OrderMilestone, OrderStep
+from axon_factory.domain.lifecycle import Situation, StepKind
+from axon_factory.domain.plan import Plan
+from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.orders.policy import Policy
+from axon_factory.ports.council import Council, ProductUnderReview
+
+__all__ = ["completed_milestones", "product_under_review", "read_situation"]
+
+
+async def read_situation(
+    session: AsyncSession, order: Order, *, policy: Policy, council: Council, products: Path
+) -> Situation:
+    """Return the situation of the locked order; `products` is the folder of all products."""
+    state = OrderState(order.estado)
+    milestones: tuple[str, ...] = ()
+    completed: Collection[str] = ()
+    checks: tuple[str, ...] = ()
+    checked: Collection[str] = ()
+    credentials_ready = False
+    if state is OrderState.CONSTRUCCION:
+        plan = Plan.model_validate(order.plan)
+        milestones = tuple(milestone.id for milestone in plan.milestones)
+        completed = await completed_milestones(session, order)
+    if state is OrderState.QA:
+        checks = council.checks(product_under_review(order, products))
+        checked = await _checked(session, order)
+    if state is OrderState.LISTO:
+        credentials_ready = await _has_credentials(session, order.id)
+    return Situation(
+        state=state,
+        plan_status=PlanStatus(order.plan_estado) if order.plan_estado else None,
+        auto_approve=order.tipo_producto in policy.auto_approve,
+        waits_for_person=order.espera is not None,
+        session_open=order.session_open,
+        session_known=order.session_id is not None,
+        deployment_open=order.deployment_open,
+        credentials_ready=credentials_ready,
+        deployed=order.resultado is not None and order.deployment_open,
+        published=state is OrderState.CONSTRUCCION and await _is_published(session, order),
+        milestones=milestones,
+        completed=completed,
+        checks=checks,
+        checked=checked,
+    )
+
+
+def product_under_review(order: Order, products: Path) -> ProductUnderReview:
+    """Return what the council may know of the order."""
+    return ProductUnderReview(
+        order_id=str(order.id),
+        order_number=order.order_number,
+        slug=order.slug,
+        product_type=order.tipo_producto,
+        attempt=order.intento,
+        product_dir=products / order.slug,
+    )
+
+
+async def completed_milestones(session: AsyncSession, order: Order) -> frozenset[str]:
+    """Return the ids of the milestones that the current attempt has completed."""
+    found = await session.scalars(
+        select(col(OrderMilestone.milestone_id)).where(
+            col(OrderMilestone.order_id) == order.id, col(OrderMilestone.intento) == order.intento
+        )
+    )
+    return frozenset(found)
+
+
+async def _checked(session: AsyncSession, order: Order) -> frozenset[str]:
+    found = await session.scalars(
+        select(col(OrderCheck.check_name)).where(
+            col(OrderCheck.order_id) == order.id, col(OrderCheck.intento) == order.intento
+        )
+    )
+    return frozenset(found)
+
+
+async def _has_credentials(session: AsyncSession, order_id: UUID) -> bool:
+    found = await session.scalar(
+        select(col(OrderCredential.name)).where(col(OrderCredential.order_id) == order_id).limit(1)
+    )
+    return found is not None
+
+
+async def _is_published(session: AsyncSession, order: Order) -> bool:
+    found = await session.scalar(
+        select(col(OrderStep.step)).where(
+            col(OrderStep.order_id) == order.id,
+            col(OrderStep.intento) == order.intento,
+            col(OrderStep.step) == StepKind.PUBLISH,
+            col(OrderStep.finished_at).is_not(None),
+        )
+    )
+    return found is not None

@@ -1,0 +1,67 @@
+"""What a step of the line is: a change of the order alone, or a port call between two."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.db.tables import Order
+from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.lifecycle import DueStep
+from axon_factory.domain.states import Actor, ActorKind
+
+__all__ = ["LocalStep", "PortStep", "Ticket", "line_actor"]
+
+Work = TypeVar("Work")
+Outcome = TypeVar("Outcome")
+
+
+def line_actor(name: str) -> Actor:
+    """Return the line itself as an actor, speaking as one of the design's agents."""
+    return Actor(ActorKind.WORKER, "worker", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The right to record one step's outcome: it lapses when the order's fence moves on."""
+
+    order_id: UUID
+    attempt: int
+    step: DueStep
+    fence: int
+    idempotency_key: str
+
+
+class LocalStep(Protocol):
+    """A step that needs no port: one transaction."""
+
+    async def apply(self, session: AsyncSession, order: Order, now: datetime, /) -> None:
+        """Change the locked order and enqueue what follows."""
+        ...
+
+
+class PortStep(Protocol[Work, Outcome]):
+    """A step with a port call: read, call with no transaction open, record."""
+
+    cause: FailureCause
+    """The cause that the order shows when the call fails in a way no adapter foresaw."""
+
+    async def prepare(self, session: AsyncSession, order: Order, step: DueStep, /) -> Work:
+        """Read what the call needs, in the transaction that records the step's beginning."""
+        ...
+
+    async def call(self, work: Work, /, *, idempotency_key: str) -> Outcome:
+        """Call the port.
+
+        Raises:
+            PortError: it had no effect, or none that counts.
+        """
+        ...
+
+    async def record(
+        self, session: AsyncSession, order: Order, work: Work, outcome: Outcome, now: datetime, /
+    ) -> None:
+        """Write the outcome to the locked order and enqueue what follows."""
+        ...

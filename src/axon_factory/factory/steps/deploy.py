@@ -1,0 +1,231 @@
+"""Deploy: make the client's credentials, run the product, fill `resultado` (design §5.6)."""
+
+import base64
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderCredential, OrderMilestone
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.lifecycle import DueStep
+from axon_factory.factory.step import line_actor
+from axon_factory.orders.credentials import (
+    SealedCredential,
+    credential_context,
+    credentials_of,
+    masked_credentials,
+    store_credentials,
+)
+from axon_factory.orders.events import append_event
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.transitions import wake
+from axon_factory.ports.deployer import Deployer, Deployment, DeploymentRequest
+from axon_factory.ports.errors import PortError
+from axon_factory.ports.secret_box import SealedSecret, SecretBox
+
+__all__ = ["Deploy", "MakeCredentials", "Undeploy"]
+
+_OPS = line_actor("Ops Agent")
+_MASK = "••••••••"
+_ENVIRONMENT = {
+    "admin_email": "ADMIN_EMAIL",
+    "admin_password_temporal": "ADMIN_PASSWORD",
+    "api_key": "API_KEY",
+    "webhook_secret": "WEBHOOK_SECRET",
+}
+"""The documented names of the credentials (design §2.1), and how the product gets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """For whom credentials are made."""
+
+    order_id: UUID
+    admin_email: str
+
+
+class MakeCredentials:
+    """Make and seal the client's credentials, random each."""
+
+    cause = FailureCause.ENTREGA_FALLIDA
+
+    def __init__(self, secret_box: SecretBox) -> None:
+        """`secret_box` seals them."""
+        self._box = secret_box
+
+    async def prepare(self, _session: AsyncSession, order: Order, _step: DueStep) -> Recipient:
+        """Name the recipient: the configured administrator, else the contact."""
+        configured = order.datos_cliente["configuracion"].get("admin_email")
+        contact = order.datos_cliente["email"]
+        return Recipient(order.id, configured if isinstance(configured, str) else contact)
+
+    async def call(self, work: Recipient, *, idempotency_key: str) -> Sequence[SealedCredential]:
+        """Make and seal; what is not recorded never left this process."""
+        del idempotency_key  # nothing outside has to recognise a repetition
+        api_key = f"axon_pk_live_{secrets.token_urlsafe(24)}"
+        webhook_secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
+        return (
+            self._seal(work, "admin_email", work.admin_email, work.admin_email),
+            self._seal(work, "admin_password_temporal", secrets.token_urlsafe(15), _MASK),
+            self._seal(work, "api_key", api_key, f"axon_pk_live_{_MASK}"),
+            self._seal(work, "webhook_secret", webhook_secret, f"whsec_{_MASK}"),
+        )
+
+    def _seal(self, work: Recipient, name: str, value: str, masked: str) -> SealedCredential:
+        sealed = self._box.seal(value, context=credential_context(work.order_id, name))
+        return SealedCredential(name, masked, masked != value, sealed)
+
+    async def record(
+        self,
+        session: AsyncSession,
+        order: Order,
+        _work: Recipient,
+        outcome: Sequence[SealedCredential],
+        now: datetime,
+    ) -> None:
+        """Store them sealed."""
+        await store_credentials(session, order, outcome, now)
+        await wake(session, order, now)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentWork:
+    """What is deployed, its secrets still sealed."""
+
+    order_id: UUID
+    slug: str
+    attempt: int
+    product_dir: Path
+    commit: str | None
+    sealed: Mapping[str, SealedSecret]
+
+
+class Deploy:
+    """Run the product and fill `resultado` while the order is `listo` (resolutions *States*)."""
+
+    cause = FailureCause.DEPLOY_FALLIDO
+
+    def __init__(
+        self, deployer: Deployer, secret_box: SecretBox, policy: Policy, products: Path
+    ) -> None:
+        """`products` is the folder of the products' repositories."""
+        self._deployer = deployer
+        self._box = secret_box
+        self._policy = policy
+        self._products = products
+
+    async def prepare(self, session: AsyncSession, order: Order, _step: DueStep) -> DeploymentWork:
+        """Collect the reviewed commit and the sealed credentials."""
+        return DeploymentWork(
+            order_id=order.id,
+            slug=order.slug,
+            attempt=order.intento,
+            product_dir=self._products / order.slug,
+            commit=await _reviewed_commit(session, order),
+            sealed={
+                item.name: SealedSecret(item.ciphertext, item.wrapped_key, item.key_id)
+                for item in await credentials_of(session, order.id)
+            },
+        )
+
+    async def call(self, work: DeploymentWork, *, idempotency_key: str) -> Deployment:
+        """Open the secrets for the product alone, and deploy."""
+        if work.commit is None:
+            raise PortError("La orden no tiene un commit que desplegar", cause=self.cause)
+        values = {
+            _ENVIRONMENT[name]: self._box.open(
+                sealed, context=credential_context(work.order_id, name)
+            )
+            for name, sealed in work.sealed.items()
+        }
+        return await self._deployer.deploy(
+            DeploymentRequest(
+                order_id=str(work.order_id),
+                slug=work.slug,
+                attempt=work.attempt,
+                product_dir=work.product_dir,
+                commit=work.commit,
+                secrets=values,
+            ),
+            idempotency_key=idempotency_key,
+        )
+
+    async def record(
+        self,
+        session: AsyncSession,
+        order: Order,
+        work: DeploymentWork,
+        outcome: Deployment,
+        now: datetime,
+    ) -> None:
+        """Fill `resultado` with links that answer and masked credentials."""
+        credentials: Sequence[OrderCredential] = await credentials_of(session, order.id)
+        order.deploy_url = outcome.url
+        order.asignado_a = _OPS.name
+        order.resultado = {
+            "portal_url": self._policy.portal_url(order.id),
+            "admin_url": outcome.admin_url,
+            "api_url": outcome.api_url,
+            "credentials": dict(masked_credentials(credentials)),
+            "docs_url": outcome.docs_url,
+            "support_email": self._policy.support_email,
+            "webhooks": dict(outcome.webhooks),
+            "configuracion_inicial": dict(outcome.configuration),
+        }
+        event = NewEvent(
+            kind=EventKind.DESPLEGADO,
+            agent=_OPS.name,
+            message=f"Producto en marcha en {outcome.url}",
+            level=LogLevel.SUCCESS,
+            metadata={"deploy_url": outcome.url, "commit": work.commit},
+        )
+        await append_event(session, order, event, actor=_OPS, now=now)
+        await wake(session, order, now)
+
+
+class Undeploy:
+    """Take the product of a cancelled or failed order out of service."""
+
+    cause = FailureCause.DEPLOY_FALLIDO
+
+    def __init__(self, deployer: Deployer) -> None:
+        """`deployer` runs it."""
+        self._deployer = deployer
+
+    async def prepare(self, _session: AsyncSession, order: Order, _step: DueStep) -> str:
+        """Name the deployment."""
+        return order.slug
+
+    async def call(self, work: str, *, idempotency_key: str) -> None:
+        """Stop it."""
+        await self._deployer.undeploy(work, idempotency_key=idempotency_key)
+
+    async def record(
+        self, session: AsyncSession, order: Order, _work: str, _outcome: None, now: datetime
+    ) -> None:
+        """Note that nothing runs any more."""
+        order.deployment_open = False
+        order.deploy_url = None
+        order.resultado = None
+        event = NewEvent(
+            kind=EventKind.RECURSOS_LIBERADOS, agent=_OPS.name, message="Producto retirado"
+        )
+        await append_event(session, order, event, actor=_OPS, now=now)
+        await wake(session, order, now)
+
+
+async def _reviewed_commit(session: AsyncSession, order: Order) -> str | None:
+    return await session.scalar(
+        select(col(OrderMilestone.commit_id))
+        .where(col(OrderMilestone.order_id) == order.id)
+        .order_by(col(OrderMilestone.intento).desc(), col(OrderMilestone.completed_at).desc())
+        .limit(1)
+    )

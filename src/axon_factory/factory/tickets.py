@@ -1,0 +1,150 @@
+"""Begin, finish and fail a step: records before and after the port call (ADR 13)."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderStep
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.failure import Failure, FailureCause
+from axon_factory.domain.lifecycle import DueStep, StepKind
+from axon_factory.domain.states import ACTIVE_STATES, OrderState
+from axon_factory.factory.step import Ticket, line_actor
+from axon_factory.orders.events import append_event
+from axon_factory.orders.failing import fail_order
+from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.transitions import wake
+from axon_factory.ports.errors import PortError
+
+__all__ = ["StepSuperseded", "begin_step", "fail_step", "finish_step"]
+
+_LONGEST_DELAY = timedelta(minutes=5)
+_LINE = line_actor("Super Axon Agent")
+
+
+class StepSuperseded(Exception):
+    """The order moved on while the step ran: its outcome counts for nothing."""
+
+
+async def begin_step(
+    session: AsyncSession,
+    order: Order,
+    step: DueStep,
+    *,
+    worker: str,
+    policy: Policy,
+    now: datetime,
+) -> Ticket | None:
+    """Record that the step begins and return the right to record its outcome.
+
+    Returns None when the step was begun too often already (a crash loop): the order then fails.
+    """
+    record = await _record_of(session, order, step)
+    if record is not None and record.attempts >= policy.max_step_attempts and _is_active(order):
+        await _fail_exhausted(session, order, step, policy, now)
+        return None
+    order.fence += 1
+    if record is None:
+        record = OrderStep(
+            order_id=order.id,
+            intento=order.intento,
+            step=step.key,
+            idempotency_key=f"{order.id}:{order.intento}:{step.key}",
+            attempts=0,
+            fence=order.fence,
+            worker=worker,
+            started_at=now,
+        )
+        session.add(record)
+    record.attempts += 1
+    record.fence, record.worker, record.started_at = order.fence, worker, now
+    record.finished_at = None
+    if step.kind is StepKind.START_SESSION:
+        order.session_open = True
+    if step.kind is StepKind.DEPLOY:
+        order.deployment_open = True
+    await session.flush()
+    return Ticket(order.id, order.intento, step, order.fence, record.idempotency_key)
+
+
+async def finish_step(session: AsyncSession, ticket: Ticket, now: datetime) -> Order:
+    """Lock the order for recording the step's outcome and mark the step finished.
+
+    Raises:
+        StepSuperseded: the order's fence moved on.
+    """
+    order = await lock_order_by_id(session, ticket.order_id)
+    if order.fence != ticket.fence:
+        raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
+    record = await _record_of(session, order, ticket.step)
+    if record is not None:
+        record.finished_at = now
+        record.error = None
+    return order
+
+
+async def fail_step(
+    session: AsyncSession, ticket: Ticket, error: PortError, *, policy: Policy, now: datetime
+) -> None:
+    """Record that the step's port failed: try again later, or fail the order.
+
+    Raises:
+        StepSuperseded: the order's fence moved on.
+    """
+    order = await finish_step(session, ticket, now)
+    record = await _record_of(session, order, ticket.step)
+    if record is None:
+        raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
+    record.finished_at = None
+    record.failures += 1
+    record.error = str(error)
+    final = not error.transient or record.failures >= policy.max_step_failures
+    if final and _is_active(order):
+        failure = Failure(error.cause, str(error), OrderState(order.estado), ticket.step.key)
+        await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
+        return
+    delay = min(policy.retry_delay * 2 ** (record.failures - 1), _LONGEST_DELAY)
+    await append_event(
+        session,
+        order,
+        NewEvent(
+            kind=EventKind.PASO_REINTENTADO,
+            agent=_LINE.name,
+            message=f"El paso '{ticket.step.key}' falló y se repite: {error}",
+            level=LogLevel.WARNING,
+            metadata={"paso": ticket.step.key, "fallos": record.failures},
+            visibility=Visibility.INTERNO,
+        ),
+        actor=_LINE,
+        now=now,
+    )
+    await wake(session, order, now, at=now + delay)
+
+
+async def _fail_exhausted(
+    session: AsyncSession, order: Order, step: DueStep, policy: Policy, now: datetime
+) -> None:
+    failure = Failure(
+        FailureCause.INTENTOS_AGOTADOS,
+        f"El paso '{step.key}' se interrumpió {policy.max_step_attempts} veces sin terminar",
+        OrderState(order.estado),
+        step.key,
+    )
+    await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
+
+
+def _is_active(order: Order) -> bool:
+    return OrderState(order.estado) in ACTIVE_STATES
+
+
+async def _record_of(session: AsyncSession, order: Order, step: DueStep) -> OrderStep | None:
+    return await session.scalar(
+        select(OrderStep).where(
+            col(OrderStep.order_id) == order.id,
+            col(OrderStep.intento) == order.intento,
+            col(OrderStep.step) == step.key,
+        )
+    )

@@ -1,0 +1,1 @@
+"""What may be enqueued, always in the caller's transaction."""

@@ -1,0 +1,86 @@
+"""Enqueue jobs in the caller's own transaction (decision 3).
+
+Two kinds exist: `advance` moves one order one step, `send_message` empties one row of the outbox.
+Both are idempotent, so a job too many is harmless and a lost one is found by the sweep.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from procrastinate import App, PsycopgConnector
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.db.sessions import driver_connection
+
+__all__ = ["ADVANCE", "SEND_MESSAGE", "advance_lock", "enqueue_advance", "enqueue_message"]
+
+ADVANCE = "advance"
+SEND_MESSAGE = "send_message"
+
+_PRIORITIES_A_RANK = 10
+_MESSAGE_PRIORITY = 100  # a message is short and somebody waits for it
+
+# Deferring runs on the caller's connection; the app's own connector is never opened.
+_app = App(connector=PsycopgConnector())
+
+# Procrastinate runs the jobs of one lock in order, so a job scheduled for later would hold back one
+# that is due now: the waiting one is pulled forward instead. Its row stays locked until we commit,
+# so no worker can take it before the change that it is about is visible.
+_PULL_FORWARD = text(
+    """
+    UPDATE procrastinate_jobs SET scheduled_at = NULL, priority = greatest(priority, :priority)
+    WHERE lock = :lock AND status = 'todo' RETURNING id
+    """
+)
+_WAKE = text(
+    """
+    SELECT pg_notify('procrastinate_any_queue_v1',
+                     json_build_object('type', 'job_inserted', 'job_id', CAST(:id AS bigint))::text)
+    """
+)
+
+
+def advance_lock(order_id: UUID) -> str:
+    """Return the lock's name that keeps two advances of one order from running at once."""
+    return f"order:{order_id}"
+
+
+async def enqueue_advance(
+    session: AsyncSession, order_id: UUID, *, rank: int, at: datetime | None = None
+) -> None:
+    """Enqueue the order's next advance: now, or not before `at`. `rank` is the priority's, 0 to 3.
+
+    At most one advance of an order waits at any time.
+    """
+    lock = advance_lock(order_id)
+    priority = rank * _PRIORITIES_A_RANK
+    if at is None:
+        pulled = (
+            (await session.execute(_PULL_FORWARD, {"lock": lock, "priority": priority}))
+            .scalars()
+            .first()
+        )
+        if pulled is not None:
+            await session.execute(_WAKE, {"id": pulled})
+            return
+    await _app.configure_task(
+        ADVANCE,
+        lock=lock,
+        priority=priority,
+        schedule_at=at,
+        connection=await driver_connection(session),
+    ).defer_async(order_id=str(order_id))
+
+
+async def enqueue_message(
+    session: AsyncSession, message_id: UUID, *, at: datetime | None = None
+) -> None:
+    """Enqueue the delivery of one outbox message: now, or not before `at`."""
+    await _app.configure_task(
+        SEND_MESSAGE,
+        lock=f"message:{message_id}",
+        priority=_MESSAGE_PRIORITY,
+        schedule_at=at,
+        connection=await driver_connection(session),
+    ).defer_async(message_id=str(message_id))

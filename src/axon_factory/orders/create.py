@@ -1,0 +1,76 @@
+"""Create an order (design §3.1)."""
+
+import re
+import unicodedata
+from datetime import datetime
+from decimal import Decimal
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.db.order_numbers import next_order_number
+from axon_factory.db.tables import Order
+from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.domain.events import EventKind, NewEvent
+from axon_factory.domain.permissions import Principal
+from axon_factory.domain.states import OrderState
+from axon_factory.orders.events import append_event
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.requests import NewOrder
+from axon_factory.orders.transitions import enter_first_state, wake
+
+__all__ = ["create_order", "make_slug"]
+
+_SLUG_LENGTH = 40
+
+
+def make_slug(client_name: str, order_number: str) -> str:
+    """Return a name for hosts, folders and repositories: "empresa-xyz-s-a-2025-001"."""
+    ascii_name = unicodedata.normalize("NFKD", client_name).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")[:_SLUG_LENGTH].strip("-")
+    return f"{words or 'producto'}-{order_number.removeprefix('ORD-')}"
+
+
+async def create_order(
+    session: AsyncSession, request: NewOrder, principal: Principal, policy: Policy, now: datetime
+) -> Order:
+    """Insert the order as `nuevo` with its number, price and catalogue snapshot, and enqueue it."""
+    product = PRODUCT_TYPES[request.tipo_producto]
+    number = await next_order_number(session, now, policy.zone)
+    order = Order(
+        id=uuid4(),
+        order_number=number,
+        slug=make_slug(request.datos_cliente.nombre, number),
+        tipo_producto=product.id,
+        nombre_producto=request.nombre_producto,
+        cliente_id=request.cliente_id,
+        datos_cliente=request.datos_cliente.model_dump(mode="json", exclude_none=True),
+        estado=OrderState.NUEVO,
+        prioridad=request.prioridad,
+        tags=list(dict.fromkeys(request.tags)),
+        notas_internas=request.notas_internas,
+        created_at=now,
+        updated_at=now,
+        precio=Decimal(product.precio_base_usd),
+        moneda=policy.currency,
+        catalogo=product.model_dump(mode="json"),
+        tenant=policy.tenant,
+        created_by=principal.id,
+    )
+    session.add(order)
+    await session.flush()
+    await enter_first_state(session, order, actor=principal.actor, now=now)
+    await append_event(
+        session,
+        order,
+        NewEvent(
+            kind=EventKind.ORDEN_CREADA,
+            agent=principal.name,
+            message=f"Orden {number} creada",
+            metadata={"estado_nuevo": OrderState.NUEVO.value},
+        ),
+        actor=principal.actor,
+        now=now,
+    )
+    await wake(session, order, now)
+    return order

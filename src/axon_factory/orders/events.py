@@ -1,0 +1,72 @@
+"""Append events to an order. The order's row must be locked by the caller."""
+
+import hashlib
+import json
+from datetime import datetime
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.events import NewEvent
+from axon_factory.domain.states import Actor
+
+__all__ = ["CHANNEL", "append_event", "content_key"]
+
+CHANNEL = "axon_order_events"
+"""NOTIFY carries the order's id only and is a hint: listeners catch up from the table."""
+
+_NOTIFY = text("SELECT pg_notify(:channel, :order_id)")
+
+
+def content_key(event: NewEvent) -> str:
+    """Return the key by which an agent's repeated entry is recognised: its whole content."""
+    content = json.dumps(
+        [
+            event.agent,
+            event.message,
+            event.level,
+            event.occurred_at.isoformat() if event.occurred_at else None,
+            dict(event.metadata),
+        ],
+        sort_keys=True,
+        ensure_ascii=False,
+    )
+    return "contenido:" + hashlib.sha256(content.encode()).hexdigest()
+
+
+async def append_event(
+    session: AsyncSession, order: Order, event: NewEvent, *, actor: Actor, now: datetime
+) -> bool:
+    """Append `event` with the order's next sequence; return False for a repeated `dedupe_key`."""
+    if event.dedupe_key is not None:
+        repeated = await session.scalar(
+            select(col(OrderEvent.position)).where(
+                col(OrderEvent.order_id) == order.id,
+                col(OrderEvent.dedupe_key) == event.dedupe_key,
+            )
+        )
+        if repeated is not None:
+            return False
+    order.event_seq += 1
+    session.add(
+        OrderEvent(
+            order_id=order.id,
+            seq=order.event_seq,
+            kind=event.kind,
+            tipo=event.level,
+            agente=event.agent,
+            mensaje=event.message,
+            details=dict(event.metadata),
+            visibilidad=event.visibility,
+            intento=order.intento,
+            actor=actor.id,
+            occurred_at=event.occurred_at or now,
+            received_at=now,
+            dedupe_key=event.dedupe_key,
+        )
+    )
+    await session.flush()
+    await session.execute(_NOTIFY, {"channel": CHANNEL, "order_id": str(order.id)})
+    return True

@@ -1,0 +1,64 @@
+"""Fail an order, with a typed cause, and tell the approver."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.db.tables import Order
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.failure import Failure
+from axon_factory.domain.states import Actor, OrderState
+from axon_factory.orders.outbox import post_message
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.transitions import transition
+
+__all__ = ["fail_order"]
+
+
+async def fail_order(
+    session: AsyncSession,
+    order: Order,
+    *,
+    failure: Failure,
+    actor: Actor,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    """Move the locked order to `fallido`.
+
+    Raises:
+        TransitionRefused: the order is not active, or the actor may not.
+    """
+    await transition(
+        session,
+        order,
+        OrderState.FALLIDO,
+        actor=actor,
+        now=now,
+        failure=failure,
+        event=NewEvent(
+            kind=EventKind.ESTADO_CAMBIADO,
+            agent=actor.name,
+            message=f"La orden falló en '{failure.state}': {failure.message}",
+            level=LogLevel.ERROR,
+            metadata={
+                "estado_anterior": failure.state.value,
+                "estado_nuevo": OrderState.FALLIDO.value,
+                "causa": failure.cause.value,
+                "paso": failure.step,
+            },
+        ),
+    )
+    await post_message(
+        session,
+        order,
+        topic="orden_fallida",
+        recipient=policy.approver_email,
+        subject=f"{order.order_number}: falló en {failure.state}",
+        body=(
+            f"La orden {order.order_number} ({order.nombre_producto}) falló en "
+            f"'{failure.state}'.\n\nCausa: {failure.cause}\n{failure.message}\n\n"
+            f"Para reintentar desde ese paso: axon orders retry {order.order_number}\n"
+        ),
+        now=now,
+    )

@@ -1,0 +1,44 @@
+"""Messages that leave only if the transaction that tells of them commits (resolutions 26)."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OutboxMessage
+from axon_factory.jobs.queue import enqueue_message
+
+__all__ = ["post_message"]
+
+
+async def post_message(
+    session: AsyncSession,
+    order: Order,
+    *,
+    topic: str,
+    recipient: str,
+    subject: str,
+    body: str,
+    now: datetime,
+) -> None:
+    """Put a message into the outbox, once per order, `topic` and attempt, and enqueue it."""
+    key = f"{order.id}:{topic}:{order.intento}"
+    known = await session.scalar(
+        select(col(OutboxMessage.id)).where(col(OutboxMessage.dedupe_key) == key)
+    )
+    if known is not None:
+        return
+    message = OutboxMessage(
+        id=uuid4(),
+        dedupe_key=key,
+        order_id=order.id,
+        recipient=recipient,
+        subject=subject,
+        body=body,
+        created_at=now,
+    )
+    session.add(message)
+    await session.flush()
+    await enqueue_message(session, message.id)

@@ -1,0 +1,119 @@
+"""Read orders: one, its log, lists with an exact total (design §3.2, §3.4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Select, UnaryExpression, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.errors import OrderNotFound
+from axon_factory.domain.events import Visibility
+from axon_factory.domain.permissions import Principal
+from axon_factory.domain.priority import Priority
+from axon_factory.domain.states import OrderState
+from axon_factory.orders.locking import matches, visible_to
+
+__all__ = [
+    "NEWEST_EVENTS",
+    "ListQuery",
+    "events_after",
+    "list_orders",
+    "newest_events",
+    "read_fence",
+    "read_order",
+]
+
+NEWEST_EVENTS = 200
+"""How many of the newest events the `logs` array of an answer shows (resolutions 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """The documented parameters of GET /api/orders."""
+
+    states: tuple[OrderState, ...] = ()
+    product_type: str | None = None
+    priority: Priority | None = None
+    tags: tuple[str, ...] = ()
+    limit: int = 50
+    offset: int = 0
+    sort_by: Literal["created_at", "updated_at", "prioridad"] = "created_at"
+    descending: bool = True
+
+
+async def read_order(session: AsyncSession, reference: str, principal: Principal) -> Order:
+    """Return the order with this id or number.
+
+    Raises:
+        OrderNotFound: there is none, or it is not the caller's (404, never 403).
+    """
+    query = select(Order).where(matches(reference))
+    ownership = visible_to(principal)
+    order = await session.scalar(query if ownership is None else query.where(ownership))
+    if order is None:
+        raise OrderNotFound(reference)
+    return order
+
+
+async def newest_events(
+    session: AsyncSession, order: Order, principal: Principal
+) -> Sequence[OrderEvent]:
+    """Return the newest events that the caller may read, oldest first."""
+    query = _visible_events(order, principal).order_by(col(OrderEvent.seq).desc())
+    return list(await session.scalars(query.limit(NEWEST_EVENTS)))[::-1]
+
+
+async def events_after(
+    session: AsyncSession, order: Order, principal: Principal, after: int
+) -> Sequence[OrderEvent]:
+    """Return up to 200 events with a sequence above `after`, oldest first."""
+    query = _visible_events(order, principal).where(col(OrderEvent.seq) > after)
+    return list(await session.scalars(query.order_by(col(OrderEvent.seq)).limit(NEWEST_EVENTS)))
+
+
+async def list_orders(
+    session: AsyncSession, query: ListQuery, principal: Principal
+) -> tuple[int, Sequence[Order]]:
+    """Return the exact total under the filter, and the page; ties break by id."""
+    matching = _filtered(select(Order), query, principal)
+    total = await session.scalar(select(func.count()).select_from(matching.subquery()))
+    page = matching.order_by(*_ordering(query)).limit(query.limit).offset(query.offset)
+    return total or 0, list(await session.scalars(page))
+
+
+def _visible_events(order: Order, principal: Principal) -> Select[OrderEvent]:
+    query = select(OrderEvent).where(col(OrderEvent.order_id) == order.id)
+    if principal.is_staff:
+        return query
+    return query.where(col(OrderEvent.visibilidad) == Visibility.CLIENTE)
+
+
+def _filtered(statement: Select[Order], query: ListQuery, principal: Principal) -> Select[Order]:
+    conditions = [
+        col(Order.estado).in_(query.states) if query.states else None,
+        col(Order.tipo_producto) == query.product_type if query.product_type else None,
+        col(Order.prioridad) == query.priority if query.priority else None,
+        col(Order.tags).contains(list(query.tags)) if query.tags else None,
+        visible_to(principal),
+    ]
+    return statement.where(*(condition for condition in conditions if condition is not None))
+
+
+def _ordering(query: ListQuery) -> tuple[UnaryExpression[Any], UnaryExpression[Any]]:
+    column = {
+        "created_at": col(Order.created_at),
+        "updated_at": col(Order.updated_at),
+        "prioridad": col(Order.prioridad_rank),
+    }[query.sort_by]
+    if query.descending:
+        return column.desc(), col(Order.id).desc()
+    return column.asc(), col(Order.id).asc()
+
+
+async def read_fence(session: AsyncSession, order_id: UUID) -> int | None:
+    """Return the order's fencing token, None when there is no such order."""
+    return await session.scalar(select(col(Order.fence)).where(col(Order.id) == order_id))

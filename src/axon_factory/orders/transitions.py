@@ -1,0 +1,176 @@
+"""The one function that writes `estado` (resolutions *States*).
+
+The caller has locked the row. In one transaction: check pair, actor and guards; write state,
+first-entry timestamp, stage history, version and fence; append the event; enqueue the next job.
+"""
+
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderStage
+from axon_factory.domain.errors import TransitionRefused
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.failure import Failure
+from axon_factory.domain.priority import Priority
+from axon_factory.domain.states import (
+    Actor,
+    OrderState,
+    find_transition,
+    targets_from,
+)
+from axon_factory.jobs.queue import enqueue_advance
+from axon_factory.orders.events import append_event
+
+__all__ = ["enter_first_state", "refuse", "transition", "wake"]
+
+_FIRST_ENTRY = {
+    OrderState.CONSTRUCCION: "construccion_iniciada_at",
+    OrderState.QA: "qa_iniciada_at",
+    OrderState.LISTO: "listo_at",
+    OrderState.ENTREGADO: "entregado_at",
+    OrderState.FALLIDO: "fallido_at",
+    OrderState.CANCELADO: "cancelado_at",
+}
+
+
+async def transition(
+    session: AsyncSession,
+    order: Order,
+    target: OrderState,
+    *,
+    actor: Actor,
+    now: datetime,
+    event: NewEvent | None = None,
+    failure: Failure | None = None,
+) -> None:
+    """Move the locked `order` to `target` and enqueue what follows.
+
+    `event` tells of it in the log; without one a plain sentence does. `failure` is required for
+    `fallido` and kept on the order.
+
+    Raises:
+        TransitionRefused: the table does not have the pair, or not for this actor, or a guard
+            does not hold; the error lists the legal targets.
+    """
+    source = OrderState(order.estado)
+    row = find_transition(source, target)
+    if row is None or actor.kind not in row.actors:
+        raise refuse(order, target, actor)
+    _guard(order, source, target, actor, failure)
+    order.estado = target
+    order.fallo = None
+    if failure is not None:
+        order.fallo = _failure_document(failure, now)
+    order.espera = None
+    order.fence += 1
+    _stamp(order, target, now)
+    await _enter_stage(session, order, actor, now)
+    await append_event(
+        session, order, event or _plain_event(source, target, actor), actor=actor, now=now
+    )
+    await wake(session, order, now)
+
+
+async def enter_first_state(
+    session: AsyncSession, order: Order, *, actor: Actor, now: datetime
+) -> None:
+    """Open the stage history of an order that was just inserted as `nuevo`."""
+    session.add(
+        OrderStage(
+            order_id=order.id,
+            ordinal=1,
+            intento=order.intento,
+            estado=order.estado,
+            actor=actor.id,
+            entered_at=now,
+        )
+    )
+    await session.flush()
+
+
+async def wake(
+    session: AsyncSession, order: Order, now: datetime, *, at: datetime | None = None
+) -> None:
+    """Note that the locked order was written, and enqueue its next advance (not before `at`)."""
+    order.version += 1
+    order.updated_at = now
+    await session.flush()
+    await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank, at=at)
+
+
+def refuse(order: Order, target: OrderState, actor: Actor, reason: str = "") -> TransitionRefused:
+    """Build the 409 that lists what this actor may do instead."""
+    legal = list(targets_from(OrderState(order.estado), actor.kind))
+    sentence = reason or (
+        f"La orden {order.order_number} está en '{order.estado}' y no puede pasar a '{target}'"
+    )
+    return TransitionRefused(
+        sentence,
+        message_en=f"Order {order.order_number} is in '{order.estado}' and cannot move to "
+        f"'{target}'",
+        extra={"estado_actual": order.estado, "transiciones_permitidas": legal},
+    )
+
+
+def _guard(
+    order: Order, source: OrderState, target: OrderState, actor: Actor, failure: Failure | None
+) -> None:
+    if (target is OrderState.FALLIDO) != (failure is not None):
+        raise ValueError("fallido, and only fallido, carries a failure")
+    if target is OrderState.ENTREGADO and order.resultado is None:
+        raise refuse(order, target, actor, "Todavía no hay un despliegue que entregar")
+    failed_in = (order.fallo or {}).get("estado")
+    if source is OrderState.FALLIDO and target not in {failed_in, OrderState.CANCELADO}:
+        raise refuse(order, target, actor, f"El reintento vuelve al estado que falló: {failed_in}")
+
+
+def _failure_document(failure: Failure, now: datetime) -> dict[str, str | None]:
+    document = asdict(failure)
+    return {
+        "causa": document["cause"],
+        "mensaje": document["message"],
+        "estado": document["state"],
+        "paso": document["step"],
+        "at": now.isoformat(timespec="seconds"),
+    }
+
+
+def _stamp(order: Order, target: OrderState, now: datetime) -> None:
+    column = _FIRST_ENTRY.get(target)
+    if column is not None and getattr(order, column) is None:
+        setattr(order, column, now)
+
+
+async def _enter_stage(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
+    await session.execute(
+        update(OrderStage)
+        .where(col(OrderStage.order_id) == order.id, col(OrderStage.left_at).is_(None))
+        .values(left_at=now)
+    )
+    last = await session.scalar(
+        select(func.max(OrderStage.ordinal)).where(col(OrderStage.order_id) == order.id)
+    )
+    session.add(
+        OrderStage(
+            order_id=order.id,
+            ordinal=(last or 0) + 1,
+            intento=order.intento,
+            estado=order.estado,
+            actor=actor.id,
+            entered_at=now,
+        )
+    )
+
+
+def _plain_event(source: OrderState, target: OrderState, actor: Actor) -> NewEvent:
+    return NewEvent(
+        kind=EventKind.ESTADO_CAMBIADO,
+        agent=actor.name,
+        message=f"Estado: {source} → {target}",
+        level=LogLevel.INFO,
+        metadata={"estado_anterior": source.value, "estado_nuevo": target.value},
+    )

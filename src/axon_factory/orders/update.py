@@ -1,0 +1,141 @@
+"""PATCH an order (design §3.5, resolutions 15): agents and staff report, nobody overwrites."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.db.tables import Order
+from axon_factory.domain.errors import Forbidden, ValidationFailed
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.failure import Failure, FailureCause
+from axon_factory.domain.permissions import Grant, Principal
+from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
+from axon_factory.domain.states import OrderState
+from axon_factory.orders.approval import approve_plan
+from axon_factory.orders.cancel import cancel_order
+from axon_factory.orders.events import append_event, content_key
+from axon_factory.orders.failing import fail_order
+from axon_factory.orders.handover import hand_over
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.requests import LogEntry, OrderPatch
+from axon_factory.orders.retry import retry_order
+from axon_factory.orders.rework import accept_product, send_back
+from axon_factory.orders.transitions import refuse, transition, wake
+
+__all__ = ["patch_order"]
+
+_HINTS = frozenset({"planificado_at", "construccion_iniciada_at", "qa_iniciada_at", "entregado_at"})
+_REPORTS = frozenset({"estado", "progreso", "asignado_a", "logs", "motivo"}) | _HINTS
+_STAFF = _REPORTS | {"prioridad", "tags", "notas_internas"}
+_FIELDS = {
+    Grant.SYSTEM_ASSIGNED: _REPORTS | {"session_id"},
+    Grant.SYSTEM_PERMANENT: _REPORTS | {"session_id"},
+    Grant.OPERATOR: _STAFF,
+    Grant.ADMIN: _STAFF | {"session_id"},
+    Grant.KEY_ADMIN: _STAFF | {"session_id"},
+}
+
+
+async def patch_order(
+    session: AsyncSession,
+    order: Order,
+    patch: OrderPatch,
+    principal: Principal,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    """Apply `patch` to the locked order: state first, then what is reported about it.
+
+    Raises:
+        Forbidden: the caller may not change one of the fields.
+        TransitionRefused: `estado` is not reachable for this caller; nothing was changed.
+        ValidationFailed: `progreso` is outside the state's band or falls.
+    """
+    forbidden = sorted(patch.fields - _FIELDS.get(principal.grant, frozenset()))
+    if forbidden:
+        raise Forbidden(
+            f"No puedes cambiar: {', '.join(forbidden)}",
+            message_en=f"You may not change: {', '.join(forbidden)}",
+        )
+    before = order.progreso
+    if patch.estado is not None and patch.estado != order.estado:
+        await _move(session, order, patch, principal, policy, now)
+    elif patch.fields:
+        await wake(session, order, now)
+    _set_progress(order, patch, before)
+    _set_fields(order, patch)
+    for entry in patch.logs:
+        event = _event(entry, principal)
+        await append_event(session, order, event, actor=principal.actor, now=now)
+
+
+async def _move(
+    session: AsyncSession,
+    order: Order,
+    patch: OrderPatch,
+    principal: Principal,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    actor, reason = principal.actor, patch.motivo or ""
+    source, target = OrderState(order.estado), patch.estado or OrderState(order.estado)
+    match (source, target):
+        case (_, OrderState.CANCELADO):
+            await cancel_order(session, order, actor=actor, reason=reason, now=now)
+        case (OrderState.FALLIDO, _):
+            if target != (order.fallo or {}).get("estado"):
+                raise refuse(order, target, actor)
+            await retry_order(session, order, actor=actor, now=now)
+        case (_, OrderState.FALLIDO):
+            sentence = reason or "Decisión manual"
+            failure = Failure(FailureCause.DECISION_MANUAL, sentence, source)
+            await fail_order(session, order, failure=failure, actor=actor, policy=policy, now=now)
+        case (OrderState.PLANIFICACION, OrderState.CONSTRUCCION):
+            await approve_plan(session, order, actor=actor, now=now, note=reason)
+        case (OrderState.QA, OrderState.CONSTRUCCION):
+            reasons = [reason] if reason else []
+            await send_back(session, order, actor=actor, reasons=reasons, now=now)
+        case (OrderState.QA, OrderState.LISTO):
+            await accept_product(session, order, actor=actor, now=now)
+        case (OrderState.LISTO, OrderState.ENTREGADO):
+            await hand_over(session, order, actor=actor, policy=policy, now=now)
+        case (_, OrderState.QA):
+            order.progreso = BEFORE_QA_PASSES
+            order.session_open = False
+            await transition(session, order, target, actor=actor, now=now)
+        case _:
+            await transition(session, order, target, actor=actor, now=now)
+
+
+def _set_progress(order: Order, patch: OrderPatch, before: int) -> None:
+    if patch.progreso is None:
+        return
+    low, high = BANDS[OrderState(order.estado)]
+    if not low <= patch.progreso <= high:
+        raise ValidationFailed(
+            {"progreso": f"En '{order.estado}' el progreso va de {low} a {high}"}
+        )
+    if patch.progreso < before and patch.estado != OrderState.CONSTRUCCION:
+        raise ValidationFailed({"progreso": f"El progreso no baja: la orden va en {before}"})
+    order.progreso = patch.progreso
+
+
+def _set_fields(order: Order, patch: OrderPatch) -> None:
+    for name in ("asignado_a", "session_id", "prioridad", "tags", "notas_internas"):
+        value = getattr(patch, name)
+        if value is not None:
+            setattr(order, name, value)
+
+
+def _event(entry: LogEntry, principal: Principal) -> NewEvent:
+    event = NewEvent(
+        kind=EventKind.REGISTRO,
+        agent=entry.agente or principal.name,
+        message=entry.mensaje,
+        level=LogLevel(entry.tipo),
+        metadata=entry.metadata,
+        visibility=Visibility.CLIENTE,
+        occurred_at=entry.timestamp,
+    )
+    return replace(event, dedupe_key=content_key(event) if entry.timestamp else None)

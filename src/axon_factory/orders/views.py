@@ -1,0 +1,127 @@
+"""How orders look in answers: the documented keys, filtered by what the caller may read."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.permissions import Grant, Principal
+from axon_factory.domain.states import OrderState, targets_from
+
+__all__ = ["created", "detail", "log_entry", "summary", "timestamp", "updated"]
+
+_OPTIONAL_TIMES = (
+    "planificado_at",
+    "aprobado_at",
+    "construccion_iniciada_at",
+    "qa_iniciada_at",
+    "listo_at",
+    "entregado_at",
+    "fallido_at",
+    "cancelado_at",
+)
+_AGENT_CLIENT_DATA = ("nombre", "industria", "configuracion")
+
+
+def timestamp(value: datetime | None) -> str | None:
+    """Return e.g. "2025-11-14T10:00:00Z": the one way a time is written (resolutions 2)."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+def summary(order: Order) -> dict[str, Any]:
+    """Return the entry of a list (design §3.4)."""
+    return {
+        "id": str(order.id),
+        "order_number": order.order_number,
+        "tipo_producto": order.tipo_producto,
+        "nombre_producto": order.nombre_producto,
+        "estado": order.estado,
+        "progreso": order.progreso,
+        "asignado_a": order.asignado_a,
+        "prioridad": order.prioridad,
+        "created_at": timestamp(order.created_at),
+        "updated_at": timestamp(order.updated_at),
+    }
+
+
+def created(order: Order) -> dict[str, Any]:
+    """Return the answer to a creation (design §3.1)."""
+    return {
+        "id": str(order.id),
+        "order_number": order.order_number,
+        "tipo_producto": order.tipo_producto,
+        "nombre_producto": order.nombre_producto,
+        "estado": order.estado,
+        "progreso": order.progreso,
+        "created_at": timestamp(order.created_at),
+        "message": "Orden creada exitosamente. Super Axon Agent la procesará pronto.",
+    }
+
+
+def updated(order: Order) -> dict[str, Any]:
+    """Return the answer to a PATCH (design §3.5)."""
+    return {
+        "id": str(order.id),
+        "order_number": order.order_number,
+        "estado": order.estado,
+        "progreso": order.progreso,
+        "asignado_a": order.asignado_a,
+        "updated_at": timestamp(order.updated_at),
+        "message": "Orden actualizada exitosamente",
+    }
+
+
+def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> dict[str, Any]:
+    """Return the whole order as this caller may read it (design §3.2)."""
+    document: dict[str, Any] = {
+        **summary(order),
+        "datos_cliente": _client_data(order, principal),
+        "plan": order.plan,
+        "plan_estado": order.plan_estado,
+        "plan_version": order.plan_version,
+        "plan_hash": order.plan_hash,
+        "logs": [log_entry(event) for event in events],
+        **{name: timestamp(getattr(order, name)) for name in _OPTIONAL_TIMES},
+        "tags": order.tags,
+        "intento": order.intento,
+        "version": order.version,
+        "repo_url": order.repo_url,
+        "deploy_url": order.deploy_url,
+        "fallo": order.fallo,
+        "transiciones_permitidas": [
+            target.value for target in targets_from(OrderState(order.estado), principal.actor.kind)
+        ],
+    }
+    if principal.is_staff:
+        document |= {
+            "cliente_id": order.cliente_id,
+            "session_id": order.session_id,
+            "notas_internas": order.notas_internas,
+            "precio": str(order.precio),
+            "moneda": order.moneda,
+            "espera": order.espera,
+            "slug": order.slug,
+        }
+    return document
+
+
+def log_entry(event: OrderEvent) -> dict[str, Any]:
+    """Return one entry of `logs` (design §2.1), with the server's own facts beside it."""
+    entry: dict[str, Any] = {
+        "timestamp": timestamp(event.occurred_at),
+        "agente": event.agente,
+        "mensaje": event.mensaje,
+        "tipo": event.tipo,
+        "seq": event.seq,
+        "recibido_at": timestamp(event.received_at),
+    }
+    return entry | {"metadata": event.details} if event.details else entry
+
+
+def _client_data(order: Order, principal: Principal) -> dict[str, Any]:
+    if principal.grant is Grant.SYSTEM_ASSIGNED:
+        data = order.datos_cliente
+        return {key: data[key] for key in _AGENT_CLIENT_DATA if key in data}
+    return order.datos_cliente

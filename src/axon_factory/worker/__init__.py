@@ -1,0 +1,1 @@
+"""Runs jobs: claims them, keeps its heartbeat, rescues dead workers' jobs, sweeps the line."""

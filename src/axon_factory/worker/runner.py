@@ -1,0 +1,136 @@
+"""Run the line's jobs on Procrastinate until told to stop, through restarts of the database."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from procrastinate import App, PsycopgConnector, RetryStrategy
+from procrastinate.exceptions import ConnectorException
+
+from axon_factory.db.sessions import Database, is_unavailable
+from axon_factory.factory.line import Line
+from axon_factory.factory.outbox import OutboxSender
+from axon_factory.jobs.queue import ADVANCE, SEND_MESSAGE
+from axon_factory.orders.policy import Policy
+from axon_factory.worker.maintenance import age_waiting_orders, rescue_stalled_jobs, sweep
+
+__all__ = ["Worker", "WorkerOptions"]
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How a worker runs; all times in seconds.
+
+    A worker that has not given a heartbeat for `stalled_after` is dead to the others. On a stop,
+    running steps get `graceful_seconds` and are interrupted then; they are repeated later.
+    """
+
+    name: str
+    concurrency: int = 2
+    heartbeat_seconds: float = 2.0
+    stalled_after_seconds: float = 15.0
+    maintenance_seconds: float = 3.0
+    polling_seconds: float = 2.0
+    graceful_seconds: float = 5.0
+    longest_step_seconds: float = 900.0
+
+
+class Worker:
+    """One worker process's loop. Any number of them share one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        line: Line,
+        sender: OutboxSender,
+        policy: Policy,
+        options: WorkerOptions,
+    ) -> None:
+        """`line` moves orders, `sender` empties the outbox."""
+        self._database = database
+        self._line = line
+        self._sender = sender
+        self._policy = policy
+        self._options = options
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; a database that goes away is waited for."""
+        delay = 0.2
+        while not stop.is_set():
+            try:
+                await self._run_once(stop)
+                delay = 0.2
+            except Exception as error:
+                if not (isinstance(error, ConnectorException) or is_unavailable(error)):
+                    raise
+                _log.warning("database unavailable", retry_in=delay, error=str(error).strip())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), delay)
+            delay = min(delay * 2, 5.0)
+
+    async def _run_once(self, stop: asyncio.Event) -> None:
+        app = self._app()
+        async with app.open_async():
+            runner = asyncio.create_task(self._run_jobs(app))
+            keeper = asyncio.create_task(self._keep_up(app))
+            stopper = asyncio.create_task(stop.wait())
+            try:
+                await asyncio.wait({runner, keeper, stopper}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                stopper.cancel()
+                keeper.cancel()
+                runner.cancel()
+                results = await asyncio.gather(runner, keeper, stopper, return_exceptions=True)
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+
+    async def _run_jobs(self, app: App) -> None:
+        options = self._options
+        await app.run_worker_async(
+            name=options.name,
+            concurrency=options.concurrency,
+            install_signal_handlers=False,
+            listen_notify=True,
+            delete_jobs="successful",
+            fetch_job_polling_interval=options.polling_seconds,
+            update_heartbeat_interval=options.heartbeat_seconds,
+            stalled_worker_timeout=options.stalled_after_seconds,
+            shutdown_graceful_timeout=options.graceful_seconds,
+        )
+
+    async def _keep_up(self, app: App) -> None:
+        options = self._options
+        while True:
+            await rescue_stalled_jobs(
+                app.job_manager,
+                self._database,
+                stalled_after=options.stalled_after_seconds,
+                longest_step=options.longest_step_seconds,
+            )
+            await sweep(self._database, self._policy)
+            await age_waiting_orders(self._database)
+            await asyncio.sleep(options.maintenance_seconds)
+
+    def _app(self) -> App:
+        app = App(
+            connector=PsycopgConnector(
+                conninfo=self._database.url, min_size=1, max_size=self._options.concurrency + 3
+            )
+        )
+        # A job that raises met a missing database: it is tried again, and the sweep finds the rest.
+        retry = RetryStrategy(max_attempts=5, exponential_wait=2)
+
+        @app.task(name=ADVANCE, retry=retry)
+        async def advance(order_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
+            await self._line.advance(UUID(order_id))
+
+        @app.task(name=SEND_MESSAGE, retry=retry)
+        async def send_message(message_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
+            await self._sender.send(UUID(message_id))
+
+        return app
