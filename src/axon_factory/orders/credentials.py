@@ -14,7 +14,7 @@ from axon_factory.domain.errors import Conflict
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.permissions import Principal
 from axon_factory.orders.events import append_event
-from axon_factory.ports.secret_box import SealedSecret
+from axon_factory.ports.secret_box import SealedSecret, SecretBox
 
 __all__ = [
     "SealedCredential",
@@ -22,6 +22,7 @@ __all__ = [
     "credentials_of",
     "mark_revealed",
     "masked_credentials",
+    "open_credentials",
     "store_credentials",
 ]
 
@@ -73,6 +74,19 @@ async def credentials_of(session: AsyncSession, order_id: UUID) -> Sequence[Orde
 def masked_credentials(credentials: Sequence[OrderCredential]) -> Mapping[str, str]:
     """Return what an answer may show: the documented keys with masked values."""
     return {credential.name: credential.masked for credential in credentials}
+
+
+async def open_credentials(
+    session: AsyncSession, order: Order, box: SecretBox
+) -> Mapping[str, str]:
+    """Return the order's credentials in clear, for the one answer that may show them."""
+    return {
+        item.name: box.open(
+            SealedSecret(item.ciphertext, item.wrapped_key, item.key_id),
+            context=credential_context(order.id, item.name, item.version),
+        )
+        for item in await credentials_of(session, order.id)
+    }
 
 
 async def mark_revealed(

@@ -25,6 +25,8 @@ __all__ = [
     "newest_events",
     "read_fence",
     "read_order",
+    "read_order_by_slug",
+    "read_order_for_portal",
 ]
 
 NEWEST_EVENTS = 200
@@ -117,3 +119,17 @@ def _ordering(query: ListQuery) -> tuple[UnaryExpression[Any], UnaryExpression[A
 async def read_fence(session: AsyncSession, order_id: UUID) -> int | None:
     """Return the order's fencing token, None when there is no such order."""
     return await session.scalar(select(col(Order.fence)).where(col(Order.id) == order_id))
+
+
+async def read_order_by_slug(
+    session: AsyncSession, slug: str, principal: Principal
+) -> Order | None:
+    """Return the order of the product called `slug`, None when there is none for this caller."""
+    query = select(Order).where(col(Order.slug) == slug)
+    ownership = visible_to(principal)
+    return await session.scalar(query if ownership is None else query.where(ownership))
+
+
+async def read_order_for_portal(session: AsyncSession, order_id: UUID) -> Order | None:
+    """Return the order behind a portal link, whose token is the permission."""
+    return await session.get(Order, order_id)

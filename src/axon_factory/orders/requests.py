@@ -1,5 +1,6 @@
 """Strict request schemas of the order commands (design §3.1, §3.5); bad ones are refused whole."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -20,7 +21,15 @@ from axon_factory.domain.events import LogLevel
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 
-__all__ = ["ClientData", "LogEntry", "NewOrder", "OrderPatch", "field_messages", "validated"]
+__all__ = [
+    "ClientData",
+    "LogEntry",
+    "LongText",
+    "NewOrder",
+    "OrderPatch",
+    "field_messages",
+    "validated",
+]
 
 
 def _known_product(value: str) -> str:
@@ -39,6 +48,8 @@ def _mail_address(value: str) -> str:
 def _whole(value: str) -> str:
     if "\x00" in value:
         raise ValueError("No puede contener el carácter NUL")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError("Contiene un carácter que no es Unicode válido")
     return value
 
 
@@ -46,6 +57,8 @@ def _storable(value: Any) -> Any:  # noqa: ANN401 — any JSON value passes thro
     match value:
         case str():
             return _whole(value)
+        case float() if not math.isfinite(value):
+            raise ValueError("Los números deben ser finitos")
         case list():
             return [_storable(item) for item in value]  # pyright: ignore[reportUnknownVariableType] — JSON
         case dict():

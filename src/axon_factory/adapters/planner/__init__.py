@@ -1,0 +1,1 @@
+"""Planners: `catalogue` needs nothing; `llm` comes with Super Axon."""

@@ -1,0 +1,1 @@
+"""REST: routers, schemas, guards, error answers. Thin: parse, authorise, call, render."""

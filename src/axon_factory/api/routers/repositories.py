@@ -1,0 +1,53 @@
+"""Products' repositories over git's dumb protocol, read-only (`git clone <repo_url>`).
+
+Git sends a password, so this is the one place that reads HTTP Basic: any user name, and an API key
+or an access token as the password.
+"""
+
+import base64
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import FileResponse
+
+from axon_factory.accounts.authenticate import Credential, CredentialKind
+from axon_factory.api.services import Services
+from axon_factory.domain.errors import AuthenticationRequired, Forbidden, NotFound
+from axon_factory.domain.permissions import Action, Principal, may
+from axon_factory.orders.read import read_order_by_slug
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/git", tags=["repositorios"], include_in_schema=False)
+
+
+async def _git_principal(request: Request, services: Services) -> Principal:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return await services.authenticator.principal([Credential(CredentialKind.BEARER, value)])
+    if scheme.lower() != "basic":
+        raise AuthenticationRequired
+    try:
+        _, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        raise AuthenticationRequired from None
+    kind = CredentialKind.API_KEY if password.startswith("axk_") else CredentialKind.BEARER
+    return await services.authenticator.principal([Credential(kind, password)])
+
+
+@router.get("/{slug}.git/{path:path}")
+async def read_file(
+    slug: str,
+    path: str,
+    services: Services,
+    principal: Annotated[Principal, Depends(_git_principal)],
+) -> FileResponse:
+    """Serve one file of a repository to whoever may read the order that it belongs to."""
+    if not may(principal, Action.READ_REPOSITORY):
+        raise Forbidden("Tu credencial no permite leer repositorios")
+    async with services.database.reading() as session:
+        order = await read_order_by_slug(session, slug, principal)
+    file = services.repository_file(order.slug, path) if order else None
+    if file is None:
+        raise NotFound("No hay tal archivo")
+    return FileResponse(file, media_type="application/octet-stream")
