@@ -1,0 +1,1 @@
+"""GitHost adapters: where products' repositories can be cloned from."""

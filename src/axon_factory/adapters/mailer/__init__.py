@@ -1,0 +1,1 @@
+"""Mailer adapters: how messages leave the factory."""

@@ -1,0 +1,1 @@
+"""SecretBox adapters: how secrets rest encrypted."""

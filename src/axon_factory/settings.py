@@ -1,0 +1,173 @@
+"""The environment, read once and validated (every setting is `AXON_…`).
+
+An unknown `AXON_` variable is an error: a misspelt setting must not be silently ignored.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from axon_factory.domain.catalogue import PRODUCT_TYPES
+
+__all__ = ["Settings", "SettingsInvalid", "load_settings"]
+
+_PREFIX = "AXON_"
+_SHORTEST_SECRET = 32
+_OTHERS = ("AXON_FAILPOINT_", "AXON_TEST_")
+
+
+class SettingsInvalid(Exception):
+    """The environment cannot be used; the message names each variable and what it needs."""
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"'{value}' is no time zone, for example America/Mexico_City") from None
+    return value
+
+
+def _base_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")) or value.endswith("/"):
+        raise ValueError("must start with http:// or https:// and have no trailing slash")
+    return value
+
+
+def _product_types(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    names = {name.strip() for name in value.split(",") if name.strip()}
+    unknown = names - set(PRODUCT_TYPES)
+    if unknown:
+        raise ValueError(f"unknown product types: {', '.join(sorted(unknown))}")
+    return frozenset(names)
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "axon-factory"
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class Settings(BaseSettings):
+    """Everything that the owner of a factory can set; docs/operations.md explains each."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
+
+    environment: Literal["local", "production"] = "local"
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    database_url: SecretStr | None = None
+    pg_bin: Path | None = None
+    pool_size: Annotated[int, Field(ge=2, le=200)] = 10
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    public_url: BaseUrl | None = None
+    max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 256 * 1024
+    secret_key: SecretStr | None = None
+    access_token_minutes: Annotated[int, Field(ge=1, le=60)] = 15
+
+    timezone: Annotated[str, AfterValidator(_zone)] = "America/Mexico_City"
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
+    tenant: Annotated[str, Field(min_length=1, max_length=100)] = "default"
+    approver_email: str = "aprobacion@axon.localhost"
+    support_email: str = "soporte@axon.localhost"
+    mail_sender: str = "fabrica@axon.localhost"
+    auto_approve: Annotated[frozenset[str], NoDecode] = frozenset()
+    max_reworks: Annotated[int, Field(ge=0, le=10)] = 3
+
+    worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    heartbeat_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    stalled_after_seconds: Annotated[float, Field(gt=0, le=600)] = 15.0
+    maintenance_seconds: Annotated[float, Field(gt=0, le=300)] = 3.0
+    step_timeout_seconds: Annotated[float, Field(ge=10, le=86_400)] = 900.0
+
+    product_runtime: Path = Field(default_factory=lambda: Path(f"{sys.prefix}-product"))
+    product_host: str = "127.0.0.1"
+    product_url: str = "http://127.0.0.1:{port}"
+    product_ports: Annotated[str, Field(pattern=r"^\d{4,5}-\d{4,5}$")] = "20000-29999"
+    sandbox: Literal["auto", "off"] = "auto"
+
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def base_url(self) -> str:
+        """How the world reaches the API: the public URL, or host and port."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business time zone: an order's year is counted in it."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def port_range(self) -> range:
+        """The ports that products may get."""
+        first, last = self.product_ports.split("-")
+        return range(int(first), int(last) + 1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_types(cls, values: object) -> object:
+        if isinstance(values, dict) and "auto_approve" in values:
+            values["auto_approve"] = _product_types(values["auto_approve"])  # pyright: ignore[reportUnknownArgumentType] — the environment's own dictionary
+        return values  # pyright: ignore[reportUnknownVariableType] — see above
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        secret = self.secret_key.get_secret_value() if self.secret_key else None
+        if secret is not None and len(secret) < _SHORTEST_SECRET:
+            raise ValueError("AXON_SECRET_KEY must have at least 32 characters")
+        if self.stalled_after_seconds < 2 * self.heartbeat_seconds:
+            raise ValueError("AXON_STALLED_AFTER_SECONDS must be twice AXON_HEARTBEAT_SECONDS")
+        if self.port_range.stop <= self.port_range.start:
+            raise ValueError("AXON_PRODUCT_PORTS must be a range such as 20000-29999")
+        if not self.product_url.startswith(("http://", "https://")):
+            raise ValueError("AXON_PRODUCT_URL must start with http:// or https://")
+        if self.environment == "production":
+            self._check_production()
+        return self
+
+    def _check_production(self) -> None:
+        if self.secret_key is None:
+            raise ValueError("AXON_SECRET_KEY is required in production")
+        if not (self.public_url or "").startswith("https://"):
+            raise ValueError("AXON_PUBLIC_URL must be an https:// address in production")
+        if self.database_url is None:
+            raise ValueError("AXON_DATABASE_URL is required in production")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment; `overrides` (from the command line) win, None leaves it.
+
+    Raises:
+        SettingsInvalid: naming each wrong or unknown variable.
+    """
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith(_PREFIX) and not name.startswith(_OTHERS) and name not in known
+    )
+    if unknown:
+        raise SettingsInvalid(f"Unknown settings: {', '.join(unknown)}")
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # pyright: ignore[reportArgumentType] — validated by Pydantic
+    except ValidationError as error:
+        raise SettingsInvalid(
+            "; ".join(
+                f"{_PREFIX}{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+                if item["loc"]
+                else item["msg"].removeprefix("Value error, ")
+                for item in error.errors(include_url=False)
+            )
+        ) from None
