@@ -1,0 +1,1 @@
+"""Users, login, access tokens, API keys and system tokens (design §8)."""

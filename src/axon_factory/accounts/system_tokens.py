@@ -1,0 +1,153 @@
+"""Tokens of agents: `axs_live_<id>_<secret><checksum>` (design §8.1, resolutions 20).
+
+One minted for an attempt dies with it: when the order's `intento` moves on, when the order ends,
+and after two hours in any case. A permanent one is limited by its grant to PATCH (reference A4).
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.accounts.fields import checked_name
+from axon_factory.accounts.opaque_tokens import checked_pepper, generate_token, parse_token
+from axon_factory.db.tables import Order, SystemToken
+from axon_factory.domain.errors import NotFound
+from axon_factory.domain.states import TERMINAL_STATES, OrderState
+
+__all__ = [
+    "ATTEMPT_TOKEN_MAX_LIFETIME",
+    "SYSTEM_TOKEN_PREFIX",
+    "MintedToken",
+    "SystemTokens",
+    "VerifiedToken",
+]
+
+SYSTEM_TOKEN_PREFIX = "axs_live"  # noqa: S105 — the public prefix, not a token
+ATTEMPT_TOKEN_MAX_LIFETIME = timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class MintedToken:
+    """A new token: its id, and the plaintext that is never to be had again."""
+
+    id: str
+    plaintext: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """A token that holds; `order_id` and `attempt` are None for a permanent one."""
+
+    id: str
+    agent: str
+    order_id: UUID | None
+    attempt: int | None
+
+
+class SystemTokens:
+    """Mints, verifies and revokes tokens, in the caller's transaction."""
+
+    def __init__(self, pepper: bytes) -> None:
+        """`pepper` is the secret of 32 bytes or more without which the kept MACs say nothing."""
+        self._pepper = checked_pepper(pepper)
+
+    async def mint_for_attempt(
+        self,
+        session: AsyncSession,
+        *,
+        order_id: UUID,
+        intento: int,
+        agent: str,
+        created_by: str,
+        lifetime: timedelta = ATTEMPT_TOKEN_MAX_LIFETIME,
+    ) -> MintedToken:
+        """Mint a token for one attempt at one order.
+
+        Raises:
+            ValueError: `lifetime` is not positive or is longer than two hours.
+        """
+        if not timedelta() < lifetime <= ATTEMPT_TOKEN_MAX_LIFETIME:
+            raise ValueError(f"a token for an attempt cannot live {lifetime}")
+        expires_at = datetime.now(UTC) + lifetime
+        return await self._mint(
+            session,
+            agent=agent,
+            created_by=created_by,
+            order_id=order_id,
+            intento=intento,
+            expires_at=expires_at,
+        )
+
+    async def mint_permanent(
+        self, session: AsyncSession, *, agent: str, created_by: str
+    ) -> MintedToken:
+        """Mint a token that holds until it is revoked."""
+        return await self._mint(session, agent=agent, created_by=created_by)
+
+    async def verify(self, session: AsyncSession, text: str) -> VerifiedToken | None:
+        """Return the token that `text` is, or None if it is none or does not hold any more."""
+        token = parse_token(SYSTEM_TOKEN_PREFIX, text)
+        if token is None:
+            return None
+        found = await session.execute(
+            select(SystemToken, col(Order.intento), col(Order.estado))
+            .outerjoin(Order, col(Order.id) == col(SystemToken.order_id))
+            .where(col(SystemToken.id) == token.id)
+        )
+        row = found.one_or_none()
+        if row is None:
+            return None
+        kept, current_attempt, state = row
+        if not token.matches(kept.secret_mac, self._pepper) or kept.revoked_at is not None:
+            return None
+        if kept.expires_at is not None and kept.expires_at <= datetime.now(UTC):
+            return None
+        if kept.order_id is not None and (
+            kept.intento != current_attempt or OrderState(state) in TERMINAL_STATES
+        ):
+            return None
+        return VerifiedToken(kept.id, kept.agent, kept.order_id, kept.intento)
+
+    async def revoke(self, session: AsyncSession, token_id: str) -> None:
+        """End a token from the next request on; a second time changes nothing.
+
+        Raises:
+            NotFound: there is no such token.
+        """
+        token = await session.get(SystemToken, token_id, with_for_update=True)
+        if token is None:
+            raise NotFound(
+                f"No existe el token {token_id}", message_en=f"There is no token {token_id}"
+            )
+        token.revoked_at = token.revoked_at or datetime.now(UTC)
+        await session.flush()
+
+    async def _mint(
+        self,
+        session: AsyncSession,
+        *,
+        agent: str,
+        created_by: str,
+        order_id: UUID | None = None,
+        intento: int | None = None,
+        expires_at: datetime | None = None,
+    ) -> MintedToken:
+        token = generate_token(SYSTEM_TOKEN_PREFIX)
+        session.add(
+            SystemToken(
+                id=token.id,
+                agent=checked_name(agent, field="agent"),
+                secret_mac=token.mac(self._pepper),
+                order_id=order_id,
+                intento=intento,
+                created_at=datetime.now(UTC),
+                created_by=created_by,
+                expires_at=expires_at,
+            )
+        )
+        await session.flush()
+        return MintedToken(token.id, token.plaintext)

@@ -1,0 +1,26 @@
+"""A PostgreSQL server of our own: the default database of a single machine (decision 1)."""
+
+from axon_factory.db.embedded.database import read_dsn
+from axon_factory.db.embedded.errors import (
+    BinariesMissing,
+    DataDirHeld,
+    DataDirUnwritable,
+    EmbeddedPostgresError,
+    StartFailed,
+    VersionMismatch,
+)
+from axon_factory.db.embedded.lock import DataDirLock, read_holder
+from axon_factory.db.embedded.server import EmbeddedPostgres
+
+__all__ = [
+    "BinariesMissing",
+    "DataDirHeld",
+    "DataDirLock",
+    "DataDirUnwritable",
+    "EmbeddedPostgres",
+    "EmbeddedPostgresError",
+    "StartFailed",
+    "VersionMismatch",
+    "read_dsn",
+    "read_holder",
+]
