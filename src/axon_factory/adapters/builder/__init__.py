@@ -1,0 +1,1 @@
+"""Builders: each constructs products over the `Builder` port."""

@@ -1,0 +1,233 @@
+"""TemplateBuilder: one commit a milestone, rendered from the catalogue's templates."""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import axon_factory
+from axon_factory.adapters.builder.templates.layers import (
+    UnknownTemplateError,
+    brought_by,
+    load_layers,
+)
+from axon_factory.adapters.builder.templates.processes import Processes
+from axon_factory.adapters.builder.templates.repository import GitError, Repository
+from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.plan import Milestone
+from axon_factory.ports.builder import (
+    BuildReport,
+    BuildRequest,
+    BuildStatus,
+    MilestoneReport,
+)
+from axon_factory.ports.errors import PortError
+
+__all__ = ["TEMPLATE_ROOT", "TemplateBuilder"]
+
+TEMPLATE_ROOT = Path(axon_factory.__file__).parent / "product_templates"
+RENDER_MODULE = "axon_factory.adapters.builder.templates.render"
+MAX_INTEGRATIONS = 50
+
+
+class TemplateBuilder:
+    """Builds in the call: each `proceed` renders and commits the plan's next milestone.
+
+    The repository is the session's only memory, so a session survives any crash and has the same
+    id whoever asks.
+    """
+
+    name = "templates"
+
+    def __init__(
+        self,
+        *,
+        template_root: Path = TEMPLATE_ROOT,
+        python: Path | None = None,
+        render_timeout_seconds: float = 120,
+    ) -> None:
+        """Take the folder of the templates and the Python that has Copier (default: this one)."""
+        self._template_root = template_root
+        self._python = python or Path(sys.executable)
+        self._render_timeout = render_timeout_seconds
+        self._processes = Processes()
+
+    async def start(
+        self,
+        request: BuildRequest,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — order and attempt are the key: see _session_id
+    ) -> str:
+        """Check that the plan can be built here; return the session's id.
+
+        Raises:
+            PortError: a template is missing, or the product's folder is not to be used.
+        """
+        await asyncio.to_thread(self._check, request)
+        return _session_id(request)
+
+    async def proceed(
+        self,
+        session_id: str,
+        request: BuildRequest,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — as in start
+    ) -> BuildReport:
+        """Commit the first milestone of the plan that is not in `request.completed`.
+
+        Raises:
+            PortError: a template is missing or the milestone could not be rendered or committed.
+        """
+        if session_id != _session_id(request):
+            raise _failure("La sesión de construcción no corresponde a la orden.")
+        await asyncio.to_thread(self._check, request)
+        due = [m for m in request.plan.milestones if m.id not in request.completed]
+        if not due:
+            return BuildReport(BuildStatus.FINISHED)
+        milestone = due[0]
+        repository = Repository(request.product_dir)
+        try:
+            await repository.restore()
+            known = await repository.milestones(request.attempt)
+            commit = known.get(milestone.id)
+            if commit is None:
+                await self._render(session_id, request, milestone, repository)
+                commit = await repository.commit(
+                    self._message(request, milestone), request.attempt, milestone.id
+                )
+        except (GitError, OSError) as error:
+            raise _failure(f"El repositorio del producto falló: {error}", transient=True) from error
+        report = MilestoneReport(
+            milestone.id, milestone.agente, self._message(request, milestone), commit
+        )
+        status = BuildStatus.WORKING if len(due) > 1 else BuildStatus.FINISHED
+        return BuildReport(status, (report,))
+
+    async def stop(
+        self,
+        session_id: str,
+        request: BuildRequest,  # noqa: ARG002 — the session's id says all
+        *,
+        idempotency_key: str,  # noqa: ARG002 — killing twice is killing once
+    ) -> None:
+        """Kill what the session runs; a `proceed` that waits for it fails."""
+        self._processes.kill(session_id)
+
+    def _check(self, request: BuildRequest) -> None:
+        try:
+            load_layers(self._template_root, request.plan.templates)
+        except UnknownTemplateError as error:
+            message = f"La plantilla {error} no está disponible en esta fábrica."
+            raise PortError(message, cause=FailureCause.PLANTILLA_NO_DISPONIBLE) from error
+        directory = request.product_dir
+        if not directory.is_absolute() or directory.is_symlink() or _is_other_file(directory):
+            raise _failure("La carpeta del producto no es una carpeta propia.")
+        if shutil.which("git") is None:
+            raise _failure("El programa git no está instalado.")
+
+    async def _render(
+        self, session_id: str, request: BuildRequest, milestone: Milestone, repository: Repository
+    ) -> None:
+        job = self._job(request, milestone, repository.staging())
+        environment = {
+            name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ
+        }
+        try:
+            done = await self._processes.run(
+                session_id,
+                [self._python, "-P", "-m", RENDER_MODULE],
+                environment={
+                    **environment,
+                    "HOME": str(job["staging"]),
+                    "LC_ALL": "C.UTF-8",
+                },
+                directory=request.product_dir,
+                stdin=json.dumps(job).encode(),
+                timeout=self._render_timeout,
+            )
+        except TimeoutError as error:
+            message = f"La plantilla no terminó en {self._render_timeout:.0f} segundos."
+            raise _failure(message, transient=True) from error
+        if done.exit_code != 0:
+            reason = done.stderr.splitlines()[-1:] or [f"código {done.exit_code}"]
+            # A signal is the machine's doing (memory, shutdown), an exit code the template's.
+            raise _failure(
+                f"La plantilla no se pudo aplicar: {reason[0][:300]}", transient=done.exit_code < 0
+            )
+
+    def _job(self, request: BuildRequest, milestone: Milestone, staging: Path) -> dict[str, Any]:
+        plan = [entry.id for entry in request.plan.milestones]
+        return {
+            "template_root": str(self._template_root),
+            "templates": list(request.plan.templates),
+            "staging": str(staging),
+            "product_dir": str(request.product_dir),
+            "files_of": sorted(brought_by(milestone.id, plan)),
+            "document": {
+                "nombre": request.product_name,
+                "slug": request.slug,
+                "tipo": request.product_type,
+                "orden": request.order_number,
+                "cliente": dict(request.client),
+                "configuracion": dict(request.configuration),
+            },
+            "integrations": _integrations(request.configuration),
+            "journal": {
+                "intento": request.attempt,
+                "hito": milestone.id,
+                "nombre": milestone.nombre,
+                "agente": milestone.agente,
+                "hallazgos": [
+                    {"revision": finding.check, "mensaje": finding.message}
+                    for finding in request.findings
+                ],
+            },
+        }
+
+    def _message(self, request: BuildRequest, milestone: Milestone) -> str:
+        """Return the log's sentence on a finished milestone (the style of design §2.1 `logs`)."""
+        templates = request.plan.templates
+        layers = load_layers(self._template_root, templates)
+        offered = {slug for layer in layers for slug in layer.integrations}
+        built = [s for s in _integrations(request.configuration) if s in offered]
+        last = (
+            "Integraciones incorporadas: " + ", ".join(built)
+            if built
+            else "Sin integraciones adicionales que incorporar"
+        )
+        sentences = {
+            "scaffolding": f"Proyecto base creado desde template {templates[0]}",
+            "backend_api": f"Backend API construido desde template {templates[-1]}",
+            "frontend": "Panel de administración y guía de uso construidos",
+            "integraciones": last,
+            "qa": "Pruebas y documentación del producto incorporadas",
+        }
+        # A plan's names are text of others: on one line, no trailer can hide in them.
+        other = "Hito registrado: " + " ".join(milestone.nombre.split())
+        sentence = sentences.get(milestone.id, other)
+        return sentence if request.attempt == 1 else f"Intento {request.attempt}: {sentence}"
+
+
+def _session_id(request: BuildRequest) -> str:
+    return f"plantillas-{request.order_id}-{request.attempt}"
+
+
+def _integrations(configuration: Mapping[str, Any]) -> list[str]:
+    """Return the slugs of the requested integrations ("Google Sheets" → "google_sheets")."""
+    value: object = configuration.get("integraciones")
+    names = cast("list[object]", value) if isinstance(value, list) else []
+    slugs = (re.sub(r"[^a-z0-9]+", "_", n.lower()).strip("_") for n in names if isinstance(n, str))
+    return list(dict.fromkeys(slug[:60] for slug in slugs if slug))[:MAX_INTEGRATIONS]
+
+
+def _is_other_file(path: Path) -> bool:
+    return path.exists() and not path.is_dir()
+
+
+def _failure(message: str, *, transient: bool = False) -> PortError:
+    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=transient)

@@ -1,0 +1,99 @@
+"""Reads what a check wrote, and says in Spanish what is wrong (design §5.5).
+
+A check passes only on evidence: an exit code of 0 with nothing counted is a failure.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, cast
+
+from axon_factory.adapters.sandbox import Limits, SandboxRun
+
+__all__ = ["Verdict", "judge_health", "judge_security", "judge_tests", "limit_findings"]
+
+MAX_FINDINGS = 50
+COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
+FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) (.+)$", re.MULTILINE)
+NOTHING_COLLECTED = 5
+"""pytest's exit code when it found no test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the check passed; `sentences` starts with the summary."""
+
+    passed: bool
+    sentences: tuple[str, ...]
+
+
+def limit_findings(run: SandboxRun, limits: Limits) -> tuple[str, ...]:
+    """Say which limit a run was stopped by; nothing for one that ended by itself."""
+    found: list[str] = []
+    if run.timed_out:
+        found.append(f"No terminó en {limits.wall_seconds:g} segundos y se detuvo.")
+    if run.truncated:
+        found.append(f"Escribió más de {limits.output_bytes} bytes y se detuvo.")
+    return tuple(found)
+
+
+def judge_tests(run: SandboxRun) -> Verdict:
+    """Judge the product's own pytest by its exit code and its last line."""
+    text = run.output.decode(errors="replace")
+    lines = text.strip().splitlines()
+    counts = {name: int(number) for number, name in COUNT.findall(lines[-1] if lines else "")}
+    passed = counts.get("passed", 0)
+    failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
+    if run.exit_code == NOTHING_COLLECTED or (run.exit_code == 0 and passed == 0):
+        return Verdict(passed=False, sentences=("Ninguna prueba llegó a ejecutarse.",))
+    if run.exit_code == 0:
+        return Verdict(passed=True, sentences=(f"{_plural(passed, 'prueba superada')}.",))
+    summary = f"{_plural(passed, 'prueba superada')}, {_plural(failed, 'fallida')}."
+    if not failed:
+        summary = f"Las pruebas no se pudieron ejecutar (código {run.exit_code})."
+    found = FAILED_TEST.findall(text)[:MAX_FINDINGS]
+    return Verdict(passed=False, sentences=(summary, *found))
+
+
+def judge_security(run: SandboxRun, root: PurePath) -> Verdict:
+    """Judge ruff's JSON: any diagnostic is a finding, and so is output that is no JSON."""
+    try:
+        diagnostics = cast("list[dict[str, Any]]", json.loads(run.output))
+        found = tuple(_diagnostic(item, root) for item in diagnostics)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        sentence = f"El análisis de seguridad no se pudo leer (código {run.exit_code})."
+        return Verdict(passed=False, sentences=(sentence,))
+    if found or run.exit_code != 0:
+        summary = f"{_plural(len(found), 'defecto')} de seguridad o de código."
+        return Verdict(passed=False, sentences=(summary, *found[:MAX_FINDINGS]))
+    return Verdict(passed=True, sentences=("Sin defectos de seguridad en el código.",))
+
+
+def _diagnostic(item: dict[str, Any], root: PurePath) -> str:
+    path = PurePath(str(item["filename"]))
+    name = path.relative_to(root) if path.is_relative_to(root) else path
+    return f"{name}:{item['location']['row']}: {item['code']} {item['message']}"
+
+
+def judge_health(run: SandboxRun) -> Verdict:
+    """Judge the last line of our prober (`probe_health.py`), which is JSON."""
+    lines = run.output.decode(errors="replace").strip().splitlines()
+    try:
+        report = json.loads(lines[-1])
+        found = tuple(str(sentence) for sentence in report["findings"])
+        healthy = report["ok"] is True and not found
+    except (IndexError, ValueError, TypeError, KeyError):
+        sentence = f"La comprobación de salud no terminó (código {run.exit_code})."
+        return Verdict(passed=False, sentences=(sentence,))
+    if not healthy or run.exit_code != 0:
+        return Verdict(passed=False, sentences=("El producto no arranca sano.", *found))
+    sentence = f"El producto arranca y responde sano en {report['seconds']:.1f} segundos."
+    return Verdict(passed=True, sentences=(sentence,))
+
+
+def _plural(number: int, words: str) -> str:
+    """`3, "prueba superada"` → "3 pruebas superadas"."""
+    if number == 1:
+        return f"1 {words}"
+    return f"{number} {' '.join(f'{word}s' for word in words.split())}"

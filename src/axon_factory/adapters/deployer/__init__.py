@@ -1,0 +1,1 @@
+"""Deployers: one folder for each place where products can run."""

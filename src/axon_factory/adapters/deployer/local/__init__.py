@@ -1,0 +1,5 @@
+"""Deployer of this machine: supervisord as a separate daemon, every product in the sandbox."""
+
+from axon_factory.adapters.deployer.local.deployer import LocalDeployer, ProductStatus
+
+__all__ = ["LocalDeployer", "ProductStatus"]

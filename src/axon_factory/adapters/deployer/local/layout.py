@@ -1,0 +1,182 @@
+"""What the local deployer keeps on disk, and the locks around it.
+
+::
+
+    root/
+      supervisor/            supervisord's configuration, log, pid
+      conf.d/<slug>.ini      one program for each product that shall run
+      <slug>/deployment.json port, commit, health path
+      <slug>/launch.json     command and environment with the secrets (0600)
+      <slug>/releases/<commit>, <slug>/data, <slug>/logs
+      .locks/  .retired/<slug>-<time>  (data of withdrawn products)
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import re
+import socket
+import stat
+import tempfile
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Layout", "Record", "choose_port", "is_free", "read_json", "write_private"]
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+LOCK_POLL_SECONDS = 0.05
+PRIVATE_FOLDER = stat.S_IFDIR | 0o700
+SOCKET_PATH_BYTES = 100
+"""Linux allows 107 in a Unix socket's address; supervisord first binds a longer temporary name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is remembered of a deployment, without secrets."""
+
+    slug: str
+    port: int
+    commit: str
+    health: str
+    """Path of the health check."""
+
+
+class Layout:
+    """Paths below `root`, which is created; slugs with other characters are refused."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.supervisor = self.root / "supervisor"
+        self.programs = self.root / "conf.d"
+        self.locks = self.root / ".locks"
+        self.retired = self.root / ".retired"
+
+    def create(self) -> None:
+        """Make the folders; the sandbox's users may pass through them and no more."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.chmod(0o711)
+        for folder in (self.supervisor, self.programs, self.locks, self.retired):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def product(self, slug: str) -> Path:
+        """Return the folder of one product.
+
+        Raises:
+            ValueError: `slug` is none.
+        """
+        if not SLUG.fullmatch(slug) or slug in {self.supervisor.name, self.programs.name}:
+            raise ValueError(f"«{slug}» no sirve como nombre de producto")
+        return self.root / slug
+
+    def program(self, slug: str) -> Path:
+        """Return the path of the product's supervisord section."""
+        return self.programs / f"{self.product(slug).name}.ini"
+
+    def slugs(self) -> tuple[str, ...]:
+        """Return the products that shall run."""
+        return tuple(sorted(path.stem for path in self.programs.glob("*.ini")))
+
+    def record(self, slug: str) -> Record | None:
+        """Return what is remembered of a product."""
+        content = read_json(self.product(slug) / "deployment.json")
+        return Record(**content) if content else None
+
+    def remember(self, record: Record) -> None:
+        """Write down a deployment."""
+        write_private(self.product(record.slug) / "deployment.json", asdict(record))
+
+    def used_ports(self) -> set[int]:
+        """Return the ports that are promised to some product."""
+        contents = [read_json(path) for path in self.root.glob("*/deployment.json")]
+        return {int(content["port"]) for content in contents if content}
+
+    @asynccontextmanager
+    async def locked(self, name: str) -> AsyncGenerator[None]:
+        """Hold the lock `name` among all tasks and processes of this root."""
+        self.create()
+        # Owner only, and not inherited: the daemon must not keep it.
+        descriptor = os.open(self.locks / name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            while not _try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
+                await asyncio.sleep(LOCK_POLL_SECONDS)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def runtime(self) -> Path:
+        """Return the folder of supervisord's socket: short enough for a Unix socket's address.
+
+        Call it with the lock "supervisor" held. A folder outside `root` is remembered in it, so
+        that processes with other temporary folders find the same.
+        """
+        if len(os.fsencode(self.supervisor)) <= SOCKET_PATH_BYTES - len("/s.sock.12345678"):
+            return self.supervisor
+        memory = self.supervisor / "runtime.json"
+        remembered = read_json(memory)
+        if remembered and _is_private(Path(remembered["folder"])):
+            return Path(remembered["folder"])
+        folder = Path(tempfile.mkdtemp(prefix="axon-"))
+        write_private(memory, {"folder": str(folder)})
+        return folder
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_private(folder: Path) -> bool:
+    """Tell whether `folder` exists, is ours, and nobody else can enter it."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    return status.st_uid == os.geteuid() and status.st_mode == PRIVATE_FOLDER
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return the object in `path`; None when it is missing or unreadable."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def write_private(path: Path, content: Mapping[str, Any] | str) -> None:
+    """Write JSON, or text as it is, so that it is whole or absent and only its owner reads it."""
+    text = content if isinstance(content, str) else json.dumps(content, indent=1)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether a server could listen at `host`:`port` now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind((host, port))
+            candidate.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def choose_port(host: str, ports: range, used: Collection[int]) -> int | None:
+    """Return the first port that is promised to nobody and free."""
+    return next((port for port in ports if port not in used and is_free(host, port)), None)

@@ -1,0 +1,1 @@
+"""The client's product: one small service, made of the modules in `app/modules`."""

@@ -1,0 +1,5 @@
+CREATE TABLE sesiones (
+  huella TEXT PRIMARY KEY,
+  csrf TEXT NOT NULL,
+  vence_at INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,1 @@
+"""The bot: signature, understanding, conversation, texts."""
