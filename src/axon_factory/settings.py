@@ -77,9 +77,9 @@ class Settings(BaseSettings):
     timezone: Annotated[str, AfterValidator(_zone)] = "America/Mexico_City"
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
     tenant: Annotated[str, Field(min_length=1, max_length=100)] = "default"
-    approver_email: str = "aprobacion@axon.localhost"
-    support_email: str = "soporte@axon.localhost"
-    mail_sender: str = "fabrica@axon.localhost"
+    approver_email: str = "aprobacion@axon88.com"
+    support_email: str = "support@axon88.com"
+    mail_sender: str = "fabrica@axon88.com"
     auto_approve: Annotated[frozenset[str], NoDecode] = frozenset()
     max_reworks: Annotated[int, Field(ge=0, le=10)] = 3
 
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     product_runtime: Path = Field(default_factory=lambda: Path(f"{sys.prefix}-product"))
     product_host: str = "127.0.0.1"
     product_url: str = "http://127.0.0.1:{port}"
-    product_ports: Annotated[str, Field(pattern=r"^\d{4,5}-\d{4,5}$")] = "20000-29999"
+    product_ports: Annotated[str, Field(pattern=r"^\d{4,5}-\d{4,5}$")] = "30000-31999"
     sandbox: Literal["auto", "off"] = "auto"
 
     log_format: Literal["console", "json"] = "console"
@@ -129,7 +129,7 @@ class Settings(BaseSettings):
         if self.stalled_after_seconds < 2 * self.heartbeat_seconds:
             raise ValueError("AXON_STALLED_AFTER_SECONDS must be twice AXON_HEARTBEAT_SECONDS")
         if self.port_range.stop <= self.port_range.start:
-            raise ValueError("AXON_PRODUCT_PORTS must be a range such as 20000-29999")
+            raise ValueError("AXON_PRODUCT_PORTS must be a range such as 30000-31999")
         if not self.product_url.startswith(("http://", "https://")):
             raise ValueError("AXON_PRODUCT_URL must start with http:// or https://")
         if self.environment == "production":

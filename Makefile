@@ -1,0 +1,63 @@
+# Every target sets up what it needs on a machine that has python3 (3.11 or later), make and git.
+# `make` alone lists them. Pass flags on with ARGS: make run ARGS="--port 8080".
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+SOURCES := src tests benchmarks
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench crash lock clean system
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.runtime system ## Run a whole factory and its demonstration (Ctrl-C stops it)
+	@$(BIN)/axon runtime install
+	@$(BIN)/axon up --demo $(ARGS)
+
+test: check ## Everything a change must pass; ends with pytest's closing line
+	@$(BIN)/axon runtime install
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.dev system ## Lint, format, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev system ## Measure the API and the line on this machine (minutes)
+	@$(BIN)/axon runtime install
+	$(BIN)/python -m benchmarks $(ARGS)
+
+crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order's life (about half an hour)
+	@$(BIN)/axon runtime install
+	$(BIN)/pytest tests/crash -m crash_matrix --timeout 7200 $(ARGS)
+
+lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
+	@for name in requirements requirements-dev requirements-build \
+	  src/axon_factory/product_templates/runtime/requirements; do \
+	  $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --quiet $$name.in -o $$name.txt || exit 1; done
+
+clean: ## Remove everything that the targets made here; data folders of factories stay
+	rm -rf $(VENV) $(VENV)-product .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
+	  dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+system: ## Install helpful system packages when run as root on Debian
+	@deploy/system-packages
+
+# The virtual environment, with the hash-locked runtime; the stamps are written last.
+$(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
+	@deploy/make-venv $(PYTHON) $(VENV)
+	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install \
+	  --require-hashes -r requirements-build.txt
+	@$(UV) pip install --quiet --python $(VENV) --require-hashes -r requirements.txt
+	@$(UV) pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	@$(UV) pip install --quiet --python $(VENV) --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""The command line `axon`: one file a command group; every command has --help and exit codes."""

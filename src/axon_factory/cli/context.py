@@ -1,0 +1,202 @@
+"""What commands share: settings, an open factory, and how failures become exit codes."""
+
+import asyncio
+import getpass
+import json
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from axon_factory.adapters.product_runtime import RuntimeInstallError
+from axon_factory.bootstrap import Factory
+from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.logs import configure_logging
+from axon_factory.db.embedded import (
+    DataDirHeld,
+    DataDirUnwritable,
+    EmbeddedPostgresError,
+    read_dsn,
+)
+from axon_factory.db.migrate import schema_state
+from axon_factory.db.sessions import is_unavailable
+from axon_factory.domain.errors import AxonError, ValidationFailed
+from axon_factory.domain.permissions import Grant, Principal, Role
+from axon_factory.settings import Settings, SettingsInvalid, load_settings
+
+__all__ = [
+    "DataDirOption",
+    "JsonOption",
+    "database_url",
+    "local_principal",
+    "open_factory",
+    "out",
+    "print_json",
+    "run",
+    "stop_signal",
+]
+
+Result = TypeVar("Result")
+
+out = Console()
+_errors = Console(stderr=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option(help="Folder with everything the factory keeps. [env: AXON_DATA_DIR]"),
+]
+
+
+def local_principal() -> Principal:
+    """Return whoever sits at this machine: an administrator, recorded by their system name."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "desconocido"
+    return Principal(f"local:{name}", name, Role.ADMIN, Grant.ADMIN)
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401 — any JSON value
+    """Write one JSON document on its own line to standard output."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def run(
+    command: Callable[[], Coroutine[Any, Any, Result]],
+    *,
+    as_json: bool = False,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> Result:
+    """Run an asynchronous command; a known failure ends the process with its sentence and code.
+
+    `loop_factory` makes another event loop than asyncio's own.
+    """
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(command())
+    except Exception as error:
+        failure = _failure_of(error)
+        if failure is None:
+            raise
+        if as_json:
+            print_json({"error": failure.message, "exit_code": int(failure.code)})
+        else:
+            # Text, because a sentence may quote what people typed: no markup in it.
+            _errors.print(Text(f"axon: {failure.message}", "red"), soft_wrap=True)
+        raise typer.Exit(int(failure.code)) from None
+
+
+async def database_url(settings: Settings) -> str:
+    """Return the configured database's URL, or that of a running `axon up` on the data folder.
+
+    Raises:
+        CliError: there is neither, or the configured one is no URL of a PostgreSQL.
+    """
+    if settings.database_url is not None:
+        return _checked_url(settings.database_url.get_secret_value())
+    url = await asyncio.to_thread(read_dsn, settings.data_dir)
+    if url is None:
+        raise CliError(
+            Exit.NOT_RUNNING,
+            f"No hay una fábrica en marcha sobre {settings.data_dir}: inicia `axon up` o define "
+            "AXON_DATABASE_URL",
+        )
+    return url
+
+
+@asynccontextmanager
+async def open_factory(
+    data_dir: Path | None = None, **overrides: object
+) -> AsyncGenerator[Factory]:
+    """Open the factory on its database, whose schema must be this program's.
+
+    `overrides` are settings that the command line gives; None leaves the environment's.
+
+    Raises:
+        CliError: there is no database, or its schema is another one.
+    """
+    settings = load_settings(data_dir=data_dir, **overrides)
+    configure_logging(settings)
+    url = await database_url(settings)
+    current, newest = await schema_state(url)
+    if current != newest:
+        raise CliError(
+            Exit.SCHEMA_OUTDATED,
+            f"La base de datos está en la revisión {current or 'vacía'} y este programa usa la "
+            f"{newest}: ejecuta `axon migrate`",
+        )
+    factory = Factory(settings, url)
+    try:
+        yield factory
+    finally:
+        await factory.close()
+
+
+def stop_signal() -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set from now on, instead of ending the process."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+_EXITS: tuple[tuple[type[Exception], Exit], ...] = (
+    (SettingsInvalid, Exit.SETTINGS),
+    (DataDirHeld, Exit.DATA_DIR_HELD),
+    (DataDirUnwritable, Exit.DATA_DIR_UNWRITABLE),
+    (EmbeddedPostgresError, Exit.EMBEDDED_POSTGRES),
+    (RuntimeInstallError, Exit.PRODUCT_RUNTIME),
+)
+
+
+def _failure_of(error: Exception) -> CliError | None:
+    if isinstance(error, CliError):
+        return error
+    for kind, code in _EXITS:
+        if isinstance(error, kind):
+            return CliError(code, str(error))
+    if isinstance(error, ValidationFailed):
+        fields = "; ".join(f"{name}: {text}" for name, text in error.details.items())
+        return CliError(Exit.REFUSED, fields)
+    if isinstance(error, AxonError):
+        sentence = error.message or error.extra.get("mensaje") or error.title
+        return CliError(Exit.REFUSED, str(sentence))
+    if isinstance(error, OSError) and error.filename is not None:
+        return CliError(
+            Exit.DATA_DIR_UNWRITABLE, f"No se puede usar {error.filename}: {error.strerror}"
+        )
+    if isinstance(error, BrokenPipeError):
+        return None  # who read the output has gone: Typer ends the process quietly
+    if is_unavailable(error):
+        return CliError(Exit.DATABASE_UNREACHABLE, _unreachable(error))
+    return None
+
+
+def _checked_url(url: str) -> str:
+    try:
+        known = make_url(url).get_backend_name() == "postgresql"
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
+        # Without the value, which may hold a password.
+        raise CliError(
+            Exit.SETTINGS,
+            "AXON_DATABASE_URL debe tener la forma postgresql://usuario:clave@servidor:5432/base",
+        )
+    return url
+
+
+def _unreachable(error: Exception) -> str:
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return f"La base de datos no responde: {cause[0] if cause else type(error).__name__}"

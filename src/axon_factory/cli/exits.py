@@ -1,0 +1,34 @@
+"""Exit codes that scripts can rely on (docs/operations.md lists them)."""
+
+from enum import IntEnum
+
+__all__ = ["CliError", "Exit"]
+
+
+class Exit(IntEnum):
+    """What the process ends with."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    SETTINGS = 3
+    DATABASE_UNREACHABLE = 4
+    PORT_BUSY = 5
+    DATA_DIR_UNWRITABLE = 6
+    DATA_DIR_HELD = 7
+    NOT_RUNNING = 8
+    REFUSED = 9
+    NOT_DELIVERED = 10
+    PRODUCT_RUNTIME = 11
+    EMBEDDED_POSTGRES = 12
+    SCHEMA_OUTDATED = 13
+
+
+class CliError(Exception):
+    """A failure that ends the command with one clear sentence and a code of its own."""
+
+    def __init__(self, code: Exit, message: str) -> None:
+        """`message` says what is wrong and what to do."""
+        super().__init__(message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,52 @@
+"""Where a command's logs go: standard error, so that standard output stays the answer."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+from axon_factory.settings import Settings
+
+__all__ = ["configure_logging"]
+
+_LIBRARIES = ("procrastinate", "uvicorn", "sqlalchemy", "psycopg", "alembic", "asyncio")
+
+
+def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
+    """Send every log line, the libraries' too, to `stream` as the settings say.
+
+    Libraries speak from warnings on, unless the level is debug.
+    """
+    target = stream or sys.stderr
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    final: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if settings.log_format == "json"
+        else [structlog.dev.ConsoleRenderer(colors=target.isatty())]
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    for name in _LIBRARIES:
+        quiet = logging.NOTSET if settings.log_level == "debug" else logging.WARNING
+        logging.getLogger(name).setLevel(quiet)

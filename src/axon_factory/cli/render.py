@@ -1,0 +1,204 @@
+"""How orders, plans and events look on a terminal.
+
+Texts of clients and agents are shown without control characters: they must not drive a terminal.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.events import LogLevel
+from axon_factory.domain.plan import Plan
+from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.orders.views import log_entry
+
+__all__ = [
+    "event_document",
+    "facts",
+    "local_time",
+    "render_event",
+    "render_order",
+    "render_orders",
+    "render_plan",
+    "safe",
+    "state_text",
+    "table",
+    "waiting_for",
+]
+
+# A symbol beside each colour: neither colour-blind people nor a log file lose anything.
+_LEVELS = {
+    LogLevel.INFO: ("·", "cyan"),
+    LogLevel.SUCCESS: ("✓", "green"),
+    LogLevel.WARNING: ("!", "yellow"),
+    LogLevel.ERROR: ("✗", "red"),
+}
+_STATES = {
+    OrderState.NUEVO: ("○", "white"),
+    OrderState.PLANIFICACION: ("◔", "cyan"),
+    OrderState.CONSTRUCCION: ("◑", "blue"),
+    OrderState.QA: ("◕", "magenta"),
+    OrderState.LISTO: ("●", "green"),
+    OrderState.ENTREGADO: ("✓", "bold green"),
+    OrderState.FALLIDO: ("✗", "bold red"),
+    OrderState.CANCELADO: ("⊘", "yellow"),
+}
+_NOBODY = "—"
+
+
+def safe(value: object) -> str:
+    """Return the text of `value` on one line, each unprintable character as "�"."""
+    words = " ".join(str(value).split())
+    return "".join(character if character.isprintable() else "�" for character in words)
+
+
+def local_time(moment: datetime | None) -> str:
+    """Return e.g. "2025-11-14 04:00:00" in this machine's time zone."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else _NOBODY
+
+
+def state_text(estado: str) -> Text:
+    """Return the state with its symbol and colour."""
+    symbol, style = _STATES[OrderState(estado)]
+    return Text(f"{symbol} {estado}", style)
+
+
+def render_event(
+    event: OrderEvent, *, state: str | None = None, progress: int | None = None
+) -> Text:
+    """Return one line: time, level, state and progress where given, agent, message.
+
+    An event that changed the state shows the state it led to; `state` is for the others.
+    """
+    symbol, style = _LEVELS[LogLevel(event.tipo)]
+    line = Text(event.occurred_at.astimezone().strftime("%H:%M:%S "), "dim")
+    line.append(f"{symbol} ", style)
+    shown = event.details.get("estado_nuevo", state)
+    if shown in _STATES:
+        line.append_text(state_text(str(shown))).append(" ")
+    if progress is not None:
+        line.append(f"{progress:3} % ", "dim")
+    line.append(f"{safe(event.agente)}  ", "bold")
+    return line.append(safe(event.mensaje), "" if event.tipo == LogLevel.INFO else style)
+
+
+def event_document(order: Order, event: OrderEvent) -> dict[str, Any]:
+    """Return one event for scripts: the entry of `logs`, its kind, and the order as it was read."""
+    return {
+        "order_id": str(order.id),
+        "order_number": order.order_number,
+        "estado": order.estado,
+        "progreso": order.progreso,
+        "kind": event.kind,
+        **log_entry(event),
+    }
+
+
+def render_plan(order: Order) -> RenderableType:
+    """Return the order's plan as an approver reads it: version and hash included."""
+    if order.plan is None:
+        return Text("Todavía no hay un plan.", "dim")
+    plan = Plan.model_validate(order.plan)
+    status = order.plan_estado or _NOBODY
+    milestones = table("Hito", "Horas", "Agente", "Entregable", numbers=("Horas",))
+    for item in plan.milestones:
+        hours = f"{item.estimacion_horas:g}"
+        milestones.add_row(*_cells(item.nombre, hours, item.agente, item.entregable))
+    needs = plan.recursos_requeridos
+    rows: dict[str, object] = {
+        "Estimación": f"{plan.estimacion_horas:g} horas",
+        "Precio": f"{order.precio} {order.moneda}",
+        "Agentes": ", ".join(plan.subagentes_asignados),
+        "Integraciones": ", ".join(plan.integraciones) or _NOBODY,
+        "Plantillas": ", ".join(plan.templates),
+        "Stack": ", ".join(plan.stack_tecnologico),
+        "Recursos": f"{needs.cpu_cores} CPU, {needs.ram_gb} GB de memoria, "
+        f"{needs.storage_gb} GB de disco",
+        "Hash": order.plan_hash or _NOBODY,
+    }
+    notes = [Text(f"! {safe(note)}", "yellow") for note in plan.observaciones]
+    title = Text(f"Plan v{order.plan_version} ({status})", "bold")
+    return Group(title, facts(rows), milestones, *notes)
+
+
+def render_order(order: Order, events: Sequence[OrderEvent]) -> RenderableType:
+    """Return the whole order: facts, client, plan, result, newest events."""
+    client: Mapping[str, Any] = order.datos_cliente
+    parts: list[RenderableType] = [
+        Text(f"{order.order_number}  {safe(order.nombre_producto)}", "bold"),
+        facts(
+            {
+                "Estado": state_text(order.estado),
+                "Espera": waiting_for(order) or _NOBODY,
+                "Progreso": f"{order.progreso} %",
+                "Tipo": order.tipo_producto,
+                "Prioridad": order.prioridad,
+                "Cliente": f"{client.get('nombre')} <{client.get('email')}>",
+                "Asignado a": order.asignado_a or _NOBODY,
+                "Intento": order.intento,
+                "Etiquetas": ", ".join(order.tags) or _NOBODY,
+                "Creada": local_time(order.created_at),
+                "Entregada": local_time(order.entregado_at),
+                "Repositorio": order.repo_url or _NOBODY,
+                "Producto": order.deploy_url or _NOBODY,
+                "Id": order.id,
+            }
+        ),
+    ]
+    if order.fallo is not None:
+        cause, message = order.fallo.get("causa"), order.fallo.get("mensaje")
+        parts.append(Text(f"✗ {safe(cause)}: {safe(message)}", "red"))
+    parts += [Text(), render_plan(order), Text(), Text("Eventos", "bold")]
+    return Group(*parts, *(render_event(event) for event in events))
+
+
+def render_orders(orders: Iterable[Order]) -> Table:
+    """Return a list's table."""
+    headers = ("Número", "Estado", "%", "Prioridad", "Tipo", "Cliente", "Creada", "Espera")
+    rows = table(*headers, numbers=("%",))
+    for order in orders:
+        rows.add_row(
+            order.order_number,
+            state_text(order.estado),
+            str(order.progreso),
+            order.prioridad,
+            order.tipo_producto,
+            safe(order.datos_cliente.get("nombre", "")),
+            local_time(order.created_at),
+            waiting_for(order),
+        )
+    return rows
+
+
+def waiting_for(order: Order) -> str:
+    """Return what a person must decide, empty when the line moves the order by itself."""
+    if order.plan_estado == PlanStatus.PENDIENTE_APROBACION:
+        return f"aprobar el plan v{order.plan_version}"
+    return "decisión de una persona" if order.espera else ""
+
+
+def facts(rows: Mapping[str, object]) -> Table:
+    """Return names and values in two columns."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows.items():
+        grid.add_row(name, value if isinstance(value, Text) else Text(safe(value)))
+    return grid
+
+
+def table(*headers: str, numbers: Sequence[str] = ()) -> Table:
+    """Return an empty table; the columns in `numbers` are set to the right."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        made.add_column(header, justify="right" if header in numbers else "left", overflow="fold")
+    return made
+
+
+def _cells(*values: str) -> list[Text]:
+    return [Text(safe(value)) for value in values]

@@ -1,0 +1,101 @@
+"""`axon serve`: the API and the pages."""
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from axon_factory.cli.context import (
+    DataDirOption,
+    JsonOption,
+    open_factory,
+    out,
+    print_json,
+    run,
+    stop_signal,
+)
+from axon_factory.cli.standalone import bind
+from axon_factory.settings import load_settings
+
+__all__ = ["register", "serve_until"]
+
+_SHUTDOWN_SECONDS = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("serve")(serve)
+
+
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen at. [env: AXON_HOST]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to listen at. [env: AXON_PORT]")
+    ] = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the API and the pages, on AXON_DATABASE_URL or on the database of a running `axon up`.
+
+    Any number of these may share one database. Ctrl-C or SIGTERM lets running requests end.
+
+    Example: axon serve --host 0.0.0.0 --port 8000
+    """
+
+    async def command() -> None:
+        settings = load_settings(data_dir=data_dir, host=host, port=port)
+        # Before the database is asked: a busy port is known at once.
+        with bind(settings.host, settings.port) as listener:
+            async with open_factory(data_dir, host=host, port=port) as factory:
+                stop = stop_signal()
+                where = f"http://{settings.host}:{settings.port}"
+                serving = serve_until(factory.application(), listener, stop)
+                if as_json:
+                    print_json({"evento": "lista", "url": settings.base_url, "escucha": where})
+                else:
+                    out.print(f"API y páginas en {settings.base_url}", soft_wrap=True)
+                await serving
+
+    run(command, as_json=as_json, loop_factory=uvloop.new_event_loop)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, but the process's signals stay ours."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Capture nothing."""
+        yield
+
+
+async def serve_until(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests at `listener` until `stop` is set; running requests get ten seconds."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+    )
+
+    async def end() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    ending = asyncio.create_task(end())
+    try:
+        await server.serve([listener])
+    finally:
+        ending.cancel()

@@ -1,0 +1,175 @@
+"""A whole factory on one machine: database, API, pages, worker and products, as one process.
+
+This is what `axon up` runs; every other deployment has the same parts as processes of their own.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+
+from axon_factory.accounts import users
+from axon_factory.accounts.passwords import generate_password
+from axon_factory.bootstrap import Factory
+from axon_factory.cli.exits import CliError, Exit
+from axon_factory.db.embedded import DataDirLock, DataDirUnwritable, EmbeddedPostgres
+from axon_factory.db.migrate import migrate
+from axon_factory.domain.permissions import Role
+from axon_factory.settings import Settings
+
+__all__ = ["Standalone", "bind", "standalone"]
+
+_log = structlog.get_logger(__name__)
+_ADMIN_EMAIL = "admin@axon88.com"
+_SHUTDOWN_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Standalone:
+    """A factory that is up. `admin_password` is set the one time that the account was made."""
+
+    factory: Factory
+    failure: asyncio.Future[None]
+    """Fails when the server or the worker ends by itself."""
+    admin_email: str
+    admin_password: str | None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket, so that a busy port is known before anything starts.
+
+    Raises:
+        CliError: the port is taken, or not this user's to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CliError(
+            Exit.PORT_BUSY,
+            f"No se puede usar el puerto {port} de {host} ({error.strerror}): elige otro "
+            "con --port",
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+@asynccontextmanager
+async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGenerator[Standalone]:
+    """Bring everything up, and take everything down when the block ends.
+
+    `tell` gets a sentence for each thing that takes time.
+
+    Raises:
+        CliError, EmbeddedPostgresError, RuntimeInstallError: it cannot be brought up.
+    """
+    async with AsyncExitStack() as stack:
+        _make_folder(settings)
+        lock = stack.enter_context(DataDirLock(settings.data_dir))
+        listener = stack.enter_context(bind(settings.host, settings.port))
+        lock.publish(url=settings.base_url)
+        url = await _database(settings, lock, stack, tell)
+        await migrate(url)
+        factory = Factory(settings, url)
+        stack.push_async_callback(factory.close)
+        await _products(factory, stack, tell)
+        password = await _first_administrator(factory)
+        failure = await _serve(factory, listener, stack)
+        yield Standalone(factory, failure, _ADMIN_EMAIL, password)
+
+
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataDirUnwritable(
+            f"No se puede crear la carpeta {settings.data_dir} ({error.strerror}): elige otra con "
+            "--data-dir"
+        ) from None
+
+
+async def _database(
+    settings: Settings, lock: DataDirLock, stack: AsyncExitStack, tell: Callable[[str], None]
+) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    tell("Iniciando PostgreSQL")
+    server = EmbeddedPostgres(settings.data_dir, binaries=settings.pg_bin, lock=lock)
+    await stack.enter_async_context(server)
+    return server.dsn
+
+
+async def _products(factory: Factory, stack: AsyncExitStack, tell: Callable[[str], None]) -> None:
+    if not factory.runtime.is_ready():
+        tell("Instalando el entorno de los productos")
+        await factory.runtime.install(lambda line: _log.info("product runtime", line=line))
+    stack.push_async_callback(factory.deployer.stop_all)
+    for product in await factory.deployer.start_all():
+        tell(f"Producto {product.slug}: {product.state} en {product.url}")
+
+
+async def _first_administrator(factory: Factory) -> str | None:
+    """Create the administrator of an empty factory; return the password, to be shown once."""
+    async with factory.database.reading() as session:
+        if await users.list_all(session):
+            return None
+    password = generate_password()
+    password_hash = await factory.passwords.hash(password)
+    async with factory.database.transaction("first_administrator") as session:
+        await users.create(
+            session,
+            email=_ADMIN_EMAIL,
+            name="Administración",
+            role=Role.ADMIN,
+            password_hash=password_hash,
+            must_change_password=True,
+        )
+    return password
+
+
+async def _serve(
+    factory: Factory, listener: socket.socket, stack: AsyncExitStack
+) -> asyncio.Future[None]:
+    """Start the server and the worker; return what fails when either ends by itself."""
+    server = uvicorn.Server(
+        uvicorn.Config(
+            factory.application(),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+    )
+    stop = asyncio.Event()
+    # `_serve` and not `serve`: the latter takes over the process's signals, which are ours.
+    serving = asyncio.create_task(server._serve([listener]), name="api")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] — see above
+    working = asyncio.create_task(factory.worker().run(stop), name="worker")
+    failure = asyncio.get_running_loop().create_future()
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if failure.done() or stop.is_set():
+            return
+        cause = None if task.cancelled() else task.exception()
+        failure.set_exception(cause or RuntimeError(f"{task.get_name()} ended by itself"))
+
+    for task in (serving, working):
+        task.add_done_callback(ended)
+
+    async def shut_down() -> None:
+        stop.set()
+        server.should_exit = True
+        await asyncio.gather(serving, working, return_exceptions=True)
+        if failure.done():
+            failure.exception()
+
+    stack.push_async_callback(shut_down)
+    return failure

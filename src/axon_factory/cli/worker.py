@@ -1,0 +1,69 @@
+"""`axon worker`: the factory line."""
+
+from typing import Annotated
+
+import typer
+
+from axon_factory.bootstrap import Factory
+from axon_factory.cli.context import (
+    DataDirOption,
+    JsonOption,
+    open_factory,
+    out,
+    print_json,
+    run,
+    stop_signal,
+)
+from axon_factory.cli.exits import CliError, Exit
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("worker")(worker)
+
+
+def worker(
+    *,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Steps at once. [env: AXON_WORKER_CONCURRENCY]"),
+    ] = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move orders along the line: plan, build, review, deploy, deliver.
+
+    Any number, on any machine, may share one database. Ctrl-C or SIGTERM gives running steps a
+    few seconds; what is interrupted is done again by another worker.
+
+    Example: axon worker --concurrency 4
+    """
+
+    async def command() -> None:
+        async with open_factory(data_dir, worker_concurrency=concurrency) as factory:
+            _check_runtime(factory)
+            stop = stop_signal()
+            line = factory.worker()
+            _announce(factory, as_json=as_json)
+            await line.run(stop)
+
+    run(command, as_json=as_json)
+
+
+def _check_runtime(factory: Factory) -> None:
+    if not factory.runtime.is_ready():
+        raise CliError(
+            Exit.PRODUCT_RUNTIME,
+            f"Falta el entorno de los productos en {factory.settings.product_runtime}: ejecuta "
+            "`axon runtime install`",
+        )
+
+
+def _announce(factory: Factory, *, as_json: bool) -> None:
+    concurrency = factory.settings.worker_concurrency
+    if as_json:
+        print_json({"evento": "lista", "concurrencia": concurrency})
+    else:
+        out.print(f"Trabajador en marcha: {concurrency} pasos a la vez", highlight=False)
