@@ -29,14 +29,18 @@ from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.api.app import add_api
+from axon_factory.api.authentication import require
 from axon_factory.api.services import ApiServices
 from axon_factory.db.sessions import Database
+from axon_factory.domain.permissions import Action
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
 from axon_factory.factory.ports import LinePorts
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.ports.crossing import crossing
+from axon_factory.realtime.signals import OrderSignals
+from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import portal
 from axon_factory.worker.runner import Worker, WorkerOptions
@@ -54,6 +58,7 @@ class Factory:
         self.settings = settings
         self.data_dir = settings.data_dir
         self.database = Database(database_url, pool_size=settings.pool_size)
+        self.signals = OrderSignals(database_url)
         keys = _Keys.of(master_key(settings))
         self.portal_links = PortalLinks(keys.portal, settings.base_url)
         self.api_keys = ApiKeys(keys.pepper)
@@ -116,6 +121,7 @@ class Factory:
             ),
             max_body_bytes=self.settings.max_body_bytes,
         )
+        app.include_router(stream_router(self.database, self.signals, require(Action.READ_ORDER)))
         app.state.portal = portal.PortalServices(
             self.database, self.portal_links, self.settings.support_email
         )
@@ -164,6 +170,8 @@ class Factory:
 
     async def close(self) -> None:
         """Give back what was opened."""
+        await self.signals.close()
+        self.passwords.close()
         await self.database.dispose()
 
     def _repository_file(self, slug: str, path: str) -> Path | None:

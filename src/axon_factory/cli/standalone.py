@@ -167,6 +167,7 @@ async def _serve(
     async def shut_down() -> None:
         stop.set()
         server.should_exit = True
+        await factory.signals.close()  # live streams would hold the server open
         await asyncio.gather(serving, working, return_exceptions=True)
         if failure.done():
             failure.exception()

@@ -103,8 +103,8 @@ def _help(context: Context) -> list[str]:
     return [
         f"En Stripe, cree un webhook hacia {context.settings.public_url}/webhooks/stripe con los "
         "eventos checkout.session.completed y payment_intent.succeeded.",
-        f"Ponga su secreto de firma en la variable {VARIABLE} y reinicie; hasta entonces todo aviso "
-        "se rechaza.",
+        f"Ponga su secreto de firma en la variable {VARIABLE} y reinicie; hasta entonces todo "
+        "aviso se rechaza.",
         "Cada pago debe llevar el número de pedido en client_reference_id o en metadata.pedido.",
     ]
 

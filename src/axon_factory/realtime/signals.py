@@ -1,0 +1,83 @@
+"""Wake whoever waits for an order: one LISTEN connection a process, however many wait.
+
+A notification carries an order's id only and is a hint. It can be lost with its connection, so
+whoever waits looks at the table again after a while, woken or not.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+
+import psycopg
+import structlog
+from psycopg import sql
+
+from axon_factory.orders.events import CHANNEL
+
+__all__ = ["OrderSignals"]
+
+_log = structlog.get_logger(__name__)
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+class OrderSignals:
+    """Listens while anybody waits."""
+
+    def __init__(self, database_url: str) -> None:
+        """`database_url` is a libpq URL; the connection is one beside the pool's."""
+        self._url = database_url
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._listener: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
+
+    @property
+    def closed(self) -> bool:
+        """True once the process is shutting down: streams end then."""
+        return self._closed.is_set()
+
+    async def wait(self, order_id: str, seconds: float) -> None:
+        """Return when the order may have a new event, after `seconds` at the latest."""
+        if self._listener is None and not self.closed:
+            self._listener = asyncio.create_task(self._listen(), name="order-signals")
+        woken = asyncio.Event()
+        self._waiting[order_id].add(woken)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), seconds)
+        finally:
+            self._waiting[order_id].discard(woken)
+            if not self._waiting[order_id]:
+                del self._waiting[order_id]
+
+    async def close(self) -> None:
+        """Wake everybody for the last time and stop listening."""
+        self._closed.set()
+        self._wake_all()
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.wait({self._listener})
+
+    async def _listen(self) -> None:
+        pause = 0.2
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._url, autocommit=True, connect_timeout=5
+                ) as connection:
+                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+                    self._wake_all()  # what was notified before we listened
+                    pause = 0.2
+                    async for notification in connection.notifies():
+                        self._wake(notification.payload)
+            except (psycopg.OperationalError, OSError) as error:
+                _log.warning("signals lost", retry_in=pause, error=str(error).strip())
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    def _wake(self, order_id: str) -> None:
+        for woken in self._waiting.get(order_id, ()):
+            woken.set()
+
+    def _wake_all(self) -> None:
+        for order_id in list(self._waiting):
+            self._wake(order_id)
