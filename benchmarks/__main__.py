@@ -1,0 +1,86 @@
+"""`python -m benchmarks [api|line] [--json]`: measure on a database and folder of its own."""
+
+import asyncio
+import json
+import logging
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from axon_factory.bootstrap import Factory
+from axon_factory.db.embedded import EmbeddedPostgres
+from axon_factory.db.migrate import migrate
+from axon_factory.settings import load_settings
+from benchmarks.api import Rate, measure_api
+from benchmarks.line import Stage, measure_line
+
+_out = Console()
+
+
+def main(
+    what: Annotated[str, typer.Argument(help="api, line or all")] = "all",
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")] = False,
+) -> None:
+    """Measure the API and the line on this machine. Ratios are comparable, figures are not."""
+    if what not in {"api", "line", "all"}:
+        raise typer.BadParameter("one of: api, line, all")
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)
+    structlog.configure(
+        wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )
+    rates, stages = asyncio.run(_measure(what))
+    if as_json:
+        document = {"api": [asdict(rate) for rate in rates], "line": [asdict(s) for s in stages]}
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        return
+    if rates:
+        _out.print(_rates(rates))
+    if stages:
+        _out.print(_stages(stages))
+
+
+async def _measure(what: str) -> tuple[list[Rate], list[Stage]]:
+    with tempfile.TemporaryDirectory(prefix="axon-bench-") as folder:
+        data_dir = Path(folder)
+        async with EmbeddedPostgres(data_dir) as server:
+            await migrate(server.dsn)
+            factory = Factory(load_settings(data_dir=data_dir), server.dsn)
+            with Progress(console=Console(stderr=True)) as progress:
+                stages = await measure_line(factory, progress) if what != "api" else []
+                rates = await measure_api(factory, server.dsn, progress) if what != "line" else []
+            await factory.close()
+    return rates, stages
+
+
+def _rates(rates: list[Rate]) -> Table:
+    table = Table("Operation", "requests/s", "p50 ms", "p99 ms", "of /health", title="API")
+    for rate in rates:
+        table.add_row(
+            rate.operation,
+            f"{rate.requests_per_second:.0f}",
+            f"{rate.p50_ms:.1f}",
+            f"{rate.p99_ms:.1f}",
+            f"{rate.ratio_to_health:.2f}",
+        )
+    return table
+
+
+def _stages(stages: list[Stage]) -> Table:
+    table = Table("Seconds", "Until", title="One order")
+    for stage in stages:
+        table.add_row(f"{stage.seconds:.2f}", stage.message)
+    table.add_row(f"{sum(stage.seconds for stage in stages):.2f}", "in all")
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)

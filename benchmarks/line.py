@@ -1,0 +1,81 @@
+"""How long one order takes from nuevo to entregado with the real adapters, stage by stage."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.progress import Progress
+from sqlalchemy import select
+from sqlmodel import col
+
+import axon_factory.cli
+from axon_factory.bootstrap import Factory
+from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.permissions import Grant, Principal, Role
+from axon_factory.domain.states import OrderState
+from axon_factory.orders.approval import approve_plan
+from axon_factory.orders.create import create_order
+from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.read import read_order
+from axon_factory.orders.requests import NewOrder, validated
+
+__all__ = ["Stage", "measure_line"]
+
+_PRINCIPAL = Principal("benchmark", "Medición", Role.ADMIN, Grant.ADMIN)
+_EXAMPLE = Path(axon_factory.cli.__file__).with_name("example_order.json")
+_LONGEST_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the log said, and the seconds since the entry before."""
+
+    message: str
+    seconds: float
+
+
+async def measure_line(factory: Factory, progress: Progress) -> list[Stage]:
+    """Drive the design's example order through the line; the plan is approved at once.
+
+    Raises:
+        RuntimeError: it was not delivered.
+    """
+    stop = asyncio.Event()
+    working = asyncio.create_task(factory.worker().run(stop))
+    task = progress.add_task("Una orden", total=100)
+    try:
+        async with asyncio.timeout(_LONGEST_SECONDS):
+            order = await _drive(factory, lambda done: progress.update(task, completed=done))
+    finally:
+        stop.set()
+        await working
+        await factory.deployer.stop_all()
+    if order.estado != OrderState.ENTREGADO:
+        raise RuntimeError(f"the order ended in {order.estado}: {order.fallo}")
+    async with factory.database.reading() as session:
+        query = select(OrderEvent).where(col(OrderEvent.order_id) == order.id)
+        events = list(await session.scalars(query.order_by(col(OrderEvent.seq))))
+    return [
+        Stage(after.mensaje, round((after.received_at - before.received_at).total_seconds(), 2))
+        for before, after in itertools.pairwise(events)
+    ]
+
+
+async def _drive(factory: Factory, show: Callable[[int], None]) -> Order:
+    request = validated(NewOrder, json.loads(_EXAMPLE.read_text(encoding="utf-8")))
+    async with factory.database.transaction("benchmark") as session:
+        order = await create_order(session, request, _PRINCIPAL, factory.policy, datetime.now(UTC))
+    while order.estado not in {"entregado", "fallido", "cancelado"}:
+        await asyncio.sleep(0.05)
+        async with factory.database.reading() as session:
+            order = await read_order(session, str(order.id), _PRINCIPAL)
+        show(order.progreso)
+        if order.plan_estado == "pendiente_aprobacion":
+            async with factory.database.transaction("benchmark") as session:
+                locked = await lock_order_by_id(session, order.id)
+                await approve_plan(session, locked, actor=_PRINCIPAL.actor, now=datetime.now(UTC))
+    return order

@@ -1,0 +1,84 @@
+"""Follow an order live: what is there, what comes, resuming, and whose it is."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+
+from tests.support.workshop import Workshop
+
+
+async def _updates(answer: httpx2.Response) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+    sequence = 0
+    async for line in answer.aiter_lines():
+        if line.startswith("id: "):
+            sequence = int(line.removeprefix("id: "))
+        if line.startswith("data: "):
+            yield sequence, json.loads(line.removeprefix("data: "))
+
+
+async def _follow_to_the_end(
+    workshop: Workshop, order_id: UUID, **headers: str
+) -> list[tuple[int, dict[str, Any]]]:
+    async with workshop.http.stream(
+        "GET",
+        f"/api/orders/{order_id}/stream",
+        headers={**workshop.headers["admin"], **headers},
+    ) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        return [update async for update in _updates(answer)]
+
+
+async def test_past_and_coming_events_arrive_in_order_until_the_end(workshop: Workshop) -> None:
+    order_id = await workshop.place()
+    async with workshop.http.stream(
+        "GET", f"/api/orders/{order_id}/stream", headers=workshop.headers["admin"]
+    ) as answer:
+        updates = _updates(answer)
+        sequence, first = await anext(updates)
+        assert (sequence, first["estado"]) == (1, "nuevo")
+        started = asyncio.get_running_loop().time()
+        await workshop.patch(order_id, estado="cancelado", motivo="prueba")
+        sequence, last = await anext(updates)
+        assert asyncio.get_running_loop().time() - started < 5  # woken, not polled
+        assert (sequence, last["estado"]) == (2, "cancelado")
+        assert last["last_log"]["mensaje"] == "Orden cancelada: prueba"
+        assert [update async for update in updates] == []
+
+
+async def test_a_reader_resumes_after_what_it_has_seen(workshop: Workshop) -> None:
+    order_id = await workshop.place()
+    await workshop.patch(order_id, logs=[{"mensaje": "uno"}, {"mensaje": "dos"}])
+    await workshop.patch(order_id, estado="cancelado")
+    whole = await _follow_to_the_end(workshop, order_id)
+    rest = await _follow_to_the_end(workshop, order_id, **{"Last-Event-ID": "2"})
+    assert rest == whole[2:]
+    assert [sequence for sequence, _ in whole] == list(range(1, len(whole) + 1))
+
+
+@pytest.mark.parametrize(
+    ("principal", "status"), [("owner", 200), ("other", 404), ("permanent", 403), (None, 401)]
+)
+async def test_only_readers_of_the_order_may_follow(
+    workshop: Workshop, principal: str | None, status: int
+) -> None:
+    order_id = await workshop.place()
+    await workshop.patch(order_id, estado="cancelado")
+    headers = workshop.headers[principal] if principal else {}
+    answer = await workshop.http.get(f"/api/orders/{order_id}/stream", headers=headers)
+    assert answer.status_code == status
+
+
+async def test_a_wrong_position_is_a_documented_error(workshop: Workshop) -> None:
+    order_id = await workshop.place()
+    answer = await workshop.http.get(
+        f"/api/orders/{order_id}/stream",
+        headers={**workshop.headers["admin"], "Last-Event-ID": "x"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["codigo"] == "validacion"
