@@ -76,3 +76,6 @@ def _with_database(url: str, name: str) -> str:
 async def _execute(url: str, statement: sql.Composed) -> None:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute(statement)
+
+
+pytest_plugins = ["tests.support.fixtures"]

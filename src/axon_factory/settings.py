@@ -62,41 +62,122 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
 
-    environment: Literal["local", "production"] = "local"
-    data_dir: Path = Field(default_factory=_default_data_dir)
-    database_url: SecretStr | None = None
-    pg_bin: Path | None = None
-    pool_size: Annotated[int, Field(ge=2, le=200)] = 10
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    public_url: BaseUrl | None = None
-    max_body_bytes: Annotated[int, Field(ge=1024, le=16 * 1024 * 1024)] = 256 * 1024
-    secret_key: SecretStr | None = None
-    access_token_minutes: Annotated[int, Field(ge=1, le=60)] = 15
+    environment: Literal["local", "production"] = Field(
+        "local", description="`production` requires secret key, database URL and an https URL."
+    )
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Folder with everything that the factory keeps. Default: "
+        "`axon-factory` in `$XDG_DATA_HOME`, or in `~/.local/share`.",
+    )
+    database_url: SecretStr | None = Field(
+        None,
+        description="`postgresql://user:password@host:5432/name` of a PostgreSQL 14 to 18; unset: "
+        "the embedded server of `axon up`.",
+    )
+    pg_bin: Path | None = Field(
+        None,
+        description="Folder with other programs of PostgreSQL for the embedded server.",
+    )
+    pool_size: int = Field(
+        10, ge=2, le=200, description="Most connections of one process's pool to the database."
+    )
+    host: str = Field("127.0.0.1", description="Address at which the API and the pages listen.")
+    port: int = Field(8000, ge=1, le=65535, description="Port at which they listen.")
+    public_url: BaseUrl | None = Field(
+        None,
+        description="How the world reaches the API; it stands in mails and links. Unset: host and "
+        "port.",
+    )
+    max_body_bytes: int = Field(
+        256 * 1024,
+        ge=1024,
+        le=16 * 1024 * 1024,
+        description="Largest request body that is read; a larger one is answered 413.",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Master key, 32 characters or more, from which every other key is derived; "
+        "unset: `secrets/master.key` in the data folder.",
+    )
+    access_token_minutes: int = Field(
+        15, ge=1, le=60, description="How long the token of a login holds."
+    )
 
-    timezone: Annotated[str, AfterValidator(_zone)] = "America/Mexico_City"
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] = "USD"
-    tenant: Annotated[str, Field(min_length=1, max_length=100)] = "default"
-    approver_email: str = "aprobacion@axon88.com"
-    support_email: str = "support@axon88.com"
-    mail_sender: str = "fabrica@axon88.com"
-    auto_approve: Annotated[frozenset[str], NoDecode] = frozenset()
-    max_reworks: Annotated[int, Field(ge=0, le=10)] = 3
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        "America/Mexico_City",
+        description="Business time zone: the year of an order number is counted in it.",
+    )
+    currency: str = Field(
+        "USD", pattern=r"^[A-Z]{3}$", description="Currency that is written on new orders."
+    )
+    tenant: str = Field(
+        "default",
+        min_length=1,
+        max_length=100,
+        description="Name that is written on new orders; nothing is separated by it.",
+    )
+    approver_email: str = Field(
+        "aprobacion@axon88.com",
+        description="Who is told of plans that wait, failures and decisions.",
+    )
+    support_email: str = Field(
+        "support@axon88.com", description="Address that clients see in mails and on the portal."
+    )
+    mail_sender: str = Field("fabrica@axon88.com", description="Sender of all mail.")
+    auto_approve: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(),
+        description="Product types, separated by commas, whose plans approve themselves.",
+    )
+    max_reworks: int = Field(
+        3,
+        ge=0,
+        le=10,
+        description="How often the council may send a product back before a person decides.",
+    )
 
-    worker_concurrency: Annotated[int, Field(ge=1, le=64)] = 2
-    heartbeat_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
-    stalled_after_seconds: Annotated[float, Field(gt=0, le=600)] = 15.0
-    maintenance_seconds: Annotated[float, Field(gt=0, le=300)] = 3.0
-    step_timeout_seconds: Annotated[float, Field(ge=10, le=86_400)] = 900.0
+    worker_concurrency: int = Field(
+        2, ge=1, le=64, description="Jobs that one worker runs at once."
+    )
+    heartbeat_seconds: float = Field(
+        2.0, gt=0, le=60, description="How often a worker says that it lives."
+    )
+    stalled_after_seconds: float = Field(
+        15.0,
+        gt=0,
+        le=600,
+        description="Silence after which a worker's jobs go to others; at least two heartbeats.",
+    )
+    maintenance_seconds: float = Field(
+        3.0, gt=0, le=300, description="Pause between a worker's rescues, sweeps and ageing."
+    )
+    step_timeout_seconds: float = Field(
+        900.0, ge=10, le=86_400, description="How long one step's port call may take."
+    )
 
-    product_runtime: Path = Field(default_factory=lambda: Path(f"{sys.prefix}-product"))
-    product_host: str = "127.0.0.1"
-    product_url: str = "http://127.0.0.1:{port}"
-    product_ports: Annotated[str, Field(pattern=r"^\d{4,5}-\d{4,5}$")] = "30000-31999"
-    sandbox: Literal["auto", "off"] = "auto"
+    product_runtime: Path = Field(
+        default_factory=lambda: Path(f"{sys.prefix}-product"),
+        description="Folder of the Python environment that products share. Default: the factory's "
+        "own environment with `-product` behind its name.",
+    )
+    product_host: str = Field("127.0.0.1", description="Address at which products listen.")
+    product_url: str = Field(
+        "http://127.0.0.1:{port}",
+        description="How the world reaches a product; `{port}` or `{slug}` is filled in.",
+    )
+    product_ports: str = Field(
+        "30000-31999", pattern=r"^\d{4,5}-\d{4,5}$", description="Ports that products may get."
+    )
+    sandbox: Literal["auto", "off"] = Field(
+        "auto", description="`auto` uses bubblewrap where it works; `off` never does."
+    )
 
-    log_format: Literal["console", "json"] = "console"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Form of the log lines of `axon serve`, `worker` and `migrate`."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged; libraries speak from `warning` on."
+    )
 
     @property
     def base_url(self) -> str:

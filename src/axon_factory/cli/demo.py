@@ -1,5 +1,7 @@
 """The demonstration: the design's example order (§3.1), from nuevo to entregado, live."""
 
+import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,11 +20,13 @@ from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.orders.approval import PlanReference, approve_plan
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.outbox import count_unsent
 from axon_factory.orders.requests import NewOrder, validated
 
 __all__ = ["run_demo"]
 
 _DEMO = Principal("demo", "Demostración", Role.ADMIN, Grant.ADMIN)
+_MAIL_SECONDS = 10.0
 _EXAMPLE = Path(__file__).with_name("example_order.json")
 
 
@@ -53,7 +57,19 @@ async def run_demo(factory: Factory, show: Callable[[Order, OrderEvent | None], 
             Exit.NOT_DELIVERED,
             f"La orden {order.order_number} quedó en '{order.estado}': {cause}",
         )
+    await _let_mail_leave(factory, order)
     return order
+
+
+async def _let_mail_leave(factory: Factory, order: Order) -> None:
+    """Wait a moment for the delivery mail; one that is late leaves at the next start."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_MAIL_SECONDS):
+            while True:
+                async with factory.database.reading() as session:
+                    if not await count_unsent(session, order.id):
+                        return
+                await asyncio.sleep(0.1)
 
 
 async def _place(factory: Factory) -> Order:

@@ -18,6 +18,7 @@ from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.orders.views import log_entry
 
 __all__ = [
+    "add_row",
     "event_document",
     "facts",
     "local_time",
@@ -108,7 +109,7 @@ def render_plan(order: Order) -> RenderableType:
     milestones = table("Hito", "Horas", "Agente", "Entregable", numbers=("Horas",))
     for item in plan.milestones:
         hours = f"{item.estimacion_horas:g}"
-        milestones.add_row(*_cells(item.nombre, hours, item.agente, item.entregable))
+        add_row(milestones, item.nombre, hours, item.agente, item.entregable)
     needs = plan.recursos_requeridos
     rows: dict[str, object] = {
         "Estimación": f"{plan.estimacion_horas:g} horas",
@@ -162,13 +163,14 @@ def render_orders(orders: Iterable[Order]) -> Table:
     headers = ("Número", "Estado", "%", "Prioridad", "Tipo", "Cliente", "Creada", "Espera")
     rows = table(*headers, numbers=("%",))
     for order in orders:
-        rows.add_row(
+        add_row(
+            rows,
             order.order_number,
             state_text(order.estado),
-            str(order.progreso),
+            order.progreso,
             order.prioridad,
             order.tipo_producto,
-            safe(order.datos_cliente.get("nombre", "")),
+            order.datos_cliente.get("nombre"),
             local_time(order.created_at),
             waiting_for(order),
         )
@@ -188,7 +190,7 @@ def facts(rows: Mapping[str, object]) -> Table:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in rows.items():
-        grid.add_row(name, value if isinstance(value, Text) else Text(safe(value)))
+        add_row(grid, name, value)
     return grid
 
 
@@ -200,5 +202,6 @@ def table(*headers: str, numbers: Sequence[str] = ()) -> Table:
     return made
 
 
-def _cells(*values: str) -> list[Text]:
-    return [Text(safe(value)) for value in values]
+def add_row(rows: Table, *values: object) -> None:
+    """Add a row of values; what is no Text already is shown as it is, without markup."""
+    rows.add_row(*(value if isinstance(value, Text) else Text(safe(value)) for value in values))

@@ -1,8 +1,8 @@
 """`axon runtime`: the Python environment that products run in."""
 
+from contextlib import nullcontext
+
 import typer
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.text import Text
 
 from axon_factory.adapters.product_runtime import ProductRuntime
@@ -34,15 +34,12 @@ def install(*, as_json: JsonOption = False) -> None:
         settings = load_settings()
         runtime = ProductRuntime(settings.product_runtime)
         new = not runtime.is_ready()
-        spinner = Spinner("dots", "Instalando el entorno de los productos")
-        with Live(spinner, console=out, transient=True, auto_refresh=not as_json) as live:
+        status = out.status("Instalando el entorno de los productos")
 
-            def tell(line: str) -> None:
-                text = Text(f"Instalando: {safe(line)}", overflow="ellipsis", no_wrap=True)
-                spinner.update(text=text)
+        def tell(line: str) -> None:
+            status.update(Text(f"Instalando: {safe(line)}", overflow="ellipsis", no_wrap=True))
 
-            if as_json or not out.is_terminal:
-                live.stop()
+        with status if out.is_terminal and not as_json else nullcontext():
             await runtime.install(tell)
         return _document(settings, runtime) | {"instalado_ahora": new}
 

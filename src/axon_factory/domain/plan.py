@@ -4,13 +4,19 @@ import hashlib
 import json
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 __all__ = ["Milestone", "Plan", "Resources"]
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-Hours = Annotated[float, Field(gt=0, le=1000)]
+
+
+def _as_documented(hours: float) -> int | float:
+    return int(hours) if hours.is_integer() else hours  # design §2.1 writes 24, not 24.0
+
+
+Hours = Annotated[float, Field(gt=0, le=1000), PlainSerializer(_as_documented)]
 
 
 class _Strict(BaseModel):

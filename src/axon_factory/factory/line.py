@@ -11,12 +11,19 @@ import structlog
 
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.domain.errors import OrderNotFound
+from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
 from axon_factory.factory.ports import LinePorts
 from axon_factory.factory.situation import read_situation
 from axon_factory.factory.step import LocalStep, PortStep, Ticket
 from axon_factory.factory.steps import build_steps
-from axon_factory.factory.tickets import StepSuperseded, begin_step, fail_step, finish_step
+from axon_factory.factory.tickets import (
+    StepSuperseded,
+    begin_step,
+    fail_damaged,
+    fail_step,
+    finish_step,
+)
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import read_fence
@@ -62,17 +69,19 @@ class Line:
 
         Idempotent: whatever is not due any more is not done.
         """
-        ticket, work, step = await self._decide(order_id)
+        try:
+            ticket, work, step = await self._decide(order_id)
+        except Exception as error:
+            if is_unavailable(error):
+                raise
+            return await self._fail_damaged(order_id, error)
         if ticket is None or step is None:
             return step
         action: Any = self._steps[step.kind]
         log = _log.bind(order_id=str(order_id), step=step.key, attempt=ticket.attempt)
         try:
             outcome = await self._call(action, work, ticket)
-            async with self._database.transaction(f"record.{step.kind}") as session:
-                now = _now()
-                order = await finish_step(session, ticket, now)
-                await action.record(session, order, work, outcome, now)
+            await self._record(action, ticket, work, outcome)
             log.info("step done")
         except StepSuperseded:
             log.info("step superseded")
@@ -120,10 +129,27 @@ class Line:
         except (PortError, StepSuperseded):
             raise
         except Exception as error:
-            _log.exception("step raised", step=ticket.step.key, order_id=str(ticket.order_id))
-            raise PortError(
-                f"Error inesperado: {type(error).__name__}", cause=action.cause, transient=True
-            ) from error
+            raise _unforeseen(error, ticket, action.cause) from error
+
+    async def _record(
+        self,
+        action: PortStep[Any, Any],
+        ticket: Ticket,
+        work: Any,  # noqa: ANN401 — see _call
+        outcome: Any,  # noqa: ANN401 — see _call
+    ) -> None:
+        """Write the outcome; one that the database does not take is a failure of the port."""
+        try:
+            async with self._database.transaction(f"record.{ticket.step.kind}") as session:
+                now = _now()
+                order = await finish_step(session, ticket, now)
+                await action.record(session, order, work, outcome, now)
+        except StepSuperseded:
+            raise
+        except Exception as error:
+            if is_unavailable(error):
+                raise
+            raise _unforeseen(error, ticket, action.cause) from error
 
     async def _call_while_wanted(
         self,
@@ -163,6 +189,18 @@ class Line:
                 await fail_step(session, ticket, error, policy=self._policy, now=_now())
         except StepSuperseded:
             _log.info("failed step superseded", step=ticket.step.key)
+
+    async def _fail_damaged(self, order_id: UUID, error: Exception) -> None:
+        """Fail an order whose next step cannot even be decided: no later try would go better."""
+        _log.error("order cannot be advanced", order_id=str(order_id), exc_info=error)
+        async with self._database.transaction("record.failure") as session:
+            order = await lock_order_by_id(session, order_id)
+            await fail_damaged(session, order, error, policy=self._policy, now=_now())
+
+
+def _unforeseen(error: Exception, ticket: Ticket, cause: FailureCause) -> PortError:
+    _log.error("step raised", step=ticket.step.key, order_id=str(ticket.order_id), exc_info=error)
+    return PortError(f"Error inesperado: {type(error).__name__}", cause=cause, transient=True)
 
 
 def _now() -> datetime:

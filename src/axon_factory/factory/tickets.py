@@ -1,6 +1,7 @@
 """Begin, finish and fail a step: records before and after the port call (ADR 13)."""
 
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,9 +20,18 @@ from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.errors import PortError
 
-__all__ = ["StepSuperseded", "begin_step", "fail_step", "finish_step"]
+__all__ = ["StepSuperseded", "begin_step", "fail_damaged", "fail_step", "finish_step"]
 
 _LONGEST_DELAY = timedelta(minutes=5)
+_CAUSES = MappingProxyType(
+    {
+        OrderState.NUEVO: FailureCause.PLANIFICACION_FALLIDA,
+        OrderState.PLANIFICACION: FailureCause.PLANIFICACION_FALLIDA,
+        OrderState.CONSTRUCCION: FailureCause.CONSTRUCCION_FALLIDA,
+        OrderState.QA: FailureCause.REVISION_NO_EJECUTABLE,
+        OrderState.LISTO: FailureCause.ENTREGA_FALLIDA,
+    }
+)
 _LINE = line_actor("Super Axon Agent")
 
 
@@ -43,7 +53,8 @@ async def begin_step(
     Returns None when the step was begun too often already (a crash loop): the order then fails.
     """
     record = await _record_of(session, order, step)
-    if record is not None and record.attempts >= policy.max_step_attempts and _is_active(order):
+    unfinished = record is not None and record.finished_at is None
+    if unfinished and record.attempts >= policy.max_step_attempts and _is_active(order):
         await _fail_exhausted(session, order, step, policy, now)
         return None
     order.fence += 1
@@ -59,6 +70,9 @@ async def begin_step(
             started_at=now,
         )
         session.add(record)
+    if record.finished_at is not None:
+        # A session is asked again and again for its next milestone: only troubles in a row count.
+        record.attempts = record.failures = 0
     record.attempts += 1
     record.fence, record.worker, record.started_at = order.fence, worker, now
     record.finished_at = None
@@ -122,6 +136,21 @@ async def fail_step(
         now=now,
     )
     await wake(session, order, now, at=now + delay)
+
+
+async def fail_damaged(
+    session: AsyncSession, order: Order, error: Exception, *, policy: Policy, now: datetime
+) -> None:
+    """Fail the locked order because its records do not say what to do next.
+
+    One that has failed or was cancelled is left as it is: only its clean-up is lost.
+    """
+    if not _is_active(order):
+        return
+    state = OrderState(order.estado)
+    message = f"Los datos de la orden no permiten continuar: {type(error).__name__}"
+    failure = Failure(_CAUSES[state], message, state)
+    await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
 
 
 async def _fail_exhausted(

@@ -1,16 +1,16 @@
 """Messages that leave only if the transaction that tells of them commits (resolutions 26)."""
 
 from datetime import datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OutboxMessage
 from axon_factory.jobs.queue import enqueue_message
 
-__all__ = ["post_message"]
+__all__ = ["count_unsent", "post_message"]
 
 
 async def post_message(
@@ -42,3 +42,13 @@ async def post_message(
     session.add(message)
     await session.flush()
     await enqueue_message(session, message.id)
+
+
+async def count_unsent(session: AsyncSession, order_id: UUID) -> int:
+    """Return how many of the order's messages have not left yet."""
+    unsent = await session.scalar(
+        select(func.count())
+        .select_from(OutboxMessage)
+        .where(col(OutboxMessage.order_id) == order_id, col(OutboxMessage.sent_at).is_(None))
+    )
+    return unsent or 0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -219,10 +219,16 @@ async def _request(session: AsyncSession, order: Order, products: Path) -> Build
 
 
 async def _findings(session: AsyncSession, order: Order) -> tuple[Finding, ...]:
+    # Not simply the attempt before: a rework that failed and is retried is a new attempt as well.
+    reviewed = (
+        select(func.max(col(OrderCheck.intento)))
+        .where(col(OrderCheck.order_id) == order.id, col(OrderCheck.intento) < order.intento)
+        .scalar_subquery()
+    )
     failed = await session.scalars(
         select(OrderCheck).where(
             col(OrderCheck.order_id) == order.id,
-            col(OrderCheck.intento) == order.intento - 1,
+            col(OrderCheck.intento) == reviewed,
             col(OrderCheck.passed).is_(False),
         )
     )

@@ -151,6 +151,7 @@ class Daemon:
                 await self.call("shutdown")
                 await self._wait_gone(STOP_SECONDS)
             await self._end_process()
+            self._layout.forget_runtime()
 
     async def _end_process(self) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):

@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import tempfile
@@ -122,6 +123,14 @@ class Layout:
         folder = Path(tempfile.mkdtemp(prefix="axon-"))
         write_private(memory, {"folder": str(folder)})
         return folder
+
+    def forget_runtime(self) -> None:
+        """Remove the socket's folder if it lies outside `root`; supervisord must be gone."""
+        memory = self.supervisor / "runtime.json"
+        remembered = read_json(memory)
+        if remembered and _is_private(Path(remembered["folder"])):
+            shutil.rmtree(remembered["folder"], ignore_errors=True)
+        memory.unlink(missing_ok=True)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -127,4 +127,7 @@ class Voice:
             key = "greeting_both"
         text = TEXTS[self.language][key]
         template = text if isinstance(text, str) else text[self.tone]
+        for name, value in values.items():
+            if str(value).endswith("."):  # "Empresa S.A." ends a sentence with its own full stop
+                template = template.replace(f"${name}.", f"${name}")
         return Template(template).substitute({k: str(v) for k, v in values.items()})

@@ -1,0 +1,74 @@
+"""`axon doctor`: check everything, and say what to do."""
+
+from collections.abc import Sequence
+
+import typer
+from rich.text import Text
+
+from axon_factory.cli.checks import Check, Status
+from axon_factory.cli.checks_database import check_database
+from axon_factory.cli.checks_machine import check_git, check_machine, check_python
+from axon_factory.cli.context import DataDirOption, JsonOption, out, print_json, run
+from axon_factory.cli.exits import Exit
+from axon_factory.cli.render import add_row, safe, table
+from axon_factory.settings import SettingsInvalid, load_settings
+
+__all__ = ["register"]
+
+_SYMBOLS = {
+    Status.OK: Text("✓ bien", "green"),
+    Status.WARNING: Text("! aviso", "yellow"),
+    Status.ERROR: Text("✗ error", "red"),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("doctor")(doctor)
+
+
+def doctor(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """Check settings, machine, database, workers and work, and say what to do about each.
+
+    Changes nothing and works when nothing runs. The exit code is 1 if there is an error.
+
+    Example: axon doctor --json
+    """
+
+    async def command() -> list[Check]:
+        checks = [check_python(), await check_git()]
+        try:
+            settings = load_settings(data_dir=data_dir)
+        except SettingsInvalid as error:
+            action = "Corrige las variables; las demás comprobaciones dependen de ellas"
+            return [Check("Configuración", Status.ERROR, str(error), action), *checks]
+        valid = Check("Configuración", Status.OK, f"Válida, entorno {settings.environment}")
+        return [valid, *checks, *await check_machine(settings), *await check_database(settings)]
+
+    checks = run(command, as_json=as_json)
+    failed = any(check.status is Status.ERROR for check in checks)
+    if as_json:
+        print_json({"ok": not failed, "checks": [_document(check) for check in checks]})
+    else:
+        _show(checks)
+    if failed:
+        raise typer.Exit(int(Exit.FAILED))
+
+
+def _document(check: Check) -> dict[str, str]:
+    return {
+        "name": check.name,
+        "status": check.status.value,
+        "detail": check.detail,
+        "action": check.action,
+    }
+
+
+def _show(checks: Sequence[Check]) -> None:
+    rows = table("Comprobación", "Estado", "Detalle")
+    for check in checks:
+        detail = Text(safe(check.detail))
+        if check.action:
+            detail.append(f"\n→ {safe(check.action)}", "bold")
+        add_row(rows, check.name, _SYMBOLS[check.status], detail)
+    out.print(rows)

@@ -1,0 +1,221 @@
+"""`axon keys`: API keys of other systems, and permanent system tokens of agents."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.accounts.api_keys import CreatedKey
+from axon_factory.accounts.system_tokens import MintedToken
+from axon_factory.cli.context import (
+    DataDirOption,
+    JsonOption,
+    local_principal,
+    open_factory,
+    out,
+    print_json,
+    run,
+)
+from axon_factory.cli.render import add_row, local_time, table
+from axon_factory.db.tables import ApiKey, SystemToken
+from axon_factory.domain.permissions import KeyScope
+from axon_factory.orders.views import timestamp
+
+__all__ = ["register"]
+
+_group = typer.Typer(no_args_is_help=True, help="API keys and system tokens.")
+
+KeyId = Annotated[str, typer.Argument(help="The id that `axon keys list` shows.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the program."""
+    app.add_typer(_group, name="keys")
+
+
+@_group.command("create")
+def create(
+    *,
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    scope: Annotated[KeyScope, typer.Option(help="Read, write, or everything.")],
+    expires_days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="Days until it expires; without: never.")
+    ] = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create an API key (header X-API-Key); it is shown once.
+
+    Example: axon keys create ventas --scope escritura --expires-days 90
+    """
+
+    async def command() -> CreatedKey:
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("create_key") as session,
+        ):
+            return await factory.api_keys.create(
+                session,
+                name=name,
+                scope=scope,
+                created_by=local_principal().id,
+                lifetime=timedelta(days=expires_days) if expires_days else None,
+            )
+
+    made = run(command, as_json=as_json)
+    if as_json:
+        print_json(_key_document(made.key) | {"api_key": made.plaintext})
+    else:
+        _show_once(f"Clave {made.key.id} creada ({scope})", made.plaintext)
+
+
+@_group.command("create-system")
+def create_system(
+    *,
+    agent: Annotated[str, typer.Argument(help="Name of the agent.")],
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a permanent system token (header X-System-Token), for PATCH only; shown once.
+
+    Example: axon keys create-system "Builder Agent"
+    """
+
+    async def command() -> MintedToken:
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("create_system_token") as session,
+        ):
+            return await factory.system_tokens.mint_permanent(
+                session, agent=agent, created_by=local_principal().id
+            )
+
+    made = run(command, as_json=as_json)
+    if as_json:
+        print_json({"id": made.id, "agente": agent.strip(), "system_token": made.plaintext})
+    else:
+        _show_once(f"Token de sistema {made.id} creado", made.plaintext)
+
+
+@_group.command("list")
+def list_keys(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """List API keys and permanent system tokens, revoked ones too.
+
+    Example: axon keys list
+    """
+
+    async def command() -> tuple[Sequence[ApiKey], Sequence[SystemToken]]:
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            return await factory.api_keys.list_all(session), await _permanent_tokens(session)
+
+    found, tokens = run(command, as_json=as_json)
+    if as_json:
+        print_json(
+            {
+                "api_keys": [_key_document(key) for key in found],
+                "system_tokens": [_token_document(token) for token in tokens],
+            }
+        )
+        return
+    rows = table("Id", "Nombre", "Permiso", "Estado", "Creada", "Por", "Vence", "Último uso")
+    for key in found:
+        until, used = local_time(key.expires_at), local_time(key.last_used_at)
+        add_row(rows, *_columns(key, key.name, key.scope), until, used)
+    for token in tokens:
+        add_row(rows, *_columns(token, token.agent, "sistema"), local_time(token.expires_at), "—")
+    out.print(rows)
+
+
+@_group.command("revoke")
+def revoke(*, key_id: KeyId, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """End an API key with the next request; a second time changes nothing.
+
+    Example: axon keys revoke 3fK9aZ2b
+    """
+
+    async def command() -> None:
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("revoke_key") as session,
+        ):
+            await factory.api_keys.revoke(session, key_id)
+
+    run(command, as_json=as_json)
+    _show_revoked("Clave", key_id, as_json=as_json)
+
+
+@_group.command("revoke-system")
+def revoke_system(
+    *, token_id: KeyId, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """End a system token with the next request; a second time changes nothing.
+
+    Example: axon keys revoke-system 3fK9aZ2b
+    """
+
+    async def command() -> None:
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("revoke_system_token") as session,
+        ):
+            await factory.system_tokens.revoke(session, token_id)
+
+    run(command, as_json=as_json)
+    _show_revoked("Token de sistema", token_id, as_json=as_json)
+
+
+async def _permanent_tokens(session: AsyncSession) -> Sequence[SystemToken]:
+    newest_first = col(SystemToken.created_at).desc()
+    query = select(SystemToken).where(col(SystemToken.order_id).is_(None)).order_by(newest_first)
+    return list(await session.scalars(query))
+
+
+def _show_once(sentence: str, plaintext: str) -> None:
+    out.print(f"{sentence}; no se muestra de nuevo:", markup=False, highlight=False)
+    out.print(plaintext, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_revoked(what: str, key_id: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"id": key_id, "estado": "revocada"})
+    else:
+        out.print(f"{what} {key_id}: revocada", markup=False, highlight=False)
+
+
+def _columns(item: ApiKey | SystemToken, name: str, scope: str) -> tuple[str, ...]:
+    created = local_time(item.created_at)
+    return item.id, name, scope, _standing(item), created, item.created_by
+
+
+def _standing(item: ApiKey | SystemToken) -> str:
+    if item.revoked_at is not None:
+        return "revocada"
+    expired = item.expires_at is not None and item.expires_at <= datetime.now(UTC)
+    return "vencida" if expired else "activa"
+
+
+def _key_document(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "nombre": key.name,
+        "permiso": key.scope,
+        "estado": _standing(key),
+        "created_at": timestamp(key.created_at),
+        "created_by": key.created_by,
+        "expires_at": timestamp(key.expires_at),
+        "last_used_at": timestamp(key.last_used_at),
+    }
+
+
+def _token_document(token: SystemToken) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "agente": token.agent,
+        "estado": _standing(token),
+        "created_at": timestamp(token.created_at),
+        "created_by": token.created_by,
+    }

@@ -1,0 +1,228 @@
+"""`axon orders`: create, read and follow orders; `decisions` has what people decide about them."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from axon_factory.cli import decisions
+from axon_factory.cli.context import (
+    DataDirOption,
+    JsonOption,
+    local_principal,
+    open_factory,
+    out,
+    print_json,
+    run,
+)
+from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.follow import follow
+from axon_factory.cli.render import (
+    event_document,
+    facts,
+    render_event,
+    render_order,
+    render_orders,
+    safe,
+)
+from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.domain.priority import Priority
+from axon_factory.domain.states import OrderState
+from axon_factory.orders import views
+from axon_factory.orders.create import create_order
+from axon_factory.orders.read import ListQuery, list_orders, newest_events, read_order
+from axon_factory.orders.requests import NewOrder, validated
+from axon_factory.orders.result import result_of
+
+__all__ = ["register"]
+
+_group = typer.Typer(no_args_is_help=True, help="Create, follow and decide orders.")
+
+_STDIN = "-"
+
+Reference = decisions.Reference
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the program."""
+    app.add_typer(_group, name="orders")
+
+
+@_group.command("create")
+def create(
+    *,
+    file: Annotated[str, typer.Argument(help="File with the order as JSON; - is stdin.")] = _STDIN,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create an order from a JSON document: the body of POST /api/orders.
+
+    Example: axon orders create order.json
+    """
+
+    async def command() -> Order:
+        request = validated(NewOrder, _read_document(file))
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("create") as session,
+        ):
+            return await create_order(
+                session, request, local_principal(), factory.policy, datetime.now(UTC)
+            )
+
+    order = run(command, as_json=as_json)
+    if as_json:
+        print_json(views.created(order))
+    else:
+        out.print(f"Orden {order.order_number} creada", highlight=False)
+        out.print(f"Síguela con: axon orders watch {order.order_number}", highlight=False)
+
+
+@_group.command("show")
+def show(
+    *, reference: Reference, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Show one order: facts, plan, newest events.
+
+    Example: axon orders show ORD-2025-001
+    """
+
+    async def command() -> tuple[Order, Sequence[OrderEvent]]:
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            order = await read_order(session, reference, local_principal())
+            return order, await newest_events(session, order, local_principal())
+
+    order, events = run(command, as_json=as_json)
+    if as_json:
+        print_json(views.detail(order, events, local_principal()))
+    else:
+        out.print(render_order(order, events))
+
+
+@_group.command("list")
+def list_all(
+    *,
+    estado: Annotated[list[OrderState] | None, typer.Option(help="Repeatable.")] = None,
+    tipo: Annotated[str | None, typer.Option(help="A product type.")] = None,
+    prioridad: Annotated[Priority | None, typer.Option()] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Repeatable: all must be there.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    offset: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List orders, newest first.
+
+    Example: axon orders list --estado construccion --estado qa --prioridad urgente
+    """
+    query = ListQuery(
+        states=tuple(estado or ()),
+        product_type=tipo,
+        priority=prioridad,
+        tags=tuple(tag or ()),
+        limit=limit,
+        offset=offset,
+    )
+
+    async def command() -> tuple[int, Sequence[Order]]:
+        if tipo is not None and tipo not in PRODUCT_TYPES:
+            raise CliError(Exit.USAGE, f"--tipo no válido. Opciones: {', '.join(PRODUCT_TYPES)}")
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            return await list_orders(session, query, local_principal())
+
+    total, found = run(command, as_json=as_json)
+    if as_json:
+        page = {"total": total, "limit": limit, "offset": offset, "count": len(found)}
+        print_json(page | {"orders": [views.summary(order) for order in found]})
+        return
+    out.print(render_orders(found))
+    out.print(f"{len(found)} de {total} órdenes", style="dim", highlight=False)
+
+
+@_group.command("watch")
+def watch(
+    *, reference: Reference, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Follow an order's events, from the first on, until it is delivered, fails or is cancelled.
+
+    The exit code is 0 if it was delivered, else 10. With --json: one line an event.
+
+    Example: axon orders watch ORD-2025-001
+    """
+
+    async def command() -> None:
+        async with open_factory(data_dir) as factory:
+            order = None
+            async for order, event in follow(factory, reference, local_principal()):
+                if as_json:
+                    print_json(event_document(order, event))
+                else:
+                    line = render_event(event, state=order.estado, progress=order.progreso)
+                    out.print(line, soft_wrap=True)
+        if order is not None and order.estado != OrderState.ENTREGADO:
+            cause = safe((order.fallo or {}).get("mensaje") or "no se entregó")
+            raise CliError(
+                Exit.NOT_DELIVERED,
+                f"La orden {order.order_number} terminó en '{order.estado}': {cause}",
+            )
+
+    run(command, as_json=as_json)
+
+
+@_group.command("result")
+def result(
+    *, reference: Reference, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Show the delivered product, its credentials masked.
+
+    Example: axon orders result ORD-2025-001
+    """
+
+    async def command() -> dict[str, Any]:
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            return result_of(await read_order(session, reference, local_principal()))
+
+    document = run(command, as_json=as_json)
+    if as_json:
+        print_json(document)
+    else:
+        out.print(facts(_flat(document)))
+
+
+decisions.register(_group)
+
+
+def _read_document(file: str) -> Mapping[str, Any]:
+    """Return the JSON object in `file`.
+
+    Raises:
+        CliError: it cannot be read, or is none.
+    """
+    try:
+        content = sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
+    except OSError as error:
+        raise CliError(Exit.USAGE, f"No se puede leer {file}: {error.strerror}") from None
+    try:
+        document: object = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        cause = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+        raise CliError(Exit.REFUSED, f"El archivo {file} no es JSON válido{cause}") from None
+    if not isinstance(document, dict):
+        raise CliError(Exit.REFUSED, f"El archivo {file} debe contener un objeto JSON")
+    return cast("Mapping[str, Any]", document)
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """Return {"resultado.portal_url": …}: one line for each value."""
+    rows: dict[str, object] = {}
+    for name, value in document.items():
+        if isinstance(value, Mapping):
+            rows |= _flat(cast("Mapping[str, Any]", value), f"{prefix}{name}.")
+        elif value is not None:
+            rows[f"{prefix}{name}"] = value
+    return rows

@@ -1,0 +1,132 @@
+"""Ports that do their work at once and say what the design's examples say.
+
+The line that calls them, its transactions and its records are the real ones.
+"""
+# ruff: noqa: ARG002 — these have their ports' signatures
+
+from pathlib import Path
+
+from axon_factory.domain.plan import Milestone, Plan, Resources
+from axon_factory.factory.ports import LinePorts
+from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
+from axon_factory.ports.council import CheckReceipt, ProductUnderReview
+from axon_factory.ports.deployer import Deployment, DeploymentRequest
+from axon_factory.ports.mailer import Mail
+from axon_factory.ports.planner import PlanRequest
+from axon_factory.ports.secret_box import SecretBox
+
+__all__ = ["PRODUCT_URL", "REPOSITORY_URL", "example_ports"]
+
+PRODUCT_URL = "https://autopilot-xyz.axon88.com"
+REPOSITORY_URL = "https://github.com/axon88-products/autopilot-xyz-001"
+COMMIT = "c" * 40
+
+
+class ExamplePlanner:
+    """The plan of design §2.1, with the stack that §3.2 shows."""
+
+    name = "example"
+
+    async def make_plan(self, request: PlanRequest, *, idempotency_key: str) -> Plan:
+        return Plan(
+            stack_tecnologico=("FastAPI", "Twilio WhatsApp API", "PostgreSQL", "Redis"),
+            integraciones=("WhatsApp Business API", "Stripe", "Google Sheets"),
+            templates=("autopilot_base", "whatsapp_bot_base"),
+            recursos_requeridos=Resources(cpu_cores=2, ram_gb=4, storage_gb=20),
+            estimacion_horas=24,
+            subagentes_asignados=("Builder", "Developer", "RAG", "QA", "Security"),
+            milestones=(
+                Milestone(id="base", nombre="Base", estimacion_horas=18, agente="Builder Agent"),
+                Milestone(id="qa", nombre="QA", estimacion_horas=6, agente="QA Agent"),
+            ),
+        )
+
+
+class ExampleBuilder:
+    name = "example"
+
+    async def start(self, request: BuildRequest, *, idempotency_key: str) -> str:
+        return f"session-{request.attempt}"
+
+    async def proceed(
+        self, session_id: str, request: BuildRequest, *, idempotency_key: str
+    ) -> BuildReport:
+        missing = (item for item in request.plan.milestones if item.id not in request.completed)
+        done = next(missing)
+        report = MilestoneReport(done.id, done.agente, f"{done.nombre} listo", COMMIT)
+        return BuildReport(BuildStatus.WORKING, (report,))
+
+    async def stop(self, session_id: str, request: BuildRequest, *, idempotency_key: str) -> None:
+        """Nothing of it runs."""
+
+
+class ExampleCouncil:
+    name = "example"
+
+    def checks(self, product: ProductUnderReview) -> tuple[str, ...]:
+        return ("pruebas",)
+
+    async def run_check(
+        self, check: str, product: ProductUnderReview, *, idempotency_key: str
+    ) -> CheckReceipt:
+        return CheckReceipt(
+            check=check,
+            passed=True,
+            command=("true",),
+            exit_code=0,
+            duration_seconds=0.1,
+            output_digest="0" * 64,
+            output_tail="",
+            findings=(),
+            isolation="subprocess",
+        )
+
+
+class ExampleDeployer:
+    name = "example"
+
+    async def deploy(self, request: DeploymentRequest, *, idempotency_key: str) -> Deployment:
+        return Deployment(
+            url=PRODUCT_URL,
+            admin_url=f"{PRODUCT_URL}/admin",
+            api_url="https://api.autopilot-xyz.axon88.com",
+            docs_url="https://docs.axon88.com/autopilot-xyz",
+            webhooks={
+                "whatsapp": f"{PRODUCT_URL}/webhooks/whatsapp",
+                "stripe": f"{PRODUCT_URL}/webhooks/stripe",
+            },
+            configuration={
+                "db_migrated": True,
+                "seeds_loaded": True,
+                "integrations_configured": ["whatsapp", "stripe", "google_sheets"],
+            },
+        )
+
+    async def undeploy(self, slug: str, *, idempotency_key: str) -> None:
+        """Nothing of it runs."""
+
+
+class ExampleGitHost:
+    name = "example"
+
+    async def publish(self, slug: str, product_dir: Path, *, idempotency_key: str) -> str:
+        return REPOSITORY_URL
+
+
+class NoMailer:
+    name = "none"
+
+    async def send(self, mail: Mail, *, idempotency_key: str) -> None:
+        raise AssertionError("mail leaves by the outbox job, which these tests do not run")
+
+
+def example_ports(secret_box: SecretBox) -> LinePorts:
+    return LinePorts(
+        planner=ExamplePlanner(),
+        builder=ExampleBuilder(),
+        council=ExampleCouncil(),
+        deployer=ExampleDeployer(),
+        git_host=ExampleGitHost(),
+        mailer=NoMailer(),
+        secret_box=secret_box,
+    )

@@ -1,0 +1,49 @@
+"""The real API on a real uvicorn, on loopback, in the test's own event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator, Generator
+
+import httpx2
+import uvicorn
+from fastapi import FastAPI
+
+__all__ = ["running"]
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and leaves the signals to pytest."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def running(app: FastAPI) -> AsyncGenerator[httpx2.AsyncClient]:
+    """Serve `app` and yield a client of it; errors of the server come as answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        await server.listening.wait()
+        port = listener.getsockname()[1]
+        limits = httpx2.Limits(max_connections=64)
+        try:
+            async with httpx2.AsyncClient(
+                base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=60
+            ) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            await serving

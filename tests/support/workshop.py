@@ -1,0 +1,196 @@
+"""A factory under test: its API over HTTP, every kind of principal, orders in any state."""
+
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+from tests.support.ports import example_ports
+from tests.support.server import running
+
+from axon_factory.accounts import users
+from axon_factory.bootstrap import Factory
+from axon_factory.db.tables import Order
+from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role
+from axon_factory.domain.states import OrderState
+from axon_factory.factory.line import Line
+from axon_factory.orders.approval import approve_plan
+from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.read import read_order
+from axon_factory.settings import load_settings
+
+__all__ = [
+    "ADMIN",
+    "OWNER_ID",
+    "PASSWORD",
+    "Headers",
+    "Json",
+    "Workshop",
+    "example_order",
+    "make_factory",
+    "open_workshop",
+]
+
+OWNER_ID = "cliente-dueño"
+PASSWORD = "correcto caballo batería"
+ADMIN = Principal("local:test", "Prueba", Role.ADMIN, Grant.ADMIN)
+Headers = Mapping[str, str]
+Json = Any
+
+_USERS = {
+    "admin": (Role.ADMIN, None),
+    "operator": (Role.OPERATOR, None),
+    "owner": (Role.CLIENT, OWNER_ID),
+    "other": (Role.CLIENT, "cliente-ajeno"),
+}
+
+
+def make_factory(database_url: str, data_dir: Path) -> Factory:
+    settings = load_settings(
+        data_dir=data_dir,
+        secret_key="k" * 32,
+        public_url="https://fabrica.example",
+        support_email="support@axon88.com",
+        product_runtime=data_dir / "runtime",
+    )
+    return Factory(settings, database_url)
+
+
+def example_order(**changes: Json) -> dict[str, Any]:
+    """A small order; `changes` replace its members."""
+    return {
+        "tipo_producto": "autopilot_whatsapp",
+        "nombre_producto": "Bot de pruebas",
+        "datos_cliente": {"nombre": "Empresa XYZ S.A.", "email": "contacto@empresa.com"},
+        "cliente_id": OWNER_ID,
+        **changes,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """The running API and what tests need around it."""
+
+    factory: Factory
+    http: httpx2.AsyncClient
+    line: Line
+    headers: Mapping[str, Headers]
+    """By name: admin, operator, owner, other, key_lectura, key_escritura, key_admin, permanent."""
+
+    async def place(self, **changes: Json) -> UUID:
+        answer = await self.http.post(
+            "/api/orders", json=example_order(**changes), headers=self.headers["admin"]
+        )
+        assert answer.status_code == 201, answer.text
+        return UUID(answer.json()["id"])
+
+    async def order(self, order_id: UUID) -> Order:
+        async with self.factory.database.reading() as session:
+            return await read_order(session, str(order_id), ADMIN)
+
+    async def placed_in(self, state: OrderState, **changes: Json) -> UUID:
+        """Place an order and let the real line bring it to `state`.
+
+        In `planificacion` its plan waits for approval; in `construccion` nothing is built yet; in
+        `listo` it is deployed.
+        """
+        order_id = await self.place(**changes)
+        if state in {OrderState.FALLIDO, OrderState.CANCELADO}:
+            await self.patch(order_id, estado=state)
+            return order_id
+        while not _has_arrived(await self.order(order_id), state):
+            if await self.line.advance(order_id) is None:
+                await self._approve(order_id)
+        return order_id
+
+    async def patch(self, order_id: UUID, by: str = "admin", **changes: Json) -> httpx2.Response:
+        answer = await self.attempt_patch(order_id, by, **changes)
+        assert answer.status_code == 200, answer.text
+        return answer
+
+    async def attempt_patch(
+        self, order_id: UUID, by: str = "admin", **changes: Json
+    ) -> httpx2.Response:
+        return await self.http.patch(
+            f"/api/orders/{order_id}", json=changes, headers=self.headers[by]
+        )
+
+    async def show(self, order_id: UUID, by: str = "admin") -> dict[str, Any]:
+        answer = await self.http.get(f"/api/orders/{order_id}", headers=self.headers[by])
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def attempt_token(self, order_id: UUID) -> Headers:
+        """The token that an agent gets for the order's current attempt."""
+        order = await self.order(order_id)
+        async with self.factory.database.transaction("test") as session:
+            token = await self.factory.system_tokens.mint_for_attempt(
+                session, order_id=order_id, intento=order.intento, agent="QA Agent", created_by="t"
+            )
+        return {"X-System-Token": token.plaintext}
+
+    async def _approve(self, order_id: UUID) -> None:
+        async with self.factory.database.transaction("test") as session:
+            order = await lock_order_by_id(session, order_id)
+            await approve_plan(session, order, actor=ADMIN.actor, now=order.updated_at)
+
+
+def _has_arrived(order: Order, state: OrderState) -> bool:
+    if order.estado != state:
+        return False
+    if state is OrderState.PLANIFICACION:
+        return order.plan_estado == "pendiente_aprobacion"
+    return state is not OrderState.LISTO or order.resultado is not None
+
+
+@contextlib.asynccontextmanager
+async def open_workshop(database_url: str, data_dir: Path) -> AsyncGenerator[Workshop]:
+    """Start the API of a factory on `database_url` and make every principal."""
+    factory = make_factory(database_url, data_dir)
+    line = Line(
+        factory.database,
+        example_ports(factory.secret_box),
+        factory.policy,
+        products=data_dir,
+        worker="test",
+    )
+    try:
+        async with running(factory.application()) as http:
+            headers = await _principals(factory, http)
+            yield Workshop(factory, http, line, headers)
+    finally:
+        factory.passwords.close()
+        await factory.close()
+
+
+async def _principals(factory: Factory, http: httpx2.AsyncClient) -> Mapping[str, Headers]:
+    password_hash = await factory.passwords.hash(PASSWORD)
+    headers: dict[str, Headers] = {}
+    async with factory.database.transaction("test") as session:
+        for name, (role, client_id) in _USERS.items():
+            await users.create(
+                session,
+                email=f"{name}@example.com",
+                name=name,
+                role=role,
+                password_hash=password_hash,
+                client_id=client_id,
+            )
+        for scope in KeyScope:
+            key = await factory.api_keys.create(
+                session, name=f"clave-{uuid4().hex[:8]}", scope=scope, created_by="t"
+            )
+            headers[f"key_{scope}"] = {"X-API-Key": key.plaintext}
+        token = await factory.system_tokens.mint_permanent(session, agent="ops", created_by="t")
+        headers["permanent"] = {"X-System-Token": token.plaintext}
+    for name in _USERS:
+        answer = await http.post(
+            "/api/auth/login", json={"email": f"{name}@example.com", "password": PASSWORD}
+        )
+        assert answer.status_code == 200, answer.text
+        headers[name] = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    headers["none"] = {}
+    return headers
