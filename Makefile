@@ -51,6 +51,7 @@ system: ## Install helpful system packages when run as root on Debian
 
 # The virtual environment, with the hash-locked runtime; the stamps are written last.
 $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
+	@echo "Setting up the Python environment in $(VENV) (once) ..."
 	@deploy/make-venv $(PYTHON) $(VENV)
 	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install \
 	  --require-hashes -r requirements-build.txt
@@ -59,5 +60,6 @@ $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
+	@echo "Adding the tools for checks and tests (once) ..."
 	@$(UV) pip install --quiet --python $(VENV) --require-hashes -r requirements-dev.txt
 	@touch $@

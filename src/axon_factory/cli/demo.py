@@ -40,10 +40,13 @@ async def run_demo(factory: Factory, show: Callable[[Order, OrderEvent | None], 
         CliError: the factory has other orders, or the order ended elsewhere than in `entregado`.
     """
     order = await _place(factory)
+    decided = 0
     async for current, event in follow(factory, order.order_number, _DEMO):
         show(current, event)
         order = current
-        if current.plan_estado == PlanStatus.PENDIENTE_APROBACION:
+        waits = current.plan_estado == PlanStatus.PENDIENTE_APROBACION
+        if waits and current.plan_version > decided:
+            decided = current.plan_version
             await _approve(factory, current, show)
         if current.espera is not None:
             raise CliError(
