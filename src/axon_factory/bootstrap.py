@@ -42,7 +42,7 @@ from axon_factory.ports.crossing import crossing
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
-from axon_factory.web import portal
+from axon_factory.web import home, portal
 from axon_factory.worker.runner import Worker, WorkerOptions
 
 __all__ = ["Factory", "master_key"]
@@ -109,6 +109,9 @@ class Factory:
             title="Axon Factory",
             version=__version__,
             description="API de órdenes de la fábrica de autopilotos",
+            # FastAPI's own reference pages load their scripts from elsewhere.
+            docs_url=None,
+            redoc_url=None,
         )
         add_api(
             app,
@@ -126,6 +129,7 @@ class Factory:
             self.database, self.portal_links, self.settings.support_email
         )
         app.include_router(portal.router)
+        app.include_router(home.router)
         return app
 
     def line_ports(self) -> LinePorts:

@@ -1,13 +1,11 @@
 """The client's portal: one page behind an unguessable link, with no secret and no internals."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import Database
@@ -15,16 +13,11 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.orders.read import read_order_for_portal
+from axon_factory.web.pages import render_page
 
 __all__ = ["PortalServices", "router"]
 
 router = APIRouter(include_in_schema=False)
-
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-)
 
 # The client sees five plain stages; how the factory calls its own is not their concern.
 _STAGES = ("Recibido", "Planificación", "Construcción", "Revisión de calidad", "Entregado")
@@ -46,13 +39,6 @@ _SENTENCES = {
     OrderState.FALLIDO: "Tuvimos un contratiempo; nuestro equipo ya lo está viendo.",
     OrderState.CANCELADO: "Esta orden fue cancelada.",
 }
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +58,8 @@ async def portal(token: str, request: Request) -> HTMLResponse:
     async with services.database.reading() as session:
         order = await _find(session, order_id)
     if order is None:
-        return _page("not_found.html", 404, support_email=services.support_email)
-    return _page("portal.html", 200, support_email=services.support_email, **_facts(order))
+        return render_page("not_found.html", 404, support_email=services.support_email)
+    return render_page("portal.html", 200, support_email=services.support_email, **_facts(order))
 
 
 async def _find(session: AsyncSession, order_id: UUID | None) -> Order | None:
@@ -103,8 +89,3 @@ def _facts(order: Order) -> dict[str, Any]:
         else [],
         "webhooks": result.get("webhooks", {}) if delivered else {},
     }
-
-
-def _page(template: str, status: int, **facts: object) -> HTMLResponse:
-    html = _templates.get_template(template).render(facts)
-    return HTMLResponse(html, status_code=status, headers=_HEADERS)
