@@ -4,13 +4,13 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.cli.checks import Check, Status
 from axon_factory.cli.context import database_url
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.db.migrate import schema_state
 from axon_factory.db.sessions import Database, is_unavailable
+from axon_factory.insights.line_health import LineHealth, read_line_health
 from axon_factory.settings import Settings
 
 __all__ = ["check_database"]
@@ -21,41 +21,6 @@ _OLDEST_POSTGRES = 140_000
 _VERSION = text(
     "SELECT current_setting('server_version') AS version,"
     " current_setting('server_version_num')::integer AS number"
-)
-_WORKERS = text(
-    """
-    SELECT count(*) AS known,
-           count(*) FILTER (WHERE last_heartbeat > now() - make_interval(secs => :stalled)) AS alive
-    FROM procrastinate_workers
-    """
-)
-_QUEUE = text(
-    """
-    SELECT count(*) FILTER (WHERE status = 'todo') AS todo,
-           count(*) FILTER (WHERE status = 'doing') AS doing,
-           coalesce(extract(epoch FROM now() - min(coalesce(scheduled_at, queued.at))
-               FILTER (WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now())), 0)
-               AS oldest
-    FROM procrastinate_jobs
-    LEFT JOIN LATERAL (
-        SELECT max(at) AS at FROM procrastinate_events WHERE job_id = procrastinate_jobs.id
-    ) AS queued ON true
-    WHERE status IN ('todo', 'doing')
-    """
-)
-_WAITING = text(
-    """
-    SELECT order_number FROM orders
-    WHERE estado = 'planificacion' AND plan_estado = 'pendiente_aprobacion' OR espera IS NOT NULL
-    ORDER BY prioridad_rank DESC, created_at LIMIT 100
-    """
-)
-_OUTBOX = text(
-    """
-    SELECT count(*) AS unsent, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS oldest,
-           (array_agg(last_error) FILTER (WHERE last_error IS NOT NULL))[1] AS error
-    FROM outbox_messages WHERE sent_at IS NULL
-    """
 )
 
 
@@ -86,21 +51,12 @@ async def check_database(settings: Settings) -> list[Check]:
 
 async def _checks(database: Database, settings: Settings, shown: str) -> list[Check]:
     async with database.reading() as session:
-        server = await _row(session, _VERSION)
+        server = dict((await session.execute(_VERSION)).mappings().one())
         checks = [_server(shown, server), await _schema(database.url)]
         if checks[-1].status is Status.OK:
-            workers = await _row(session, _WORKERS, stalled=settings.stalled_after_seconds)
-            checks += [
-                _workers(workers["alive"], workers["known"]),
-                _queue(await _row(session, _QUEUE)),
-                _waiting(list(await session.scalars(_WAITING))),
-                _outbox(await _row(session, _OUTBOX)),
-            ]
+            health = await read_line_health(session, stalled_after=settings.stalled_after_seconds)
+            checks += [_workers(health), _queue(health), _waiting(health), _outbox(health)]
     return checks
-
-
-async def _row(session: AsyncSession, statement: Any, **parameters: object) -> dict[str, Any]:  # noqa: ANN401 — SQLAlchemy's text
-    return dict((await session.execute(statement, parameters)).mappings().one())
 
 
 def _server(shown: str, server: dict[str, Any]) -> Check:
@@ -118,23 +74,24 @@ async def _schema(url: str) -> Check:
     return Check("Esquema", Status.ERROR, detail, "Ejecuta `axon migrate`")
 
 
-def _workers(alive: int, known: int) -> Check:
-    if alive:
-        return Check("Trabajadores", Status.OK, f"{alive} vivos")
-    detail = f"Ninguno vivo ({known} sin latido)" if known else "Ninguno"
+def _workers(health: LineHealth) -> Check:
+    if health.workers_alive:
+        return Check("Trabajadores", Status.OK, f"{health.workers_alive} vivos")
+    silent = health.workers_silent
+    detail = f"Ninguno vivo ({silent} sin latido)" if silent else "Ninguno"
     return Check("Trabajadores", Status.WARNING, detail, "Inicia `axon worker` o `axon up`")
 
 
-def _queue(row: dict[str, Any]) -> Check:
-    detail = f"{row['todo']} en espera, {row['doing']} en curso"
-    if row["oldest"] > _LATE_SECONDS:
-        detail += f"; el más antiguo espera hace {row['oldest'] / 60:.0f} min"
+def _queue(health: LineHealth) -> Check:
+    detail = f"{health.jobs_waiting} en espera, {health.jobs_running} en curso"
+    if health.oldest_job_seconds > _LATE_SECONDS:
+        detail += f"; el más antiguo espera hace {health.oldest_job_seconds / 60:.0f} min"
         return Check("Cola de trabajos", Status.WARNING, detail, "Añade trabajadores")
     return Check("Cola de trabajos", Status.OK, detail)
 
 
-def _waiting(numbers: list[str]) -> Check:
-    name = "Esperan a una persona"
+def _waiting(health: LineHealth) -> Check:
+    name, numbers = "Esperan a una persona", health.waiting_for_person
     if not numbers:
         return Check(name, Status.OK, "Ninguna orden")
     shown = ", ".join(numbers[:5]) + (" …" if len(numbers) > len(numbers[:5]) else "")
@@ -142,12 +99,11 @@ def _waiting(numbers: list[str]) -> Check:
     return Check(name, Status.WARNING, f"{len(numbers)} órdenes: {shown}", action)
 
 
-def _outbox(row: dict[str, Any]) -> Check:
+def _outbox(health: LineHealth) -> Check:
     name = "Mensajes por enviar"
-    detail = f"{row['unsent']} sin enviar"
-    if row["error"]:
-        detail += f"; último error: {row['error']}"
-    if row["error"] or row["oldest"] > _LATE_SECONDS:
-        action = "Comprueba los trabajadores y el servicio de correo"
-        return Check(name, Status.WARNING, detail, action)
+    detail = f"{health.messages_unsent} sin enviar"
+    if health.message_error:
+        detail += f"; último error: {health.message_error}"
+    if health.message_error or health.oldest_message_seconds > _LATE_SECONDS:
+        return Check(name, Status.WARNING, detail, "Comprueba el correo y que haya trabajadores")
     return Check(name, Status.OK, detail)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 import uvicorn
 import uvloop
-from fastapi import FastAPI
 
+from axon_factory.bootstrap import Factory
 from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
@@ -20,10 +20,10 @@ from axon_factory.cli.context import (
     run,
     stop_signal,
 )
-from axon_factory.cli.standalone import bind
+from axon_factory.cli.exits import CliError, Exit
 from axon_factory.settings import load_settings
 
-__all__ = ["register", "serve_until"]
+__all__ = ["bind", "register", "serve_until"]
 
 _SHUTDOWN_SECONDS = 10
 
@@ -56,7 +56,7 @@ def serve(
             async with open_factory(data_dir, host=host, port=port) as factory:
                 stop = stop_signal()
                 where = f"http://{settings.host}:{settings.port}"
-                serving = serve_until(factory.application(), listener, stop)
+                serving = serve_until(factory, listener, stop)
                 if as_json:
                     print_json({"evento": "lista", "url": settings.base_url, "escucha": where})
                 else:
@@ -64,6 +64,28 @@ def serve(
                 await serving
 
     run(command, as_json=as_json, loop_factory=uvloop.new_event_loop)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket, so that a busy port is known before anything starts.
+
+    Raises:
+        CliError: the port is taken, or not this user's to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CliError(
+            Exit.PORT_BUSY,
+            f"No se puede usar el puerto {port} de {host} ({error.strerror}): elige otro "
+            "con --port",
+        ) from None
+    listener.listen(128)
+    return listener
 
 
 class _Server(uvicorn.Server):
@@ -75,11 +97,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_until(app: FastAPI, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve_until(factory: Factory, listener: socket.socket, stop: asyncio.Event) -> None:
     """Answer requests at `listener` until `stop` is set; running requests get ten seconds."""
     server = _Server(
         uvicorn.Config(
-            app,
+            factory.application(),
             http="httptools",
             lifespan="off",
             log_config=None,
@@ -92,6 +114,7 @@ async def serve_until(app: FastAPI, listener: socket.socket, stop: asyncio.Event
 
     async def end() -> None:
         await stop.wait()
+        await factory.signals.close()  # live streams would hold the server open
         server.should_exit = True
 
     ending = asyncio.create_task(end())

@@ -10,22 +10,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
-import uvicorn
 
 from axon_factory.accounts import users
 from axon_factory.accounts.passwords import generate_password
 from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.serve import bind, serve_until
 from axon_factory.db.embedded import DataDirLock, DataDirUnwritable, EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.domain.permissions import Role
 from axon_factory.settings import Settings
 
-__all__ = ["Standalone", "bind", "standalone"]
+__all__ = ["Standalone", "make_data_folder", "standalone"]
 
 _log = structlog.get_logger(__name__)
 _ADMIN_EMAIL = "admin@axon88.com"
-_SHUTDOWN_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +37,6 @@ class Standalone:
     admin_password: str | None
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket, so that a busy port is known before anything starts.
-
-    Raises:
-        CliError: the port is taken, or not this user's to take.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise CliError(
-            Exit.PORT_BUSY,
-            f"No se puede usar el puerto {port} de {host} ({error.strerror}): elige otro "
-            "con --port",
-        ) from None
-    listener.listen(128)
-    return listener
-
-
 @asynccontextmanager
 async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGenerator[Standalone]:
     """Bring everything up, and take everything down when the block ends.
@@ -71,7 +47,6 @@ async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGe
         CliError, EmbeddedPostgresError, RuntimeInstallError: it cannot be brought up.
     """
     async with AsyncExitStack() as stack:
-        _make_folder(settings)
         lock = stack.enter_context(DataDirLock(settings.data_dir))
         listener = stack.enter_context(bind(settings.host, settings.port))
         lock.publish(url=settings.base_url)
@@ -85,7 +60,12 @@ async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGe
         yield Standalone(factory, failure, _ADMIN_EMAIL, password)
 
 
-def _make_folder(settings: Settings) -> None:
+def make_data_folder(settings: Settings) -> None:
+    """Create the data folder.
+
+    Raises:
+        DataDirUnwritable: it cannot be created.
+    """
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -138,20 +118,8 @@ async def _serve(
     factory: Factory, listener: socket.socket, stack: AsyncExitStack
 ) -> asyncio.Future[None]:
     """Start the server and the worker; return what fails when either ends by itself."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            factory.application(),
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
-    )
     stop = asyncio.Event()
-    # `_serve` and not `serve`: the latter takes over the process's signals, which are ours.
-    serving = asyncio.create_task(server._serve([listener]), name="api")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] — see above
+    serving = asyncio.create_task(serve_until(factory, listener, stop), name="api")
     working = asyncio.create_task(factory.worker().run(stop), name="worker")
     failure = asyncio.get_running_loop().create_future()
 
@@ -166,8 +134,6 @@ async def _serve(
 
     async def shut_down() -> None:
         stop.set()
-        server.should_exit = True
-        await factory.signals.close()  # live streams would hold the server open
         await asyncio.gather(serving, working, return_exceptions=True)
         if failure.done():
             failure.exception()

@@ -1,19 +1,25 @@
 """`axon up`: a whole factory on this machine, with one command."""
 
 import asyncio
-import logging
-import signal
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
-import structlog
 import typer
 
-from axon_factory.cli.context import DataDirOption, JsonOption, out, print_json, run
+from axon_factory.cli.context import (
+    DataDirOption,
+    JsonOption,
+    out,
+    print_json,
+    run,
+    stop_signal,
+)
 from axon_factory.cli.demo import run_demo
 from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.logs import configure_logging
 from axon_factory.cli.render import render_event, render_plan
-from axon_factory.cli.standalone import Standalone, standalone
+from axon_factory.cli.standalone import Standalone, make_data_folder, standalone
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.orders.views import log_entry
 from axon_factory.settings import Settings, load_settings
@@ -53,9 +59,11 @@ async def _up(
 ) -> None:
     settings = load_settings(port=port, data_dir=data_dir)
     voice = _Voice(as_json=as_json)
-    stop = _stop_signal()
-    async with standalone(settings, voice.tell) as running:
-        _log_to_file(settings)
+    stop = stop_signal()
+    make_data_folder(settings)
+    async with AsyncExitStack() as stack:
+        configure_logging(settings, stack.enter_context(_log_file(settings)))
+        running = await stack.enter_async_context(standalone(settings, voice.tell))
         voice.ready(running)
         story = asyncio.create_task(_story(running, voice, demo=demo, once=once))
         stopped = asyncio.create_task(stop.wait())
@@ -186,30 +194,8 @@ class _Voice:
             out.print("\nLa fábrica sigue en marcha. Ctrl-C la detiene.", style="dim")
 
 
-def _stop_signal() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-def _log_to_file(settings: Settings) -> None:
-    """Keep the story on the screen: what the processes log goes to a file in the data folder."""
+def _log_file(settings: Settings) -> TextIO:
+    """Open the log in the data folder: the screen is for the story."""
     folder = settings.data_dir / "logs"
     folder.mkdir(exist_ok=True)
-    logging.basicConfig(
-        filename=folder / "axon.log",
-        level=settings.log_level.upper(),
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        force=True,
-    )
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["event"]),
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-    )
+    return (folder / "axon.log").open("a", encoding="utf-8", buffering=1)

@@ -45,6 +45,7 @@ def worker(
         async with open_factory(data_dir, worker_concurrency=concurrency) as factory:
             _check_runtime(factory)
             stop = stop_signal()
+            await factory.deployer.start_all()  # after a restart of the machine
             line = factory.worker()
             _announce(factory, as_json=as_json)
             await line.run(stop)

@@ -1,0 +1,1 @@
+"""Figures about the factory, each defined once."""

@@ -1,0 +1,82 @@
+"""How the line is doing now: workers, queue, who waits, what is unsent."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping, TextClause, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+__all__ = ["LineHealth", "read_line_health"]
+
+_WORKERS = text(
+    """
+    SELECT count(*) AS known,
+           count(*) FILTER (WHERE last_heartbeat > now() - make_interval(secs => :stalled)) AS alive
+    FROM procrastinate_workers
+    """
+)
+_QUEUE = text(
+    """
+    SELECT count(*) FILTER (WHERE status = 'todo') AS todo,
+           count(*) FILTER (WHERE status = 'doing') AS doing,
+           coalesce(extract(epoch FROM now() - min(coalesce(scheduled_at, queued.at))
+               FILTER (WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now())), 0)
+               AS oldest
+    FROM procrastinate_jobs
+    LEFT JOIN LATERAL (
+        SELECT max(at) AS at FROM procrastinate_events WHERE job_id = procrastinate_jobs.id
+    ) AS queued ON true
+    WHERE status IN ('todo', 'doing')
+    """
+)
+_WAITING = text(
+    """
+    SELECT order_number FROM orders
+    WHERE estado = 'planificacion' AND plan_estado = 'pendiente_aprobacion' OR espera IS NOT NULL
+    ORDER BY prioridad_rank DESC, created_at LIMIT 100
+    """
+)
+_OUTBOX = text(
+    """
+    SELECT count(*) AS unsent, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS oldest,
+           (array_agg(last_error) FILTER (WHERE last_error IS NOT NULL))[1] AS error
+    FROM outbox_messages WHERE sent_at IS NULL
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LineHealth:
+    """One look at the line. Times are seconds that the oldest has waited, 0 when none waits."""
+
+    workers_alive: int
+    workers_silent: int
+    jobs_waiting: int
+    jobs_running: int
+    oldest_job_seconds: float
+    waiting_for_person: tuple[str, ...]
+    """Numbers of the orders that wait for a decision, most urgent first; 100 at most."""
+    messages_unsent: int
+    oldest_message_seconds: float
+    message_error: str | None
+
+
+async def read_line_health(session: AsyncSession, *, stalled_after: float) -> LineHealth:
+    """Look at the line; a worker without a heartbeat for `stalled_after` seconds is silent."""
+    workers = await _row(session, _WORKERS, stalled=stalled_after)
+    queue = await _row(session, _QUEUE)
+    outbox = await _row(session, _OUTBOX)
+    return LineHealth(
+        workers_alive=workers["alive"],
+        workers_silent=workers["known"] - workers["alive"],
+        jobs_waiting=queue["todo"],
+        jobs_running=queue["doing"],
+        oldest_job_seconds=float(queue["oldest"]),
+        waiting_for_person=tuple(await session.scalars(_WAITING)),
+        messages_unsent=outbox["unsent"],
+        oldest_message_seconds=float(outbox["oldest"]),
+        message_error=outbox["error"],
+    )
+
+
+async def _row(session: AsyncSession, statement: TextClause, **parameters: object) -> RowMapping:
+    return (await session.execute(statement, parameters)).mappings().one()
