@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Test processes at once. Each starts a PostgreSQL of its own.
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -19,7 +21,7 @@ run: $(VENV)/.runtime system ## Run a whole factory and its demonstration (Ctrl-
 
 test: check ## Everything a change must pass; ends with pytest's closing line
 	@$(BIN)/axon runtime install
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev system ## Lint, format, types and import contracts
 	$(BIN)/ruff check .
