@@ -1,0 +1,95 @@
+"""The local deployer refuses, gives up or is cancelled: it says why and leaves nothing."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from axon_factory.adapters.deployer.local import LocalDeployer
+from axon_factory.domain.failure import FailureCause
+from axon_factory.ports.deployer import DeploymentRequest
+from axon_factory.ports.errors import PortError
+from tests.support import products
+from tests.support.deployments import (
+    SECRETS,
+    RequestMaker,
+    deploy,
+    eventually,
+    free_ports,
+    listens,
+    make_deployer,
+    processes_with,
+    sandbox_of,
+)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"app/__main__.py": "import os\n\nraise SystemExit(os.environ['ADMIN_PASSWORD'])\n"},
+        {"app/__main__.py": products.LIGHT_MAIN.replace("200, HEALTH", "500, HEALTH")},
+        {"app/__main__.py": "import time\n\nprint('dormido')\ntime.sleep(600)\n"},
+        {"axon-product.json": "{}"},
+    ],
+    ids=["ends", "status-500", "never-answers", "no-manifest"],
+)
+async def test_an_unhealthy_product_is_stopped_and_says_why(
+    tmp_path: Path, request_for: RequestMaker, changes: dict[str, str]
+) -> None:
+    ports = free_ports()
+    deployer = LocalDeployer(
+        tmp_path / "root", sandbox_of(bubblewrap=True), ports=ports, health_seconds=2
+    )
+    try:
+        with pytest.raises(PortError) as failed:
+            await deploy(deployer, request_for(changes=changes))
+        assert failed.value.cause is FailureCause.DEPLOY_FALLIDO
+        assert not any(secret in str(failed.value) for secret in SECRETS.values())
+        if "500, HEALTH" not in str(changes) and "app/__main__.py" in changes:
+            assert ("•••" in str(failed.value)) or ("dormido" in str(failed.value))
+        assert await deployer.status() == []
+        assert not any(listens(port) for port in ports)
+        assert processes_with(str(tmp_path / "root" / "tienda-ana")) == []
+    finally:
+        await deployer.stop_all()
+
+
+async def test_a_cancelled_deployment_leaves_nothing_running(
+    tmp_path: Path, request_for: RequestMaker
+) -> None:
+    deployer = make_deployer(tmp_path / "root")
+    changes = {"app/__main__.py": "import time\n\ntime.sleep(600)\n"}
+    running = asyncio.create_task(deploy(deployer, request_for(changes=changes)))
+
+    async def started() -> bool:
+        return [entry.state for entry in await deployer.status()] == ["unhealthy"]
+
+    try:
+        await eventually(started)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert await deployer.status() == []
+        assert processes_with(str(tmp_path / "root" / "tienda-ana")) == []
+    finally:
+        await deployer.stop_all()
+
+
+@pytest.mark.parametrize("slug", ["", "../x", "Ana", "a/b", "-a", "supervisor", "x" * 64])
+async def test_bad_names_are_refused(deployer: LocalDeployer, tmp_path: Path, slug: str) -> None:
+    request = DeploymentRequest("order", slug, 1, tmp_path, "0" * 40, {})
+    with pytest.raises(PortError):
+        await deploy(deployer, request)
+    with pytest.raises(PortError):
+        await deployer.undeploy(slug, idempotency_key="u")
+
+
+async def test_a_missing_commit_is_refused(
+    deployer: LocalDeployer, request_for: RequestMaker
+) -> None:
+    request = request_for()
+    for commit in ("f" * 40, "--output=/tmp/x", "HEAD"):
+        wrong = DeploymentRequest("order", request.slug, 1, request.product_dir, commit, {})
+        with pytest.raises(PortError) as failed:
+            await deploy(deployer, wrong)
+        assert failed.value.cause is FailureCause.DEPLOY_FALLIDO
