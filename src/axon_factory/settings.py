@@ -173,7 +173,7 @@ class Settings(BaseSettings):
     )
 
     log_format: Literal["console", "json"] = Field(
-        "console", description="Form of the log lines of `axon serve`, `worker` and `migrate`."
+        "console", description="Form of the log: lines for people, or JSON."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least level that is logged; libraries speak from `warning` on."

@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
+
 from tests.support.workshop import Workshop, open_workshop
 
 __all__ = ["fresh_workshop", "workshop"]

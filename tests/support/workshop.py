@@ -8,8 +8,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
-from tests.support.ports import example_ports
-from tests.support.server import running
 
 from axon_factory.accounts import users
 from axon_factory.bootstrap import Factory
@@ -21,6 +19,8 @@ from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.read import read_order
 from axon_factory.settings import load_settings
+from tests.support.ports import example_ports
+from tests.support.server import running
 
 __all__ = [
     "ADMIN",

@@ -15,7 +15,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from axon_factory.api.authentication import CHALLENGE_HEADERS
+from axon_factory.api.authentication import (
+    BASIC_CHALLENGE,
+    CHALLENGE_HEADERS,
+    BasicAuthenticationRequired,
+)
 from axon_factory.db.sessions import is_unavailable
 from axon_factory.domain.errors import (
     AuthenticationRequired,
@@ -47,6 +51,8 @@ def error_answer(request: Request, error: AxonError) -> JSONResponse:
         "instance": request.url.path,
     }
     headers = dict(CHALLENGE_HEADERS) if isinstance(error, AuthenticationRequired) else {}
+    if isinstance(error, BasicAuthenticationRequired):
+        headers["WWW-Authenticate"] = BASIC_CHALLENGE
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "2"
     wants_problem = _PROBLEM in request.headers.get("accept", "")
@@ -96,6 +102,9 @@ def _located(errors: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 — Pydant
 
 def _routing_error(error: HTTPException) -> AxonError:
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:
+        # FastAPI's own answer to a body that is JSON but beyond Python's limits.
+        return ValidationFailed({"body": "El cuerpo no es JSON válido"})
     routed = AxonError(str(error.detail), message_en=status.phrase)
     routed.status = error.status_code
     routed.title = routed.title_en = status.phrase

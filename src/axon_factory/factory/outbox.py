@@ -19,6 +19,7 @@ __all__ = ["OutboxSender"]
 _log = structlog.get_logger(__name__)
 _FIRST_DELAY = timedelta(seconds=5)
 _LONGEST_DELAY = timedelta(hours=1)
+_MOST_DOUBLINGS = 16  # a message is repeated for ever, and a timedelta overflows
 
 
 class OutboxSender:
@@ -53,7 +54,7 @@ class OutboxSender:
             stored = await self._locked(session, message_id)
             if stored is None:
                 return
-            delay = min(_FIRST_DELAY * 2**stored.attempts, _LONGEST_DELAY)
+            delay = min(_FIRST_DELAY * 2 ** min(stored.attempts, _MOST_DOUBLINGS), _LONGEST_DELAY)
             stored.attempts += 1
             stored.last_error = error
             await session.flush()

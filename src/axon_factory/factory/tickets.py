@@ -23,6 +23,7 @@ from axon_factory.ports.errors import PortError
 __all__ = ["StepSuperseded", "begin_step", "fail_damaged", "fail_step", "finish_step"]
 
 _LONGEST_DELAY = timedelta(minutes=5)
+_MOST_DOUBLINGS = 16  # a clean-up is repeated for ever, and a timedelta overflows
 _CAUSES = MappingProxyType(
     {
         OrderState.NUEVO: FailureCause.PLANIFICACION_FALLIDA,
@@ -53,8 +54,8 @@ async def begin_step(
     Returns None when the step was begun too often already (a crash loop): the order then fails.
     """
     record = await _record_of(session, order, step)
-    unfinished = record is not None and record.finished_at is None
-    if unfinished and record.attempts >= policy.max_step_attempts and _is_active(order):
+    unfinished = record.attempts if record is not None and record.finished_at is None else 0
+    if unfinished >= policy.max_step_attempts and _is_active(order):
         await _fail_exhausted(session, order, step, policy, now)
         return None
     order.fence += 1
@@ -120,7 +121,8 @@ async def fail_step(
         failure = Failure(error.cause, str(error), OrderState(order.estado), ticket.step.key)
         await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
         return
-    delay = min(policy.retry_delay * 2 ** (record.failures - 1), _LONGEST_DELAY)
+    doublings = min(record.failures - 1, _MOST_DOUBLINGS)
+    delay = min(policy.retry_delay * 2**doublings, _LONGEST_DELAY)
     await append_event(
         session,
         order,
@@ -143,9 +145,11 @@ async def fail_damaged(
 ) -> None:
     """Fail the locked order because its records do not say what to do next.
 
-    One that has failed or was cancelled is left as it is: only its clean-up is lost.
+    Of one that has failed or was cancelled, the session that it cannot name any more is given up.
     """
     if not _is_active(order):
+        order.session_open = False
+        await wake(session, order, now)
         return
     state = OrderState(order.estado)
     message = f"Los datos de la orden no permiten continuar: {type(error).__name__}"

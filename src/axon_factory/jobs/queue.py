@@ -13,7 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import driver_connection
 
-__all__ = ["ADVANCE", "SEND_MESSAGE", "advance_lock", "enqueue_advance", "enqueue_message"]
+__all__ = [
+    "ADVANCE",
+    "SEND_MESSAGE",
+    "advance_lock",
+    "announce",
+    "enqueue_advance",
+    "enqueue_message",
+]
 
 ADVANCE = "advance"
 SEND_MESSAGE = "send_message"
@@ -62,7 +69,7 @@ async def enqueue_advance(
             .first()
         )
         if pulled is not None:
-            await session.execute(_WAKE, {"id": pulled})
+            await announce(session, pulled)
             return
     await _app.configure_task(
         ADVANCE,
@@ -71,6 +78,11 @@ async def enqueue_advance(
         schedule_at=at,
         connection=await driver_connection(session),
     ).defer_async(order_id=str(order_id))
+
+
+async def announce(session: AsyncSession, job_id: int) -> None:
+    """Wake the workers for a job that was made ready otherwise than by inserting it."""
+    await session.execute(_WAKE, {"id": job_id})
 
 
 async def enqueue_message(

@@ -13,7 +13,11 @@ from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.states import Actor, OrderState, PlanStatus
 from axon_factory.orders.transitions import refuse, transition
 
-__all__ = ["PlanReference", "approve_plan", "reject_plan"]
+__all__ = ["APPROVER", "PlanReference", "approve_plan", "reject_plan"]
+
+
+APPROVER = "Aprobador"
+"""Whom an order shows as responsible while it waits for a decision; clients see no address."""
 
 
 @dataclass(frozen=True, slots=True)

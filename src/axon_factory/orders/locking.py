@@ -1,5 +1,6 @@
 """Find an order by id or number, and lock it for a change."""
 
+import re
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -13,13 +14,16 @@ from axon_factory.domain.permissions import Grant, Principal
 __all__ = ["lock_order", "lock_order_by_id", "matches", "visible_to"]
 
 
+_ORDER_NUMBER = re.compile(r"ORD-\d{4}-\d{3,10}", re.ASCII)
+
+
 def matches(reference: str) -> ColumnElement[bool]:
     """Return the condition for a path's `id`: a UUID of any version, or an order number.
 
     Raises:
         OrderNotFound: it is neither, so there can be no such order (resolutions 9).
     """
-    if reference.startswith("ORD-"):
+    if _ORDER_NUMBER.fullmatch(reference):
         return col(Order.order_number) == reference
     try:
         return col(Order.id) == UUID(reference)

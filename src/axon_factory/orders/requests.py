@@ -1,8 +1,10 @@
 """Strict request schemas of the order commands (design §3.1, §3.5); bad ones are refused whole."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Self, TypeVar, cast
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
@@ -13,6 +15,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
@@ -30,6 +33,11 @@ __all__ = [
     "field_messages",
     "validated",
 ]
+
+
+_DEEPEST = 32
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998  # any time zone's rendering stays within the calendar
+_PLAIN_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 def _known_product(value: str) -> str:
@@ -54,17 +62,31 @@ def _whole(value: str) -> str:
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401 — any JSON value passes through
+    return _storable_at(value, depth=0)
+
+
+def _storable_at(value: Any, *, depth: int) -> Any:  # noqa: ANN401 — see above
+    if depth > _DEEPEST:
+        raise ValueError(f"Admite como máximo {_DEEPEST} niveles")
     match value:
         case str():
             return _whole(value)
         case float() if not math.isfinite(value):
             raise ValueError("Los números deben ser finitos")
         case list():
-            return [_storable(item) for item in value]  # pyright: ignore[reportUnknownVariableType] — JSON
+            items = cast("list[Any]", value)
+            return [_storable_at(item, depth=depth + 1) for item in items]
         case dict():
-            return {_whole(str(key)): _storable(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] — JSON
+            members = cast("dict[str, Any]", value).items()
+            return {_whole(key): _storable_at(item, depth=depth + 1) for key, item in members}
         case _:
             return value
+
+
+def _in_calendar(value: datetime) -> datetime:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"El año va de {_FIRST_YEAR} a {_LAST_YEAR}")
+    return value
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_whole)]
@@ -72,6 +94,7 @@ ShortText = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 OptionalText = Annotated[Text, StringConstraints(max_length=200)]
 LongText = Annotated[Text, StringConstraints(min_length=1, max_length=4000)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
+Time = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_calendar)]
 Tags = Annotated[
     list[Annotated[Text, StringConstraints(min_length=1, max_length=50)]], Field(max_length=50)
 ]
@@ -93,6 +116,11 @@ class ClientData(BaseModel):
     pais: OptionalText | None = None
     configuracion: JsonObject = Field(default_factory=dict)
 
+    @model_validator(mode="after")
+    def _check_further_members(self) -> Self:
+        _storable(self.model_extra)
+        return self
+
 
 class NewOrder(_Strict):
     """Body of POST /api/orders (design §3.1)."""
@@ -109,14 +137,14 @@ class NewOrder(_Strict):
 class LogEntry(_Strict):
     """One entry of `logs` as agents send it; time and agent are kept as given."""
 
-    timestamp: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    timestamp: Time | None = None
     agente: ShortText | None = None
     mensaje: LongText
     tipo: Annotated[LogLevel, Field(strict=False)] = LogLevel.INFO
     metadata: JsonObject = Field(default_factory=dict)
 
 
-Hint = Annotated[AwareDatetime, Field(strict=False)] | None
+Hint = Time | None
 
 
 class OrderPatch(_Strict):
@@ -163,9 +191,15 @@ def field_messages(errors: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Turn Pydantic's errors into {"datos_cliente.email": "sentence"} (design §3.1)."""
     details: dict[str, str] = {}
     for error in errors:
-        path = ".".join(str(part) for part in error["loc"]) or "body"
+        path = ".".join(_named(part) for part in error["loc"]) or "body"
         details.setdefault(path, _sentence(error))
     return details
+
+
+def _named(part: str | int) -> str:
+    """Return a part of a field's path; of an unknown field only a plain name is repeated."""
+    name = str(part)
+    return name if _PLAIN_NAME.fullmatch(name) else "?"
 
 
 def _sentence(error: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.progress import AFTER_REJECTION, DONE
 from axon_factory.domain.states import Actor, OrderState
+from axon_factory.orders.approval import APPROVER
 from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
@@ -89,7 +90,7 @@ async def ask_person(
 ) -> None:
     """Leave the order in `qa` for a person to decide, and tell the approver (ADR 15)."""
     order.espera = WAITS_FOR_PERSON
-    order.asignado_a = policy.approver_email
+    order.asignado_a = APPROVER
     await append_event(
         session,
         order,

@@ -11,7 +11,7 @@ from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.permissions import Grant, Principal
 from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
-from axon_factory.domain.states import OrderState
+from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.events import append_event, content_key
@@ -58,12 +58,12 @@ async def patch_order(
             f"No puedes cambiar: {', '.join(forbidden)}",
             message_en=f"You may not change: {', '.join(forbidden)}",
         )
-    before = order.progreso
+    before, source = order.progreso, OrderState(order.estado)
     if patch.estado is not None and patch.estado != order.estado:
         await _move(session, order, patch, principal, policy, now)
     elif patch.fields:
         await wake(session, order, now)
-    _set_progress(order, patch, before)
+    _set_progress(order, patch, before, source)
     _set_fields(order, patch)
     for entry in patch.logs:
         event = _event(entry, principal)
@@ -105,10 +105,12 @@ async def _move(
             order.session_open = False
             await transition(session, order, target, actor=actor, now=now)
         case _:
+            # The table leaves only nuevo → planificacion, as the line's own claim.
+            order.plan_estado = PlanStatus.GENERANDO
             await transition(session, order, target, actor=actor, now=now)
 
 
-def _set_progress(order: Order, patch: OrderPatch, before: int) -> None:
+def _set_progress(order: Order, patch: OrderPatch, before: int, source: OrderState) -> None:
     if patch.progreso is None:
         return
     low, high = BANDS[OrderState(order.estado)]
@@ -116,7 +118,8 @@ def _set_progress(order: Order, patch: OrderPatch, before: int) -> None:
         raise ValidationFailed(
             {"progreso": f"En '{order.estado}' el progreso va de {low} a {high}"}
         )
-    if patch.progreso < before and patch.estado != OrderState.CONSTRUCCION:
+    rejected = source is OrderState.QA and order.estado == OrderState.CONSTRUCCION
+    if patch.progreso < before and not rejected:
         raise ValidationFailed({"progreso": f"El progreso no baja: la orden va en {before}"})
     order.progreso = patch.progreso
 

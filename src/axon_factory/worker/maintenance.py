@@ -3,18 +3,17 @@
 Each is idempotent and safe to run in every worker at once.
 """
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
 
 import structlog
-from procrastinate.manager import JobManager
 from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
 from axon_factory.domain.priority import AGEING_INTERVAL
-from axon_factory.jobs.queue import ADVANCE, enqueue_advance, enqueue_message
+from axon_factory.jobs.queue import ADVANCE, announce, enqueue_advance, enqueue_message
 from axon_factory.orders.policy import Policy
 
-__all__ = ["age_waiting_orders", "rescue_stalled_jobs", "sweep"]
+__all__ = ["age_waiting_orders", "jobs_in_name_of", "rescue_stalled_jobs", "sweep"]
 
 _log = structlog.get_logger(__name__)
 
@@ -41,18 +40,30 @@ _STRANDED_MESSAGES = text(
     )
     """
 )
-# A job whose end could not be written stays "doing" under a worker that lives; no step takes
-# longer than the limit, so such a job is nobody's.
-_FORGOTTEN_JOBS = text(
+# One statement, so that two workers that rescue at once cannot give back a job that a third has
+# taken up again in between. A worker knows better than its heartbeat which jobs it runs: one whose
+# end could not be written (the database went away just then) stays "doing" under a worker that
+# lives. No step takes longer than the limit.
+_RESCUE = text(
     """
-    UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL, scheduled_at = NULL
+    UPDATE procrastinate_jobs
+    SET status = 'todo', worker_id = NULL, scheduled_at = NULL, attempts = attempts + 1
     WHERE status = 'doing' AND (
-        SELECT max(at) FROM procrastinate_events
-        WHERE job_id = procrastinate_jobs.id AND type = 'started'
-    ) < now() - make_interval(secs => :limit)
+        NOT EXISTS (
+            SELECT 1 FROM procrastinate_workers
+            WHERE id = procrastinate_jobs.worker_id
+              AND last_heartbeat >= now() - make_interval(secs => :stalled_after)
+        )
+        OR id = ANY (:dropped)
+        OR (
+            SELECT max(at) FROM procrastinate_events
+            WHERE job_id = procrastinate_jobs.id AND type = 'started'
+        ) < now() - make_interval(secs => :limit)
+    )
     RETURNING id
     """
 )
+_RUNNING = text("SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = :worker")
 _AGE = text(
     """
     UPDATE procrastinate_jobs SET priority = 10 * least(3,
@@ -68,24 +79,37 @@ _AGE = text(
 )
 
 
+async def jobs_in_name_of(database: Database, worker_id: int) -> frozenset[int]:
+    """Return the jobs that the database believes to be running in this worker."""
+    async with database.reading() as session:
+        found = await session.scalars(_RUNNING, {"worker": worker_id})
+        return frozenset(found)
+
+
 async def rescue_stalled_jobs(
-    manager: JobManager, database: Database, *, stalled_after: float, longest_step: float
+    database: Database,
+    *,
+    stalled_after: float,
+    longest_step: float,
+    dropped: Collection[int] = (),
 ) -> int:
     """Give back the jobs of workers without a heartbeat for `stalled_after` seconds.
 
-    Also those that have been running for longer than `longest_step` seconds allows. Returns how
-    many were given back. No queueing lock is used on them, so giving back cannot collide.
+    Also those that have been running for longer than `longest_step` seconds allows, and those that
+    the caller knows to be `dropped`. Returns how many were given back. No queueing lock is used on
+    them, so giving back cannot collide.
     """
-    rescued = 0
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=stalled_after):
-        await manager.retry_job(job, retry_at=datetime.now(UTC) - timedelta(seconds=1))
-        rescued += 1
     async with database.transaction("maintenance") as session:
-        forgotten = await session.execute(_FORGOTTEN_JOBS, {"limit": 2 * longest_step})
-        rescued += len(forgotten.all())
+        given_back = await session.scalars(
+            _RESCUE,
+            {"stalled_after": stalled_after, "limit": 2 * longest_step, "dropped": list(dropped)},
+        )
+        rescued = list(given_back)
+        for job_id in rescued:
+            await announce(session, job_id)
     if rescued:
-        _log.warning("jobs rescued", count=rescued)
-    return rescued
+        _log.warning("jobs rescued", count=len(rescued))
+    return len(rescued)
 
 
 async def sweep(database: Database, policy: Policy) -> int:

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+from collections.abc import Generator
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from procrastinate import App, PsycopgConnector, RetryStrategy
+from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
 from axon_factory.db.sessions import Database, is_unavailable
@@ -14,7 +15,12 @@ from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
 from axon_factory.jobs.queue import ADVANCE, SEND_MESSAGE
 from axon_factory.orders.policy import Policy
-from axon_factory.worker.maintenance import age_waiting_orders, rescue_stalled_jobs, sweep
+from axon_factory.worker.maintenance import (
+    age_waiting_orders,
+    jobs_in_name_of,
+    rescue_stalled_jobs,
+    sweep,
+)
 
 __all__ = ["Worker", "WorkerOptions"]
 
@@ -56,6 +62,9 @@ class Worker:
         self._sender = sender
         self._policy = policy
         self._options = options
+        self._worker_id: int | None = None
+        self._running: set[int] = set()
+        self._suspects: frozenset[int] = frozenset()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a database that goes away is waited for."""
@@ -76,7 +85,7 @@ class Worker:
         app = self._app()
         async with app.open_async():
             runner = asyncio.create_task(self._run_jobs(app))
-            keeper = asyncio.create_task(self._keep_up(app))
+            keeper = asyncio.create_task(self._keep_up())
             stopper = asyncio.create_task(stop.wait())
             try:
                 await asyncio.wait({runner, keeper, stopper}, return_when=asyncio.FIRST_COMPLETED)
@@ -103,18 +112,41 @@ class Worker:
             shutdown_graceful_timeout=options.graceful_seconds,
         )
 
-    async def _keep_up(self, app: App) -> None:
+    async def _keep_up(self) -> None:
         options = self._options
         while True:
             await rescue_stalled_jobs(
-                app.job_manager,
                 self._database,
                 stalled_after=options.stalled_after_seconds,
                 longest_step=options.longest_step_seconds,
+                dropped=await self._dropped_jobs(),
             )
             await sweep(self._database, self._policy)
             await age_waiting_orders(self._database)
             await asyncio.sleep(options.maintenance_seconds)
+
+    async def _dropped_jobs(self) -> frozenset[int]:
+        """Return the jobs that are ours by the record, but have not run for two looks."""
+        if self._worker_id is None:
+            return frozenset()
+        claimed = await jobs_in_name_of(self._database, self._worker_id)
+        idle = claimed - self._running
+        dropped = idle & self._suspects
+        self._suspects = idle - dropped
+        return dropped
+
+    @contextlib.contextmanager
+    def _noted(self, context: JobContext) -> Generator[None]:
+        """Note that a job runs."""
+        job = context.job
+        self._worker_id = job.worker_id
+        if job.id is None:
+            raise TypeError("a running job has an id")
+        self._running.add(job.id)
+        try:
+            yield
+        finally:
+            self._running.discard(job.id)
 
     def _app(self) -> App:
         app = App(
@@ -125,12 +157,14 @@ class Worker:
         # A job that raises met a missing database: it is tried again, and the sweep finds the rest.
         retry = RetryStrategy(max_attempts=5, exponential_wait=2)
 
-        @app.task(name=ADVANCE, retry=retry)
-        async def advance(order_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
-            await self._line.advance(UUID(order_id))
+        @app.task(name=ADVANCE, retry=retry, pass_context=True)
+        async def advance(context: JobContext, order_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
+            with self._noted(context):
+                await self._line.advance(UUID(order_id))
 
-        @app.task(name=SEND_MESSAGE, retry=retry)
-        async def send_message(message_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
-            await self._sender.send(UUID(message_id))
+        @app.task(name=SEND_MESSAGE, retry=retry, pass_context=True)
+        async def send_message(context: JobContext, message_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
+            with self._noted(context):
+                await self._sender.send(UUID(message_id))
 
         return app

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 
 from axon_factory.accounts.authenticate import Credential, CredentialKind
+from axon_factory.api.authentication import BasicAuthenticationRequired
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import AuthenticationRequired, Forbidden, NotFound
 from axon_factory.domain.permissions import Action, Principal, may
@@ -22,17 +23,24 @@ router = APIRouter(prefix="/git", tags=["repositorios"], include_in_schema=False
 
 
 async def _git_principal(request: Request, services: Services) -> Principal:
+    try:
+        return await services.authenticator.principal(_credentials(request))
+    except AuthenticationRequired:
+        raise BasicAuthenticationRequired from None
+
+
+def _credentials(request: Request) -> list[Credential]:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return await services.authenticator.principal([Credential(CredentialKind.BEARER, value)])
+        return [Credential(CredentialKind.BEARER, value)]
     if scheme.lower() != "basic":
-        raise AuthenticationRequired
+        return []
     try:
         _, _, password = base64.b64decode(value, validate=True).decode().partition(":")
     except ValueError:
-        raise AuthenticationRequired from None
+        return []
     kind = CredentialKind.API_KEY if password.startswith("axk_") else CredentialKind.BEARER
-    return await services.authenticator.principal([Credential(kind, password)])
+    return [Credential(kind, password)]
 
 
 @router.get("/{slug}.git/{path:path}")

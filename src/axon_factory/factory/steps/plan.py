@@ -13,7 +13,7 @@ from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.factory.step import line_actor
-from axon_factory.orders.approval import approve_plan
+from axon_factory.orders.approval import APPROVER, approve_plan
 from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
@@ -87,7 +87,7 @@ class MakePlan:
         order.plan, order.plan_hash = document, outcome.digest()
         order.plan_estado = PlanStatus.PENDIENTE_APROBACION
         order.planificado_at = order.planificado_at or now
-        order.asignado_a = self._policy.approver_email
+        order.asignado_a = APPROVER
         session.add(
             OrderPlan(
                 order_id=order.id,

@@ -28,7 +28,7 @@ CREATE TABLE orders (
     datos_cliente jsonb NOT NULL CHECK (
         jsonb_typeof(datos_cliente) = 'object'
         AND datos_cliente ? 'nombre' AND datos_cliente ? 'email'
-        AND jsonb_typeof(datos_cliente -> 'configuracion') = 'object'
+        AND coalesce(jsonb_typeof(datos_cliente -> 'configuracion'), '') = 'object'
     ),
     estado text NOT NULL DEFAULT 'nuevo' CHECK (estado IN (
         'nuevo', 'planificacion', 'construccion', 'qa', 'listo', 'entregado', 'fallido', 'cancelado'

@@ -1,0 +1,62 @@
+"""The program on a database of the test's own, and a factory in this process on the same."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from axon_factory.bootstrap import Factory
+from axon_factory.db.tables import Order
+from axon_factory.orders.create import create_order
+from axon_factory.orders.requests import NewOrder, validated
+from tests.cli.program import Program
+from tests.support.product_runtime import product_python
+from tests.support.workshop import ADMIN, example_order, make_factory
+
+
+@pytest.fixture(scope="session")
+def bytecode(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled modules, kept between runs where pytest keeps anything."""
+    cache = getattr(request.config, "cache", None)
+    return cache.mkdir("axon-bytecode") if cache else tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture
+def bare(tmp_path: Path, bytecode: Path) -> Program:
+    """The program where nothing runs."""
+    return Program(
+        {
+            "AXON_DATA_DIR": str(tmp_path / "data"),
+            "AXON_PRODUCT_RUNTIME": str(tmp_path / "runtime"),
+            "AXON_SECRET_KEY": "k" * 32,
+        },
+        bytecode,
+    )
+
+
+@pytest.fixture
+def axon(bare: Program, database_url: str) -> Program:
+    return bare.having(AXON_DATABASE_URL=database_url)
+
+
+@pytest.fixture
+async def factory(database_url: str, tmp_path: Path) -> AsyncIterator[Factory]:
+    """The same factory in this process: it has the program's secret key."""
+    opened = make_factory(database_url, tmp_path / "data")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def placed(factory: Factory) -> Order:
+    """An order that is `nuevo`, the first of its year."""
+    request = validated(NewOrder, example_order())
+    async with factory.database.transaction("test") as session:
+        return await create_order(session, request, ADMIN, factory.policy, datetime.now(UTC))
+
+
+@pytest.fixture(scope="session")
+def product_runtime() -> Path:
+    """The folder of the installed products' environment: its Python is <root>/<lock>/bin/python."""
+    return product_python().parents[2]

@@ -1,0 +1,112 @@
+"""The real program in processes of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Answer", "Program", "Running", "Settings"]
+
+Settings = Mapping[str, str | None]
+"""AXON_ variables; None takes one away."""
+
+SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 — any JSON value
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    process: asyncio.subprocess.Process
+
+    async def line(self) -> str:
+        assert self.process.stdout is not None
+        return (await asyncio.wait_for(self.process.stdout.readline(), SECONDS)).decode()
+
+    async def end(self, number: int = signal.SIGTERM) -> Answer:
+        self.process.send_signal(number)
+        return await self.answer()
+
+    async def answer(self) -> Answer:
+        out, err = await asyncio.wait_for(self.process.communicate(), SECONDS)
+        assert self.process.returncode is not None
+        return Answer(self.process.returncode, out.decode(), err.decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """`environment` is all of the program's `AXON_` settings."""
+
+    environment: Mapping[str, str]
+    bytecode: Path
+    """Where compiled modules are kept: compiling takes longer than the commands."""
+
+    def having(self, **changes: str | None) -> "Program":
+        """The same with settings replaced, or taken away (None)."""
+        merged = {**self.environment, **changes}
+        kept = {name: value for name, value in merged.items() if value is not None}
+        return Program(kept, self.bytecode)
+
+    async def __call__(self, *words: str, stdin: str = "") -> Answer:
+        return await self._finished(("-m", "axon_factory", *words), stdin)
+
+    async def many(self, cases: Sequence[tuple[Settings, Sequence[str], str]]) -> list[Answer]:
+        """Run (settings, words, standard input) after one another in one process."""
+        whole = await self._finished((str(Path(__file__).with_name("many.py")),), json.dumps(cases))
+        assert whole.code == 0, whole.err
+        return [Answer(*answer) for answer in whole.json]
+
+    @asynccontextmanager
+    async def started(self, *words: str) -> AsyncGenerator[Running]:
+        process = await self._start(("-m", "axon_factory", *words))
+        try:
+            yield Running(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    async def _finished(self, words: tuple[str, ...], stdin: str) -> Answer:
+        process = await self._start(words)
+        try:
+            out, err = await asyncio.wait_for(process.communicate(stdin.encode()), SECONDS)
+        finally:
+            if process.returncode is None:
+                process.kill()
+        assert process.returncode is not None
+        return Answer(process.returncode, out.decode(), err.decode())
+
+    async def _start(self, words: tuple[str, ...]) -> asyncio.subprocess.Process:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("AXON_") and name != "PYTHONDONTWRITEBYTECODE"
+        }
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *words,
+            env={
+                **inherited,
+                "PYTHONPYCACHEPREFIX": str(self.bytecode),
+                "COLUMNS": "200",
+                **self.environment,
+            },
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )

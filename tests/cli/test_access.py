@@ -1,0 +1,91 @@
+"""Users and keys made on the command line open the API that `axon serve` answers with."""
+
+import asyncio
+import json
+import socket
+import urllib.error
+import urllib.request
+
+from axon_factory.cli.exits import Exit
+from tests.cli.program import Program
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+async def ask(url: str, headers: dict[str, str], body: object = None) -> tuple[int, str]:
+    """Return status and body of a request over a real connection."""
+    data = None if body is None else json.dumps(body).encode()
+    whole = {**headers, "Content-Type": "application/json"}
+    request = urllib.request.Request(url, data, whole)  # noqa: S310 — loopback
+
+    def send() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 — loopback
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    return await asyncio.to_thread(send)
+
+
+async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> None:
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    password = "correcto caballo batería"
+    mail = "ana@example.com"
+    async with axon.started("serve", "--port", str(port), "--json") as server:
+        assert json.loads(await server.line())["url"] == url
+        assert (await ask(f"{url}/health", {}))[0] == 200
+
+        create = ["users", "create", mail, "--role", "operator", "--name", "Ana", "--json"]
+        key, token, user, twice, temporary, agent = await axon.many(
+            [
+                ({}, ["keys", "create", "ventas", "--scope", "lectura", "--json"], ""),
+                ({}, ["keys", "create-system", "Builder Agent", "--json"], ""),
+                ({}, [*create, "--password-stdin"], f"{password}\n"),
+                ({}, [*create, "--password-stdin"], f"{password}\n"),
+                ({}, ["users", "create", "eva@example.com", "--role", "admin", "--name", "Eva",
+                      "--json"], ""),
+                ({}, ["users", "create", "x@example.com", "--role", "system", "--name", "X",
+                      "--json"], ""),
+            ]
+        )  # fmt: skip
+        assert "password" not in user.json
+        assert not user.json["debe_cambiar_password"]
+        assert twice.code == agent.code == Exit.REFUSED
+        assert temporary.json["debe_cambiar_password"]
+
+        keyed = {"X-API-Key": key.json["api_key"]}
+        logins = [
+            {"email": mail, "password": password},
+            {"email": "eva@example.com", "password": temporary.json["password"]},
+        ]
+        assert (await ask(f"{url}/api/orders", keyed))[0] == 200
+        for login in logins:
+            assert (await ask(f"{url}/api/auth/login", {}, login))[0] == 200
+
+        revoked, _, deactivated, listed, people, keys = await axon.many(
+            [
+                ({}, ["keys", "revoke", key.json["id"], "--json"], ""),
+                ({}, ["keys", "revoke-system", token.json["id"], "--json"], ""),
+                ({}, ["users", "deactivate", mail.upper(), "--json"], ""),
+                ({}, ["keys", "list", "--json"], ""),
+                ({}, ["users", "list"], ""),
+                ({}, ["keys", "list"], ""),
+            ]
+        )
+        assert revoked.code == 0
+        assert not deactivated.json["activo"]
+        for kind in ("api_keys", "system_tokens"):
+            assert [item["estado"] for item in listed.json[kind]] == ["revocada"]
+        secrets = (key.json["api_key"], token.json["system_token"])
+        assert not any(secret in listed.out + keys.out for secret in secrets)
+        assert mail in people.out
+        assert "Builder Agent" in keys.out
+        assert (await ask(f"{url}/api/orders", keyed))[0] == 401
+        assert (await ask(f"{url}/api/auth/login", {}, logins[0]))[0] == 401
+        ended = await server.end()
+    assert (ended.code, ended.out, ended.err) == (0, "", "")

@@ -1,0 +1,133 @@
+"""Whatever is wrong ends with one clear sentence and the exit code that says what it was."""
+
+import json
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from axon_factory.cli.exits import Exit
+from tests.cli.program import Program
+from tests.support.workshop import example_order
+
+
+@pytest.fixture
+async def empty_database(postgres_url: str) -> AsyncIterator[str]:
+    """URL of a database without any table."""
+    name = f"empty_{uuid4().hex}"
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as connection:
+        await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield f"{postgres_url.rpartition('/')[0]}/{name}"
+        await connection.execute(
+            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+UNREACHABLE = "postgresql://axon:geheim@127.0.0.1:1/axon"
+
+# name, settings, words, standard input, exit code, part of the sentence
+CASES = [
+    ("database away", {"AXON_DATABASE_URL": UNREACHABLE}, "orders list", "",
+     Exit.DATABASE_UNREACHABLE, "La base de datos no responde"),
+    ("migrate, database away", {"AXON_DATABASE_URL": UNREACHABLE}, "migrate", "",
+     Exit.DATABASE_UNREACHABLE, "La base de datos no responde"),
+    ("no URL", {"AXON_DATABASE_URL": "geheim"}, "orders list", "",
+     Exit.SETTINGS, "AXON_DATABASE_URL debe tener la forma"),
+    ("another database's URL", {"AXON_DATABASE_URL": "mysql://a:geheim@b/c"}, "orders list", "",
+     Exit.SETTINGS, "AXON_DATABASE_URL debe tener la forma"),
+    ("unknown setting", {"AXON_PROT": "1"}, "orders list", "", Exit.SETTINGS, "AXON_PROT"),
+    ("bad setting", {"AXON_PORT": "http"}, "serve", "", Exit.SETTINGS, "AXON_PORT"),
+    ("nothing runs", {"AXON_DATABASE_URL": None}, "users list", "",
+     Exit.NOT_RUNNING, "axon up"),
+    ("no runtime", {}, "worker", "", Exit.PRODUCT_RUNTIME, "axon runtime install"),
+    ("not JSON", {}, "orders create", "{", Exit.REFUSED, "no es JSON válido"),
+    ("not UTF-8 JSON", {}, "orders create -", "\x00", Exit.REFUSED, "no es JSON válido"),
+    ("endless nesting", {}, "orders create", "[" * 100_000, Exit.REFUSED, "no es JSON válido"),
+    ("no object", {}, "orders create", "[]", Exit.REFUSED, "objeto JSON"),
+    ("bad fields", {}, "orders create", json.dumps(example_order(tipo_producto="nave")),
+     Exit.REFUSED, "tipo_producto: Tipo de producto no válido"),
+    ("no such file", {}, "orders create nowhere.json", "", Exit.USAGE, "nowhere.json"),
+    ("unknown number", {}, "orders show ORD-1999-001", "", Exit.REFUSED, "ORD-1999-001"),
+    ("no reference", {}, "orders watch [bold]", "", Exit.REFUSED, "[bold]"),
+    ("unknown type", {}, "orders list --tipo nave", "", Exit.USAGE, "autopilot_whatsapp"),
+    ("half a plan", {}, "orders approve ORD-1999-001 --plan-version 1", "", Exit.USAGE,
+     "van juntos"),
+    ("a question to a script", {}, "orders reveal ORD-1999-001", "", Exit.USAGE, "--yes"),
+    ("unknown user", {}, "users deactivate a@example.com", "", Exit.REFUSED, "a@example.com"),
+    ("unknown key", {}, "keys revoke 12345678", "", Exit.REFUSED, "12345678"),
+    ("unknown token", {}, "keys revoke-system 12345678", "", Exit.REFUSED, "12345678"),
+    ("short password", {}, "users create a@example.com --role admin --name A --password-stdin",
+     "corta\n", Exit.REFUSED, "password"),
+    ("no mail address", {}, "users create nobody --role admin --name A", "", Exit.REFUSED,
+     "correo"),
+]  # fmt: skip
+
+
+async def test_one_sentence_and_its_code(axon: Program) -> None:
+    answers = await axon.many(
+        [(settings, [*words.split(), "--json"], stdin) for _, settings, words, stdin, _, _ in CASES]
+    )
+    for (name, _, _, _, code, part), answer in zip(CASES, answers, strict=True):
+        assert answer.code == code, (name, answer)
+        assert answer.json == {"error": answer.json["error"], "exit_code": code}, name
+        assert part in answer.json["error"], (name, answer)
+        assert "geheim" not in answer.out + answer.err, name
+        assert "Traceback" not in answer.err, (name, answer.err)
+
+
+async def test_people_read_it_on_stderr(axon: Program) -> None:
+    answer = await axon("orders", "show", "[red]ORD[/red]")
+    assert answer.code == Exit.REFUSED
+    assert answer.out == ""
+    assert answer.err == "axon: No order exists with ID: [red]ORD[/red]\n"
+
+
+async def test_busy_port(axon: Program, busy_port: int) -> None:
+    answer = await axon("serve", "--port", str(busy_port))
+    assert answer.code == Exit.PORT_BUSY
+    assert answer.out == ""
+    assert f"puerto {busy_port}" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+async def test_folder_that_cannot_be_used(axon: Program, tmp_path: Path) -> None:
+    """A file in the folder's place stops root too."""
+    (tmp_path / "file").touch()
+    folder = str(tmp_path / "file" / "data")
+    spoilt = axon.having(AXON_DATA_DIR=folder, AXON_SECRET_KEY=None)
+    answer, diagnosis = await spoilt.many(
+        [({}, ["orders", "list", "--json"], ""), ({}, ["doctor", "--json"], "")]
+    )
+    assert answer.code == Exit.DATA_DIR_UNWRITABLE, answer
+    assert folder in answer.json["error"]
+    assert diagnosis.code == Exit.FAILED
+    checks = {check["name"]: check for check in diagnosis.json["checks"]}
+    assert checks["Carpeta de datos"]["status"] == "error"
+
+
+async def test_migrate_tells_from_where_to_where(axon: Program, empty_database: str) -> None:
+    fresh = axon.having(AXON_DATABASE_URL=empty_database)
+    before, first, second, after = await fresh.many(
+        [
+            ({}, ["orders", "list", "--json"], ""),
+            ({}, ["migrate", "--json"], ""),
+            ({}, ["migrate", "--json"], ""),
+            ({}, ["orders", "list", "--json"], ""),
+        ]
+    )
+    assert before.code == Exit.SCHEMA_OUTDATED
+    assert "axon migrate" in before.json["error"]
+    assert first.code == 0, first
+    assert first.json["desde"] is None
+    assert second.json == {"desde": first.json["hasta"], "hasta": first.json["hasta"]}
+    assert after.json["total"] == 0

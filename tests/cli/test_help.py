@@ -1,0 +1,68 @@
+"""Every command teaches itself."""
+
+import pytest
+from typer.testing import CliRunner
+
+from axon_factory.cli.main import app
+from tests.cli.program import Program
+
+COMMANDS = [
+    "up",
+    "serve",
+    "worker",
+    "migrate",
+    "doctor",
+    "runtime install",
+    "runtime show",
+    *(f"users {verb}" for verb in ("create", "list", "deactivate")),
+    *(f"keys {verb}" for verb in ("create", "create-system", "list", "revoke", "revoke-system")),
+    *(
+        f"orders {verb}"
+        for verb in (
+            "create",
+            "show",
+            "list",
+            "watch",
+            "result",
+            "approve",
+            "reject",
+            "cancel",
+            "retry",
+            "reveal",
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_json(command: str) -> None:
+    answer = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*command.split(), "--help"])
+    assert answer.exit_code == 0, answer.output
+    assert "Example: " in answer.output
+    assert f"axon {command}" in answer.output.partition("Example: ")[2]
+    assert "--json" in answer.output
+
+
+def test_every_command_is_in_the_table() -> None:
+    runner = CliRunner(env={"COLUMNS": "200"})
+    listed: set[str] = set()
+    for group in ("", "runtime", "users", "keys", "orders"):
+        output = runner.invoke(app, [*group.split(), "--help"]).output
+        names = [
+            line.split()[1]
+            for line in output.partition("Commands")[2].splitlines()[1:-1]
+            if line.startswith("│ ") and not line.startswith("│  ")
+        ]
+        assert names
+        listed |= {f"{group} {name}".strip() for name in names}
+    assert listed - {"runtime", "users", "keys", "orders"} == set(COMMANDS)
+
+
+async def test_root_loads_no_command(bare: Program) -> None:
+    answer = await bare("--help")
+    assert answer.code == 0
+    assert "worker" in answer.out
+    version = await bare.having(PYTHONPROFILEIMPORTTIME="1")("--version")
+    assert version.out.startswith("axon ")
+    assert "axon_factory.failpoints" in version.err
+    assert "sqlalchemy" not in version.err

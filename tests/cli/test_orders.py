@@ -1,0 +1,198 @@
+"""An order's life from the command line; the line itself works in this process."""
+
+import json
+from datetime import datetime
+
+import pytest
+
+from axon_factory.bootstrap import Factory
+from axon_factory.cli.exits import Exit
+from axon_factory.db.tables import Order
+from axon_factory.factory.line import Line
+from axon_factory.orders.locking import lock_order
+from axon_factory.orders.read import read_order
+from axon_factory.orders.requests import OrderPatch, validated
+from axon_factory.orders.update import patch_order
+from tests.cli.program import Program, Running
+from tests.support.ports import PRODUCT_URL, example_ports
+from tests.support.workshop import ADMIN, example_order
+
+
+@pytest.fixture
+def line(factory: Factory) -> Line:
+    """The real line, over ports that do their work at once."""
+    ports = example_ports(factory.secret_box)
+    products = factory.data_dir / "products"
+    return Line(factory.database, ports, factory.policy, products=products, worker="test")
+
+
+def first_numbers(factory: Factory, count: int) -> list[str]:
+    """The numbers of the first orders in this test's own database."""
+    year = datetime.now(factory.policy.zone).year
+    return [f"ORD-{year}-{number:03}" for number in range(1, count + 1)]
+
+
+async def work(factory: Factory, line: Line, number: str) -> None:
+    """Let the line do everything that is due."""
+    async with factory.database.reading() as session:
+        order_id = (await read_order(session, number, ADMIN)).id
+    while await line.advance(order_id) is not None:
+        pass
+
+
+async def test_from_creation_to_credentials(axon: Program, factory: Factory, line: Line) -> None:
+    [number] = first_numbers(factory, 1)
+    created, *early = await axon.many(
+        [
+            ({}, ["orders", "create", "--json"], json.dumps(example_order())),
+            ({}, ["orders", "approve", number, "--yes", "--json"], ""),
+            ({}, ["orders", "result", number, "--json"], ""),
+            ({}, ["orders", "reveal", number, "--yes", "--json"], ""),
+            ({}, ["orders", "retry", number, "--json"], ""),
+        ]
+    )
+    assert [answer.code for answer in early] == [Exit.REFUSED] * 4, early
+
+    assert created.json["order_number"] == number
+    async with axon.started("orders", "watch", created.json["id"], "--json") as watching:
+        assert json.loads(await watching.line())["kind"] == "orden.creada"
+        await work(factory, line, number)
+        plan = await check_approval(axon, number)
+        assert plan["estado"] == "construccion"
+        await work(factory, line, number)
+        await check_watched(watching, number)
+
+    shown, result, first, second, cancelled = await axon.many(
+        [
+            ({}, ["orders", "show", number], ""),
+            ({}, ["orders", "result", number, "--json"], ""),
+            ({}, ["orders", "reveal", number, "--yes", "--json"], ""),
+            ({}, ["orders", "reveal", number, "--yes", "--json"], ""),
+            ({}, ["orders", "cancel", number, "--reason", "tarde", "--json"], ""),
+        ]
+    )
+    assert "✓ entregado" in shown.out
+    assert PRODUCT_URL in shown.out
+    assert result.json["estado"] == "entregado"
+    masked, clear = result.json["resultado"]["credentials"], first.json["credentials"]
+    assert clear.keys() == masked.keys()
+    for name in ("admin_password_temporal", "api_key", "webhook_secret"):
+        assert clear[name] not in result.out + shown.out
+    assert second.code == cancelled.code == Exit.REFUSED
+    assert "rot" in second.json["error"]
+
+
+async def check_approval(axon: Program, number: str) -> dict[str, object]:
+    """The plan is shown; only the plan that was read can be approved, once."""
+    declined, outdated, approved, again, shown = await axon.many(
+        [
+            ({}, ["orders", "approve", number], "n\n"),
+            (
+                {},
+                ["orders", "approve", number, "--plan-version", "1", "--plan-hash", "0" * 64,
+                 "--json"],
+                "",
+            ),
+            ({}, ["orders", "approve", number], "y\n"),
+            ({}, ["orders", "approve", number, "--yes", "--json"], ""),
+            ({}, ["orders", "show", number, "--json"], ""),
+        ]
+    )  # fmt: skip
+    assert declined.code == 1
+    for word in ("Plan v1", "24 horas", "Base", "18", "Builder Agent", "Stripe", "Hash"):
+        assert word in declined.out, word
+    assert outdated.code == Exit.REFUSED
+    assert approved.code == 0, approved
+    assert again.code == Exit.REFUSED
+    return shown.json
+
+
+async def check_watched(watching: Running, number: str) -> None:
+    answer = await watching.answer()
+    assert answer.code == 0, answer
+    events = [json.loads(text) for text in answer.out.splitlines()]
+    assert [event["seq"] for event in events] == list(range(2, len(events) + 2))
+    assert {event["order_number"] for event in events} == {number}
+    assert events[-1]["kind"] == "entrega.entregado"
+    assert events[-1]["estado"] == "entregado"
+
+
+async def test_reject_cancel_and_retry(
+    axon: Program, factory: Factory, line: Line, placed: Order
+) -> None:
+    number = placed.order_number
+    await work(factory, line, number)
+    rejected, blank = await axon.many(
+        [
+            ({}, ["orders", "reject", number, "--reason", "Falta Stripe", "--json"], ""),
+            ({}, ["orders", "reject", number, "--reason", "  ", "--json"], ""),
+        ]
+    )
+    assert rejected.json["plan_estado"] == "rechazado"
+    assert blank.code == Exit.REFUSED
+    await work(factory, line, number)
+    async with factory.database.transaction("test") as session:
+        order = await lock_order(session, number, ADMIN)
+        assert order.plan_version == 2
+        failing = validated(OrderPatch, {"estado": "fallido", "motivo": "Se rompió"})
+        await patch_order(session, order, failing, ADMIN, factory.policy, order.updated_at)
+
+    answers = await axon.many(
+        [
+            ({}, ["orders", "watch", number], ""),
+            ({}, ["orders", "retry", number, "--json"], ""),
+            ({}, ["orders", "cancel", number, "--reason", "desistió", "--json"], ""),
+            ({}, ["orders", "cancel", number, "--reason", "desistió", "--json"], ""),
+            ({}, ["orders", "watch", number, "--json"], ""),
+        ]
+    )
+    watched, retried, cancelled, again, ended = answers
+    assert watched.code == Exit.NOT_DELIVERED
+    assert "Se rompió" in watched.out
+    assert "✗ fallido" in watched.out
+    assert retried.json["intento"] == 2
+    assert cancelled.json["estado"] == "cancelado"
+    assert again.code == Exit.REFUSED
+    assert ended.code == Exit.NOT_DELIVERED
+    assert json.loads(ended.out.splitlines()[-1])["exit_code"] == Exit.NOT_DELIVERED
+
+
+async def test_list_filters(axon: Program, factory: Factory) -> None:
+    name = "Bot \x1b[31mrojo\x1b[0m [bold]x"
+    client = {"nombre": name, "email": "a@example.com"}
+    documents = [
+        example_order(prioridad="alta", tags=["a", "b"]),
+        example_order(prioridad="baja", tags=["a"], datos_cliente=client),
+        example_order(tipo_producto="webhook_service"),
+    ]
+    first, second, third = first_numbers(factory, 3)
+    table = {
+        "": [third, second, first],
+        "--prioridad alta": [first],
+        "--tag a": [second, first],
+        "--tag a --tag b": [first],
+        "--tipo webhook_service": [third],
+        "--estado nuevo --estado qa --limit 1 --offset 1": [second],
+        "--estado qa": [],
+    }
+    _, _, _, people, *answers = await axon.many(
+        [({}, ["orders", "create", "--json"], json.dumps(document)) for document in documents]
+        + [({}, ["orders", "list"], "")]
+        + [({}, ["orders", "list", *options.split(), "--json"], "") for options in table]
+    )
+    for (options, expected), answer in zip(table.items(), answers, strict=True):
+        assert [order["order_number"] for order in answer.json["orders"]] == expected, options
+    assert answers[5].json["total"] == 3
+
+    assert "\x1b" not in people.out
+    assert "[bold]x" in people.out
+    assert "3 de 3" in people.out
+
+
+async def test_an_interrupted_watch_ends(axon: Program, placed: Order) -> None:
+    number = placed.order_number
+    async with axon.started("orders", "watch", number) as watching:
+        assert number in await watching.line()
+        answer = await watching.end(2)
+    assert answer.code == 130
+    assert "Traceback" not in answer.err

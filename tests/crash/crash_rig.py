@@ -1,0 +1,267 @@
+"""Talk to the host of killable processes, and judge what a life of an order has left."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from ledger import Ledger
+from line_process import settings_for
+from psycopg import sql
+from rig import ADMIN, approve
+from sqlalchemy import text
+
+from axon_factory.bootstrap import Factory
+from axon_factory.db.sessions import Database
+from axon_factory.orders.create import create_order
+from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.requests import ClientData, NewOrder
+
+__all__ = ["Host", "Life", "Scene", "scene"]
+
+_HOST = Path(__file__).with_name("line_process.py")
+
+
+@dataclass
+class Run:
+    """One process."""
+
+    pid: int
+    port: int | None
+    ended: "asyncio.Future[int]"
+
+
+class Host:
+    """The other end of `line_process.py`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._runs: dict[int, tuple[asyncio.Future[dict[str, Any]], asyncio.Future[int]]] = {}
+        self._reader = asyncio.create_task(self._read())
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls) -> AsyncGenerator["Host"]:
+        """Yield a host that ends, with all its runs, when the block ends."""
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, str(_HOST), stdin=pipe, stdout=pipe
+        )
+        host = cls(process)
+        try:
+            yield host
+        finally:
+            if process.stdin:
+                process.stdin.close()
+            await process.wait()
+            await host._reader
+
+    async def run(
+        self, role: str, scene: "Scene", *, kill: str | None = None, log: Path | None = None
+    ) -> Run:
+        """Start a process on the scene: "worker", "real_worker" or "api"."""
+        number = len(self._runs)
+        loop = asyncio.get_running_loop()
+        started, ended = loop.create_future(), loop.create_future()
+        self._runs[number] = (started, ended)
+        failpoints = {
+            name: str(value)
+            for name, value in (("AXON_FAILPOINT_KILL", kill), ("AXON_FAILPOINT_LOG", log))
+            if value is not None
+        }
+        self._send(
+            run=number,
+            role=role,
+            database_url=scene.database_url,
+            folder=str(scene.folder),
+            failpoints=failpoints,
+        )
+        answer = await started
+        return Run(answer["pid"], answer["port"], ended)
+
+    async def stop(self, run: Run, *, by: signal.Signals = signal.SIGKILL) -> int:
+        """End a run and return its status."""
+        self._send(kill=run.pid, signal=int(by))
+        return await run.ended
+
+    def _send(self, **message: object) -> None:
+        if self._process.stdin is None:
+            raise RuntimeError("the host has no stdin")
+        self._process.stdin.write(f"{json.dumps(message)}\n".encode())
+
+    async def _read(self) -> None:
+        if self._process.stdout is None:
+            raise RuntimeError("the host has no stdout")
+        while line := await self._process.stdout.readline():
+            message = json.loads(line)
+            started, ended = self._runs[message["run"]]
+            if message["event"] == "started":
+                started.set_result(message)
+            else:
+                ended.set_result(message["status"])
+
+
+@dataclass(frozen=True)
+class Life:
+    """What an order's life has left, without times and ids: equal lives are equal."""
+
+    state: str
+    progress: int
+    stages: tuple[str, ...]
+    events: tuple[tuple[str, str, str], ...]
+    effects: tuple[tuple[str, str], ...]
+    mails: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+@dataclass
+class Scene:
+    """A database, a folder, one order and what happens to it."""
+
+    database_url: str
+    folder: Path
+    database: Database
+    ledger: Ledger
+    order_id: UUID | None = None
+    product: str = "webhook_service"
+    configuration: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def factory(self) -> Factory:
+        """Return the factory of this scene, to be closed by the caller."""
+        return Factory(settings_for(self.folder), self.database_url)
+
+    async def place(self) -> None:
+        """Create the order."""
+        factory = self.factory()
+        request = NewOrder(
+            tipo_producto=self.product,
+            nombre_producto="Bot de prueba",
+            datos_cliente=ClientData(
+                nombre="Empresa XYZ", email="xyz@example.com", configuracion=self.configuration
+            ),
+        )
+        async with self.database.transaction("test") as session:
+            order = await create_order(session, request, ADMIN, factory.policy, datetime.now(UTC))
+        self.order_id = order.id
+        await factory.close()
+
+    async def to_rest(self, *, seconds: float) -> None:
+        """Approve the plan when it waits, and wait until the order is delivered and all is sent."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not await self._rests():  # noqa: ASYNC110 — rows of a database
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            logs = "\n".join(file.read_text() for file in self.folder.glob("*.log"))
+            raise AssertionError(f"not at rest: {await self._look()}\n{logs}") from None
+
+    async def waits(self) -> bool:
+        """Return whether the plan waits for approval."""
+        return (await self._look())["plan_estado"] == "pendiente_aprobacion"
+
+    async def approve(self) -> None:
+        """Approve the plan as an administrator."""
+        if self.order_id is None:
+            raise RuntimeError("there is no order")
+        async with self.database.transaction("test") as session:
+            await approve(
+                session, await lock_order_by_id(session, self.order_id), datetime.now(UTC)
+            )
+
+    async def _rests(self) -> bool:
+        look = await self._look()
+        if look["estado"] == "planificacion" and look["plan_estado"] == "pendiente_aprobacion":
+            await self.approve()
+            return False
+        return look["estado"] == "entregado" and not look["jobs"] and not look["unsent"]
+
+    async def _look(self) -> dict[str, Any]:
+        (row,) = await self.rows(
+            "SELECT estado, plan_estado, fallo, "
+            "(SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')) AS jobs, "
+            "(SELECT count(*) FROM outbox_messages WHERE sent_at IS NULL) AS unsent FROM orders"
+        )
+        return dict(row._mapping)
+
+    async def life(self) -> Life:
+        """Return what is left now."""
+        (order,) = await self.rows("SELECT estado, progreso, order_number FROM orders")
+        events = await self.rows("SELECT seq, kind, agente, mensaje FROM order_events ORDER BY seq")
+        stages = await self.rows("SELECT estado FROM order_stages ORDER BY ordinal")
+        effects = self.ledger.effects()
+        sent = Counter(e.key for e in effects if e.place == "mailer.send")
+        others = [e for e in effects if e.place != "mailer.send"]
+        return Life(
+            state=order.estado,
+            progress=order.progreso,
+            stages=tuple(stage.estado for stage in stages),
+            events=tuple((event.kind, event.agente, event.mensaje) for event in events),
+            effects=tuple((e.place, e.key.partition(":")[2]) for e in others),
+            mails=tuple(sorted(key.partition(":")[2] for key in sent)),
+            problems=tuple(_problems(events, others, sent, self.ledger)),
+        )
+
+    async def rows(self, query: str) -> Sequence[Any]:
+        """Run a query that only reads."""
+        async with self.database.reading() as session:
+            return list((await session.execute(text(query))).all())
+
+
+def _problems(
+    events: Sequence[Any], effects: Sequence[Any], sent: Counter[str], ledger: Ledger
+) -> list[str]:
+    found: list[str] = []
+    if [event.seq for event in events] != list(range(1, len(events) + 1)):
+        found.append("the events' sequence has a gap")
+    found += [
+        f"effect repeated: {place} {key}"
+        for (place, key), count in Counter((e.place, e.key) for e in effects).items()
+        if count > 1
+    ]
+    if sum(count - 1 for count in sent.values()) > 1:
+        found.append(f"more than one doubled mail: {sent}")
+    deployed = sum(1 for e in effects if e.place == "deployer.deploy")
+    withdrawn = sum(1 for e in effects if e.place == "deployer.undeploy")
+    if deployed - withdrawn != 1:
+        found.append(f"{deployed} deployments, {withdrawn} withdrawn")
+    found += [f"{e.place} inside a transaction" for e in ledger.entries("violation")]
+    return found
+
+
+@asynccontextmanager
+async def scene(postgres_url: str, template: str, folder: Path) -> AsyncGenerator[Scene]:
+    """Yield a scene on a database copied from `template`; both end with the block."""
+    name = f"crash_{uuid4().hex}"
+    url = f"{postgres_url.rpartition('/')[0]}/{name}"
+    await asyncio.to_thread(folder.mkdir, parents=True)
+    await _execute(
+        postgres_url,
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(template)
+        ),
+    )
+    # Named, so that the ledger ports do not take this process's transactions for the line's.
+    database = Database(f"{url}?application_name=axon-test", pool_size=2)
+    try:
+        yield Scene(url, folder, database, Ledger(folder / "ledger"))
+    finally:
+        await database.dispose()
+        with contextlib.suppress(psycopg.errors.InvalidCatalogName):
+            await _execute(
+                postgres_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
+
+
+async def _execute(url: str, statement: sql.Composed) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(statement)

@@ -1,0 +1,207 @@
+"""The schema itself: CHECKs, append-only events, agreement with the tables, parallel migration."""
+
+import asyncio
+import sys
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from psycopg import sql
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError
+from sqlmodel import SQLModel
+
+from axon_factory.db import tables
+from axon_factory.db.migrate import schema_state
+from axon_factory.db.sessions import Database
+from axon_factory.domain.priority import Priority
+
+INSERT = text(
+    """
+    INSERT INTO orders (id, order_number, slug, tipo_producto, nombre_producto, datos_cliente,
+        precio, moneda, catalogo, tenant, created_by)
+    VALUES (:id, 'ORD-2026-001', 'bot-2026-001', 'autopilot_whatsapp', 'Bot',
+        '{"nombre": "A", "email": "a@example.com", "configuracion": {}}', 1, 'USD', '{}', 't', 't')
+    """
+)
+INSERT_EVENT = text(
+    """
+    INSERT INTO order_events (order_id, seq, kind, tipo, agente, mensaje, visibilidad, intento,
+        actor, occurred_at)
+    VALUES (:id, :seq, 'k', :tipo, 'a', 'm', :visibilidad, :intento, 't', now())
+    """
+)
+REFUSED = [
+    "tipo_producto = 'autopilot_marte'",
+    "nombre_producto = ''",
+    "nombre_producto = repeat('x', 201)",
+    "datos_cliente = '[]'",
+    'datos_cliente = \'{"nombre": "A", "configuracion": {}}\'',
+    'datos_cliente = \'{"nombre": "A", "email": "a", "configuracion": 1}\'',
+    "estado = 'zzz'",
+    "estado = 'fallido'",  # without a cause
+    "estado = 'entregado', progreso = 100",  # without its time
+    "estado = 'cancelado'",  # without its time
+    "estado = 'listo', progreso = 99",
+    "fallo = '{}'",  # a cause without a failure
+    "fallo = '1', estado = 'fallido'",
+    "plan_estado = 'zzz'",
+    "plan = '[]'",
+    "plan = 'null'",
+    "plan_version = -1",
+    "plan_hash = 'no'",
+    "resultado = '1'",
+    "progreso = -1",
+    "progreso = 101",
+    "progreso = 4000",
+    "prioridad = 'zzz'",
+    "version = 0",
+    "fence = -1",
+    "intento = 0",
+    "retrabajos = -1",
+    "espera = 'zzz'",
+    "precio = -1",
+    "moneda = 'usd'",
+    "catalogo = '[]'",
+    "tenant = ''",
+    "event_seq = -1",
+    "slug = '../x'",
+    "slug = ''",
+]
+
+
+@pytest.fixture
+async def order_id(database: Database) -> UUID:
+    order_id = uuid4()
+    async with database.transaction("test") as session:
+        await session.execute(INSERT, {"id": order_id})
+        await session.execute(
+            INSERT_EVENT,
+            {"id": order_id, "seq": 1, "tipo": "info", "visibilidad": "cliente", "intento": 1},
+        )
+    return order_id
+
+
+async def assert_refused(database: Database, statement: str, code: str) -> None:
+    async with database.reading() as session:
+        with pytest.raises(DatabaseError) as refusal:
+            await session.execute(text(statement))
+    assert isinstance(refusal.value.orig, psycopg.Error)
+    assert refusal.value.orig.sqlstate == code, statement
+
+
+CHECK, UNIQUE, APPEND_ONLY = "23514", "23505", "23001"
+
+
+async def test_checks_refuse_what_is_out_of_range(database: Database, order_id: UUID) -> None:
+    for change in REFUSED:
+        await assert_refused(database, f"UPDATE orders SET {change}", CHECK)  # noqa: S608 — constants of this file
+
+
+async def test_client_data_has_a_configuration(database: Database, order_id: UUID) -> None:
+    change = """datos_cliente = '{"nombre": "A", "email": "a"}'"""
+    await assert_refused(database, f"UPDATE orders SET {change}", CHECK)  # noqa: S608 — a constant
+
+
+@pytest.mark.parametrize(
+    "change", [{"seq": 0}, {"tipo": "debug"}, {"visibilidad": "todos"}, {"intento": 0}, {"seq": 1}]
+)
+async def test_events_are_checked(
+    database: Database, order_id: UUID, change: dict[str, Any]
+) -> None:
+    event = {"id": order_id, "seq": 2, "tipo": "info", "visibilidad": "cliente", "intento": 1}
+    async with database.reading() as session:
+        with pytest.raises(DatabaseError) as refusal:
+            await session.execute(INSERT_EVENT, event | change)
+    assert isinstance(refusal.value.orig, psycopg.Error)
+    assert refusal.value.orig.sqlstate == (UNIQUE if change == {"seq": 1} else CHECK)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE order_events SET mensaje = 'otro'",
+        "UPDATE order_events SET mensaje = mensaje",
+        "DELETE FROM order_events",
+        "TRUNCATE order_events",
+        "TRUNCATE orders CASCADE",
+    ],
+)
+async def test_events_are_append_only(database: Database, order_id: UUID, statement: str) -> None:
+    await assert_refused(database, statement, APPEND_ONLY)
+
+
+async def test_ranks_of_the_database_are_those_of_the_domain(
+    database: Database, order_id: UUID
+) -> None:
+    for priority in Priority:
+        async with database.reading() as session:
+            rank = await session.scalar(
+                text("UPDATE orders SET prioridad = :value RETURNING prioridad_rank"),
+                {"value": priority.value},
+            )
+        assert rank == priority.rank
+
+
+def test_tables_map_the_migrated_schema(database_url: str) -> None:
+    engine = create_engine(make_url(database_url).set(drivername="postgresql+psycopg"))
+    try:
+        with engine.connect() as connection:
+            assert list(_differences(connection)) == []
+    finally:
+        engine.dispose()
+
+
+def _differences(connection: Connection) -> Iterable[Any]:
+    def is_ours(_object: object, name: str | None, kind: str, *_rest: object) -> bool:
+        if kind == "table":
+            # The queue is Procrastinate's, the counter is written by one statement only.
+            return not (name or "").startswith(("procrastinate_", "order_number_counters"))
+        # Indexes and constraints are the migrations' alone.
+        return kind in {"column", "foreign_key_constraint"}
+
+    context = MigrationContext.configure(
+        connection, opts={"include_object": is_ours, "compare_type": True}
+    )
+    assert tables.Order.metadata is SQLModel.metadata
+    return compare_metadata(context, SQLModel.metadata)
+
+
+async def test_two_processes_migrate_an_empty_database_at_once(postgres_url: str) -> None:
+    name = f"empty_{uuid4().hex}"
+    head, _, _ = postgres_url.rpartition("/")
+    await _execute(postgres_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    script = (
+        "import asyncio, sys; from axon_factory.db.migrate import migrate; "
+        "print(*asyncio.run(migrate(sys.argv[1])))"
+    )
+    try:
+        processes = [
+            await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-c",
+                script,
+                f"{head}/{name}",
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            for _ in range(2)
+        ]
+        outputs = [await process.communicate() for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], outputs
+        current, newest = await schema_state(f"{head}/{name}")
+        assert current == newest
+    finally:
+        await _execute(
+            postgres_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+
+async def _execute(url: str, statement: sql.Composed) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        await connection.execute(statement)

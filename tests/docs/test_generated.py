@@ -1,0 +1,219 @@
+"""Blocks of the documentation that are rendered from the code.
+
+A block stands between `<!-- generated: NAME -->` and `<!-- end: NAME -->`. Where a test here fails,
+`AXON_TEST_UPDATE=1 pytest tests/docs/test_generated.py` writes the blocks anew; read the diff.
+"""
+
+import inspect
+import os
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from axon_factory.cli.exits import Exit
+from axon_factory.domain.errors import AxonError
+from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
+from axon_factory.domain.states import (
+    TERMINAL_STATES,
+    TRANSITIONS,
+    ActorKind,
+    OrderState,
+)
+from axon_factory.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+UPDATE = "AXON_TEST_UPDATE"
+ROOMS_WITH_ERRORS = ("domain", "accounts", "orders", "api", "realtime", "web")
+
+EXITS: Mapping[Exit, str] = {
+    Exit.OK: "Done.",
+    Exit.FAILED: "`axon doctor` found an error, or something nobody foresaw happened.",
+    Exit.USAGE: "The command line says something that cannot be; `--help` shows what can.",
+    Exit.SETTINGS: "A setting is wrong, or an `AXON_` variable is none of ours.",
+    Exit.DATABASE_UNREACHABLE: "The database does not answer.",
+    Exit.PORT_BUSY: "The port is taken, or this user may not have it: choose another.",
+    Exit.DATA_DIR_UNWRITABLE: "A file or folder cannot be used: give permission or choose another.",
+    Exit.DATA_DIR_HELD: "Another process holds the data folder; the sentence says which.",
+    Exit.NOT_RUNNING: "No `axon up` runs on the data folder and `AXON_DATABASE_URL` is not set.",
+    Exit.REFUSED: "The factory refuses what was asked, as the API would; the sentence says why.",
+    Exit.NOT_DELIVERED: "The order that was followed ended elsewhere than in `entregado`.",
+    Exit.PRODUCT_RUNTIME: "The products' Python environment is missing or cannot be installed.",
+    Exit.EMBEDDED_POSTGRES: "The embedded PostgreSQL cannot be started.",
+    Exit.SCHEMA_OUTDATED: "The database has another schema than this program: `axon migrate`.",
+}
+
+ADVICE: Mapping[str, str] = {
+    "error_interno": "Not your fault. Try again later; if it stays, tell who runs the factory.",
+    "validacion": "Correct each field that `details` names and send it again.",
+    "producto_no_listo": "Wait: follow the order, and ask again once it is `listo`.",
+    "no_cancelable": "An administrator can use `POST /api/orders/{id}/cancel` with a reason.",
+    "autenticacion_requerida": "Send one credential that holds; log in again if the token is old.",
+    "prohibido": "Use a credential with the permission that `permiso_requerido` names.",
+    "no_encontrado": "Check the address.",
+    "orden_no_encontrada": "Check the id; an order that is not yours is not found either.",
+    "conflicto": "Read the order again and decide anew; `message` says what is in the way.",
+    "transicion_no_permitida": "Take one of the states in `transiciones_permitidas`, or none.",
+    "plan_desactualizado": "Read the plan with `plan_version` and `plan_hash`, and decide again.",
+    "version_desactualizada": "Read the order, apply your change to what you read, and repeat.",
+    "no_disponible": "Try again after the seconds in `Retry-After`.",
+    "cuerpo_demasiado_grande": "Send less; `message` names the limit.",
+    "credenciales_invalidas": "Check e-mail and password; the account may be switched off.",
+    "credenciales_ambiguas": "Send one of `Authorization`, `X-API-Key` and `X-System-Token`.",
+    "acceso_saturado": "Too many logins at once: try again after the seconds in `Retry-After`.",
+    "correo_en_uso": "Use another address, or the user that exists (command line only).",
+}
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(header)
+    lines = [head, ["---"] * len(head), *(list(row) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def state_diagram() -> str:
+    edges = [f"    {row.source} --> {row.target}" for row in TRANSITIONS]
+    ends = [f"    {state} --> [*]" for state in OrderState if state in TERMINAL_STATES]
+    return "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> nuevo", *edges, *ends, "```"])
+
+
+def transition_table() -> str:
+    def actors(allowed: frozenset[ActorKind]) -> str:
+        return ", ".join(kind.value for kind in ActorKind if kind in allowed)
+
+    return table(
+        ("From", "To", "Who", "Condition"),
+        (
+            (f"`{row.source}`", f"`{row.target}`", actors(row.actors), row.condition)
+            for row in TRANSITIONS
+        ),
+    )
+
+
+def permission_table() -> str:
+    return table(
+        ("Action", *(f"`{grant}`" for grant in Grant)),
+        (
+            (f"`{action}`", *("yes" if grant in PERMISSIONS[action] else "" for grant in Grant))
+            for action in Action
+        ),
+    )
+
+
+def exit_table() -> str:
+    return table(
+        ("Code", "Name", "Meaning"),
+        ((str(code.value), code.name, EXITS[code]) for code in Exit),
+    )
+
+
+def settings_table() -> str:
+    schema: Mapping[str, Any] = Settings.model_json_schema()["properties"]
+
+    def cells(name: str) -> tuple[str, str, str, str]:
+        field = schema[name]
+        default = field.get("default")
+        shown = "" if default is None or default == [] else f"`{default}`"
+        return f"`AXON_{name.upper()}`", shown, _values(field), field["description"]
+
+    return table(("Setting", "Default", "Values", "Meaning"), (cells(name) for name in schema))
+
+
+def _values(field: Mapping[str, Any]) -> str:
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "maximum" in field:
+        low = field.get("minimum", field.get("exclusiveMinimum"))
+        above = "above " if "exclusiveMinimum" in field else ""
+        return f"{above}{low:.0f} to {field['maximum']:.0f}"
+    return ""
+
+
+def _errors(kind: type[AxonError] = AxonError) -> Iterator[type[AxonError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _errors(child)
+
+
+def published_errors() -> list[type[AxonError]]:
+    """Every error of the rooms that answer requests, whichever file it stands in."""
+    for room in ROOMS_WITH_ERRORS:
+        package = import_module(f"axon_factory.{room}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    found = {error for error in _errors() if error.__module__.startswith("axon_factory.")}
+    return sorted(found, key=lambda error: (error.status, error.codigo))
+
+
+def error_sections() -> str:
+    def section(error: type[AxonError]) -> str:
+        meaning = (inspect.getdoc(error) or "").split("\n\n")[0].replace("\n", " ")
+        meaning = re.sub(r" \(design §[\d.]+\)", "", meaning)
+        if error is AxonError:
+            meaning = "Something happened that nobody foresaw."
+        status = HTTPStatus(error.status)
+        return (
+            f"### `{error.codigo}`\n\n"
+            f"{status.value} {status.phrase}. `error`: “{error.title}”. {meaning}\n\n"
+            f"What to do: {ADVICE[error.codigo]}"
+        )
+
+    return "\n\n".join(section(error) for error in published_errors())
+
+
+BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {
+    ("architecture.md", "state-diagram"): state_diagram,
+    ("architecture.md", "transitions"): transition_table,
+    ("security.md", "permissions"): permission_table,
+    ("operations.md", "exit-codes"): exit_table,
+    ("operations.md", "settings"): settings_table,
+    ("errors.md", "errors"): error_sections,
+}
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?<=<!-- generated: {name} -->\n)(.*?)(?=<!-- end: {name} -->)", flags=re.DOTALL
+    )
+
+
+@pytest.mark.parametrize(("page", "name"), BLOCKS, ids=lambda value: value)
+def test_block_is_what_the_code_says(page: str, name: str) -> None:
+    file = DOCS / page
+    text = file.read_text(encoding="utf-8")
+    found = _pattern(name).findall(text)
+    assert len(found) == 1, f"{page} must have one block '{name}'"
+    wanted = f"\n{BLOCKS[page, name]()}\n\n"
+    if os.environ.get(UPDATE):
+        file.write_text(_pattern(name).sub(lambda _: wanted, text), encoding="utf-8")
+        return
+    assert found[0] == wanted, f"{page} is out of date: run this file with {UPDATE}=1"
+
+
+def test_every_block_of_the_pages_is_generated_here() -> None:
+    marked = {
+        (page.name, name)
+        for page in DOCS.glob("*.md")
+        for name in re.findall(r"<!-- generated: (.+?) -->", page.read_text(encoding="utf-8"))
+    }
+    assert marked == set(BLOCKS)
+
+
+def test_every_exit_code_and_every_error_is_explained_and_nothing_else() -> None:
+    assert set(EXITS) == set(Exit)
+    assert set(ADVICE) == {error.codigo for error in published_errors()}
+
+
+def test_codes_of_errors_are_unique() -> None:
+    codes = [error.codigo for error in published_errors()]
+    assert len(codes) == len(set(codes))
+
+
+def test_every_setting_says_what_it_means() -> None:
+    unexplained = [name for name, field in Settings.model_fields.items() if not field.description]
+    assert unexplained == []

@@ -1,0 +1,145 @@
+"""The state machine against a table written by hand from the resolutions, and `due_step`."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from axon_factory.domain.lifecycle import Situation, StepKind, due_step
+from axon_factory.domain.states import (
+    ACTIVE_STATES,
+    TERMINAL_STATES,
+    TRANSITIONS,
+    ActorKind,
+    OrderState,
+    PlanStatus,
+    find_transition,
+    targets_from,
+)
+
+# Rows as resolutions *States* writes them: the worker is the line, "agents" hold system tokens,
+# and §8.2 gives operators the updates of state that agents make. An admin may do all of it.
+LINE, AGENTS, ADMIN = "worker admin", "worker admin operator system", "admin"
+LEGAL = {
+    ("nuevo", "planificacion"): LINE,
+    ("nuevo", "fallido"): LINE,
+    ("nuevo", "cancelado"): ADMIN,
+    ("planificacion", "planificacion"): LINE,
+    ("planificacion", "construccion"): LINE,
+    ("planificacion", "fallido"): LINE,
+    ("planificacion", "cancelado"): ADMIN,
+    ("construccion", "qa"): AGENTS,
+    ("construccion", "fallido"): LINE,
+    ("construccion", "cancelado"): ADMIN,
+    ("qa", "listo"): AGENTS,
+    ("qa", "construccion"): AGENTS,
+    ("qa", "fallido"): LINE,
+    ("qa", "cancelado"): ADMIN,
+    ("listo", "entregado"): AGENTS,
+    ("listo", "fallido"): LINE,
+    ("listo", "cancelado"): ADMIN,
+    ("fallido", "nuevo"): ADMIN,
+    ("fallido", "planificacion"): ADMIN,
+    ("fallido", "construccion"): ADMIN,
+    ("fallido", "qa"): ADMIN,
+    ("fallido", "listo"): ADMIN,
+    ("fallido", "cancelado"): ADMIN,
+}
+PAIRS = list(product(OrderState, OrderState))
+
+
+def test_there_are_eight_states_and_five_kinds_of_actor() -> None:
+    assert len(PAIRS) == 64
+    assert {kind.value for kind in ActorKind} == {"worker", "admin", "operator", "client", "system"}
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
+def test_pair_is_legal_exactly_for_its_actors(source: OrderState, target: OrderState) -> None:
+    expected = set(LEGAL.get((source.value, target.value), "").split())
+    row = find_transition(source, target)
+    assert (set(row.actors) if row else set()) == expected
+    for actor in ActorKind:
+        assert (target in targets_from(source, actor)) == (actor.value in expected)
+
+
+def test_table_has_each_pair_once_and_a_condition_for_people() -> None:
+    assert len(TRANSITIONS) == len(LEGAL)
+    assert all(row.condition for row in TRANSITIONS)
+
+
+def test_nothing_leaves_a_terminal_state() -> None:
+    assert {state.value for state in TERMINAL_STATES} == {"entregado", "cancelado"}
+    assert not any(targets_from(state, actor) for state in TERMINAL_STATES for actor in ActorKind)
+    assert set(OrderState) - TERMINAL_STATES - {OrderState.FALLIDO} == ACTIVE_STATES
+
+
+NAMES = st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=3)
+SITUATIONS = st.builds(
+    Situation,
+    state=st.sampled_from(OrderState),
+    plan_status=st.none() | st.sampled_from(PlanStatus),
+    auto_approve=st.booleans(),
+    waits_for_person=st.booleans(),
+    session_open=st.booleans(),
+    session_known=st.booleans(),
+    deployment_open=st.booleans(),
+    credentials_ready=st.booleans(),
+    deployed=st.booleans(),
+    published=st.booleans(),
+    milestones=NAMES,
+    completed=NAMES,
+    checks=NAMES,
+    checked=NAMES,
+)
+STEPS_OF = {
+    "nuevo": {StepKind.CLAIM},
+    "planificacion": {StepKind.PLAN, StepKind.AUTO_APPROVE},
+    "construccion": {
+        StepKind.START_SESSION,
+        StepKind.BUILD,
+        StepKind.PUBLISH,
+        StepKind.FINISH_BUILD,
+    },
+    "qa": {StepKind.CHECK, StepKind.VERDICT},
+    "listo": {StepKind.CREDENTIALS, StepKind.DEPLOY, StepKind.DELIVER},
+    "entregado": set[StepKind](),
+    "fallido": {StepKind.STOP_SESSION, StepKind.UNDEPLOY},
+    "cancelado": {StepKind.STOP_SESSION, StepKind.UNDEPLOY},
+}
+
+
+def rests(now: Situation) -> bool:
+    """Whether an order waits for a person or has nothing left to do."""
+    if now.state in {OrderState.CANCELADO, OrderState.FALLIDO}:
+        return not now.session_open and not now.deployment_open
+    if now.state is OrderState.ENTREGADO or now.waits_for_person:
+        return True
+    waiting_plan = now.plan_status is PlanStatus.PENDIENTE_APROBACION and not now.auto_approve
+    return now.state is OrderState.PLANIFICACION and waiting_plan
+
+
+@given(SITUATIONS)
+def test_every_situation_has_one_step_or_rests(now: Situation) -> None:
+    step = due_step(now)
+    assert (step is None) == rests(now)
+    assert step == due_step(now)
+    if step is not None:
+        assert step.kind in STEPS_OF[now.state]
+        assert step.key == (f"{step.kind}:{step.subject}" if step.subject else step.kind)
+
+
+@given(SITUATIONS)
+def test_only_what_is_not_done_is_due(now: Situation) -> None:
+    step = due_step(now)
+    if step is None:
+        return
+    if step.kind is StepKind.BUILD:
+        assert step.subject == next(item for item in now.milestones if item not in now.completed)
+    if step.kind is StepKind.CHECK:
+        assert step.subject == next(item for item in now.checks if item not in now.checked)
+    if step.kind in {StepKind.PUBLISH, StepKind.FINISH_BUILD}:
+        assert set(now.milestones) <= set(now.completed)
+    if step.kind is StepKind.DELIVER:
+        assert now.deployed
+        assert now.credentials_ready

@@ -1,0 +1,316 @@
+"""Adapters of every port that are fast, keep a ledger, fail on demand, and watch the line.
+
+They conform to the protocols of `axon_factory.ports` and honour idempotency keys across processes,
+except the mailer, which like SMTP sends whatever it is told. Before each call they look, over a
+connection of their own, whether a transaction is left open: no port call happens inside one.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from ledger import Fault, Ledger
+
+from axon_factory.adapters.planner.catalogue import CataloguePlanner
+from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
+from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.plan import Plan
+from axon_factory.factory.ports import LinePorts
+from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
+from axon_factory.ports.council import CheckReceipt, ProductUnderReview
+from axon_factory.ports.crossing import crossing
+from axon_factory.ports.deployer import Deployment, DeploymentRequest
+from axon_factory.ports.errors import PortError
+from axon_factory.ports.mailer import Mail
+from axon_factory.ports.planner import PlanRequest
+
+__all__ = ["CHECKS", "ledger_ports"]
+
+CHECKS = ("pruebas", "seguridad", "arranque")
+_LOOKS = 60
+_LOOK_SECONDS = 0.05
+_OPEN_TRANSACTIONS = """
+    SELECT pid, xact_start::text FROM pg_stat_activity
+    WHERE datname = current_database() AND state LIKE 'idle in transaction%'
+      AND application_name <> 'axon-test'
+"""
+
+
+class _Watcher:
+    """Sees transactions that stay open while a port is being called."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.AsyncConnection[tuple[int, str]] | None = None
+        self._lock = asyncio.Lock()
+
+    async def open_transactions(self) -> set[tuple[int, str]]:
+        """Return (backend, begin) of those that stay open for three seconds."""
+        suspects = await self._look()
+        for _ in range(_LOOKS):
+            if not suspects:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+            suspects &= await self._look()
+        return suspects
+
+    async def _look(self) -> set[tuple[int, str]]:
+        async with self._lock:
+            try:
+                if self._connection is None or self._connection.closed:
+                    self._connection = await psycopg.AsyncConnection.connect(
+                        self._url, autocommit=True
+                    )
+                rows = await (await self._connection.execute(_OPEN_TRANSACTIONS)).fetchall()
+            except psycopg.OperationalError:
+                return set()  # the database is away, and every transaction with it
+            return {(row[0], row[1]) for row in rows}
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What every adapter shares."""
+
+    ledger: Ledger
+    watcher: _Watcher
+
+    @asynccontextmanager
+    async def call(
+        self, place: str, key: str, subject: str, cause: FailureCause
+    ) -> AsyncGenerator[tuple[Fault | None, Callable[..., None]]]:
+        """Note begin and end of a call and play its fault; yields it and the effect's recorder."""
+        if await self.watcher.open_transactions():
+            self.ledger.write("violation", place, key=key, subject=subject)
+        self.ledger.write("start", place, key=key, subject=subject)
+        fault = self.ledger.next_fault(place, key)
+
+        def effect(*, repeatable: bool = False, **details: object) -> None:
+            known = {entry.key for entry in self.ledger.effects(place)}
+            if repeatable or key not in known:
+                self.ledger.write("effect", place, key=key, subject=subject, **details)
+
+        try:
+            await _play(fault, cause)
+            yield fault, effect
+            if fault is not None and fault.do == "hang_after":
+                await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.ledger.write("cancelled", place, key=key, subject=subject)
+            raise
+        except Exception:
+            self.ledger.write("error", place, key=key, subject=subject)
+            raise
+        self.ledger.write("end", place, key=key, subject=subject)
+
+
+async def _play(fault: Fault | None, cause: FailureCause) -> None:
+    match fault.do if fault else None:
+        case "transient":
+            raise PortError("Avería pasajera", cause=cause, transient=True)
+        case "permanent":
+            raise PortError("Avería definitiva", cause=cause)
+        case "raise":
+            raise LookupError("nobody foresaw this")
+        case "hang":
+            await asyncio.Event().wait()
+        case "slow" if fault:
+            await asyncio.sleep(fault.seconds)
+        case _:
+            pass
+
+
+class LedgerPlanner:
+    """The real catalogue planner behind the ledger."""
+
+    name = "catalogue"
+
+    def __init__(self, desk: _Desk) -> None:
+        self._desk = desk
+        self._planner = CataloguePlanner()
+
+    async def make_plan(self, request: PlanRequest, *, idempotency_key: str) -> Plan:
+        """Plan as the catalogue does."""
+        cause = FailureCause.PLANIFICACION_FALLIDA
+        place = "planner.make_plan"
+        async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
+            effect(rejection=request.rejection_reason)
+            return await self._planner.make_plan(request, idempotency_key=idempotency_key)
+
+
+class LedgerBuilder:
+    """Completes one milestone a call."""
+
+    name = "ledger"
+
+    def __init__(self, desk: _Desk) -> None:
+        self._desk = desk
+
+    async def start(self, request: BuildRequest, *, idempotency_key: str) -> str:
+        """Open the session of this order and attempt."""
+        cause, place = FailureCause.CONSTRUCCION_FALLIDA, "builder.start"
+        async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
+            known = [
+                entry
+                for entry in self._desk.ledger.effects(place)
+                if (entry.subject, entry.details["attempt"]) == (request.order_id, request.attempt)
+            ]
+            if not known:  # one session per order and attempt, whoever asks
+                effect(attempt=request.attempt, findings=[f.message for f in request.findings])
+            return _session(request)
+
+    async def proceed(
+        self, session_id: str, request: BuildRequest, *, idempotency_key: str
+    ) -> BuildReport:
+        """Complete the next milestone."""
+        cause, place = FailureCause.CONSTRUCCION_FALLIDA, "builder.proceed"
+        async with self._desk.call(place, idempotency_key, request.order_id, cause) as (f, effect):
+            if f is not None and f.do == "working":
+                return BuildReport(BuildStatus.WORKING, poll_after_seconds=0.01)
+            missing = [m for m in request.plan.milestones if m.id not in request.completed]
+            effect(milestone=missing[0].id, attempt=request.attempt)
+            report = MilestoneReport(
+                id=missing[0].id,
+                agent=missing[0].agente,
+                message="\x00" if f and f.do == "unstorable" else f"{missing[0].nombre} listo",
+                commit=_digest(session_id, missing[0].id)[:40],
+            )
+            status = BuildStatus.WORKING if missing[1:] else BuildStatus.FINISHED
+            return BuildReport(status, (report,))
+
+    async def stop(self, session_id: str, request: BuildRequest, *, idempotency_key: str) -> None:
+        """Close the session."""
+        cause, place = FailureCause.CONSTRUCCION_FALLIDA, "builder.stop"
+        async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
+            effect(session=session_id)
+
+
+class LedgerCouncil:
+    """Passes what it is not told to reject."""
+
+    name = "ledger"
+
+    def __init__(self, desk: _Desk) -> None:
+        self._desk = desk
+
+    def checks(self, product: ProductUnderReview) -> tuple[str, ...]:  # noqa: ARG002 — the port's
+        """Return the same checks for every product."""
+        return CHECKS
+
+    async def run_check(
+        self, check: str, product: ProductUnderReview, *, idempotency_key: str
+    ) -> CheckReceipt:
+        """Return a receipt."""
+        cause, place = FailureCause.REVISION_NO_EJECUTABLE, "council.run_check"
+        async with self._desk.call(place, idempotency_key, product.order_id, cause) as (f, effect):
+            passed = f is None or f.do != "reject"
+            effect(check=check, attempt=product.attempt, passed=passed)
+            return CheckReceipt(
+                check=check,
+                passed=passed,
+                command=("ledger", check),
+                exit_code=0 if passed else 1,
+                duration_seconds=0.0,
+                output_digest=_digest(check),
+                output_tail="",
+                findings=() if passed else (f"{check} encontró un fallo",),
+                isolation="subprocess",
+            )
+
+
+class LedgerDeployer:
+    """Says where a product would run."""
+
+    name = "ledger"
+
+    def __init__(self, desk: _Desk) -> None:
+        self._desk = desk
+
+    async def deploy(self, request: DeploymentRequest, *, idempotency_key: str) -> Deployment:
+        """Put the product into service."""
+        cause, place = FailureCause.DEPLOY_FALLIDO, "deployer.deploy"
+        async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
+            effect(slug=request.slug, commit=request.commit, secrets=sorted(request.secrets))
+            url = f"http://127.0.0.1:1/{request.slug}"
+            return Deployment(
+                url=url,
+                admin_url=f"{url}/admin",
+                api_url=f"{url}/api",
+                docs_url=f"{url}/guia",
+                webhooks={"whatsapp": f"{url}/webhooks/whatsapp"},
+                configuration={"db_migrated": True, "seeds_loaded": True},
+            )
+
+    async def undeploy(self, slug: str, *, idempotency_key: str) -> None:
+        """Take the product out of service."""
+        cause, place = FailureCause.DEPLOY_FALLIDO, "deployer.undeploy"
+        order_id = idempotency_key.partition(":")[0]
+        async with self._desk.call(place, idempotency_key, order_id, cause) as (_, effect):
+            effect(slug=slug)
+
+
+class LedgerGitHost:
+    """Gives a repository an address."""
+
+    name = "ledger"
+
+    def __init__(self, desk: _Desk) -> None:
+        self._desk = desk
+
+    async def publish(self, slug: str, product_dir: Path, *, idempotency_key: str) -> str:
+        """Return the address."""
+        del product_dir  # nothing is built here
+        cause, place = FailureCause.CONSTRUCCION_FALLIDA, "git_host.publish"
+        order_id = idempotency_key.partition(":")[0]
+        async with self._desk.call(place, idempotency_key, order_id, cause) as (_, effect):
+            effect(slug=slug)
+            return f"http://127.0.0.1:1/git/{slug}.git"
+
+
+class LedgerMailer:
+    """Sends whatever it is told, repeated or not, as SMTP does."""
+
+    name = "ledger"
+
+    def __init__(self, desk: _Desk) -> None:
+        self._desk = desk
+
+    async def send(self, mail: Mail, *, idempotency_key: str) -> None:
+        """Note the mail."""
+        cause, place = FailureCause.ENTREGA_FALLIDA, "mailer.send"
+        async with self._desk.call(place, idempotency_key, mail.to, cause) as (_, effect):
+            effect(repeatable=True, title=mail.subject)
+
+
+@asynccontextmanager
+async def ledger_ports(ledger: Ledger, database_url: str) -> AsyncGenerator[LinePorts]:
+    """Yield the line's ports over `ledger`, each behind its failpoints as the factory has them."""
+    watcher = _Watcher(database_url)
+    desk = _Desk(ledger, watcher)
+    try:
+        yield LinePorts(
+            planner=crossing("planner", LedgerPlanner(desk)),
+            builder=crossing("builder", LedgerBuilder(desk)),
+            council=crossing("council", LedgerCouncil(desk)),
+            deployer=crossing("deployer", LedgerDeployer(desk)),
+            git_host=crossing("git_host", LedgerGitHost(desk)),
+            mailer=crossing("mailer", LedgerMailer(desk)),
+            secret_box=EnvelopeSecretBox({"k1": b"k" * 32}, "k1"),
+        )
+    finally:
+        await watcher.close()
+
+
+def _session(request: BuildRequest) -> str:
+    return f"ses_{request.order_number}_{request.attempt}"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()

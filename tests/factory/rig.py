@@ -1,0 +1,213 @@
+"""A line over ledger ports on a test's own database, and short words for what tests do with it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from ledger import Ledger
+from sqlalchemy import select, text
+from sqlmodel import col
+
+from axon_factory.db.sessions import Database
+from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.lifecycle import DueStep
+from axon_factory.domain.permissions import Grant, Principal, Role
+from axon_factory.domain.priority import Priority
+from axon_factory.factory.line import Line
+from axon_factory.factory.outbox import OutboxSender
+from axon_factory.factory.ports import LinePorts
+from axon_factory.orders.approval import approve_plan
+from axon_factory.orders.cancel import cancel_order
+from axon_factory.orders.create import create_order
+from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch
+from axon_factory.orders.update import patch_order
+from axon_factory.worker.runner import Worker, WorkerOptions
+
+__all__ = ["ADMIN", "POLICY", "Change", "Rig", "approve", "cancel", "patch"]
+
+ADMIN = Principal("user:admin", "Ana Administradora", Role.ADMIN, Grant.ADMIN)
+POLICY = Policy(
+    zone=ZoneInfo("America/Mexico_City"),
+    currency="USD",
+    tenant="default",
+    public_url="http://127.0.0.1:1",
+    approver_email="aprobacion@axon.localhost",
+    support_email="soporte@axon.localhost",
+    portal_url=lambda order_id: f"http://127.0.0.1:1/portal/{order_id}",
+    retry_delay=timedelta(milliseconds=20),
+)
+_OPTIONS = WorkerOptions(
+    name="test",
+    concurrency=1,
+    heartbeat_seconds=0.2,
+    stalled_after_seconds=1.0,
+    maintenance_seconds=0.2,
+    polling_seconds=30.0,  # whoever needs the polling to get on has lost a wake-up
+    graceful_seconds=0.2,
+)
+
+Change = Callable[[Any, Order, datetime], Awaitable[object]]
+
+
+async def approve(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
+    """Approve the waiting plan as an administrator."""
+    await approve_plan(session, order, actor=ADMIN.actor, now=now)
+
+
+async def cancel(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
+    """Cancel as an administrator."""
+    await cancel_order(session, order, actor=ADMIN.actor, reason="prueba", now=now)
+
+
+def patch(**fields: object) -> Change:
+    """Return what PATCH with `fields` does for an administrator."""
+    body = OrderPatch.model_validate(fields)
+
+    async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
+        await patch_order(session, order, body, ADMIN, POLICY, now)
+
+    return change
+
+
+@dataclass
+class Rig:
+    """Everything that a test of the line holds."""
+
+    database: Database
+    ledger: Ledger
+    ports: LinePorts
+    products: Path
+    policy: Policy = POLICY
+    line_options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def line(self) -> Line:
+        """Return a line as a worker has it."""
+        options = {"watch_seconds": 0.1, **self.line_options}
+        return Line(
+            self.database, self.ports, self.policy, products=self.products, worker="t", **options
+        )
+
+    def with_policy(self, **changes: Any) -> "Rig":  # noqa: ANN401 — fields of Policy
+        """Return the same rig under another policy."""
+        return replace(self, policy=replace(self.policy, **changes))
+
+    async def place(
+        self,
+        *,
+        product: str = "webhook_service",
+        priority: Priority = Priority.NORMAL,
+        created: datetime | None = None,
+        **configuration: Any,  # noqa: ANN401 — the client's configuration is any JSON
+    ) -> UUID:
+        """Create an order as the API does and return its id."""
+        request = NewOrder(
+            tipo_producto=product,
+            nombre_producto="Bot de prueba",
+            datos_cliente=ClientData(
+                nombre="Empresa XYZ", email="xyz@example.com", configuracion=configuration
+            ),
+            prioridad=priority,
+        )
+        async with self.database.transaction("test") as session:
+            now = created or datetime.now(UTC)
+            order = await create_order(session, request, ADMIN, self.policy, now)
+        return order.id
+
+    async def drive(self, order_id: UUID, *, most: int = 200) -> list[DueStep]:
+        """Advance the order until nothing is due, without a worker; return the steps."""
+        line, steps = self.line(), list[DueStep]()
+        while (step := await line.advance(order_id)) is not None:
+            steps.append(step)
+            assert len(steps) < most, "the order does not come to rest"
+        return steps
+
+    async def deliver(self, order_id: UUID) -> list[DueStep]:
+        """Drive the order to its end, approving its plan."""
+        steps = await self.drive(order_id)
+        await self.change(order_id, approve)
+        return steps + await self.drive(order_id)
+
+    async def change(self, order_id: UUID, change: Change) -> None:
+        """Do what a person does: lock the order and change it in one transaction."""
+        async with self.database.transaction("test") as session:
+            await change(session, await lock_order_by_id(session, order_id), datetime.now(UTC))
+
+    async def order(self, order_id: UUID) -> Order:
+        """Read the order."""
+        async with self.database.reading() as session:
+            found = await session.get(Order, order_id)
+        assert found is not None
+        return found
+
+    async def events(self, order_id: UUID) -> Sequence[OrderEvent]:
+        """Read the order's events, checking that their sequence has no gap."""
+        query = select(OrderEvent).where(col(OrderEvent.order_id) == order_id)
+        async with self.database.reading() as session:
+            found = list(await session.scalars(query.order_by(col(OrderEvent.seq))))
+        assert [event.seq for event in found] == list(range(1, len(found) + 1))
+        return found
+
+    async def rows(self, query: str, **parameters: Any) -> list[Any]:  # noqa: ANN401 — columns
+        """Run a query that only reads."""
+        async with self.database.reading() as session:
+            return list((await session.execute(text(query), parameters)).all())
+
+    async def execute(self, statement: str, **parameters: Any) -> None:  # noqa: ANN401 — columns
+        """Run a statement and commit it."""
+        async with self.database.transaction("test") as session:
+            await session.execute(text(statement), parameters)
+
+    async def jobs(self, order_id: UUID | None = None) -> list[Any]:
+        """Return the jobs that wait or run, of one order or all."""
+        return await self.rows(
+            "SELECT id, status, priority, lock, scheduled_at FROM procrastinate_jobs "
+            "WHERE status IN ('todo', 'doing') AND (:lock = '' OR lock = :lock) ORDER BY id",
+            lock=f"order:{order_id}" if order_id else "",
+        )
+
+    async def until(
+        self, order_id: UUID, condition: Callable[[Order], object], *, seconds: float = 30.0
+    ) -> Order:
+        """Wait until the order is as `condition` says, and return it."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition(order := await self.order(order_id)):  # noqa: ASYNC110 — a row
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            order = await self.order(order_id)
+            raise AssertionError(
+                f"still {order.estado}/{order.plan_estado} after {seconds} s, fallo {order.fallo}, "
+                f"jobs {await self.jobs()}, last ledger entries {self.ledger.entries()[-3:]}"
+            ) from None
+        return order
+
+    async def until_quiet(self, *, seconds: float = 30.0) -> None:
+        """Wait until no job waits or runs."""
+        async with asyncio.timeout(seconds):
+            while await self.jobs():  # noqa: ASYNC110 — rows of a database
+                await asyncio.sleep(0.02)
+
+    def worker(self, **options: Any) -> Worker:  # noqa: ANN401 — fields of WorkerOptions
+        """Return a worker of this process."""
+        sender = OutboxSender(self.database, self.ports.mailer)
+        return Worker(self.database, self.line(), sender, self.policy, replace(_OPTIONS, **options))
+
+    @asynccontextmanager
+    async def working(self, **options: Any) -> AsyncGenerator[None]:  # noqa: ANN401 — see worker
+        """Run a worker beside the block; it must not have died at the end."""
+        stop = asyncio.Event()
+        running = asyncio.create_task(self.worker(**options).run(stop))
+        try:
+            yield
+            assert not running.done(), "the worker ended by itself"
+        finally:
+            stop.set()
+            await running

@@ -1,0 +1,126 @@
+"""Rules of the house that no linter knows."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+from axon_factory.factory.ports import LinePorts
+from tests.support.workshop import make_factory
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "axon_factory"
+LONGEST_FILE = 400
+FAILPOINT_CALLERS = {"ports/crossing.py", "db/sessions.py", "api/middleware.py"}
+
+
+def modules() -> dict[str, ast.Module]:
+    return {
+        path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in SOURCE.rglob("*.py")
+        if "product_templates" not in path.parts
+    }
+
+
+def calls(module: ast.Module) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(module) if isinstance(node, ast.Call))
+
+
+def called_name(call: ast.Call) -> str:
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+        case _:
+            return ""
+
+
+def test_no_file_is_longer_than_it_may_be() -> None:
+    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines())
+        for path in files
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_only_the_database_room_ends_transactions() -> None:
+    """`Database.transaction` commits, so a service cannot; `repository.commit` is git's."""
+    enders = {
+        (name, ast.unparse(call.func))
+        for name, module in modules().items()
+        for call in calls(module)
+        if called_name(call) in {"commit", "rollback", "begin", "begin_nested"}
+        and isinstance(call.func, ast.Attribute)
+    }
+    assert {
+        (name, call)
+        for name, call in enders
+        if not name.startswith("db/") and call != "repository.commit"
+    } == set()
+
+
+def assignments_of_state(module: ast.Module) -> Iterator[ast.Assign]:
+    """Yield every `x.estado = …` but those of a plan's own status."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Attribute) and target.attr == "estado" for target in node.targets
+        ):
+            is_plans = ast.unparse(node.value).startswith("PlanStatus.")
+            if not is_plans:
+                yield node
+
+
+def test_one_function_writes_the_state_of_orders() -> None:
+    found = {
+        name: [ast.unparse(node) for node in assignments_of_state(module)]
+        for name, module in modules().items()
+    }
+    assert {name: nodes for name, nodes in found.items() if nodes} == {
+        "orders/transitions.py": ["order.estado = target"]
+    }
+
+
+def test_orders_are_made_in_one_place() -> None:
+    makers = {
+        name
+        for name, module in modules().items()
+        for call in calls(module)
+        if called_name(call) == "Order"
+    }
+    assert makers == {"orders/create.py"}
+
+
+def test_no_statement_writes_the_state_of_orders() -> None:
+    for name, module in modules().items():
+        for node in ast.walk(module):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                statement = " ".join(node.value.lower().split())
+                assert "update orders" not in statement, name
+
+
+def test_failpoints_stand_in_wrappers_only() -> None:
+    callers = {
+        name
+        for name, module in modules().items()
+        for call in calls(module)
+        if called_name(call) == "failpoint"
+    }
+    assert callers == FAILPOINT_CALLERS
+
+
+@pytest.mark.parametrize("port", [field.name for field in fields(LinePorts)])
+async def test_every_port_call_crosses_failpoints(port: str, tmp_path: Path) -> None:
+    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    adapter = getattr(factory.line_ports(), port)
+    protocol = get_type_hints(LinePorts)[port]
+    names: list[str] = dir(protocol)
+    methods = [name for name in names if inspect.iscoroutinefunction(getattr(protocol, name))]
+    assert bool(methods) == (port != "secret_box")  # it computes and never waits
+    for method in methods:
+        assert getattr(adapter, method).__code__.co_filename.endswith("ports/crossing.py")
+    factory.passwords.close()
+    await factory.close()
