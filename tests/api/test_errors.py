@@ -25,7 +25,7 @@ def assert_documented(answer: httpx2.Response, status: int) -> dict[str, Json]:
     document = answer.json()
     assert {"error", "codigo"} | RFC_9457 <= set(document)
     assert document["status"] == status
-    assert document["type"] == f"/docs/errores#{document['codigo']}"
+    assert document["type"] == f"urn:axon-factory:error:{document['codigo']}"
     assert document["instance"] == answer.request.url.path
     assert answer.headers["Content-Type"] == "application/json"
     assert INTRUDER not in answer.text

@@ -189,6 +189,14 @@ async def test_admins_patch_approves_no_plan_that_is_not_there(workshop: Worksho
     assert answer.status_code == 409
 
 
+@pytest.mark.parametrize("by", ["key_admin", "permanent", "operator"])
+async def test_approving_a_plan_is_a_persons_act(workshop: Workshop, by: str) -> None:
+    order_id = await workshop.placed_in(OrderState.PLANIFICACION)
+    answer = await workshop.attempt_patch(order_id, by, estado="construccion")
+    assert answer.status_code in {403, 409}
+    assert (await workshop.show(order_id))["plan_estado"] == "pendiente_aprobacion"
+
+
 async def test_failing_by_hand_is_a_typed_cause_and_retry_resumes(workshop: Workshop) -> None:
     order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
     await workshop.patch(order_id, estado="fallido", motivo="El cliente cambió de idea")

@@ -67,12 +67,12 @@ async def cancel(session: Any, order: Order, now: datetime) -> None:  # noqa: AN
     await cancel_order(session, order, actor=ADMIN.actor, reason="prueba", now=now)
 
 
-def patch(**fields: object) -> Change:
-    """Return what PATCH with `fields` does for an administrator."""
+def patch(by: Principal = ADMIN, **fields: object) -> Change:
+    """Return what PATCH with `fields` does for `by`."""
     body = OrderPatch.model_validate(fields)
 
     async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
-        await patch_order(session, order, body, ADMIN, POLICY, now)
+        await patch_order(session, order, body, by, POLICY, now)
 
     return change
 

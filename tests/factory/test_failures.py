@@ -113,8 +113,7 @@ async def test_an_outcome_that_cannot_be_recorded_fails_the_order(rig: Rig) -> N
     ("damage", "state"),
     [
         ("UPDATE orders SET plan = '{}'::jsonb", "construccion"),
-        ("UPDATE orders SET datos_cliente = datos_cliente - 'configuracion'", "planificacion"),
-        ("UPDATE orders SET datos_cliente = datos_cliente - 'configuracion'", "construccion"),
+        ("UPDATE orders SET plan = '{\"milestones\": 3}'::jsonb", "construccion"),
     ],
 )
 async def test_a_damaged_order_fails_and_does_not_stick(rig: Rig, damage: str, state: str) -> None:

@@ -7,7 +7,10 @@ from ledger import Fault
 from ledger_ports import CHECKS
 from rig import ADMIN, Rig, approve, patch
 
+from axon_factory.domain.errors import TransitionRefused
+from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.priority import AGEING_INTERVAL, Priority
+from axon_factory.domain.states import OrderState
 from axon_factory.orders.approval import reject_plan
 from axon_factory.worker.maintenance import age_waiting_orders
 
@@ -266,3 +269,28 @@ class TestReview:
 
         order = await rig.order(order_id)
         assert (order.estado, order.espera) == (rests_in, None)
+
+    async def test_what_an_administrator_says_reaches_the_builder(self, rig: Rig) -> None:
+        strict = rig.with_policy(max_reworks=0)
+        rig.ledger.script(Fault("council.run_check", "reject", match="seguridad"))
+        order_id = await strict.place()
+        await strict.deliver(order_id)
+
+        await rig.change(order_id, patch(estado="construccion", motivo="Falta el logotipo"))
+        await strict.drive(order_id)
+
+        last = rig.ledger.effects("builder.start")[-1]
+        assert last.details["findings"] == ["seguridad encontró un fallo", "Falta el logotipo"]
+
+    @pytest.mark.parametrize("target", [OrderState.LISTO, OrderState.CONSTRUCCION])
+    async def test_no_agent_decides_for_the_person(self, rig: Rig, target: OrderState) -> None:
+        strict = rig.with_policy(max_reworks=0)
+        rig.ledger.script(Fault("council.run_check", "reject"))
+        order_id = await strict.place()
+        await strict.deliver(order_id)
+        agent = Principal("token:t", "QA Agent", Role.SYSTEM, Grant.SYSTEM_PERMANENT)
+
+        with pytest.raises(TransitionRefused, match="decisión de una persona"):
+            await rig.change(order_id, patch(by=agent, estado=target))
+
+        assert (await rig.order(order_id)).espera == "persona"

@@ -11,27 +11,10 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
-from axon_factory.domain.errors import AuthenticationRequired, Forbidden
+from axon_factory.domain.errors import Forbidden
 from axon_factory.domain.permissions import Action, Principal, may
 
-__all__ = [
-    "BASIC_CHALLENGE",
-    "CHALLENGE_HEADERS",
-    "BasicAuthenticationRequired",
-    "authenticator_of",
-    "current_principal",
-    "require",
-]
-
-CHALLENGE_HEADERS = {"WWW-Authenticate": 'Bearer realm="axon-factory"', "Cache-Control": "no-store"}
-"""Every 401 has these: the error handler adds them (RFC 9110 §15.5.2, resolutions 13)."""
-
-BASIC_CHALLENGE = 'Basic realm="axon-factory"'
-
-
-class BasicAuthenticationRequired(AuthenticationRequired):
-    """A 401 that asks for a user name and a password: git sends them only when asked so."""
-
+__all__ = ["authenticator_of", "current_principal", "require"]
 
 _DENIED = (
     "Su credencial no permite esta operación",

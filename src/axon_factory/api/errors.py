@@ -15,11 +15,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from axon_factory.api.authentication import (
-    BASIC_CHALLENGE,
-    CHALLENGE_HEADERS,
-    BasicAuthenticationRequired,
-)
 from axon_factory.db.sessions import is_unavailable
 from axon_factory.domain.errors import (
     AuthenticationRequired,
@@ -44,15 +39,16 @@ def error_answer(request: Request, error: AxonError) -> JSONResponse:
     if sentence:
         body["message"] = sentence
     body |= {
-        "type": f"/docs/errores#{error.codigo}",
+        "type": f"urn:axon-factory:error:{error.codigo}",
         "title": error.title_en if english else error.title,
         "status": error.status,
         "detail": sentence or error.title,
         "instance": request.url.path,
     }
-    headers = dict(CHALLENGE_HEADERS) if isinstance(error, AuthenticationRequired) else {}
-    if isinstance(error, BasicAuthenticationRequired):
-        headers["WWW-Authenticate"] = BASIC_CHALLENGE
+    headers: dict[str, str] = {}
+    if isinstance(error, AuthenticationRequired):
+        headers["WWW-Authenticate"] = f'{error.scheme} realm="axon-factory"'
+        headers["Cache-Control"] = "no-store"
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "2"
     wants_problem = _PROBLEM in request.headers.get("accept", "")

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from typing import TextIO
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 import structlog
 
@@ -10,15 +11,21 @@ from axon_factory.settings import Settings
 
 __all__ = ["configure_logging"]
 
+_FILE_BYTES = 8 * 1024 * 1024
+_OLDER_FILES = 3
 _LIBRARIES = ("procrastinate", "uvicorn", "sqlalchemy", "psycopg", "alembic", "asyncio")
 
 
-def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
-    """Send every log line, the libraries' too, to `stream` as the settings say.
+def configure_logging(settings: Settings, file: Path | None = None) -> None:
+    """Send every log line, the libraries' too, to `file` or standard error.
 
     Libraries speak from warnings on, unless the level is debug.
     """
-    target = stream or sys.stderr
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if file is not None:
+        handler = RotatingFileHandler(
+            file, maxBytes=_FILE_BYTES, backupCount=_OLDER_FILES, encoding="utf-8"
+        )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -30,7 +37,7 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
         if settings.log_format == "json"
         else [
             structlog.dev.ConsoleRenderer(
-                colors=target.isatty(),
+                colors=file is None and sys.stderr.isatty(),
                 # The pretty one shows local variables: slow, and secrets may be among them.
                 exception_formatter=structlog.dev.plain_traceback,
             )
@@ -45,7 +52,6 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -77,7 +77,7 @@ def render_event(
     An event that changed the state shows the state it led to; `state` is for the others.
     """
     symbol, style = _LEVELS[LogLevel(event.tipo)]
-    line = Text(event.occurred_at.astimezone().strftime("%H:%M:%S "), "dim")
+    line = Text().append(event.occurred_at.astimezone().strftime("%H:%M:%S "), "dim")
     line.append(f"{symbol} ", style)
     shown = event.details.get("estado_nuevo", state)
     if shown in _STATES:

@@ -1,9 +1,8 @@
 """`axon up`: a whole factory on this machine, with one command."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
@@ -61,9 +60,8 @@ async def _up(
     voice = _Voice(as_json=as_json)
     stop = stop_signal()
     make_data_folder(settings)
-    async with AsyncExitStack() as stack:
-        configure_logging(settings, stack.enter_context(_log_file(settings)))
-        running = await stack.enter_async_context(standalone(settings, voice.tell))
+    configure_logging(settings, _log_file(settings))
+    async with standalone(settings, voice.tell) as running:
         voice.ready(running)
         story = asyncio.create_task(_story(running, voice, demo=demo, once=once))
         stopped = asyncio.create_task(stop.wait())
@@ -194,8 +192,8 @@ class _Voice:
             out.print("\nLa fábrica sigue en marcha. Ctrl-C la detiene.", style="dim")
 
 
-def _log_file(settings: Settings) -> TextIO:
-    """Open the log in the data folder: the screen is for the story."""
+def _log_file(settings: Settings) -> Path:
+    """Return where the log goes: the screen is for the story."""
     folder = settings.data_dir / "logs"
-    folder.mkdir(exist_ok=True)
-    return (folder / "axon.log").open("a", encoding="utf-8", buffering=1)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / "axon.log"

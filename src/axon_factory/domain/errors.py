@@ -107,6 +107,8 @@ class AuthenticationRequired(AxonError):
     status = 401
     title = "Authentication required"
     title_en = "Authentication required"
+    scheme = "Bearer"
+    """The scheme by which the caller is asked to authenticate (RFC 9110 §11.6.1)."""
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class EventKind(StrEnum):
     HITO_COMPLETADO = "construccion.hito_completado"
     REPOSITORIO_PUBLICADO = "construccion.repositorio_publicado"
     VERIFICACION = "qa.verificacion"
+    PRODUCTO_RECHAZADO = "qa.producto_rechazado"
     DECISION_REQUERIDA = "qa.decision_requerida"
     DESPLEGADO = "entrega.desplegado"
     ENTREGADO = "entrega.entregado"

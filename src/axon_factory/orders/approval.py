@@ -61,7 +61,12 @@ async def approve_plan(
             agent=actor.name,
             message=f"Plan v{waiting.version} aprobado; empieza la construcción",
             level=LogLevel.SUCCESS,
-            metadata={"plan_version": waiting.version, "plan_hash": waiting.hash},
+            metadata={
+                "estado_anterior": OrderState.PLANIFICACION.value,
+                "estado_nuevo": OrderState.CONSTRUCCION.value,
+                "plan_version": waiting.version,
+                "plan_hash": waiting.hash,
+            },
         ),
     )
 
@@ -96,7 +101,12 @@ async def reject_plan(
             agent=actor.name,
             message=f"Plan v{waiting.version} rechazado: {reason}",
             level=LogLevel.WARNING,
-            metadata={"plan_version": waiting.version, "motivo": reason},
+            metadata={
+                "estado_anterior": OrderState.PLANIFICACION.value,
+                "estado_nuevo": OrderState.PLANIFICACION.value,
+                "plan_version": waiting.version,
+                "motivo": reason,
+            },
         ),
     )
 

@@ -66,7 +66,7 @@ async def send_back(
         actor=actor,
         now=now,
         event=NewEvent(
-            kind=EventKind.ESTADO_CAMBIADO,
+            kind=EventKind.PRODUCTO_RECHAZADO,
             agent=actor.name,
             message=f"❌ Producto rechazado. Razón: {'; '.join(reasons) or 'sin detalle'}",
             level=LogLevel.ERROR,

@@ -18,6 +18,7 @@ from axon_factory.domain.failure import Failure
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import (
     Actor,
+    ActorKind,
     OrderState,
     find_transition,
     targets_from,
@@ -123,6 +124,8 @@ def _guard(
         raise ValueError("fallido, and only fallido, carries a failure")
     if target is OrderState.ENTREGADO and order.resultado is None:
         raise refuse(order, target, actor, "Todavía no hay un despliegue que entregar")
+    if order.espera is not None and actor.kind in {ActorKind.WORKER, ActorKind.SYSTEM}:
+        raise refuse(order, target, actor, "La orden espera la decisión de una persona")
     failed_in = (order.fallo or {}).get("estado")
     if source is OrderState.FALLIDO and target not in {failed_in, OrderState.CANCELADO}:
         raise refuse(order, target, actor, f"El reintento vuelve al estado que falló: {failed_in}")

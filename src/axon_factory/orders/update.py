@@ -9,9 +9,9 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.errors import Forbidden, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure, FailureCause
-from axon_factory.domain.permissions import Grant, Principal
+from axon_factory.domain.permissions import Action, Grant, Principal, may
 from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
-from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.domain.states import ActorKind, OrderState, PlanStatus
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.events import append_event, content_key
@@ -92,6 +92,7 @@ async def _move(
             failure = Failure(FailureCause.DECISION_MANUAL, sentence, source)
             await fail_order(session, order, failure=failure, actor=actor, policy=policy, now=now)
         case (OrderState.PLANIFICACION, OrderState.CONSTRUCCION):
+            _require_decider(principal)
             await approve_plan(session, order, actor=actor, now=now, note=reason)
         case (OrderState.QA, OrderState.CONSTRUCCION):
             reasons = [reason] if reason else []
@@ -108,6 +109,15 @@ async def _move(
             # The table leaves only nuevo → planificacion, as the line's own claim.
             order.plan_estado = PlanStatus.GENERANDO
             await transition(session, order, target, actor=actor, now=now)
+
+
+def _require_decider(principal: Principal) -> None:
+    """Refuse programs: approving a plan is a person's act (resolutions 23)."""
+    if principal.actor.kind is ActorKind.ADMIN and not may(principal, Action.DECIDE_PLAN):
+        raise Forbidden(
+            "Aprobar un plan es un acto de una persona: esta credencial no puede hacerlo",
+            message_en="Approving a plan is a person's act: this credential cannot do it",
+        )
 
 
 def _set_progress(order: Order, patch: OrderPatch, before: int, source: OrderState) -> None:

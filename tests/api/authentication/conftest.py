@@ -126,7 +126,7 @@ def assert_unauthenticated() -> Callable[..., None]:
             "error": "Authentication required",
             "message": "Valid JWT token or API key required",
             "codigo": "autenticacion_requerida",
-            "type": "/docs/errores#autenticacion_requerida",
+            "type": "urn:axon-factory:error:autenticacion_requerida",
             "title": "Authentication required",
             "status": 401,
             "detail": "Valid JWT token or API key required",

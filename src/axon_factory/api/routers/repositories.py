@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 
 from axon_factory.accounts.authenticate import Credential, CredentialKind
-from axon_factory.api.authentication import BasicAuthenticationRequired
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import AuthenticationRequired, Forbidden, NotFound
 from axon_factory.domain.permissions import Action, Principal, may
@@ -25,8 +24,9 @@ router = APIRouter(prefix="/git", tags=["repositorios"], include_in_schema=False
 async def _git_principal(request: Request, services: Services) -> Principal:
     try:
         return await services.authenticator.principal(_credentials(request))
-    except AuthenticationRequired:
-        raise BasicAuthenticationRequired from None
+    except AuthenticationRequired as error:
+        error.scheme = "Basic"  # git sends a user name and a password only when asked so
+        raise
 
 
 def _credentials(request: Request) -> list[Credential]:

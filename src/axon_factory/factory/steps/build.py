@@ -1,5 +1,6 @@
 """Build: one session an attempt, one milestone a step (design §5.3, §5.4; resolutions 24)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.tables import Order, OrderCheck, OrderMilestone
+from axon_factory.db.tables import Order, OrderCheck, OrderEvent, OrderMilestone
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
@@ -25,6 +26,7 @@ from axon_factory.ports.errors import PortError
 __all__ = ["BuildNext", "FinishBuild", "StartSession", "StopSession"]
 
 _SUPER_AXON = line_actor("Super Axon Agent")
+_BY_A_PERSON = "persona"
 _PUBLIC_CLIENT_DATA = ("nombre", "email", "telefono", "industria", "pais")
 
 
@@ -232,6 +234,21 @@ async def _findings(session: AsyncSession, order: Order) -> tuple[Finding, ...]:
             col(OrderCheck.passed).is_(False),
         )
     )
-    return tuple(
-        Finding(check.check_name, message) for check in failed for message in check.findings
+    findings = [Finding(check.check_name, text) for check in failed for text in check.findings]
+    known = {f"{finding.check}: {finding.message}" for finding in findings}
+    said = [text for text in await _last_reasons(session, order) if text not in known]
+    return (*findings, *(Finding(_BY_A_PERSON, text) for text in said))
+
+
+async def _last_reasons(session: AsyncSession, order: Order) -> Sequence[str]:
+    """Return why the order was last sent back: the council's findings, or a person's reason."""
+    details = await session.scalar(
+        select(col(OrderEvent.details))
+        .where(
+            col(OrderEvent.order_id) == order.id,
+            col(OrderEvent.kind) == EventKind.PRODUCTO_RECHAZADO,
+        )
+        .order_by(col(OrderEvent.seq).desc())
+        .limit(1)
     )
+    return details["hallazgos"] if details else ()

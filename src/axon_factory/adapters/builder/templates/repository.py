@@ -63,12 +63,11 @@ class Repository:
         for lock in LOCKS:
             (self._git_dir / lock).unlink(missing_ok=True)
         shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir(parents=True, exist_ok=True)
 
     def staging(self) -> Path:
         """Return an empty folder outside the work tree; it does not outlive the next `restore`."""
         folder = self._scratch / "staging"
-        folder.mkdir()
+        folder.mkdir(parents=True)
         return folder
 
     async def has_commits(self) -> bool:
