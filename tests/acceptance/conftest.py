@@ -1,22 +1,18 @@
 """What `axon up` needs from its surroundings, and nothing of the developer's own."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-from axon_factory.adapters.product_runtime import ProductRuntime
 from tests.acceptance.program import product_ports
+from tests.support.product_runtime import product_python
 
 
 @pytest.fixture(scope="session")
 def installed_runtime() -> Path:
-    """The products' environment that `axon runtime install` made (`make test` does so)."""
-    root = Path(os.environ.get("AXON_PRODUCT_RUNTIME") or f"{sys.prefix}-product")
-    if not ProductRuntime(root).is_ready():
-        pytest.skip(f"{root} is not installed: run `axon runtime install`, as `make test` does")
-    return root
+    """The folder of the products' environment that `axon runtime install` made."""
+    return product_python().parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,6 @@ def stop_signal() -> asyncio.Event:
 
 _EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (SettingsInvalid, Exit.SETTINGS),
-    (DataDirHeld, Exit.DATA_DIR_HELD),
     (DataDirUnwritable, Exit.DATA_DIR_UNWRITABLE),
     (EmbeddedPostgresError, Exit.EMBEDDED_POSTGRES),
     (RuntimeInstallError, Exit.PRODUCT_RUNTIME),
@@ -163,6 +162,8 @@ _EXITS: tuple[tuple[type[Exception], Exit], ...] = (
 def _failure_of(error: Exception) -> CliError | None:
     if isinstance(error, CliError):
         return error
+    if isinstance(error, DataDirHeld):
+        return CliError(Exit.DATA_DIR_HELD, _held(error))
     for kind, code in _EXITS:
         if isinstance(error, kind):
             return CliError(code, str(error))
@@ -195,6 +196,12 @@ def _checked_url(url: str) -> str:
             "AXON_DATABASE_URL debe tener la forma postgresql://usuario:clave@servidor:5432/base",
         )
     return url
+
+
+def _held(error: DataDirHeld) -> str:
+    who = f"el proceso {error.pid}" if error.pid else "otro proceso"
+    where = f", que responde en {error.url}" if error.url else ""
+    return f"La carpeta de datos la tiene {who}{where}: detenlo o elige otra con --data-dir"
 
 
 def _unreachable(error: Exception) -> str:
