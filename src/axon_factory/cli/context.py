@@ -154,6 +154,7 @@ def stop_signal() -> asyncio.Event:
 _EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (SettingsInvalid, Exit.SETTINGS),
     (DataDirUnwritable, Exit.DATA_DIR_UNWRITABLE),
+    (DataDirHeld, Exit.DATA_DIR_HELD),
     (EmbeddedPostgresError, Exit.EMBEDDED_POSTGRES),
     (RuntimeInstallError, Exit.PRODUCT_RUNTIME),
 )
@@ -162,11 +163,9 @@ _EXITS: tuple[tuple[type[Exception], Exit], ...] = (
 def _failure_of(error: Exception) -> CliError | None:
     if isinstance(error, CliError):
         return error
-    if isinstance(error, DataDirHeld):
-        return CliError(Exit.DATA_DIR_HELD, _held(error))
     for kind, code in _EXITS:
         if isinstance(error, kind):
-            return CliError(code, str(error))
+            return CliError(code, _held(error) if isinstance(error, DataDirHeld) else str(error))
     if isinstance(error, ValidationFailed):
         fields = "; ".join(f"{name}: {text}" for name, text in error.details.items())
         return CliError(Exit.REFUSED, fields)
