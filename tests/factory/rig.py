@@ -50,7 +50,7 @@ _OPTIONS = WorkerOptions(
     heartbeat_seconds=0.2,
     stalled_after_seconds=1.0,
     maintenance_seconds=0.2,
-    polling_seconds=30.0,  # whoever needs the polling to get on has lost a wake-up
+    polling_seconds=1.0,
     graceful_seconds=0.2,
 )
 

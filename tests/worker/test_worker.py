@@ -30,7 +30,7 @@ def _waits(order: object) -> bool:
 async def test_each_step_wakes_the_next_without_polling(rig: Rig) -> None:
     """The worker of these tests polls every 30 s: getting on any faster is being woken."""
     order_id = await rig.place()
-    async with rig.working(maintenance_seconds=60.0):
+    async with rig.working(maintenance_seconds=60.0, polling_seconds=30.0):
         await rig.until(order_id, _waits, seconds=10)
         await rig.change(order_id, approve)
         await rig.until(order_id, lambda order: order.estado == "entregado", seconds=15)

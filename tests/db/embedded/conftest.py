@@ -14,14 +14,19 @@ import psycopg
 import pytest
 
 from axon_factory.db.embedded import EmbeddedPostgres
+from axon_factory.db.embedded.account import server_account
+from axon_factory.db.embedded.binaries import Installation, find_installations, make_reachable
 
 _DEADLINE_SECONDS = 20.0
+_CACHE = Path("/var/cache/axon-factory")
 
 # Starts a server on the folder given, says "pid dsn", then lives until it is killed.
 _HOLDER = """
 import asyncio, sys
 from pathlib import Path
 from axon_factory.db.embedded import EmbeddedPostgres
+from axon_factory.db.embedded.account import server_account
+from axon_factory.db.embedded.binaries import Installation, find_installations, make_reachable
 
 async def main():
     async with EmbeddedPostgres(Path(sys.argv[1])) as server:
@@ -34,6 +39,12 @@ asyncio.run(main())
 
 class Helpers:
     """What the tests of this folder share."""
+
+    @staticmethod
+    async def programs(*, oldest: bool = False) -> Installation:
+        """The wheel's programs, where the server's user can run them."""
+        found = (await find_installations(None))[-1 if oldest else 0]
+        return await make_reachable(found, server_account(Path("/no/cluster")), _CACHE)
 
     @staticmethod
     async def until(condition: Callable[[], bool]) -> None:

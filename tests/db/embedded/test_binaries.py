@@ -26,7 +26,7 @@ async def test_the_wheel_offers_the_newest_first() -> None:
 async def test_data_is_served_by_the_version_that_made_it(
     helpers: "type[Helpers]", tmp_path: Path
 ) -> None:
-    oldest = (await find_installations(None))[-1]
+    oldest = await helpers.programs(oldest=True)
     async with EmbeddedPostgres(tmp_path, binaries=oldest.bin.parent) as server:
         helpers.query(
             server.dsn, "CREATE TABLE IF NOT EXISTS kept AS SELECT lower('ÁRBOL') AS word"

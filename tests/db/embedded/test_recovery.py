@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from axon_factory.db.embedded import EmbeddedPostgres, StartFailed, read_dsn
-from axon_factory.db.embedded.binaries import find_installations
 from axon_factory.db.embedded.cluster import Cluster
 from axon_factory.db.embedded.log_file import LogFile
 from axon_factory.db.embedded.postmaster import Postmaster
@@ -75,7 +74,7 @@ async def test_a_server_left_alive_is_ended_and_replaced(
     """As where a parent's death gives no signal."""
     cluster = Cluster(data_dir)
     account = cluster.adopt()
-    [newest, *_] = await find_installations(None)
+    newest = await helpers.programs()
     left = Postmaster(cluster, newest, account, LogFile(data_dir / "postgresql.log"))
     port = cluster.load().port
     await left.launch(port)
@@ -97,7 +96,7 @@ async def test_a_server_somebody_else_started_is_left_alone(
 ) -> None:
     cluster = Cluster(own_data_dir)
     account = cluster.adopt()
-    [newest, *_] = await find_installations(None)
+    newest = await helpers.programs()
     port = cluster.load().port
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories="
     code, output = await run(
@@ -162,7 +161,7 @@ async def test_an_interrupted_first_start_is_completed(
     half = tmp_path / "postgresql-new-half"
     half.mkdir()
     half.joinpath("PG_VERSION").write_text("18\n")
-    [newest, *_] = await find_installations(None)
+    newest = await helpers.programs()
     memory = await Cluster(tmp_path).create(newest)
     assert not half.exists()
     assert not memory.prepared, "role and database are still missing"
