@@ -49,6 +49,7 @@ _STATES = {
     OrderState.FALLIDO: ("✗", "bold red"),
     OrderState.CANCELADO: ("⊘", "yellow"),
 }
+_WHOLE = frozenset({"Número", "Estado", "Id"})
 _NOBODY = "—"
 
 
@@ -198,7 +199,12 @@ def table(*headers: str, numbers: Sequence[str] = ()) -> Table:
     """Return an empty table; the columns in `numbers` are set to the right."""
     made = Table(box=None, pad_edge=False, header_style="bold")
     for header in headers:
-        made.add_column(header, justify="right" if header in numbers else "left", overflow="fold")
+        made.add_column(
+            header,
+            justify="right" if header in numbers else "left",
+            overflow="fold",
+            no_wrap=header in _WHOLE,  # people copy these
+        )
     return made
 
 
