@@ -16,12 +16,36 @@ from axon_factory.db.embedded import EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.db.sessions import Database
 
+_LONGEST_FIRST = (
+    "test_crash_matrix.py",
+    "test_demo.py",
+    "test_crashes.py",
+    "test_real_crash.py",
+    "acceptance",
+    "cli",
+    "adapters",
+    "crash",
+    "factory",
+    "orders",
+    "embedded",
+)
+
 
 def pytest_runtest_setup() -> None:
     """Refuse every connection that leaves this machine."""
     from pytest_socket import socket_allow_hosts  # noqa: PLC0415 — a plugin's own function
 
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: the last one must not run alone while a core is idle."""
+    rank = {name: place for place, name in enumerate(_LONGEST_FIRST)}
+
+    def place(item: pytest.Item) -> int:
+        return min((rank[part] for part in item.path.parts if part in rank), default=len(rank))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)
