@@ -3,8 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Test processes at once. Each starts a PostgreSQL of its own.
-JOBS ?= 2
+# Test processes at once, each with a PostgreSQL of its own; a third of the time they only wait.
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv

@@ -74,13 +74,12 @@ async def postgres_url() -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def template_database(postgres_url: str) -> AsyncIterator[str]:
+async def template_database(postgres_url: str) -> str:
     """Name of a migrated database that tests copy."""
     name = f"template_{uuid4().hex}"
     await _execute(postgres_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     await migrate(_with_database(postgres_url, name))
-    yield name
-    await _execute(postgres_url, sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+    return name
 
 
 @pytest.fixture

@@ -31,9 +31,6 @@ async def workshop(
     head, _, _ = postgres_url.rpartition("/")
     async with open_workshop(f"{head}/{name}", tmp_path_factory.mktemp("factory")) as opened:
         yield opened
-    await _execute(
-        postgres_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-    )
 
 
 @pytest.fixture
