@@ -21,7 +21,7 @@ run: $(VENV)/.runtime system ## Run a whole factory and its demonstration (Ctrl-
 
 test: check ## Everything a change must pass; ends with pytest's closing line
 	@$(BIN)/axon runtime install
-	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev system ## Lint, format, types and import contracts
 	$(BIN)/ruff check .
