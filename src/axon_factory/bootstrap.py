@@ -30,6 +30,7 @@ from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.api.app import add_api
 from axon_factory.api.authentication import require
+from axon_factory.api.routes import check_routes
 from axon_factory.api.services import ApiServices
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import Action
@@ -130,6 +131,7 @@ class Factory:
         )
         app.include_router(portal.router)
         app.include_router(home.router)
+        check_routes(app.routes)
         return app
 
     def line_ports(self) -> LinePorts:

@@ -18,7 +18,8 @@ import pytest
 
 from axon_factory.cli.exits import Exit
 from axon_factory.domain.errors import AxonError
-from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
+from axon_factory.domain.fields import READERS, WRITERS, writable_by
+from axon_factory.domain.permissions import PERMISSIONS, RELATIONS, Action, Grant
 from axon_factory.domain.states import (
     TERMINAL_STATES,
     TRANSITIONS,
@@ -61,6 +62,9 @@ ADVICE: Mapping[str, str] = {
     "transicion_no_permitida": "Take one of the states in `transiciones_permitidas`, or none.",
     "plan_desactualizado": "Read the plan with `plan_version` and `plan_hash`, and decide again.",
     "version_desactualizada": "Read the order, apply your change to what you read, and repeat.",
+    "clave_de_idempotencia_reutilizada": "Use a new key for a new request.",
+    "solicitud_en_curso": "Wait a moment and repeat the request with the same key.",
+    "cambio_de_password_requerido": "Change the password: `POST /api/auth/password`.",
     "no_disponible": "Try again after the seconds in `Retry-After`.",
     "cuerpo_demasiado_grande": "Send less; `message` names the limit.",
     "credenciales_invalidas": "Check e-mail and password; the account may be switched off.",
@@ -96,11 +100,39 @@ def transition_table() -> str:
 
 
 def permission_table() -> str:
+    def states(action: Action) -> str:
+        allowed = PERMISSIONS[action].states
+        return ", ".join(state for state in OrderState if state in allowed) if allowed else ""
+
+    def cell(action: Action, grant: Grant) -> str:
+        return RELATIONS[grant].value if grant in PERMISSIONS[action].grants else ""
+
     return table(
-        ("Action", *(f"`{grant}`" for grant in Grant)),
+        ("Action", "States", *(f"`{grant}`" for grant in Grant)),
         (
-            (f"`{action}`", *("yes" if grant in PERMISSIONS[action] else "" for grant in Grant))
+            (f"`{action}`", states(action), *(cell(action, grant) for grant in Grant))
             for action in Action
+        ),
+    )
+
+
+def field_table() -> str:
+    def writes(name: str, grant: Grant) -> str:
+        return "w" if name in writable_by(grant) else ""
+
+    names = dict.fromkeys([*READERS, *(name for fields in WRITERS.values() for name in fields)])
+    nobody: frozenset[Grant] = frozenset()
+    return table(
+        ("Field", *(f"`{grant}`" for grant in Grant)),
+        (
+            (
+                f"`{name}`",
+                *(
+                    ("r" if grant in READERS.get(name, nobody) else "") + writes(name, grant)
+                    for grant in Grant
+                ),
+            )
+            for name in sorted(names)
         ),
     )
 
@@ -170,6 +202,7 @@ BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("architecture.md", "state-diagram"): state_diagram,
     ("architecture.md", "transitions"): transition_table,
     ("security.md", "permissions"): permission_table,
+    ("security.md", "fields"): field_table,
     ("operations.md", "exit-codes"): exit_table,
     ("operations.md", "settings"): settings_table,
     ("errors.md", "errors"): error_sections,

@@ -4,7 +4,6 @@ A guarded route takes `Annotated[Principal, Depends(require(Action.…))]`. Owne
 not decided here but where it is read. The cookie of the web pages is no credential of the API.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -14,13 +13,22 @@ from axon_factory.accounts.authenticate import Authenticator, Credential, Creden
 from axon_factory.domain.errors import Forbidden
 from axon_factory.domain.permissions import Action, Principal, may
 
-__all__ = ["authenticator_of", "current_principal", "require"]
+__all__ = [
+    "Guard",
+    "PasswordChangeRequired",
+    "authenticator_of",
+    "check",
+    "current_principal",
+    "require",
+]
 
 _DENIED = (
     "Su credencial no permite esta operación",
     "Your credential does not allow this operation",
 )
 _DENIED_UPDATE = ("Este endpoint es solo para uso interno del sistema", "This endpoint is internal")
+
+_BEFORE_PASSWORD_CHANGE = frozenset({Action.READ_SELF, Action.CHANGE_PASSWORD, Action.END_SESSIONS})
 
 # They only describe the three ways in OpenAPI; reading the headers is `_presented`'s.
 _BEARER = HTTPBearer(
@@ -54,22 +62,55 @@ async def current_principal(
     return await authenticator_of(request).principal(_presented(request))
 
 
-def require(action: Action) -> Callable[[Principal], Awaitable[Principal]]:
-    """Make a dependency that returns the principal if the permission table grants `action`.
+class PasswordChangeRequired(Forbidden):
+    """The password was given by somebody else and must be changed first."""
+
+    codigo = "cambio_de_password_requerido"
+
+    def __init__(self) -> None:
+        """Say what to do."""
+        super().__init__(
+            "Cambia primero tu contraseña: POST /api/auth/password",
+            message_en="Change your password first: POST /api/auth/password",
+        )
+
+
+class Guard:
+    """A dependency that returns the principal if the permission table grants its action.
 
     It raises AuthenticationRequired without a principal and Forbidden without the permission.
     """
 
-    async def guard(principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
-        if not may(principal, action):
-            # Design §3.5 writes this one out.
-            message, message_en = _DENIED_UPDATE if action is Action.UPDATE_ORDER else _DENIED
-            raise Forbidden(
-                message, message_en=message_en, extra={"permiso_requerido": action.value}
-            )
+    def __init__(self, action: Action) -> None:
+        """`action` is the row of the table that the route needs."""
+        self.action = action
+
+    async def __call__(
+        self, principal: Annotated[Principal, Depends(current_principal)]
+    ) -> Principal:
+        """Let the request pass, or not."""
+        check(principal, self.action)
         return principal
 
-    return guard
+
+def check(principal: Principal, action: Action) -> None:
+    """Refuse what the table does not grant.
+
+    Raises:
+        PasswordChangeRequired: only looking at oneself and changing the password are open.
+        Forbidden: the table does not grant it.
+    """
+    if principal.must_change_password and action not in _BEFORE_PASSWORD_CHANGE:
+        raise PasswordChangeRequired
+    if not may(principal, action):
+        # Design §3.5 writes this one out.
+        message, message_en = _DENIED_UPDATE if action is Action.UPDATE_ORDER else _DENIED
+        raise Forbidden(message, message_en=message_en, extra={"permiso_requerido": action.value})
+
+
+def require(action: Action) -> Guard:
+    """Return the guard of `action`."""
+    return Guard(action)
 
 
 def _presented(request: Request) -> list[Credential]:

@@ -10,7 +10,7 @@ from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.read import ListQuery
 
-__all__ = ["IfMatch", "ListParameters", "etag"]
+__all__ = ["IfMatch", "ListParameters"]
 
 _MOST_ROWS = 200
 _LARGEST_OFFSET = 2**31 - 1
@@ -41,11 +41,6 @@ def _list_query(
 
 
 ListParameters = Annotated[ListQuery, Depends(_list_query)]
-
-
-def etag(version: int) -> str:
-    """Return the strong validator of an order's version (RFC 9110 §8.8.3)."""
-    return f'"{version}"'
 
 
 def _if_match(if_match: Annotated[str | None, Header()] = None) -> int | None:

@@ -138,7 +138,7 @@ def list_all(
     total, found = run(command, as_json=as_json)
     if as_json:
         page = {"total": total, "limit": limit, "offset": offset, "count": len(found)}
-        print_json(page | {"orders": [views.summary(order) for order in found]})
+        print_json(page | {"orders": [views.summary(order, local_principal()) for order in found]})
         return
     out.print(render_orders(found))
     out.print(f"{len(found)} de {total} órdenes", style="dim", highlight=False)

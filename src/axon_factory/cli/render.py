@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from axon_factory.cli.context import local_principal
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.plan import Plan
@@ -97,7 +98,7 @@ def event_document(order: Order, event: OrderEvent) -> dict[str, Any]:
         "estado": order.estado,
         "progreso": order.progreso,
         "kind": event.kind,
-        **log_entry(event),
+        **log_entry(event, local_principal()),
     }
 
 

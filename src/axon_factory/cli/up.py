@@ -9,6 +9,7 @@ import typer
 from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
+    local_principal,
     out,
     print_json,
     run,
@@ -148,7 +149,7 @@ class _Voice:
                     "order_number": order.order_number,
                     "estado": order.estado,
                     "progreso": order.progreso,
-                    **log_entry(event),
+                    **log_entry(event, local_principal()),
                 }
             )
         else:

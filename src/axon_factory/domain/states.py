@@ -61,6 +61,11 @@ class Actor:
     id: str
     name: str
 
+    @property
+    def is_person(self) -> bool:
+        """True for users and whoever sits at the machine; keys, tokens and workers are programs."""
+        return self.id.startswith(("user:", "local:"))
+
 
 TERMINAL_STATES = frozenset({OrderState.ENTREGADO, OrderState.CANCELADO})
 ACTIVE_STATES = frozenset(

@@ -7,12 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.tables import Order
 from axon_factory.domain.errors import NotCancellable
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.transitions import transition
 
 __all__ = ["cancel_order", "delete_order"]
-
-_DELETABLE = (OrderState.NUEVO, OrderState.PLANIFICACION)
 
 
 async def cancel_order(
@@ -53,7 +52,7 @@ async def delete_order(
     Raises:
         NotCancellable: the documented 400, with `estado_actual`.
     """
-    if order.estado not in _DELETABLE:
+    if not serves_in(Action.DELETE_ORDER, OrderState(order.estado)):
         raise NotCancellable(
             f"La orden está en estado '{order.estado}'. Solo se pueden cancelar órdenes en estado "
             "'nuevo' o 'planificacion'",

@@ -12,7 +12,8 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderCredential
 from axon_factory.domain.errors import Conflict
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
-from axon_factory.domain.permissions import Principal
+from axon_factory.domain.permissions import Action, Principal, serves_in
+from axon_factory.domain.states import OrderState
 from axon_factory.orders.events import append_event
 from axon_factory.ports.secret_box import SealedSecret, SecretBox
 
@@ -100,10 +101,10 @@ async def mark_revealed(
         Conflict: there are none, or they were shown before.
     """
     credentials = await credentials_of(session, order.id)
-    if not credentials:
+    if not credentials or not serves_in(Action.REVEAL_CREDENTIALS, OrderState(order.estado)):
         raise Conflict(
-            "La orden aún no tiene credenciales: se crean al desplegar el producto",
-            message_en="The order has no credentials yet: they are made when it is deployed",
+            "La orden no tiene credenciales que mostrar: se crean al desplegar el producto",
+            message_en="The order has no credentials to show: they are made when it is deployed",
         )
     shown = next((item for item in credentials if item.revealed_at is not None), None)
     if shown is not None:

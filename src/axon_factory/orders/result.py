@@ -5,6 +5,7 @@ from typing import Any
 from axon_factory.db.tables import Order
 from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.estimate import remaining_time
+from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.views import timestamp
 
@@ -27,7 +28,7 @@ def result_of(order: Order) -> dict[str, Any]:
         ResultNotReady: the documented 400, with a text that fits the state.
     """
     state = OrderState(order.estado)
-    if state not in {OrderState.LISTO, OrderState.ENTREGADO}:
+    if not serves_in(Action.READ_RESULT, state):
         plan = order.plan or order.catalogo
         raise ResultNotReady(
             extra={

@@ -20,14 +20,19 @@ from axon_factory.domain.states import (
     Actor,
     ActorKind,
     OrderState,
+    PlanStatus,
     find_transition,
     targets_from,
 )
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.events import append_event
 
-__all__ = ["enter_first_state", "refuse", "transition", "wake"]
+__all__ = ["enter_first_state", "legal_targets", "refuse", "transition", "wake"]
 
+_PLAN_DECISIONS = {
+    (OrderState.PLANIFICACION, OrderState.PLANIFICACION),
+    (OrderState.PLANIFICACION, OrderState.CONSTRUCCION),
+}
 _FIRST_ENTRY = {
     OrderState.CONSTRUCCION: "construccion_iniciada_at",
     OrderState.QA: "qa_iniciada_at",
@@ -103,9 +108,23 @@ async def wake(
     await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank, at=at)
 
 
+def legal_targets(order: Order, actor: Actor) -> list[OrderState]:
+    """Return the states that `actor` may move this order to now, guards included."""
+    source = OrderState(order.estado)
+    return [
+        target
+        for target in targets_from(source, actor.kind)
+        if _obstacle(order, source, target, actor) is None
+        and (
+            (source, target) not in _PLAN_DECISIONS
+            or order.plan_estado == PlanStatus.PENDIENTE_APROBACION
+        )
+    ]
+
+
 def refuse(order: Order, target: OrderState, actor: Actor, reason: str = "") -> TransitionRefused:
     """Build the 409 that lists what this actor may do instead."""
-    legal = list(targets_from(OrderState(order.estado), actor.kind))
+    legal = legal_targets(order, actor)
     sentence = reason or (
         f"La orden {order.order_number} está en '{order.estado}' y no puede pasar a '{target}'"
     )
@@ -122,13 +141,30 @@ def _guard(
 ) -> None:
     if (target is OrderState.FALLIDO) != (failure is not None):
         raise ValueError("fallido, and only fallido, carries a failure")
+    obstacle = _obstacle(order, source, target, actor)
+    if obstacle is not None:
+        raise refuse(order, target, actor, obstacle)
+
+
+def _obstacle(order: Order, source: OrderState, target: OrderState, actor: Actor) -> str | None:
+    """Return what keeps a pair of the table from this order at present, or None."""
     if target is OrderState.ENTREGADO and order.resultado is None:
-        raise refuse(order, target, actor, "Todavía no hay un despliegue que entregar")
+        return "Todavía no hay un despliegue que entregar"
     if order.espera is not None and actor.kind in {ActorKind.WORKER, ActorKind.SYSTEM}:
-        raise refuse(order, target, actor, "La orden espera la decisión de una persona")
+        return "La orden espera la decisión de una persona"
     failed_in = (order.fallo or {}).get("estado")
     if source is OrderState.FALLIDO and target not in {failed_in, OrderState.CANCELADO}:
-        raise refuse(order, target, actor, f"El reintento vuelve al estado que falló: {failed_in}")
+        return f"El reintento vuelve al estado que falló: {failed_in}"
+    if (source, target) in _PLAN_DECISIONS:
+        return _obstacle_to_decision(order, actor)
+    return None
+
+
+def _obstacle_to_decision(order: Order, actor: Actor) -> str | None:
+    """A program may not decide about a plan; the line may, by policy or after a decision."""
+    if actor.kind is ActorKind.WORKER or actor.is_person:
+        return None
+    return f"El plan de la orden {order.order_number} lo decide una persona"
 
 
 def _failure_document(failure: Failure, now: datetime) -> dict[str, str | None]:

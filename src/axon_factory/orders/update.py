@@ -9,7 +9,8 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.errors import Forbidden, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure, FailureCause
-from axon_factory.domain.permissions import Action, Grant, Principal, may
+from axon_factory.domain.fields import writable_by
+from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
 from axon_factory.domain.states import ActorKind, OrderState, PlanStatus
 from axon_factory.orders.approval import approve_plan
@@ -24,17 +25,6 @@ from axon_factory.orders.rework import accept_product, send_back
 from axon_factory.orders.transitions import refuse, transition, wake
 
 __all__ = ["patch_order"]
-
-_HINTS = frozenset({"planificado_at", "construccion_iniciada_at", "qa_iniciada_at", "entregado_at"})
-_REPORTS = frozenset({"estado", "progreso", "asignado_a", "logs", "motivo"}) | _HINTS
-_STAFF = _REPORTS | {"prioridad", "tags", "notas_internas"}
-_FIELDS = {
-    Grant.SYSTEM_ASSIGNED: _REPORTS | {"session_id"},
-    Grant.SYSTEM_PERMANENT: _REPORTS | {"session_id"},
-    Grant.OPERATOR: _STAFF,
-    Grant.ADMIN: _STAFF | {"session_id"},
-    Grant.KEY_ADMIN: _STAFF | {"session_id"},
-}
 
 
 async def patch_order(
@@ -52,7 +42,7 @@ async def patch_order(
         TransitionRefused: `estado` is not reachable for this caller; nothing was changed.
         ValidationFailed: `progreso` is outside the state's band or falls.
     """
-    forbidden = sorted(patch.fields - _FIELDS.get(principal.grant, frozenset()))
+    forbidden = sorted(patch.fields - writable_by(principal.grant))
     if forbidden:
         raise Forbidden(
             f"No puedes cambiar: {', '.join(forbidden)}",

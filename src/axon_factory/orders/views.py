@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from axon_factory.db.tables import Order, OrderEvent
-from axon_factory.domain.permissions import Grant, Principal
-from axon_factory.domain.states import OrderState, targets_from
+from axon_factory.domain.fields import public_name, readable
+from axon_factory.domain.permissions import Action, Principal, may
+from axon_factory.domain.states import OrderState
+from axon_factory.orders.transitions import legal_targets
 
-__all__ = ["created", "detail", "log_entry", "summary", "timestamp", "updated"]
+__all__ = ["cancelled", "created", "detail", "log_entry", "summary", "timestamp", "updated"]
 
 _OPTIONAL_TIMES = (
     "planificado_at",
@@ -20,7 +22,7 @@ _OPTIONAL_TIMES = (
     "fallido_at",
     "cancelado_at",
 )
-_AGENT_CLIENT_DATA = ("nombre", "industria", "configuracion")
+_PEOPLES_ACTORS = ("user:", "key:", "local:")
 
 
 def timestamp(value: datetime | None) -> str | None:
@@ -30,7 +32,7 @@ def timestamp(value: datetime | None) -> str | None:
     return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
-def summary(order: Order) -> dict[str, Any]:
+def summary(order: Order, principal: Principal) -> dict[str, Any]:
     """Return the entry of a list (design §3.4)."""
     return {
         "id": str(order.id),
@@ -39,7 +41,7 @@ def summary(order: Order) -> dict[str, Any]:
         "nombre_producto": order.nombre_producto,
         "estado": order.estado,
         "progreso": order.progreso,
-        "asignado_a": order.asignado_a,
+        "asignado_a": public_name(order.asignado_a, principal.grant),
         "prioridad": order.prioridad,
         "created_at": timestamp(order.created_at),
         "updated_at": timestamp(order.updated_at),
@@ -73,16 +75,27 @@ def updated(order: Order) -> dict[str, Any]:
     }
 
 
+def cancelled(order: Order, before: OrderState) -> dict[str, Any]:
+    """Return the answer to a cancellation (design §3.6)."""
+    return {
+        "message": f"Orden {order.order_number} cancelada exitosamente",
+        "order_id": str(order.id),
+        "estado_anterior": before.value,
+        "estado_nuevo": order.estado,
+    }
+
+
 def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> dict[str, Any]:
     """Return the whole order as this caller may read it (design §3.2)."""
+    legal = legal_targets(order, principal.actor) if may(principal, Action.UPDATE_ORDER) else []
     document: dict[str, Any] = {
-        **summary(order),
-        "datos_cliente": _client_data(order, principal),
+        **summary(order, principal),
+        "datos_cliente": order.datos_cliente,
         "plan": order.plan,
         "plan_estado": order.plan_estado,
         "plan_version": order.plan_version,
         "plan_hash": order.plan_hash,
-        "logs": [log_entry(event) for event in events],
+        "logs": [log_entry(event, principal) for event in events],
         **{name: timestamp(getattr(order, name)) for name in _OPTIONAL_TIMES},
         "tags": order.tags,
         "intento": order.intento,
@@ -90,38 +103,31 @@ def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> 
         "repo_url": order.repo_url,
         "deploy_url": order.deploy_url,
         "fallo": order.fallo,
-        "transiciones_permitidas": [
-            target.value for target in targets_from(OrderState(order.estado), principal.actor.kind)
-        ],
+        "transiciones_permitidas": [target.value for target in legal],
+        "precio": str(order.precio),
+        "moneda": order.moneda,
+        "cliente_id": order.cliente_id,
+        "session_id": order.session_id,
+        "notas_internas": order.notas_internas,
+        "espera": order.espera,
+        "slug": order.slug,
+        "created_by": order.created_by,
     }
-    if principal.is_staff:
-        document |= {
-            "cliente_id": order.cliente_id,
-            "session_id": order.session_id,
-            "notas_internas": order.notas_internas,
-            "precio": str(order.precio),
-            "moneda": order.moneda,
-            "espera": order.espera,
-            "slug": order.slug,
-        }
-    return document
+    return readable(document, principal.grant)
 
 
-def log_entry(event: OrderEvent) -> dict[str, Any]:
-    """Return one entry of `logs` (design §2.1), with the server's own facts beside it."""
+def log_entry(event: OrderEvent, principal: Principal) -> dict[str, Any]:
+    """Return one entry of `logs` (design §2.1), with the server's own facts beside it.
+
+    Outside the factory its people have no names.
+    """
+    by_person = event.actor.startswith(_PEOPLES_ACTORS) and event.actor != principal.id
     entry: dict[str, Any] = {
         "timestamp": timestamp(event.occurred_at),
-        "agente": event.agente,
+        "agente": public_name(event.agente, principal.grant) if by_person else event.agente,
         "mensaje": event.mensaje,
         "tipo": event.tipo,
         "seq": event.seq,
         "recibido_at": timestamp(event.received_at),
     }
     return entry | {"metadata": event.details} if event.details else entry
-
-
-def _client_data(order: Order, principal: Principal) -> dict[str, Any]:
-    if principal.grant is Grant.SYSTEM_ASSIGNED:
-        data = order.datos_cliente
-        return {key: data[key] for key in _AGENT_CLIENT_DATA if key in data}
-    return order.datos_cliente

@@ -51,7 +51,7 @@ async def _frames(
             events = await events_after(session, order, principal, after)
         for event in events:
             after = event.seq
-            yield _frame(order, event)
+            yield _frame(order, event, principal)
         if len(events) == NEWEST_EVENTS:
             continue
         if order.estado in TERMINAL_STATES:
@@ -61,13 +61,13 @@ async def _frames(
         await signals.wait(str(order.id), _HEARTBEAT_SECONDS)
 
 
-def _frame(order: Order, event: OrderEvent) -> str:
+def _frame(order: Order, event: OrderEvent, principal: Principal) -> str:
     document: dict[str, Any] = {
         "type": "order_update",
         "order_id": str(order.id),
         "estado": order.estado,
         "progreso": order.progreso,
-        "last_log": log_entry(event),
+        "last_log": log_entry(event, principal),
     }
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return f"id: {event.seq}\nevent: order_update\ndata: {data}\n\n"

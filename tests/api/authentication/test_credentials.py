@@ -167,8 +167,11 @@ async def test_a_guard_lets_through_what_the_table_grants(
     http: httpx2.AsyncClient, new_key: NewKey, assert_unauthenticated: Assertion
 ) -> None:
     for scope, allowed in (
-        (KeyScope.LECTURA, {Action.READ_ORDER, Action.LIST_ORDERS, Action.READ_RESULT}),
-        (KeyScope.ESCRITURA, {Action.CREATE_ORDER}),
+        (
+            KeyScope.LECTURA,
+            {Action.READ_ORDER, Action.LIST_ORDERS, Action.READ_RESULT, Action.READ_SELF},
+        ),
+        (KeyScope.ESCRITURA, {Action.CREATE_ORDER, Action.READ_SELF}),
     ):
         headers = {"X-API-Key": await new_key(scope)}
         answers = {a: await http.get(f"/may/{a}", headers=headers) for a in Action}

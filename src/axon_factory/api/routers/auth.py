@@ -6,9 +6,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from axon_factory.accounts.authenticate import Login
-from axon_factory.api.authentication import authenticator_of, current_principal
-from axon_factory.domain.errors import Forbidden
-from axon_factory.domain.permissions import Grant, Principal, Role
+from axon_factory.api.authentication import authenticator_of, require
+from axon_factory.domain.permissions import Action, Grant, Principal, Role
 
 __all__ = ["router"]
 
@@ -91,14 +90,9 @@ async def log_in(credentials: LoginRequest, request: Request, response: Response
 
 @router.get("/me")
 async def me(
-    principal: Annotated[Principal, Depends(current_principal)], response: Response
+    principal: Annotated[Principal, Depends(require(Action.READ_SELF))], response: Response
 ) -> PrincipalAnswer:
     """Say who the credential of the request belongs to; system tokens have no business here."""
-    if principal.role is Role.SYSTEM:
-        raise Forbidden(
-            "Un token de sistema solo sirve para los endpoints internos",
-            message_en="A system token serves the internal endpoints only",
-        )
     response.headers["Cache-Control"] = "no-store"
     return PrincipalAnswer(
         id=principal.id,

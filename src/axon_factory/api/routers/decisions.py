@@ -1,21 +1,21 @@
-"""What people decide about an order: plan, cancel, retry, reveal (resolutions 23, 28)."""
+"""Acts of people on an order: approve, reject, cancel, retry, reveal (resolutions 23, 28)."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.authentication import require
-from axon_factory.api.parameters import IfMatch
-from axon_factory.api.services import Services
+from axon_factory.api.answers import version_etag
+from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.db.tables import Order
-from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.permissions import Action
+from axon_factory.orders import views
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.credentials import mark_revealed, open_credentials
 from axon_factory.orders.locking import lock_order
-from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.retry import retry_order
 
@@ -58,108 +58,120 @@ class Reason(BaseModel):
     motivo: LongText
 
 
+Decide = Annotated[Write, Depends(write_as(Action.DECIDE_PLAN))]
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _answer(order: Order, message: str) -> dict[str, Any]:
-    return {
+async def _locked(session: AsyncSession, reference: str, write: Write) -> Order:
+    return await lock_order(session, reference, write.principal, if_version=write.if_match)
+
+
+def _answer(order: Order, message: str, **more: Any) -> Answer:  # noqa: ANN401 — JSON values
+    body = {
         "order_id": str(order.id),
         "order_number": order.order_number,
         "estado": order.estado,
         "plan_estado": order.plan_estado,
         "intento": order.intento,
         "message": message,
+        **more,
     }
+    return Answer(body, headers={"ETag": version_etag(order.version)})
 
 
 @router.post("/{id}/approve")
 async def approve(
     id: str,  # noqa: A002 — the design's name of the parameter
     decision: PlanApproval,
-    services: Services,
-    principal: Annotated[Principal, Depends(require(Action.DECIDE_PLAN))],
-) -> dict[str, Any]:
+    write: Decide,
+) -> Response:
     """Aprueba el plan leído; la construcción empieza."""
-    async with services.database.transaction("approve") as session:
-        order = await lock_order(session, id, principal)
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await _locked(session, id, write)
         await approve_plan(
             session,
             order,
-            actor=principal.actor,
+            actor=write.principal.actor,
             now=_now(),
             plan=decision.reference,
             note=decision.motivo or "",
         )
-    return _answer(order, "Plan aprobado")
+        return _answer(order, "Plan aprobado")
+
+    return await write.once("approve", work)
 
 
 @router.post("/{id}/reject")
 async def reject(
     id: str,  # noqa: A002 — the design's name of the parameter
     decision: PlanRejection,
-    services: Services,
-    principal: Annotated[Principal, Depends(require(Action.DECIDE_PLAN))],
-) -> dict[str, Any]:
+    write: Decide,
+) -> Response:
     """Rechaza el plan leído; se planifica de nuevo con el motivo."""
-    async with services.database.transaction("reject") as session:
-        order = await lock_order(session, id, principal)
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await _locked(session, id, write)
         await reject_plan(
             session,
             order,
-            actor=principal.actor,
+            actor=write.principal.actor,
             now=_now(),
             plan=decision.reference,
             reason=decision.motivo,
         )
-    return _answer(order, "Plan rechazado")
+        return _answer(order, "Plan rechazado")
+
+    return await write.once("reject", work)
 
 
 @router.post("/{id}/cancel")
 async def cancel(
     id: str,  # noqa: A002 — the design's name of the parameter
     reason: Reason,
-    services: Services,
-    if_match: IfMatch,
-    principal: Annotated[Principal, Depends(require(Action.CANCEL_ORDER))],
-) -> dict[str, Any]:
+    write: Annotated[Write, Depends(write_as(Action.CANCEL_ORDER))],
+) -> Response:
     """Cancela una orden en cualquier estado no terminal; se detiene lo que corre por ella."""
-    async with services.database.transaction("cancel") as session:
-        order = await lock_order(session, id, principal, if_version=if_match)
-        before = await cancel_order(
-            session, order, actor=principal.actor, reason=reason.motivo, now=_now()
-        )
-    return _answer(order, f"Orden {order.order_number} cancelada exitosamente") | {
-        "estado_anterior": before.value,
-        "estado_nuevo": order.estado,
-    }
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await _locked(session, id, write)
+        actor = write.principal.actor
+        before = await cancel_order(session, order, actor=actor, reason=reason.motivo, now=_now())
+        told = views.cancelled(order, before)
+        return _answer(order, **told)
+
+    return await write.once("cancel", work)
 
 
 @router.post("/{id}/retry")
 async def retry(
     id: str,  # noqa: A002 — the design's name of the parameter
-    services: Services,
-    if_match: IfMatch,
-    principal: Annotated[Principal, Depends(require(Action.RETRY_ORDER))],
-) -> dict[str, Any]:
+    write: Annotated[Write, Depends(write_as(Action.RETRY_ORDER))],
+) -> Response:
     """Reintenta una orden fallida desde el paso que falló, como un nuevo intento."""
-    async with services.database.transaction("retry") as session:
-        order = await lock_order(session, id, principal, if_version=if_match)
-        await retry_order(session, order, actor=principal.actor, now=_now())
-    return _answer(order, f"Intento {order.intento} en marcha")
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await _locked(session, id, write)
+        await retry_order(session, order, actor=write.principal.actor, now=_now())
+        return _answer(order, f"Intento {order.intento} en marcha")
+
+    return await write.once("retry", work)
 
 
 @router.post("/{id}/credentials/reveal")
 async def reveal(
     id: str,  # noqa: A002 — the design's name of the parameter
-    services: Services,
-    principal: Annotated[Principal, Depends(require(Action.REVEAL_CREDENTIALS))],
-) -> dict[str, Any]:
+    write: Annotated[Write, Depends(write_as(Action.REVEAL_CREDENTIALS))],
+) -> Response:
     """Muestra las credenciales una sola vez; queda registrado antes de responder."""
-    async with services.database.reading() as session:
-        order = await read_order(session, id, principal)
-        values = await open_credentials(session, order, services.secret_box)
-    async with services.database.transaction("reveal") as session:
-        order = await lock_order(session, id, principal)
-        await mark_revealed(session, order, principal, _now())
-    return {"order_id": str(order.id), "credentials": dict(values)}
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await _locked(session, id, write)
+        values = await open_credentials(session, order, write.services.secret_box)
+        await mark_revealed(session, order, write.principal, _now())
+        return Answer({"order_id": str(order.id), "credentials": dict(values)})
+
+    return await write.once("reveal", work)

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 
 from axon_factory.accounts.authenticate import Credential, CredentialKind
+from axon_factory.api.authentication import Guard, check
 from axon_factory.api.services import Services
-from axon_factory.domain.errors import AuthenticationRequired, Forbidden, NotFound
-from axon_factory.domain.permissions import Action, Principal, may
+from axon_factory.domain.errors import AuthenticationRequired, NotFound
+from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders.read import read_order_by_slug
 
 __all__ = ["router"]
@@ -21,12 +22,18 @@ __all__ = ["router"]
 router = APIRouter(prefix="/git", tags=["repositorios"], include_in_schema=False)
 
 
-async def _git_principal(request: Request, services: Services) -> Principal:
-    try:
-        return await services.authenticator.principal(_credentials(request))
-    except AuthenticationRequired as error:
-        error.scheme = "Basic"  # git sends a user name and a password only when asked so
-        raise
+class _GitGuard(Guard):
+    """Reads the credential as git sends it."""
+
+    async def __call__(self, request: Request, services: Services) -> Principal:  # pyright: ignore[reportIncompatibleMethodOverride] — FastAPI reads each guard's own parameters
+        """Let the request pass, or not."""
+        try:
+            principal = await services.authenticator.principal(_credentials(request))
+        except AuthenticationRequired as error:
+            error.scheme = "Basic"  # git sends a user name and a password only when asked so
+            raise
+        check(principal, self.action)
+        return principal
 
 
 def _credentials(request: Request) -> list[Credential]:
@@ -48,11 +55,9 @@ async def read_file(
     slug: str,
     path: str,
     services: Services,
-    principal: Annotated[Principal, Depends(_git_principal)],
+    principal: Annotated[Principal, Depends(_GitGuard(Action.READ_REPOSITORY))],
 ) -> FileResponse:
     """Serve one file of a repository to whoever may read the order that it belongs to."""
-    if not may(principal, Action.READ_REPOSITORY):
-        raise Forbidden("Tu credencial no permite leer repositorios")
     async with services.database.reading() as session:
         order = await read_order_by_slug(session, slug, principal)
     file = services.repository_file(order.slug, path) if order else None

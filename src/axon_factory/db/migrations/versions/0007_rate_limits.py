@@ -1,0 +1,26 @@
+"""Rate limits.
+
+Revision ID: 0007
+"""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+UP = ""
+DOWN = ""
+
+
+def upgrade() -> None:
+    """Apply."""
+    if UP:
+        op.get_bind().exec_driver_sql(UP.replace("%", "%%"))
+
+
+def downgrade() -> None:
+    """Take back."""
+    if DOWN:
+        op.get_bind().exec_driver_sql(DOWN.replace("%", "%%"))
