@@ -31,7 +31,7 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def running(app: FastAPI) -> AsyncGenerator[httpx2.AsyncClient]:
     """Serve `app` and yield a client of it; errors of the server come as answers."""
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # for TCP_NODELAY, as in cli.serve
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
         server = _Server(config)

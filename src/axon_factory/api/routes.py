@@ -1,19 +1,36 @@
 """Every route has a row in the permission table, or the program does not start."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute, Mount
+from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.routing import BaseRoute
 
 from axon_factory.api.authentication import Guard
 from axon_factory.domain.permissions import PERMISSIONS, PUBLIC_ROUTES, Action
 
-__all__ = ["RouteWithoutPermission", "action_of", "check_routes"]
+__all__ = ["DeclaredRoute", "RouteWithoutPermission", "check_routes", "declared_routes"]
 
 
 class RouteWithoutPermission(Exception):
     """A route neither has a guard nor stands in the table of public ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredRoute:
+    """A route as the permission table sees it."""
+
+    path: str
+    methods: frozenset[str]
+    action: Action | None
+    """What its guard asks for, None without a guard."""
+    in_schema: bool
+
+    @property
+    def is_decided(self) -> bool:
+        """True if the permission table has a row for it."""
+        return self.action in PERMISSIONS if self.action else self.path in PUBLIC_ROUTES
 
 
 def check_routes(routes: Sequence[BaseRoute]) -> None:
@@ -22,30 +39,30 @@ def check_routes(routes: Sequence[BaseRoute]) -> None:
     Raises:
         RouteWithoutPermission: naming each of them.
     """
-    undecided = [route.path for route in _api_routes(routes) if not _is_decided(route)]
+    undecided = [route.path for route in declared_routes(routes) if not route.is_decided]
     if undecided:
         raise RouteWithoutPermission(
             f"routes without a row in domain.permissions: {', '.join(undecided)}"
         )
 
 
-def action_of(route: APIRoute) -> Action | None:
-    """Return the action that the route's guard asks for, None for a public one."""
-    guards = [call for call in _calls(route.dependant) if isinstance(call, Guard)]
+def declared_routes(routes: Sequence[BaseRoute]) -> Iterator[DeclaredRoute]:
+    """Yield every route of an application with the action that its guard asks for."""
+    for context in iter_route_contexts(routes):
+        yield DeclaredRoute(
+            path=context.path or "",
+            methods=frozenset(context.methods or ()),
+            action=_action_of(context),
+            in_schema=bool(getattr(context, "include_in_schema", False)),
+        )
+
+
+def _action_of(context: RouteContext) -> Action | None:
+    dependant: Dependant | None = getattr(context, "dependant", None)
+    if dependant is None:
+        return None
+    guards = [call for call in _calls(dependant) if isinstance(call, Guard)]
     return guards[0].action if guards else None
-
-
-def _is_decided(route: APIRoute) -> bool:
-    action = action_of(route)
-    return action in PERMISSIONS if action else route.path in PUBLIC_ROUTES
-
-
-def _api_routes(routes: Sequence[BaseRoute]) -> Iterator[APIRoute]:
-    for route in routes:
-        if isinstance(route, APIRoute):
-            yield route
-        elif isinstance(route, Mount) and route.routes:
-            yield from _api_routes(route.routes)
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:

@@ -185,6 +185,7 @@ PUBLIC_ROUTES = MappingProxyType(
         "/api/products/types/{product_id}": "the catalogue is public (resolutions 19)",
         "/api/auth/login": "whoever logs in has no credential yet",
         "/api/auth/refresh": "the refresh token in the body is the credential",
+        "/openapi.json": "the contract is public",
         "/portal/{token}": "the signed link is the permission",
     }
 )

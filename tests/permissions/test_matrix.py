@@ -1,0 +1,171 @@
+"""Every cell of caller, operation, ownership and state, generated from the routes."""
+
+from collections import Counter
+from collections.abc import Mapping
+from uuid import UUID
+
+import httpx2
+import pytest
+
+from axon_factory.api.routes import DeclaredRoute, declared_routes
+from axon_factory.domain.permissions import PERMISSIONS, Action, Grant, serves_in
+from axon_factory.domain.states import TERMINAL_STATES, OrderState
+from tests.permissions.conftest import CALLERS, Caller
+from tests.permissions.operations import ELSEWHERE, OPERATIONS, Operation
+from tests.support.copies import copy_order
+from tests.support.workshop import Headers, Workshop
+
+OTHER_PARAMETERS = {"product_id": "webhook_service"}
+
+
+Routes = list[tuple[str, DeclaredRoute]]
+
+
+@pytest.fixture(scope="module")
+def routes(workshop: Workshop) -> Routes:
+    return [
+        (method, route)
+        for route in declared_routes(workshop.factory.application().routes)
+        for method in sorted(route.methods - {"HEAD", "OPTIONS"})
+    ]
+
+
+def expected(caller: Caller, action: Action | None, state: OrderState | None) -> int | None:
+    """The status that the table says, None where the caller may and the state serves."""
+    if action is None:
+        return None
+    if caller.grant is None or _token_died(caller, state):
+        return 401
+    if caller.grant not in PERMISSIONS[action].grants:
+        return 403
+    if state is None:
+        return None
+    if not caller.related:
+        return 404
+    return None if serves_in(action, state) else PERMISSIONS[action].refusal
+
+
+def _token_died(caller: Caller, state: OrderState | None) -> bool:
+    """An attempt's token dies with its order; asked without an order, it is a living one's."""
+    return caller.name == "attempt" and state in TERMINAL_STATES
+
+
+def test_every_operation_is_declared(routes: Routes) -> None:
+    known = {(method, route.path) for method, route in routes}
+    assert known - set(OPERATIONS) - set(ELSEWHERE) == set()
+    assert (set(OPERATIONS) | set(ELSEWHERE)) - known == set()
+
+
+async def test_every_cell(
+    workshop: Workshop,
+    routes: Routes,
+    templates: Mapping[OrderState, UUID],
+    credentials: Mapping[str, Headers],
+) -> None:
+    cells: Counter[str] = Counter()
+    mismatches: list[str] = []
+    for method, route in routes:
+        operation = OPERATIONS.get((method, route.path))
+        if operation is None:
+            continue
+        about_order = "{id}" in route.path and route.path.startswith("/api/orders/")
+        for state in OrderState if about_order else (None,):
+            for caller in CALLERS:
+                wanted = expected(caller, route.action, state)
+                cell = Cell(workshop, method, route.path, operation, state)
+                answer = await cell.ask(caller, wanted, templates, credentials)
+                cells[f"{method} {route.path}"] += 1
+                assert_private(answer, public=route.action is None)
+                right = {wanted} if wanted else set(operation.done)
+                if answer.status_code not in right:
+                    mismatches.append(
+                        f"{method} {route.path} as {caller.name} in {state}: "
+                        f"{answer.status_code} instead of {right}: {answer.text[:200]}"
+                    )
+    assert mismatches == []
+    assert cells.total() > 1000
+
+
+def assert_private(answer: httpx2.Response, *, public: bool) -> None:
+    if not public:
+        assert answer.headers["Cache-Control"] == "no-store"
+    if answer.status_code == 401:
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="axon-factory"'
+
+
+class Cell:
+    """One request of the matrix."""
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        method: str,
+        path: str,
+        operation: Operation,
+        state: OrderState | None,
+    ) -> None:
+        self.workshop = workshop
+        self.method = method
+        self.path = path
+        self.operation = operation
+        self.state = state
+
+    async def ask(
+        self,
+        caller: Caller,
+        wanted: int | None,
+        templates: Mapping[OrderState, UUID],
+        credentials: Mapping[str, Headers],
+    ) -> httpx2.Response:
+        """Ask about a copy where the order would change, about the template elsewhere."""
+        order_id = templates[self.state or OrderState.CONSTRUCCION]
+        if self.state is not None and wanted is None and self.method != "GET":
+            order_id = await copy_order(self.workshop, order_id)
+        order = await self.workshop.order(order_id) if self.state else None
+        path = self.path.format(id=order_id, **OTHER_PARAMETERS)
+        return await self.workshop.http.request(
+            self.method,
+            path + self.operation.query,
+            json=self.operation.body_for(order),
+            headers=await self._headers(caller, order_id, credentials),
+        )
+
+    async def _headers(
+        self, caller: Caller, order_id: UUID, credentials: Mapping[str, Headers]
+    ) -> Headers:
+        if caller.name == "attempt":
+            return await self.workshop.attempt_token(order_id)
+        return credentials[caller.name]
+
+
+GIT = {
+    Grant.ADMIN: 404,  # may, and there is no such file
+    Grant.OPERATOR: 404,
+    Grant.CLIENT_OWN: 404,
+    Grant.KEY_READ: 403,
+    Grant.KEY_WRITE: 403,
+    Grant.KEY_ADMIN: 404,
+    Grant.SYSTEM_ASSIGNED: 401,  # git sends a password, and a system token is none
+    Grant.SYSTEM_PERMANENT: 401,
+    None: 401,
+}
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name)
+async def test_repositories_for_every_principal(
+    workshop: Workshop,
+    templates: Mapping[OrderState, UUID],
+    credentials: Mapping[str, Headers],
+    caller: Caller,
+) -> None:
+    order = await workshop.order(templates[OrderState.NUEVO])
+    headers = (
+        await workshop.attempt_token(order.id)
+        if caller.name == "attempt"
+        else credentials[caller.name]
+    )
+    secret = next(iter(headers.values()), "").removeprefix("Bearer ")
+    answer = await workshop.http.get(
+        f"/git/{order.slug}.git/info/refs", auth=("git", secret) if secret else None
+    )
+    assert answer.status_code == GIT[caller.grant]
