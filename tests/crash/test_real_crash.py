@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from axon_factory.orders.requests import NewOrder
 
 _ROOT = Path(__file__).parents[2]
-_SAMPLE = 2
+_SAMPLE = 1
 _LONGEST_LIFE = 240
 
 Left = tuple[list[str], int, int]

@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     DESPLEGADO = "entrega.desplegado"
     ENTREGADO = "entrega.entregado"
     CREDENCIAL_REVELADA = "entrega.credencial_revelada"
+    FALLO_DETALLADO = "orden.fallo_detallado"
     PASO_REINTENTADO = "linea.paso_reintentado"
     RECURSOS_LIBERADOS = "linea.recursos_liberados"
     ACTUALIZACION = "orden.actualizacion"

@@ -9,13 +9,17 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderPlan
 from axon_factory.domain.errors import PlanOutdated
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState, PlanStatus
 from axon_factory.orders.transitions import refuse, transition
 
 __all__ = ["APPROVER", "PlanReference", "approve_plan", "reject_plan"]
 
 
+_NO_PLAN = Sentence(
+    "Ningún plan espera aprobación en esta orden", "No plan of this order waits for approval"
+)
 APPROVER = "Aprobador"
 """Whom an order shows as responsible while it waits for a decision; clients see no address."""
 
@@ -101,6 +105,7 @@ async def reject_plan(
             agent=actor.name,
             message=f"Plan v{waiting.version} rechazado: {reason}",
             level=LogLevel.WARNING,
+            visibility=Visibility.INTERNO,  # the reason is the approver's word to the planner
             metadata={
                 "estado_anterior": OrderState.PLANIFICACION.value,
                 "estado_nuevo": OrderState.PLANIFICACION.value,
@@ -122,7 +127,7 @@ async def _waiting_plan(
         order.estado != OrderState.PLANIFICACION
         or order.plan_estado != PlanStatus.PENDIENTE_APROBACION
     ):
-        raise refuse(order, target, actor, "Ningún plan espera aprobación en esta orden")
+        raise refuse(order, target, actor, _NO_PLAN)
     if reference is not None and (
         reference.version != order.plan_version or reference.digest != order.plan_hash
     ):
@@ -137,5 +142,5 @@ async def _waiting_plan(
         )
     )
     if plan is None:
-        raise refuse(order, target, actor, "Ningún plan espera aprobación en esta orden")
+        raise refuse(order, target, actor, _NO_PLAN)
     return plan

@@ -5,9 +5,10 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure
 from axon_factory.domain.states import Actor, OrderState
+from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition
@@ -24,7 +25,7 @@ async def fail_order(
     policy: Policy,
     now: datetime,
 ) -> None:
-    """Move the locked order to `fallido`.
+    """Move the locked order to `fallido`; what went wrong in detail is for the factory's people.
 
     Raises:
         TransitionRefused: the order is not active, or the actor may not.
@@ -39,7 +40,7 @@ async def fail_order(
         event=NewEvent(
             kind=EventKind.ESTADO_CAMBIADO,
             agent=actor.name,
-            message=f"La orden falló en '{failure.state}': {failure.message}",
+            message=f"La orden falló en '{failure.state}'",
             level=LogLevel.ERROR,
             metadata={
                 "estado_anterior": failure.state.value,
@@ -48,6 +49,19 @@ async def fail_order(
                 "paso": failure.step,
             },
         ),
+    )
+    await append_event(
+        session,
+        order,
+        NewEvent(
+            kind=EventKind.FALLO_DETALLADO,
+            agent=actor.name,
+            message=failure.message,
+            level=LogLevel.ERROR,
+            visibility=Visibility.INTERNO,
+        ),
+        actor=actor,
+        now=now,
     )
     await post_message(
         session,

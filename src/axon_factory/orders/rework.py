@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.progress import AFTER_REJECTION, DONE
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.approval import APPROVER
@@ -99,6 +99,7 @@ async def ask_person(
             agent=actor.name,
             message=f"Rechazado tras {order.retrabajos} retrabajos; decide una persona",
             level=LogLevel.WARNING,
+            visibility=Visibility.INTERNO,
             metadata={"hallazgos": list(reasons)},
         ),
         actor=actor,

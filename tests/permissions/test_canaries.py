@@ -1,0 +1,259 @@
+"""Words that only some may read, planted in every field and searched for everywhere.
+
+Two lives are lived over the API: one order is delivered, one fails. Then every reading route is
+asked by every principal, and the database, the log and the mails are searched.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+import structlog
+from psycopg import sql
+from sqlalchemy import text as statement
+
+from axon_factory.accounts import users
+from axon_factory.api.routes import declared_routes
+from axon_factory.domain.permissions import Role
+from axon_factory.domain.states import OrderState
+from tests.permissions.conftest import CALLERS
+from tests.support.workshop import OWNER_ID, Headers, Workshop, open_workshop
+
+PASSWORD = "Persona-Secreta-Larga-77"
+MAILS = statement("SELECT recipient, subject, body FROM outbox_messages")
+STAFF = frozenset({"admin", "operator", "key_lectura", "key_admin"})
+WITH_OWNER = STAFF | {"owner"}
+
+CANARIES: Mapping[str, frozenset[str]] = {
+    "canario-notas": STAFF,
+    "canario-sesion": STAFF,
+    "canario-fallo": STAFF | {"attempt"},
+    "canario-rechazo": STAFF,
+    "Persona Canaria": STAFF,
+    "canario@cliente.example": WITH_OWNER,
+    "canario-pais": WITH_OWNER,
+    "canario-industria": WITH_OWNER | {"attempt"},
+    "canario-entrada": WITH_OWNER | {"attempt"},
+}
+"""What is planted, and who may read it; the factory's own database and mails may hold these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A factory with canaries, and the secrets that it gave out."""
+
+    workshop: Workshop
+    delivered: UUID
+    failed: UUID
+    secrets: Mapping[str, str]
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def log_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Everything that is logged while the lives are lived, at the chattiest level."""
+    file = tmp_path_factory.mktemp("log") / "log.txt"
+    before = structlog.get_config()
+    with file.open("w", encoding="utf-8") as target:
+        structlog.configure(
+            processors=[structlog.processors.JSONRenderer(default=repr)],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+            logger_factory=structlog.PrintLoggerFactory(target),
+            cache_logger_on_first_use=False,
+        )
+        yield file
+    structlog.configure(**before)
+
+
+@pytest.fixture(scope="module")
+async def planted(
+    module_database_url: str, tmp_path_factory: pytest.TempPathFactory, log_file: Path
+) -> AsyncIterator[Planted]:
+    folder = tmp_path_factory.mktemp("canaries")
+    async with open_workshop(module_database_url, folder) as workshop:
+        admin = await _named_admin(workshop)
+        delivered = await _deliver(workshop, admin)
+        failed = await _fail(workshop, admin)
+        revealed = await workshop.http.post(
+            f"/api/orders/{delivered}/credentials/reveal",
+            headers={**workshop.headers["owner"], "Idempotency-Key": "canario"},
+        )
+        assert revealed.status_code == 200, revealed.text
+        attempt = await workshop.attempt_token(failed)
+        secrets = {
+            f"credencial {name}": value
+            for name, value in revealed.json()["credentials"].items()
+            if not value.startswith("http") and "@" not in value
+        }
+        for name, headers in {**workshop.headers, "attempt": attempt}.items():
+            for value in headers.values():
+                secrets[f"acceso {name}"] = value.removeprefix("Bearer ")
+        secrets["contraseña"] = PASSWORD
+        yield Planted(workshop, delivered, failed, secrets, log_file)
+
+
+async def _named_admin(workshop: Workshop) -> Headers:
+    factory = workshop.factory
+    password_hash = await factory.passwords.hash(PASSWORD)
+    async with factory.database.transaction("test") as session:
+        await users.create(
+            session,
+            email="persona@example.com",
+            name="Persona Canaria",
+            role=Role.ADMIN,
+            password_hash=password_hash,
+        )
+    answer = await workshop.http.post(
+        "/api/auth/login", json={"email": "persona@example.com", "password": PASSWORD}
+    )
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+async def _place(workshop: Workshop, admin: Headers) -> UUID:
+    answer = await workshop.http.post(
+        "/api/orders",
+        headers=admin,
+        json={
+            "tipo_producto": "autopilot_whatsapp",
+            "nombre_producto": "Bot",
+            "cliente_id": OWNER_ID,
+            "datos_cliente": {
+                "nombre": "Empresa",
+                "email": "canario@cliente.example",
+                "industria": "canario-industria",
+                "pais": "canario-pais",
+            },
+            "notas_internas": "canario-notas",
+        },
+    )
+    assert answer.status_code == 201, answer.text
+    return UUID(answer.json()["id"])
+
+
+async def _decide(workshop: Workshop, admin: Headers, order_id: UUID, act: str) -> None:
+    while await workshop.line.advance(order_id) is not None:
+        pass
+    order = await workshop.order(order_id)
+    body = {"plan_version": order.plan_version, "plan_hash": order.plan_hash}
+    answer = await workshop.http.post(
+        f"/api/orders/{order_id}/{act}", json=body | {"motivo": "canario-rechazo"}, headers=admin
+    )
+    assert answer.status_code == 200, answer.text
+
+
+async def _deliver(workshop: Workshop, admin: Headers) -> UUID:
+    order_id = await _place(workshop, admin)
+    await _decide(workshop, admin, order_id, "reject")
+    await _decide(workshop, admin, order_id, "approve")
+    report = {"session_id": "canario-sesion", "asignado_a": "Persona Canaria"}
+    entry = {"mensaje": "canario-entrada", "tipo": "info"}
+    answer = await workshop.http.patch(
+        f"/api/orders/{order_id}", json=report | {"logs": [entry]}, headers=admin
+    )
+    assert answer.status_code == 200, answer.text
+    while (await workshop.order(order_id)).estado != OrderState.ENTREGADO:
+        await workshop.line.advance(order_id)
+    return order_id
+
+
+async def _fail(workshop: Workshop, admin: Headers) -> UUID:
+    order_id = await _place(workshop, admin)
+    answer = await workshop.http.patch(
+        f"/api/orders/{order_id}",
+        json={"estado": "fallido", "motivo": "canario-fallo", "asignado_a": "Persona Canaria"},
+        headers=admin,
+    )
+    assert answer.status_code == 200, answer.text
+    return order_id
+
+
+def _places(planted: Planted) -> list[str]:
+    """Every reading route, about both orders where it is about one."""
+    places: set[str] = set()
+    for route in declared_routes(planted.workshop.factory.application().routes):
+        if "GET" not in route.methods or "{path:path}" in route.path:
+            continue
+        for order_id in (planted.delivered, planted.failed):
+            if "{" not in route.path.replace("{id}", ""):
+                places.add(route.path.replace("{id}", str(order_id)))
+    return sorted(places)
+
+
+async def _read(planted: Planted, place: str, headers: Headers) -> str:
+    """Everything that a place answers; a stream is read until it has nothing more to say."""
+    text = ""
+    try:
+        async with asyncio.timeout(0.5 if place.endswith("/stream") else 20):
+            async with planted.workshop.http.stream("GET", place, headers=headers) as answer:
+                text = json.dumps(dict(answer.headers))
+                async for chunk in answer.aiter_text():
+                    text += chunk
+    except TimeoutError:
+        assert place.endswith("/stream")
+    return text
+
+
+async def test_no_answer_shows_what_its_reader_may_not_read(planted: Planted) -> None:
+    leaks: list[str] = []
+    seen: set[tuple[str, str]] = set()
+    attempt = await planted.workshop.attempt_token(planted.failed)
+    for caller in (item.name for item in CALLERS if item.grant and item.name != "other_attempt"):
+        headers = attempt if caller == "attempt" else planted.workshop.headers[caller]
+        for place in _places(planted):
+            for accept in ({}, {"Accept": "text/csv"}) if place == "/api/orders" else ({},):
+                text = await _read(planted, place, {**headers, **accept})
+                for canary, readers in CANARIES.items():
+                    if canary not in text:
+                        continue
+                    seen.add((canary, caller))
+                    if caller not in readers:
+                        leaks.append(f"{canary} in {place} for {caller}")
+                for name, secret in planted.secrets.items():
+                    if secret in text:
+                        leaks.append(f"{name} in {place} for {caller}")
+    assert leaks == []
+    assert {canary for canary, _ in seen} == set(CANARIES)  # each was really planted
+
+
+async def test_the_database_holds_no_secret_in_clear(
+    planted: Planted, module_database_url: str
+) -> None:
+    async with await psycopg.AsyncConnection.connect(module_database_url) as connection:
+        found = await connection.execute(
+            "SELECT table_name FROM information_schema.tables "
+            "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+        )
+        tables = [name for (name,) in await found.fetchall()]
+        assert len(tables) > 10
+        for table in tables:
+            rows = await connection.execute(
+                sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(table))
+            )
+            dump = "\n".join(row for (row,) in await rows.fetchall())
+            for name, secret in planted.secrets.items():
+                assert secret not in dump, f"{name} in {table}"
+                assert secret.encode().hex() not in dump, f"{name} in {table}, as bytes"
+
+
+async def test_logs_and_mails_hold_neither(planted: Planted) -> None:
+    logged = planted.log.read_text(encoding="utf-8")
+    for name, secret in planted.secrets.items():
+        assert secret not in logged, f"{name} in the log"
+    for canary in ("canario-notas", "canario@cliente.example"):
+        assert canary not in logged
+    async with planted.workshop.factory.database.reading() as session:
+        found = await session.execute(MAILS)
+        mails = found.all()
+    assert mails
+    for recipient, subject, body in mails:
+        for name, secret in planted.secrets.items():
+            assert secret not in subject + body, f"{name} in a mail"
+        if recipient == "canario@cliente.example":
+            for canary, readers in CANARIES.items():
+                assert "owner" in readers or canary not in subject + body, canary
