@@ -7,21 +7,28 @@ ARGS ?=
 JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
+# The generator of clients of the API needs other versions than the factory.
+CLIENT := .venv-client
+ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
 UV := $(BIN)/uv
 SOURCES := src tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench crash lock clean system
+.PHONY: help run assets test check bench crash races fuzz lock clean system
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.runtime system ## Run a whole factory and its demonstration (Ctrl-C stops it)
+	@{ command -v npm >/dev/null && $(MAKE) --no-print-directory assets; } || \
+	  echo "Without npm and its packages the page /docs only links the API's document"
 	@$(BIN)/axon runtime install
 	@$(BIN)/axon up --demo $(ARGS)
 
-test: check ## Everything a change must pass; ends with pytest's closing line
+test: check assets $(CLIENT)/.installed ## Everything a change must pass; ends with pytest's closing line
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+assets: $(ASSETS) ## Bring what the pages load in a browser, by npm
 
 check: $(VENV)/.dev system ## Lint, format, types and import contracts
 	$(BIN)/ruff check .
@@ -37,15 +44,21 @@ crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order'
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash -m crash_matrix --timeout 7200 $(ARGS)
 
+races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty times (half an hour)
+	$(BIN)/pytest tests -m races -s $(ARGS)
+
+fuzz: $(VENV)/.dev system ## Search at length for what the gate samples (half an hour; AXON_TEST_SEED repeats)
+	$(BIN)/pytest tests -m fuzz -s $(ARGS)
+
 lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
-	@for name in requirements requirements-dev requirements-build \
+	@for name in requirements requirements-dev requirements-build requirements-client \
 	  src/axon_factory/product_templates/runtime/requirements; do \
 	  $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --quiet $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove everything that the targets made here; data folders of factories stay
-	rm -rf $(VENV) $(VENV)-product .cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
-	  dist build
+	rm -rf $(VENV) $(VENV)-product $(CLIENT) $(dir $(ASSETS)) node_modules .cache .pytest_cache \
+	  .ruff_cache .hypothesis .import_linter_cache dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: ## Install helpful system packages when run as root on Debian
@@ -65,3 +78,13 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt
 	@echo "Adding the tools for checks and tests (once) ..."
 	@$(UV) pip install --quiet --python $(VENV) --require-hashes -r requirements-dev.txt
 	@touch $@
+
+$(CLIENT)/.installed: requirements-client.txt | $(VENV)/.dev
+	@echo "Setting up the generator of API clients in $(CLIENT) (once) ..."
+	@deploy/make-venv $(PYTHON) $(CLIENT)
+	@$(UV) pip install --quiet --python $(CLIENT) --require-hashes -r requirements-client.txt
+	@touch $@
+
+$(ASSETS): package.json package-lock.json .npmrc | $(VENV)/.runtime
+	@echo "Bringing the files of the pages (once) ..."
+	@deploy/assets $(BIN)/python

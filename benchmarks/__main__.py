@@ -1,4 +1,4 @@
-"""`python -m benchmarks [api|line] [--json]`: measure on a database and folder of its own."""
+"""`python -m benchmarks [api|line|lists] [--json]`: measure on databases of its own."""
 
 import asyncio
 import json
@@ -21,22 +21,32 @@ from axon_factory.db.migrate import migrate
 from axon_factory.settings import load_settings
 from benchmarks.api import Rate, measure_api
 from benchmarks.line import Stage, measure_line
+from benchmarks.lists.measure import Cost, measure_lists
+from benchmarks.lists.report import show_costs
 
 _out = Console()
 
 
 def main(
-    what: Annotated[str, typer.Argument(help="api, line or all")] = "all",
+    what: Annotated[str, typer.Argument(help="api, line, lists, or all: api and line")] = "all",
     *,
+    orders: Annotated[int, typer.Option(min=10_000, help="Orders of the large lists.")] = 1_000_000,
+    turns: Annotated[int, typer.Option(min=3, help="How often each list is asked for.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")] = False,
 ) -> None:
-    """Measure the API and the line on this machine. Ratios are comparable, figures are not."""
-    if what not in {"api", "line", "all"}:
-        raise typer.BadParameter("one of: api, line, all")
+    """Measure the API, the line, or lists at two sizes. Ratios are comparable, figures are not.
+
+    `lists` takes half an hour with a million orders, and 5 GB in the folder for temporary files.
+    """
+    if what not in {"api", "line", "lists", "all"}:
+        raise typer.BadParameter("one of: api, line, lists, all")
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(
         wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
+    if what == "lists":
+        show_costs(asyncio.run(_measure_lists(orders, turns)), orders, as_json=as_json)
+        return
     rates, stages = asyncio.run(_measure(what))
     if as_json:
         document = {"api": [asdict(rate) for rate in rates], "line": [asdict(s) for s in stages]}
@@ -46,6 +56,14 @@ def main(
         _out.print(_rates(rates))
     if stages:
         _out.print(_stages(stages))
+
+
+async def _measure_lists(orders: int, turns: int) -> list[Cost]:
+    with tempfile.TemporaryDirectory(prefix="axon-bench-") as folder:
+        data_dir = Path(folder)
+        async with EmbeddedPostgres(data_dir) as server:
+            with Progress(console=Console(stderr=True)) as progress:
+                return await measure_lists(server.dsn, data_dir, orders, turns, progress)
 
 
 async def _measure(what: str) -> tuple[list[Rate], list[Stage]]:

@@ -6,22 +6,18 @@ rounds. Only the ratios say something about the code: client and server share th
 """
 
 import asyncio
-import os
-import re
 import statistics
-import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import httpx2
 from rich.progress import Progress
 
 from axon_factory.bootstrap import Factory
 from axon_factory.domain.permissions import KeyScope
+from benchmarks.served import served
 
 __all__ = ["Rate", "measure_api"]
 
@@ -53,7 +49,7 @@ async def measure_api(factory: Factory, database_url: str, progress: Progress) -
         key = await factory.api_keys.create(
             session, name="medición", scope=KeyScope.ADMIN, created_by="benchmark"
         )
-    async with _served(database_url, factory.data_dir) as base_url:
+    async with served(database_url, factory.data_dir) as base_url:
         limits = httpx2.Limits(max_connections=_CONNECTIONS)
         async with httpx2.AsyncClient(
             base_url=base_url, headers={"X-API-Key": key.plaintext}, limits=limits, timeout=30
@@ -115,25 +111,3 @@ async def _round(
         for _ in range(_CONNECTIONS):
             group.create_task(worker())
     return _REQUESTS_A_ROUND / (time.perf_counter() - started), latencies
-
-
-@asynccontextmanager
-async def _served(database_url: str, data_dir: Path) -> AsyncGenerator[str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "axon_factory", "serve", "--port", "18099", "--json"),
-        env=os.environ | {"AXON_DATABASE_URL": database_url, "AXON_DATA_DIR": str(data_dir)},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    if process.stdout is None:
-        raise RuntimeError("the server has no output")
-    try:
-        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-        found = re.search(r'"escucha": "([^"]+)"', line)
-        if found is None:
-            raise RuntimeError(f"the server did not start: {line}")
-        yield found[1]
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()

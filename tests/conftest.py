@@ -25,6 +25,7 @@ _LONGEST_FIRST = (
     "cli",
     "adapters",
     "crash",
+    "proofs",
     "factory",
     "orders",
     "embedded",

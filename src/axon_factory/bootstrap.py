@@ -18,7 +18,9 @@ from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
 from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.sessions import SessionLimits, Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.accounts.throttle import LoginLimits, Throttle
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.deployer.local import LocalDeployer
@@ -30,8 +32,12 @@ from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.api.app import add_api
 from axon_factory.api.authentication import require
+from axon_factory.api.json_text import JsonLimits
+from axon_factory.api.middleware import EdgeOptions
+from axon_factory.api.openapi import install_openapi
+from axon_factory.api.rate_limits import Quotas
 from axon_factory.api.routes import check_routes
-from axon_factory.api.services import ApiServices
+from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import Action
 from axon_factory.factory.line import Line
@@ -43,7 +49,7 @@ from axon_factory.ports.crossing import crossing
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
-from axon_factory.web import home, portal
+from axon_factory.web import home, portal, reference
 from axon_factory.worker.runner import Worker, WorkerOptions
 
 __all__ = ["Factory", "master_key"]
@@ -61,15 +67,22 @@ class Factory:
         self.database = Database(database_url, pool_size=settings.pool_size)
         self.signals = OrderSignals(database_url)
         keys = _Keys.of(master_key(settings))
-        self.portal_links = PortalLinks(keys.portal, settings.base_url)
+        older = [_Keys.of(secret.encode()) for secret in settings.previous_secrets]
+        ring = {one.key_id: one for one in (*older, keys)}
+        self.portal_links = PortalLinks(
+            keys.portal, settings.base_url, previous=[one.portal for one in older]
+        )
         self.api_keys = ApiKeys(keys.pepper)
         self.system_tokens = SystemTokens(keys.pepper)
         self.passwords = Passwords()
-        self.secret_box = EnvelopeSecretBox({keys.key_id: keys.encryption}, keys.key_id)
+        self.sessions = Sessions(keys.pepper, _session_limits(settings))
+        self.secret_box = EnvelopeSecretBox(
+            {key_id: one.encryption for key_id, one in ring.items()}, keys.key_id
+        )
         self.authenticator = Authenticator(
             self.database,
             access_tokens=AccessTokens(
-                TokenKeys(keys.key_id, {keys.key_id: keys.signing}),
+                TokenKeys(keys.key_id, {key_id: one.signing for key_id, one in ring.items()}),
                 issuer="axon-factory",
                 audience="axon-factory-api",
                 lifetime=timedelta(minutes=settings.access_token_minutes),
@@ -77,6 +90,8 @@ class Factory:
             api_keys=self.api_keys,
             system_tokens=self.system_tokens,
             passwords=self.passwords,
+            sessions=self.sessions,
+            throttle=Throttle(_login_limits(settings)),
         )
         self.runtime = ProductRuntime(settings.product_runtime)
         self.sandbox = Sandbox(self.runtime.python, bubblewrap=settings.sandbox == "auto")
@@ -110,9 +125,13 @@ class Factory:
             title="Axon Factory",
             version=__version__,
             description="API de órdenes de la fábrica de autopilotos",
-            # FastAPI's own reference pages load their scripts from elsewhere.
+            # FastAPI's own reference pages load their scripts from elsewhere, and its document
+            # does not know what the edge answers.
+            openapi_url=None,
             docs_url=None,
             redoc_url=None,
+            # It redirects to whatever the Host header says.
+            redirect_slashes=False,
         )
         add_api(
             app,
@@ -120,10 +139,14 @@ class Factory:
                 database=self.database,
                 policy=self.policy,
                 authenticator=self.authenticator,
+                access=AccessServices(
+                    self.passwords, self.sessions, self.api_keys, self.system_tokens
+                ),
                 secret_box=self.secret_box,
+                planner=CataloguePlanner(),
                 repository_file=self._repository_file,
             ),
-            max_body_bytes=self.settings.max_body_bytes,
+            _edge_options(self.settings),
         )
         app.include_router(stream_router(self.database, self.signals, require(Action.READ_ORDER)))
         app.state.portal = portal.PortalServices(
@@ -131,6 +154,8 @@ class Factory:
         )
         app.include_router(portal.router)
         app.include_router(home.router)
+        app.include_router(reference.router)
+        install_openapi(app, self.settings.base_url)
         check_routes(app.routes)
         return app
 
@@ -210,6 +235,42 @@ def _derive(master: bytes, purposes: Sequence[str]) -> list[bytes]:
         )
         for purpose in purposes
     ]
+
+
+def _edge_options(settings: Settings) -> EdgeOptions:
+    return EdgeOptions(
+        max_body_bytes=settings.max_body_bytes,
+        max_header_bytes=settings.max_header_bytes,
+        max_address_bytes=settings.max_address_bytes,
+        max_requests_at_once=settings.max_requests_at_once,
+        json=JsonLimits(settings.max_json_depth, settings.max_json_values),
+        quotas=Quotas(
+            reads=settings.rate_limit_reads,
+            writes=settings.rate_limit_writes,
+            costly=settings.rate_limit_costly,
+            anonymous=settings.rate_limit_anonymous,
+        ),
+        hosts=settings.hosts,
+        origins=tuple(sorted(settings.cors_origins)),
+        trusted_proxies=tuple(sorted(settings.trusted_proxies)),
+        https=settings.base_url.startswith("https://"),
+    )
+
+
+def _session_limits(settings: Settings) -> SessionLimits:
+    return SessionLimits(
+        lifetime=timedelta(days=settings.session_days),
+        idle=timedelta(hours=settings.session_idle_hours),
+    )
+
+
+def _login_limits(settings: Settings) -> LoginLimits:
+    return LoginLimits(
+        per_account=settings.login_limit_account,
+        per_address=settings.login_limit_address,
+        altogether=settings.login_limit_global,
+        window=timedelta(minutes=settings.login_window_minutes),
+    )
 
 
 def master_key(settings: Settings) -> bytes:

@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from axon_factory.domain import addresses
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 
 __all__ = ["Settings", "SettingsInvalid", "load_settings"]
@@ -33,10 +41,11 @@ def _zone(value: str) -> str:
     return value
 
 
-def _base_url(value: str) -> str:
-    if not value.startswith(("http://", "https://")) or value.endswith("/"):
-        raise ValueError("must start with http:// or https:// and have no trailing slash")
-    return value
+def _comma_separated(value: object) -> object:
+    """Split a variable into its items; Pydantic would expect JSON."""
+    if not isinstance(value, str):
+        return value
+    return frozenset(item.strip() for item in value.split(",") if item.strip())
 
 
 def _product_types(value: object) -> object:
@@ -54,7 +63,11 @@ def _default_data_dir() -> Path:
     return Path(base) / "axon-factory"
 
 
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
+BaseUrl = Annotated[str, AfterValidator(addresses.base_url)]
+Host = Annotated[str, AfterValidator(addresses.host_name)]
+Network = Annotated[str, AfterValidator(addresses.network)]
+Origin = Annotated[str, AfterValidator(addresses.origin)]
+_COMMA_SEPARATED = BeforeValidator(_comma_separated)
 
 
 class Settings(BaseSettings):
@@ -95,13 +108,98 @@ class Settings(BaseSettings):
         le=16 * 1024 * 1024,
         description="Largest request body that is read; a larger one is answered 413.",
     )
+    max_header_bytes: int = Field(
+        32 * 1024, ge=4096, le=64 * 1024, description="Most bytes of header fields; else 431."
+    )
+    max_address_bytes: int = Field(
+        8 * 1024, ge=1024, le=32 * 1024, description="Longest path with query; else 414."
+    )
+    max_json_depth: int = Field(
+        32, ge=4, le=128, description="Most lists and objects inside one another in a body."
+    )
+    max_json_values: int = Field(
+        2000, ge=100, le=100_000, description="Most values in a body, containers counted."
+    )
+    max_requests_at_once: int = Field(
+        1000,
+        ge=10,
+        le=100_000,
+        description="Requests that one process works on at once, live streams counted; else 503.",
+    )
+    request_timeout_seconds: float = Field(
+        15.0, ge=1, le=300, description="In which a request must have arrived whole; else 408."
+    )
+    keep_alive_seconds: int = Field(
+        20, ge=1, le=3600, description="After which an idle connection is closed."
+    )
+    allowed_hosts: Annotated[frozenset[Host], NoDecode, _COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="Further host names that requests may name, separated by commas. With this or "
+        "`AXON_PUBLIC_URL` set, any but these, the public URL's and loopback are answered 421.",
+    )
+    cors_origins: Annotated[frozenset[Origin], NoDecode, _COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="Origins whose scripts may use the API, separated by commas: exact, with "
+        "https (http on loopback only).",
+    )
+    trusted_proxies: Annotated[frozenset[Network], NoDecode, _COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="Addresses and networks, separated by commas, whose `X-Forwarded-For` and "
+        "`X-Forwarded-Proto` are believed.",
+    )
+    rate_limit_reads: int = Field(
+        600, ge=0, le=1_000_000, description="Reads a minute of one principal; 0: no limit."
+    )
+    rate_limit_writes: int = Field(
+        120, ge=0, le=1_000_000, description="Writes a minute of one principal; 0: no limit."
+    )
+    rate_limit_costly: int = Field(
+        30,
+        ge=0,
+        le=1_000_000,
+        description="Writes a minute of one principal that cost more: revealing credentials, bulk, "
+        "accounts and keys; 0: no limit.",
+    )
+    rate_limit_anonymous: int = Field(
+        300,
+        ge=0,
+        le=1_000_000,
+        description="Requests a minute without a valid credential from one address (of IPv6: one "
+        "/64 network); 0: no limit.",
+    )
     secret_key: SecretStr | None = Field(
         None,
         description="Master key, 32 characters or more, from which every other key is derived; "
         "unset: `secrets/master.key` in the data folder.",
     )
+    secret_keys_previous: SecretStr | None = Field(
+        None,
+        description="Master keys that served before, separated by commas: what they sealed or "
+        "signed is still read.",
+    )
     access_token_minutes: int = Field(
-        15, ge=1, le=60, description="How long the token of a login holds."
+        15, ge=1, le=60, description="How long the access token of a login holds."
+    )
+    session_days: int = Field(
+        7, ge=1, le=90, description="How long after a login its refresh tokens serve at most."
+    )
+    session_idle_hours: int = Field(
+        24, ge=1, le=2160, description="How long a refresh token serves that is not used."
+    )
+    login_limit_account: int = Field(
+        10, ge=1, le=1000, description="Logins of one account that may fail in a window."
+    )
+    login_limit_address: int = Field(
+        10,
+        ge=1,
+        le=100_000,
+        description="Logins from one address (of IPv6: one /64 network) that may fail in a window.",
+    )
+    login_limit_global: int = Field(
+        1000, ge=1, le=1_000_000, description="Logins that may fail in a window altogether."
+    )
+    login_window_minutes: int = Field(
+        5, ge=1, le=1440, description="Window of these limits; it opens with the first failure."
     )
 
     timezone: Annotated[str, AfterValidator(_zone)] = Field(
@@ -185,6 +283,13 @@ class Settings(BaseSettings):
         return self.public_url or f"http://{self.host}:{self.port}"
 
     @property
+    def hosts(self) -> frozenset[str]:
+        """The names under which the API answers; empty: under any."""
+        if self.public_url is None and not self.allowed_hosts:
+            return frozenset()
+        return self.allowed_hosts | addresses.LOOPBACK | {addresses.host_of(self.base_url)}
+
+    @property
     def zone(self) -> ZoneInfo:
         """The business time zone: an order's year is counted in it."""
         return ZoneInfo(self.timezone)
@@ -202,17 +307,30 @@ class Settings(BaseSettings):
             values["auto_approve"] = _product_types(values["auto_approve"])  # pyright: ignore[reportUnknownArgumentType] — the environment's own dictionary
         return values  # pyright: ignore[reportUnknownVariableType] — see above
 
+    @property
+    def previous_secrets(self) -> tuple[str, ...]:
+        """The master keys that served before."""
+        given = self.secret_keys_previous
+        parts = given.get_secret_value().split(",") if given else []
+        return tuple(part.strip() for part in parts if part.strip())
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         secret = self.secret_key.get_secret_value() if self.secret_key else None
         if secret is not None and len(secret) < _SHORTEST_SECRET:
             raise ValueError("AXON_SECRET_KEY must have at least 32 characters")
+        if any(len(previous) < _SHORTEST_SECRET for previous in self.previous_secrets):
+            raise ValueError("each of AXON_SECRET_KEYS_PREVIOUS must have at least 32 characters")
         if self.stalled_after_seconds < 2 * self.heartbeat_seconds:
             raise ValueError("AXON_STALLED_AFTER_SECONDS must be twice AXON_HEARTBEAT_SECONDS")
         if self.port_range.stop <= self.port_range.start:
             raise ValueError("AXON_PRODUCT_PORTS must be a range such as 30000-31999")
         if not self.product_url.startswith(("http://", "https://")):
             raise ValueError("AXON_PRODUCT_URL must start with http:// or https://")
+        if self.session_idle_hours > 24 * self.session_days:
+            raise ValueError("AXON_SESSION_IDLE_HOURS must not exceed AXON_SESSION_DAYS")
+        if self.login_limit_global < max(self.login_limit_account, self.login_limit_address):
+            raise ValueError("AXON_LOGIN_LIMIT_GLOBAL must be the largest of the login limits")
         if self.environment == "production":
             self._check_production()
         return self

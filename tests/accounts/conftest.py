@@ -12,7 +12,9 @@ from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
 from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.sessions import Client, SessionLimits, Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.accounts.throttle import LoginLimits, Throttle
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, User
 from axon_factory.domain.permissions import Role
@@ -51,6 +53,16 @@ def system_tokens() -> SystemTokens:
     return SystemTokens(PEPPER)
 
 
+@pytest.fixture(scope="session")
+def sessions() -> Sessions:
+    return Sessions(PEPPER, SessionLimits())
+
+
+@pytest.fixture(scope="session")
+def client() -> Client:
+    return Client("192.0.2.7", "pruebas/1.0")
+
+
 @pytest.fixture
 def authenticator(
     database: Database,
@@ -58,6 +70,7 @@ def authenticator(
     api_keys: ApiKeys,
     system_tokens: SystemTokens,
     passwords: Passwords,
+    sessions: Sessions,
 ) -> Authenticator:
     return Authenticator(
         database,
@@ -65,10 +78,13 @@ def authenticator(
         api_keys=api_keys,
         system_tokens=system_tokens,
         passwords=passwords,
+        sessions=sessions,
+        throttle=Throttle(LoginLimits()),
     )
 
 
 NewUser = Callable[..., Awaitable[User]]
+NewToken = Callable[[User], Awaitable[str]]
 NewOrder = Callable[[], Awaitable[UUID]]
 
 
@@ -84,6 +100,20 @@ def new_user(database: Database, password_hash: str) -> NewUser:
                 password_hash=password_hash,
                 client_id="cliente-1" if role is Role.CLIENT else None,
             )
+
+    return create
+
+
+@pytest.fixture
+def new_token(
+    database: Database, access_tokens: AccessTokens, sessions: Sessions, client: Client
+) -> NewToken:
+    """An access token of a session that stands, without a login."""
+
+    async def create(user: User) -> str:
+        async with database.transaction("test") as session:
+            opened = (await sessions.open(session, user.id, client)).session
+        return access_tokens.issue(user.id, opened.id).token
 
     return create
 
@@ -108,7 +138,7 @@ def new_order(database: Database) -> NewOrder:
                     updated_at=now,
                     precio=Decimal(1),
                     moneda="USD",
-                    catalogo={},
+                    catalogo={"id": "autopilot_whatsapp", "version": 1},
                     tenant="t",
                     created_by="test",
                 )

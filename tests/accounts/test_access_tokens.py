@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 
-USER = uuid4()
+USER, SESSION = uuid4(), uuid4()
 NOW = 1_800_000_000
 
 
@@ -34,17 +34,17 @@ def tokens(
     )
 
 
-ISSUED = tokens().issue(USER)
+ISSUED = tokens().issue(USER, SESSION)
 
 
 def test_a_token_says_whose_it_is_and_until_when() -> None:
     claims = tokens().verify(ISSUED.token)
 
     assert claims is not None
-    assert (claims.user_id, claims.expires_at) == (USER, NOW + 900)
+    assert (claims.user_id, claims.session_id, claims.expires_at) == (USER, SESSION, NOW + 900)
     assert ISSUED.expires_in == 900
     assert ISSUED.token not in repr(ISSUED)
-    again = tokens().verify(tokens().issue(USER).token)
+    again = tokens().verify(tokens().issue(USER, SESSION).token)
     assert again is not None
     assert again.token_id != claims.token_id
 
@@ -64,7 +64,7 @@ def test_keys_rotate_without_ending_tokens() -> None:
     new_only = TokenKeys("k2", {"k2": b"2" * 32})
 
     assert tokens(new_first).verify(ISSUED.token)
-    assert tokens(new_only).verify(tokens(new_first).issue(USER).token)
+    assert tokens(new_only).verify(tokens(new_first).issue(USER, SESSION).token)
     assert tokens(new_only).verify(ISSUED.token) is None
 
 

@@ -44,3 +44,17 @@ def test_the_mac_depends_on_the_token_and_on_the_pepper() -> None:
     assert not other.matches(mac, PEPPER)
     assert not TOKEN.matches(mac, b"q" * 32)
     assert not TOKEN.matches(b"", PEPPER)
+
+
+def test_a_successor_is_always_the_same_and_only_the_pepper_tells_it() -> None:
+    token = generate_token("axr_live")
+    chain = [token]
+    for _ in range(50):
+        chain.append(chain[-1].successor(b"p" * 32))
+
+    assert len({link.id for link in chain}) == len({link.plaintext for link in chain}) == 51
+    for link in chain:
+        assert parse_token("axr_live", link.plaintext) == link
+    assert token.successor(b"p" * 32) == chain[1]
+    assert token.successor(b"q" * 32).plaintext[9:] != chain[1].plaintext[9:]
+    assert generate_token("axr_live").successor(b"p" * 32) != chain[1]

@@ -8,7 +8,7 @@ from axon_factory.accounts import users
 from axon_factory.accounts.errors import EmailTaken
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import User
-from axon_factory.domain.errors import NotFound, ValidationFailed
+from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Role
 
 NewUser = Callable[..., Awaitable[User]]
@@ -93,9 +93,3 @@ async def test_clients_and_only_they_have_a_client_id(database: Database) -> Non
                 await create(role, client_id)
             assert refusal.value.details.keys() == {"cliente_id"}
         assert (await create(role, right)).cliente_id == right
-
-
-async def test_an_unknown_user_cannot_be_switched_off(database: Database) -> None:
-    async with database.transaction("test") as session:
-        with pytest.raises(NotFound):
-            await users.set_active(session, uuid4(), active=False)

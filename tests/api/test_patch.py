@@ -59,6 +59,8 @@ PROGRESS = [
     Progress("qa", None, {"estado": "listo"}, 200, 100),
     Progress("qa", None, {"estado": "listo", "progreso": 99}, 400, 95),
     Progress("listo", None, {"progreso": 99}, 400, 100),
+    # A retry takes it back to the state that failed, and the progress with it.
+    Progress("fallido", None, {"progreso": 1}, 400, 0),
 ]
 
 

@@ -5,6 +5,7 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from typing import Any
 
 from axon_factory.cli.exits import Exit
 from tests.cli.program import Program
@@ -30,6 +31,24 @@ async def ask(url: str, headers: dict[str, str], body: object = None) -> tuple[i
                 return error.code, error.read().decode()
 
     return await asyncio.to_thread(send)
+
+
+async def rotate_and_keep_the_last_administrator(axon: Program, url: str, key: Any) -> None:  # noqa: ANN401 — JSON
+    """The old key serves beside the new one, which is revoked here."""
+    rotate = ["keys", "rotate", key["id"], "--json"]
+    rotated, again, last = await axon.many(
+        [
+            ({}, [*rotate, "--grace-hours", "1"], ""),
+            ({}, rotate, ""),
+            ({}, ["users", "deactivate", "eva@example.com", "--json"], ""),
+        ]
+    )
+    assert (rotated.json["familia"], rotated.json["permiso"]) == (key["id"], key["permiso"])
+    assert again.code == Exit.REFUSED
+    assert (last.code, "administrador" in last.out) == (Exit.REFUSED, True)
+    for made in (key, rotated.json):
+        assert (await ask(f"{url}/api/orders", {"X-API-Key": made["api_key"]}))[0] == 200
+    await axon.many([({}, ["keys", "revoke", rotated.json["id"], "--json"], "")])
 
 
 async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> None:
@@ -67,6 +86,7 @@ async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> N
         for login in logins:
             assert (await ask(f"{url}/api/auth/login", {}, login))[0] == 200
 
+        await rotate_and_keep_the_last_administrator(axon, url, key.json)
         revoked, _, deactivated, listed, people, keys = await axon.many(
             [
                 ({}, ["keys", "revoke", key.json["id"], "--json"], ""),
@@ -80,7 +100,7 @@ async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> N
         assert revoked.code == 0
         assert not deactivated.json["activo"]
         for kind in ("api_keys", "system_tokens"):
-            assert [item["estado"] for item in listed.json[kind]] == ["revocada"]
+            assert {item["estado"] for item in listed.json[kind]} == {"revocada"}
         secrets = (key.json["api_key"], token.json["system_token"])
         assert not any(secret in listed.out + keys.out for secret in secrets)
         assert mail in people.out

@@ -1,5 +1,6 @@
 """The documentation agrees with the tree: dependencies, decisions, links."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ REQUIREMENTS = (
     "requirements.in",
     "requirements-dev.in",
     "requirements-build.in",
+    "requirements-client.in",
     "src/axon_factory/product_templates/runtime/requirements.in",
 )
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
@@ -72,8 +74,17 @@ def test_every_direct_dependency_has_a_row_and_every_row_a_dependency(file: str)
     assert all(len(row) == 6 and all(row) for row in rows), "a cell is empty or one too many"
 
 
+def test_every_package_of_the_pages_has_a_row_and_every_row_a_package() -> None:
+    packages = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    rows = table_rows(section(DOCS / "dependencies.md", "package.json"))
+    assert sorted(row[0] for row in rows) == sorted(packages)
+    lock = (ROOT / "package-lock.json").read_text(encoding="utf-8")
+    assert "resolved" not in lock
+    assert "://" not in lock
+
+
 def test_no_requirements_file_is_forgotten() -> None:
-    ignored = (".venv", ".venv-product", "node_modules", "build", "dist", ".cache")
+    ignored = (".venv", ".venv-product", ".venv-client", "node_modules", "build", "dist", ".cache")
     found = {
         path.relative_to(ROOT).as_posix()
         for folder in (ROOT, ROOT / "src")

@@ -5,17 +5,17 @@ A block stands between `<!-- generated: NAME -->` and `<!-- end: NAME -->`. Wher
 """
 
 import inspect
+import json
 import os
-import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from axon_factory.api.schemas.errors import error_example
 from axon_factory.cli.exits import Exit
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.fields import READERS, WRITERS, writable_by
@@ -27,10 +27,10 @@ from axon_factory.domain.states import (
     OrderState,
 )
 from axon_factory.settings import Settings
+from tests.support.published_errors import published_errors
 
 DOCS = Path(__file__).parents[2] / "docs"
 UPDATE = "AXON_TEST_UPDATE"
-ROOMS_WITH_ERRORS = ("domain", "accounts", "orders", "api", "realtime", "web")
 
 EXITS: Mapping[Exit, str] = {
     Exit.OK: "Done.",
@@ -47,6 +47,7 @@ EXITS: Mapping[Exit, str] = {
     Exit.PRODUCT_RUNTIME: "The products' Python environment is missing or cannot be installed.",
     Exit.EMBEDDED_POSTGRES: "The embedded PostgreSQL cannot be started.",
     Exit.SCHEMA_OUTDATED: "The database has another schema than this program: `axon migrate`.",
+    Exit.AUDIT_BROKEN: "The audit trail does not hold, or is not that of the checkpoint.",
 }
 
 ADVICE: Mapping[str, str] = {
@@ -63,13 +64,29 @@ ADVICE: Mapping[str, str] = {
     "plan_desactualizado": "Read the plan with `plan_version` and `plan_hash`, and decide again.",
     "version_desactualizada": "Read the order, apply your change to what you read, and repeat.",
     "clave_de_idempotencia_reutilizada": "Use a new key for a new request.",
+    "seleccion_cambiada": "Ask for the preview again and send its `total` as `esperado`.",
     "solicitud_en_curso": "Wait a moment and repeat the request with the same key.",
     "cambio_de_password_requerido": "Change the password: `POST /api/auth/password`.",
     "no_disponible": "Try again after the seconds in `Retry-After`.",
     "cuerpo_demasiado_grande": "Send less; `message` names the limit.",
+    "solicitud_malformada": "Send valid HTTP; `message` says what contradicts itself.",
+    "metodo_no_permitido": "Use one of the methods in `Allow`.",
+    "solicitud_lenta": "Send the whole request at once, or over a better line.",
+    "direccion_demasiado_larga": "Ask for less in one address; `message` names the limit.",
+    "contenido_no_admitido": "Send `Content-Type: application/json`, UTF-8, not compressed.",
+    "host_desconocido": "Use the public address, or let the owner set `AXON_ALLOWED_HOSTS`.",
+    "demasiadas_solicitudes": "Wait for `Retry-After`; pace yourself by `RateLimit`.",
+    "cabeceras_demasiado_grandes": "Send fewer or shorter header fields.",
+    "servicio_saturado": "Try again after the seconds in `Retry-After`.",
     "credenciales_invalidas": "Check e-mail and password; the account may be switched off.",
     "credenciales_ambiguas": "Send one of `Authorization`, `X-API-Key` and `X-System-Token`.",
     "acceso_saturado": "Too many logins at once: try again after the seconds in `Retry-After`.",
+    "version_de_api_desconocida": "Send a version that `versiones` names, or no `Axon-Version`.",
+    "password_debil": "Choose another password; `details` says what is wrong with this one.",
+    "demasiados_intentos": "Wait for the seconds in `Retry-After` before you log in again.",
+    "ultimo_administrador": "Give another user the role `admin` first.",
+    "cuenta_propia": "Ask another administrator.",
+    "clave_en_rotacion": "Revoke one of the two live keys, then rotate again.",
     "correo_en_uso": "Use another address, or the user that exists (command line only).",
 }
 
@@ -166,22 +183,6 @@ def _values(field: Mapping[str, Any]) -> str:
     return ""
 
 
-def _errors(kind: type[AxonError] = AxonError) -> Iterator[type[AxonError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _errors(child)
-
-
-def published_errors() -> list[type[AxonError]]:
-    """Every error of the rooms that answer requests, whichever file it stands in."""
-    for room in ROOMS_WITH_ERRORS:
-        package = import_module(f"axon_factory.{room}")
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            import_module(module.name)
-    found = {error for error in _errors() if error.__module__.startswith("axon_factory.")}
-    return sorted(found, key=lambda error: (error.status, error.codigo))
-
-
 def error_sections() -> str:
     def section(error: type[AxonError]) -> str:
         meaning = (inspect.getdoc(error) or "").split("\n\n")[0].replace("\n", " ")
@@ -189,13 +190,26 @@ def error_sections() -> str:
         if error is AxonError:
             meaning = "Something happened that nobody foresaw."
         status = HTTPStatus(error.status)
+        spanish, english = error_example(error), error_example(error, language="en")
+        example = json.dumps(spanish, indent=2, ensure_ascii=False)
         return (
             f"### `{error.codigo}`\n\n"
             f"{status.value} {status.phrase}. `error`: “{error.title}”. {meaning}\n\n"
-            f"What to do: {ADVICE[error.codigo]}"
+            f"What to do: {ADVICE[error.codigo]}\n\n"
+            f"```json\n{example}\n```\n\n"
+            f"In English: {'; '.join(_in_english(spanish, english)) or 'the same'}."
         )
 
     return "\n\n".join(section(error) for error in published_errors())
+
+
+def _in_english(spanish: Mapping[str, Any], english: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the sentences that an English reader gets instead."""
+    for name in ("message", "mensaje", "title"):
+        if name in spanish and spanish[name] != english[name]:
+            yield f"`{name}` “{english[name]}”"
+    for field, sentence in english.get("details", {}).items():
+        yield f"`details.{field}` “{sentence}”"
 
 
 BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {

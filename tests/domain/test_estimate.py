@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.domain.estimate import remaining_time
+from axon_factory.domain.estimate import Pace, remaining_time
 from axon_factory.domain.states import OrderState
 
 
@@ -38,3 +38,15 @@ def test_estimate_reads_well(hours: float, progress: int) -> None:
     assert match is not None, text
     if match[2]:
         assert int(match[2]) < int(match[3])
+
+
+@pytest.mark.parametrize(
+    ("pace", "text"),
+    [
+        (Pace(0.6, 0.9), "8-12 horas"),
+        (Pace(0.5, 2.0, 20), "7-26 horas"),
+        (Pace(0.001, 0.002, 20), "menos de 1 hora"),
+    ],
+)
+def test_measured_history_replaces_the_factors(pace: Pace, text: str) -> None:
+    assert remaining_time(OrderState.CONSTRUCCION, 24, 45, pace) == text

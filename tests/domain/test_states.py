@@ -17,35 +17,8 @@ from axon_factory.domain.states import (
     find_transition,
     targets_from,
 )
+from tests.support.legal_moves import LEGAL
 
-# Rows as resolutions *States* writes them: the worker is the line, "agents" hold system tokens,
-# and §8.2 gives operators the updates of state that agents make. An admin may do all of it.
-LINE, AGENTS, ADMIN = "worker admin", "worker admin operator system", "admin"
-LEGAL = {
-    ("nuevo", "planificacion"): LINE,
-    ("nuevo", "fallido"): LINE,
-    ("nuevo", "cancelado"): ADMIN,
-    ("planificacion", "planificacion"): LINE,
-    ("planificacion", "construccion"): LINE,
-    ("planificacion", "fallido"): LINE,
-    ("planificacion", "cancelado"): ADMIN,
-    ("construccion", "qa"): AGENTS,
-    ("construccion", "fallido"): LINE,
-    ("construccion", "cancelado"): ADMIN,
-    ("qa", "listo"): AGENTS,
-    ("qa", "construccion"): AGENTS,
-    ("qa", "fallido"): LINE,
-    ("qa", "cancelado"): ADMIN,
-    ("listo", "entregado"): AGENTS,
-    ("listo", "fallido"): LINE,
-    ("listo", "cancelado"): ADMIN,
-    ("fallido", "nuevo"): ADMIN,
-    ("fallido", "planificacion"): ADMIN,
-    ("fallido", "construccion"): ADMIN,
-    ("fallido", "qa"): ADMIN,
-    ("fallido", "listo"): ADMIN,
-    ("fallido", "cancelado"): ADMIN,
-}
 PAIRS = list(product(OrderState, OrderState))
 
 

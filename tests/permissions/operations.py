@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from axon_factory.db.tables import Order
 from tests.support.workshop import PASSWORD, example_order
@@ -9,6 +10,7 @@ from tests.support.workshop import PASSWORD, example_order
 __all__ = ["ELSEWHERE", "OPERATIONS", "Operation"]
 
 Json = Any
+NEW_PASSWORD = "otra batería caballo correcto"
 REASON = {"motivo": "Porque sí"}
 ORDER = "/api/orders/{id}"
 
@@ -22,6 +24,10 @@ class Operation:
     query: str = ""
     done: tuple[int, ...] = (200,)
     """The statuses of a request that may and can."""
+    about: str = ""
+    """What `{id}` names where it is no order: a key of what the matrix makes for it."""
+    ends_session: bool = False
+    """It is asked in a session of its own."""
 
     def body_for(self, order: Order | None) -> Json:
         return self.body(order) if callable(self.body) else self.body
@@ -36,6 +42,11 @@ def _rejection(order: Order | None) -> Json:
     return _plan(order) | REASON
 
 
+def _new_user(_: Order | None) -> Json:
+    address = f"{uuid4().hex}@example.com"
+    return {"email": address, "nombre": "Nueva", "rol": "operator"}
+
+
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/"): Operation(),
     ("GET", "/health"): Operation(),
@@ -44,10 +55,35 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/products/types/{product_id}"): Operation(),
     ("POST", "/api/auth/login"): Operation({"email": "operator@example.com", "password": PASSWORD}),
     ("GET", "/api/auth/me"): Operation(),
+    ("POST", "/api/auth/refresh"): Operation({"refresh_token": "x"}, done=(401,)),
+    ("GET", "/api/auth/sessions"): Operation(),
+    ("POST", "/api/auth/logout"): Operation(ends_session=True),
+    ("POST", "/api/auth/password"): Operation(
+        {"password_actual": PASSWORD, "password_nueva": NEW_PASSWORD}, ends_session=True
+    ),
+    ("GET", "/api/users"): Operation(),
+    ("POST", "/api/users"): Operation(_new_user, done=(201,)),
+    ("GET", "/api/users/{id}"): Operation(about="user"),
+    ("PATCH", "/api/users/{id}"): Operation({"nombre": "Otro"}, about="user"),
+    ("GET", "/api/keys"): Operation(),
+    ("POST", "/api/keys"): Operation({"nombre": "ventas", "permiso": "lectura"}, done=(201,)),
+    ("GET", "/api/keys/{id}"): Operation(about="key"),
+    ("POST", "/api/keys/{id}/rotate"): Operation(about="key", done=(201,)),
+    ("DELETE", "/api/keys/{id}"): Operation(about="key"),
+    ("GET", "/api/system-tokens"): Operation(),
+    ("POST", "/api/system-tokens"): Operation({"agente": "QA Agent"}, done=(201,)),
+    ("GET", "/api/system-tokens/{id}"): Operation(about="token"),
+    ("DELETE", "/api/system-tokens/{id}"): Operation(about="token"),
+    ("GET", "/api/audit"): Operation(),
     ("POST", "/api/orders"): Operation(example_order(), done=(201,)),
     ("GET", "/api/orders"): Operation(),
+    ("POST", "/api/orders/bulk"): Operation(
+        {"accion": "cancel", "ids": ["ORD-2001-001"], **REASON}
+    ),
     ("GET", ORDER): Operation(),
     ("GET", f"{ORDER}/logs"): Operation(),
+    ("GET", f"{ORDER}/history"): Operation(),
+    ("GET", f"{ORDER}/events"): Operation(),
     ("GET", f"{ORDER}/result"): Operation(),
     ("PATCH", ORDER): Operation({}),
     ("DELETE", ORDER): Operation(),
@@ -62,6 +98,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 ELSEWHERE = {
     ("GET", "/api/orders/{id}/stream"): "tests/realtime: its answer does not end",
     ("GET", "/git/{slug}.git/{path:path}"): "test_repositories_for_every_principal",
+    ("GET", "/docs"): "tests/web: public, and absent without its assets",
+    ("GET", "/docs/{name}"): "tests/web: public, and absent without its assets",
     ("GET", "/portal/{token}"): "tests/web: the link is the permission",
 }
 """Routes whose cells are tested elsewhere, and where."""

@@ -2,18 +2,28 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx2
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.accounts import users
 from axon_factory.api.routes import DeclaredRoute, declared_routes
-from axon_factory.domain.permissions import PERMISSIONS, Action, Grant, serves_in
+from axon_factory.db.tables import User
+from axon_factory.domain.permissions import (
+    PERMISSIONS,
+    Action,
+    Grant,
+    KeyScope,
+    Role,
+    serves_in,
+)
 from axon_factory.domain.states import TERMINAL_STATES, OrderState
 from tests.permissions.conftest import CALLERS, Caller
 from tests.permissions.operations import ELSEWHERE, OPERATIONS, Operation
 from tests.support.copies import copy_order
-from tests.support.workshop import Headers, Workshop
+from tests.support.workshop import PASSWORD, Headers, Workshop
 
 OTHER_PARAMETERS = {"product_id": "webhook_service"}
 
@@ -122,7 +132,8 @@ class Cell:
         if self.state is not None and wanted is None and self.method != "GET":
             order_id = await copy_order(self.workshop, order_id)
         order = await self.workshop.order(order_id) if self.state else None
-        path = self.path.format(id=order_id, **OTHER_PARAMETERS)
+        about = await self._made() if self.operation.about and wanted is None else order_id
+        path = self.path.format(id=about, **OTHER_PARAMETERS)
         return await self.workshop.http.request(
             self.method,
             path + self.operation.query,
@@ -135,7 +146,53 @@ class Cell:
     ) -> Headers:
         if caller.name == "attempt":
             return await self.workshop.attempt_token(order_id)
+        if self.operation.ends_session and caller.grant in PERSONS:
+            return await self._session_of_its_own(PERSONS[caller.grant])
         return credentials[caller.name]
+
+    async def _made(self) -> str:
+        """Make what the operation is about, and return its id."""
+        factory = self.workshop.factory
+        async with factory.database.transaction("test") as session:
+            if self.operation.about == "user":
+                user = await self._user(session, Role.OPERATOR)
+                return str(user.id)
+            if self.operation.about == "key":
+                key = await factory.api_keys.create(
+                    session, name=uuid4().hex, scope=KeyScope.LECTURA, created_by="t"
+                )
+                return key.key.id
+            token = await factory.system_tokens.mint_permanent(session, agent="ops", created_by="t")
+            return token.id
+
+    async def _user(self, session: AsyncSession, role: Role) -> User:
+        return await users.create(
+            session,
+            email=f"{uuid4().hex}@example.com",
+            name="Temporal",
+            role=role,
+            password_hash=await password_hash(self.workshop),
+            client_id=uuid4().hex if role is Role.CLIENT else None,
+        )
+
+    async def _session_of_its_own(self, role: Role) -> Headers:
+        async with self.workshop.factory.database.transaction("test") as session:
+            user = await self._user(session, role)
+        answer = await self.workshop.http.post(
+            "/api/auth/login", json={"email": user.email, "password": PASSWORD}
+        )
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+PERSONS = {
+    Grant.ADMIN: Role.ADMIN,
+    Grant.OPERATOR: Role.OPERATOR,
+    Grant.CLIENT_OWN: Role.CLIENT,
+}
+
+
+async def password_hash(workshop: Workshop) -> str:
+    return await workshop.factory.passwords.hash(PASSWORD)
 
 
 GIT = {

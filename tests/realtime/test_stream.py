@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from axon_factory.domain.permissions import KeyScope
 from tests.support.workshop import Workshop
 
 
@@ -82,3 +83,20 @@ async def test_a_wrong_position_is_a_documented_error(workshop: Workshop) -> Non
     )
     assert answer.status_code == 400
     assert answer.json()["codigo"] == "validacion"
+
+
+async def test_a_revoked_credential_reads_no_further(workshop: Workshop) -> None:
+    order_id = await workshop.place()
+    async with workshop.factory.database.transaction("test") as session:
+        key = await workshop.factory.api_keys.create(
+            session, name="para-revocar", scope=KeyScope.LECTURA, created_by="t"
+        )
+    async with workshop.http.stream(
+        "GET", f"/api/orders/{order_id}/stream", headers={"X-API-Key": key.plaintext}
+    ) as answer:
+        updates = _updates(answer)
+        assert (await anext(updates))[0] == 1
+        async with workshop.factory.database.transaction("test") as session:
+            await workshop.factory.api_keys.revoke(session, key.key.id)
+        await workshop.patch(order_id, logs=[{"mensaje": "ya no"}])
+        assert [update async for update in updates] == []

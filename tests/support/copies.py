@@ -1,7 +1,10 @@
-"""Orders in any state for the price of an INSERT: copies of orders that the line brought there."""
+"""Orders in any state, without waiting for the line: copies of one that the line has made.
+
+A copy has the same rows under an id of its own, and credentials sealed to that id.
+"""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -12,75 +15,98 @@ from axon_factory.orders.credentials import (
     SealedCredential,
     credential_context,
     credentials_of,
+    open_credentials,
     store_credentials,
 )
-from axon_factory.orders.locking import lock_order_by_id
 from tests.support.workshop import Workshop
 
-__all__ = ["copy_order"]
+__all__ = ["copy_order", "copy_orders"]
 
 _numbers = itertools.count(1)
+_CHILDREN = (
+    "order_events",
+    "order_stages",
+    "order_plans",
+    "order_milestones",
+    "order_checks",
+    "order_steps",
+)
 _COLUMNS = text(
     """
-    SELECT string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position)
+    SELECT string_agg(quote_ident(column_name), ', '),
+        string_agg('r.' || quote_ident(column_name), ', ')
     FROM information_schema.columns
-    WHERE table_name = 'orders' AND table_schema = 'public' AND is_generated = 'NEVER'
+    WHERE table_schema = 'public' AND table_name = :name
+      AND is_generated = 'NEVER' AND is_identity = 'NO'
     """
 )
-_PARTS = {
-    "order_stages": "ordinal, intento, estado, actor, entered_at, left_at",
-    "order_plans": "version, plan, hash, planner, estado, created_at, decided_at, decided_by, "
-    "motivo",
-    "order_milestones": "intento, milestone_id, agente, commit_id, completed_at",
-}
+_COPY = """
+    INSERT INTO {table} ({columns})
+    SELECT {values} FROM {table} AS original
+    CROSS JOIN unnest(CAST(:ids AS uuid[]), CAST(:numbers AS text[])) AS copy(id, number)
+    CROSS JOIN LATERAL jsonb_populate_record(original, {changes}) AS r
+    WHERE original.{key} = :original
+    """
+_ORDER_CHANGES = (
+    "jsonb_build_object('id', copy.id, 'order_number', copy.number, "
+    "'slug', 'copia-' || left(copy.id::text, 36))"
+)
+_CHILD_CHANGES = "jsonb_build_object('order_id', copy.id)"
+_STEP_CHANGES = (
+    "jsonb_build_object('order_id', copy.id, 'idempotency_key', "
+    "replace(original.idempotency_key, original.order_id::text, copy.id::text))"
+)
 
 
 async def copy_order(workshop: Workshop, order_id: UUID) -> UUID:
-    """Copy an order with its plans, stages, milestones and credentials; its log stays behind."""
-    copy = uuid4()
+    """Return a copy of the order."""
+    return (await copy_orders(workshop, order_id, 1))[0]
+
+
+async def copy_orders(workshop: Workshop, order_id: UUID, count: int) -> Sequence[UUID]:
+    """Return `count` copies of the order."""
+    ids = [uuid4() for _ in range(count)]
     async with workshop.factory.database.transaction("test") as session:
-        columns = await session.scalar(_COLUMNS)
-        await session.execute(
-            text(
-                f"INSERT INTO orders ({columns}) SELECT {columns} FROM jsonb_populate_record("  # noqa: S608 — names from the catalogue of the database
-                "NULL::orders, (SELECT to_jsonb(o) FROM orders o WHERE id = :source) "
-                "|| CAST(:changes AS jsonb))"
-            ),
-            {"source": order_id, "changes": _identity(copy)},
-        )
-        for table, members in _PARTS.items():
-            await session.execute(
-                text(
-                    f"INSERT INTO {table} (order_id, {members}) "  # noqa: S608 — see above
-                    f"SELECT :copy, {members} FROM {table} WHERE order_id = :source"
-                ),
-                {"copy": copy, "source": order_id},
-            )
-        await _copy_credentials(session, workshop, order_id, copy)
-    return copy
+        await _copy_rows(session, order_id, ids)
+        await _seal_anew(session, workshop, order_id, ids)
+    return ids
 
 
-def _identity(copy: UUID) -> str:
-    number = f"ORD-2099-{next(_numbers):06d}{copy.int % 1000:03d}"
-    return f'{{"id": "{copy}", "order_number": "{number}", "slug": "copia-{copy.hex}"}}'
-
-
-async def _copy_credentials(
-    session: AsyncSession, workshop: Workshop, source: UUID, copy: UUID
+async def _seal_anew(
+    session: AsyncSession, workshop: Workshop, original_id: UUID, ids: Sequence[UUID]
 ) -> None:
+    kept = {item.name: item for item in await credentials_of(session, original_id)}
+    if not kept:
+        return
     box = workshop.factory.secret_box
-    credentials = [
-        SealedCredential(
-            item.name,
-            item.masked,
-            item.secret,
-            box.seal(f"secreto-{item.name}", context=credential_context(copy, item.name)),
+    now = datetime.now(UTC)
+    original = await workshop.order(original_id)
+    values = await open_credentials(session, original, box)
+    for copy in ids:
+        sealed = [
+            SealedCredential(
+                name,
+                kept[name].masked,
+                kept[name].secret,
+                box.seal(value, context=credential_context(copy, name)),
+            )
+            for name, value in values.items()
+        ]
+        order = original.model_copy(update={"id": copy})
+        await store_credentials(session, order, sealed, now)
+
+
+async def _copy_rows(session: AsyncSession, original: UUID, ids: Sequence[UUID]) -> None:
+    numbers = [f"ORD-2099-{next(_numbers):06d}" for _ in ids]
+    changes = dict.fromkeys(_CHILDREN, _CHILD_CHANGES) | {"order_steps": _STEP_CHANGES}
+    for table, key, changed in [
+        ("orders", "id", _ORDER_CHANGES),
+        *((table, "order_id", changed) for table, changed in changes.items()),
+    ]:
+        columns, values = (await session.execute(_COLUMNS, {"name": table})).one()
+        statement = _COPY.format(
+            table=table, columns=columns, values=values, changes=changed, key=key
         )
-        for item in await credentials_of(session, source)
-    ]
-    if credentials:
-        order = await lock_order_by_id(session, copy)
-        await store_credentials(session, order, credentials, datetime.now(UTC))
-
-
-Templates = Mapping[str, UUID]
+        await session.execute(
+            text(statement), {"ids": ids, "numbers": numbers, "original": original}
+        )

@@ -9,6 +9,8 @@ import httpx2
 import uvicorn
 from fastapi import FastAPI
 
+from axon_factory.api.server import ServerLimits, uvicorn_config
+
 __all__ = ["running"]
 
 
@@ -29,12 +31,13 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def running(app: FastAPI) -> AsyncGenerator[httpx2.AsyncClient]:
+async def running(
+    app: FastAPI, server_limits: ServerLimits | None = None
+) -> AsyncGenerator[httpx2.AsyncClient]:
     """Serve `app` and yield a client of it; errors of the server come as answers."""
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # for TCP_NODELAY, as in cli.serve
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
-        server = _Server(config)
+        server = _Server(uvicorn_config(app, server_limits or ServerLimits()))
         serving = asyncio.create_task(server.serve([listener]))
         await server.listening.wait()
         port = listener.getsockname()[1]

@@ -19,6 +19,7 @@ from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.read import read_order
 from axon_factory.settings import load_settings
+from tests.support.conformance import Conformance
 from tests.support.ports import example_ports
 from tests.support.server import running
 
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 OWNER_ID = "cliente-dueño"
+SECRET_KEY = "k" * 32
 PASSWORD = "correcto caballo batería"
 ADMIN = Principal("local:test", "Prueba", Role.ADMIN, Grant.ADMIN)
 Headers = Mapping[str, str]
@@ -48,13 +50,18 @@ _USERS = {
 }
 
 
-def make_factory(database_url: str, data_dir: Path) -> Factory:
+def make_factory(database_url: str, data_dir: Path, secret_key: str = SECRET_KEY) -> Factory:
     settings = load_settings(
         data_dir=data_dir,
-        secret_key="k" * 32,
+        secret_key=secret_key,
         public_url="https://fabrica.example",
         support_email="support@axon88.com",
         product_runtime=data_dir / "runtime",
+        # Tests ask more in a minute than any caller; those of the limits set their own.
+        rate_limit_reads=0,
+        rate_limit_writes=0,
+        rate_limit_costly=0,
+        rate_limit_anonymous=0,
     )
     return Factory(settings, database_url)
 
@@ -147,9 +154,11 @@ def _has_arrived(order: Order, state: OrderState) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def open_workshop(database_url: str, data_dir: Path) -> AsyncGenerator[Workshop]:
+async def open_workshop(
+    database_url: str, data_dir: Path, secret_key: str = SECRET_KEY
+) -> AsyncGenerator[Workshop]:
     """Start the API of a factory on `database_url` and make every principal."""
-    factory = make_factory(database_url, data_dir)
+    factory = make_factory(database_url, data_dir, secret_key)
     line = Line(
         factory.database,
         example_ports(factory.secret_box),
@@ -158,7 +167,9 @@ async def open_workshop(database_url: str, data_dir: Path) -> AsyncGenerator[Wor
         worker="test",
     )
     try:
-        async with running(factory.application()) as http:
+        app = factory.application()
+        async with running(app) as http:
+            http.event_hooks = {"response": [Conformance(app.openapi).check]}
             headers = await _principals(factory, http)
             yield Workshop(factory, http, line, headers)
     finally:

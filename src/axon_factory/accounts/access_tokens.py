@@ -26,7 +26,7 @@ _KEY_MIN_BYTES = 32
 _MAX_CHARACTERS = 4096
 _CLOCK_SKEW_SECONDS = 5
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}")
-_TEXT_CLAIMS = ("iss", "aud", "sub", "jti")
+_TEXT_CLAIMS = ("iss", "aud", "sub", "sid", "jti")
 _TIME_CLAIMS = ("iat", "nbf", "exp")
 _CLAIMS = frozenset({*_TEXT_CLAIMS, *_TIME_CLAIMS})
 _JWS = PyJWS(algorithms=[_ALGORITHM], options={"verify_signature": True})
@@ -57,9 +57,13 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a verified token says: whose it is, which one, and until when (Unix seconds)."""
+    """What a verified token says: whose it is, of which login, until when (Unix seconds).
+
+    That the session still stands is not the token's to say: its row does.
+    """
 
     user_id: UUID
+    session_id: UUID
     token_id: str
     expires_at: int
 
@@ -85,13 +89,14 @@ class AccessTokens:
         if self._lifetime_seconds < 1:
             raise ValueError("an access token must live for a second at least")
 
-    def issue(self, user_id: UUID) -> IssuedToken:
-        """Sign a token for this user."""
+    def issue(self, user_id: UUID, session_id: UUID) -> IssuedToken:
+        """Sign a token for this user, of this session."""
         now = int(self._clock())
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
             "sub": str(user_id),
+            "sid": str(session_id),
             "jti": uuid4().hex,
             "iat": now,
             "nbf": now,
@@ -147,10 +152,15 @@ class AccessTokens:
             raise ValueError("the token is not valid now")
         if not 0 < expires - issued <= self._lifetime_seconds:
             raise ValueError("the token lives longer than ours do")
-        user_id = UUID(claims["sub"])
-        if str(user_id) != claims["sub"]:
-            raise ValueError("the subject is not spelt as ours are")
-        return AccessClaims(user_id, claims["jti"], expires)
+        user_id, session_id = _uuid(claims["sub"]), _uuid(claims["sid"])
+        return AccessClaims(user_id, session_id, claims["jti"], expires)
+
+
+def _uuid(text: str) -> UUID:
+    value = UUID(text)
+    if str(value) != text:
+        raise ValueError("an id is not spelt as ours are")
+    return value
 
 
 def _strict_object(text: bytes) -> dict[str, Any]:

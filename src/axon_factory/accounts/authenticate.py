@@ -1,15 +1,19 @@
-"""From a credential to a principal, and from e-mail and password to an access token.
+"""From a credential to a principal, and from e-mail and password to a session.
 
 The only file of this room that opens transactions: it must not hold a connection while a password
 is hashed, or a handful of logins would take the whole pool.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
+from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.accounts import users
@@ -17,9 +21,13 @@ from axon_factory.accounts.access_tokens import AccessTokens, IssuedToken
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredentials
 from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
 from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.accounts.throttle import Throttle
+from axon_factory.db.audit import append_audit
 from axon_factory.db.sessions import Database
-from axon_factory.db.tables import User
+from axon_factory.db.tables import User, UserSession
+from axon_factory.domain.audit import ACCESS_CHAIN, AccessEvent, AuditEntry, Outcome
 from axon_factory.domain.errors import AuthenticationRequired
 from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role
 
@@ -44,10 +52,12 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A login that succeeded."""
+    """A login, or a refresh of one, that succeeded."""
 
     user: User
+    session: UserSession
     access_token: IssuedToken
+    refresh_token: str = field(repr=False)
 
 
 _USER_GRANTS = MappingProxyType(
@@ -67,6 +77,9 @@ _KEY_GRANTS = MappingProxyType(
 )
 
 
+_ANYBODY = "anonymous"
+
+
 class Authenticator:
     """Says who is asking."""
 
@@ -78,12 +91,16 @@ class Authenticator:
         api_keys: ApiKeys,
         system_tokens: SystemTokens,
         passwords: Passwords,
+        sessions: Sessions,
+        throttle: Throttle,
     ) -> None:
         self._database = database
         self._access_tokens = access_tokens
         self._api_keys = api_keys
         self._system_tokens = system_tokens
         self._passwords = passwords
+        self._sessions = sessions
+        self._throttle = throttle
 
     async def principal(self, credentials: Sequence[Credential]) -> Principal:
         """Return the principal behind the one credential of a request.
@@ -100,27 +117,106 @@ class Authenticator:
             raise AuthenticationRequired
         return principal
 
-    async def log_in(self, email: str, password: str) -> Login:
-        """Verify a password and issue an access token.
+    async def log_in(self, email: str, password: str, client: Client) -> Login:
+        """Verify a password and begin a session.
 
         Does the same work for an unknown user as for a wrong password.
 
         Raises:
-            InvalidCredentials: they do not go together, or the user is inactive.
+            TooManyAttempts: nothing was verified, whatever the password.
+            InvalidCredentials: they do not go together, the user is inactive, or a one-time
+                password was not used in time.
             PasswordQueueFull: too many logins are waiting.
         """
-        async with self._database.transaction("find_login") as session:
-            user = await users.find_by_email(session, email)
-        correct = await self._passwords.verify(user.password_hash if user else None, password)
-        if user is None or not correct or not user.active:
+        user = await self._verified(email, password, client)
+        if user is None or not user.active or users.password_expired(user, datetime.now(UTC)):
+            await self._record_failure(email, client)
             raise InvalidCredentials
         outdated = self._passwords.needs_rehash(user.password_hash)
         new_hash = await self._passwords.hash(password) if outdated else None
         async with self._database.transaction("record_login") as session:
             user = await users.record_login(session, user, new_hash=new_hash)
-        if user is None:
-            raise InvalidCredentials
-        return Login(user, self._access_tokens.issue(user.id))
+            if user is None:
+                raise InvalidCredentials
+            await self._throttle.forgive(session, email, client.address)
+            opened = await self._sessions.open(session, user.id, client)
+            # Logins are rare enough to clean up after all the others.
+            await self._sessions.purge(session)
+            await self._throttle.purge(session)
+            await append_audit(session, _login_entry(user, client))
+        return self._login(user, opened)
+
+    async def refresh(self, refresh_token: str) -> Login:
+        """Exchange a refresh token for its successor and a new access token.
+
+        Raises:
+            AuthenticationRequired: it does not serve; if it served before, its session has ended.
+        """
+        async with self._database.transaction("refresh_session") as session:
+            opened = await self._sessions.refresh(session, refresh_token)
+            user = await users.find(session, opened.session.user_id) if opened else None
+        if opened is None or user is None or not user.active:
+            raise AuthenticationRequired
+        return self._login(user, opened)
+
+    async def verify_own_password(
+        self, user_id: UUID, password: str, client: Client
+    ) -> User | None:
+        """Return the user whose password it was when this was asked, None if it is not theirs.
+
+        Raises:
+            TooManyAttempts: nothing was verified: a stolen access token must not help to guess.
+            PasswordQueueFull: too many logins are waiting.
+        """
+        async with self._database.reading() as session:
+            user = await users.find(session, user_id)
+        return await self._verified(user.email, password, client) if user else None
+
+    async def change_password(
+        self, session: AsyncSession, verified: User, new_hash: str, client: Client, *, but: UUID
+    ) -> bool:
+        """Give a verified user another password and end their sessions `but` one.
+
+        In the caller's transaction. Returns False if what was verified is not theirs any more.
+        """
+        changed = await users.change_password(
+            session, verified.id, verified_hash=verified.password_hash, new_hash=new_hash
+        )
+        if changed:
+            await self._throttle.forgive(session, verified.email, client.address)
+            await revoke_sessions(session, verified.id, but=but)
+        return changed
+
+    async def _record_failure(self, email: str, client: Client) -> None:
+        """Put a login that failed on the audit trail: the same for unknown users as for known.
+
+        Of the address only its hash: people type passwords into that field.
+        """
+        digest = hashlib.sha256(email.strip().lower().encode("utf-8", "replace")).hexdigest()
+        entry = AuditEntry(
+            chain=ACCESS_CHAIN,
+            actor=_ANYBODY,
+            actor_name="",
+            actor_grant=None,
+            action=AccessEvent.LOGIN,
+            outcome=Outcome.FAILED,
+            address=client.address,
+            request_id=client.request_id,
+            details={"correo_sha256": digest},
+        )
+        async with self._database.transaction("audit_login") as session:
+            await append_audit(session, entry)
+
+    async def _verified(self, email: str, password: str, client: Client) -> User | None:
+        async with self._database.transaction("find_login") as session:
+            await self._throttle.count(session, email, client.address)
+            user = await users.find_by_email(session, email)
+        correct = await self._passwords.verify(user.password_hash if user else None, password)
+        return user if correct else None
+
+    def _login(self, user: User, opened: RefreshedSession) -> Login:
+        access_token = self._access_tokens.issue(user.id, opened.session.id)
+        return Login(user, opened.session, access_token, opened.refresh_token)
 
     async def _principal_of(self, credential: Credential) -> Principal | None:
         match credential.kind:
@@ -135,17 +231,29 @@ class Authenticator:
         claims = self._access_tokens.verify(token)
         if claims is None:
             return None
-        # The row and not the token says the role, so that a change counts from the next request.
+        # The rows and not the token say what they may, so that a change counts with the next
+        # request; one query reads both.
         async with self._database.transaction("authenticate") as session:
             found = await session.execute(
-                select(col(User.nombre), col(User.role), col(User.cliente_id)).where(
-                    col(User.id) == claims.user_id, col(User.active)
+                select(
+                    col(User.nombre),
+                    col(User.role),
+                    col(User.cliente_id),
+                    col(User.must_change_password),
+                )
+                .join(UserSession, col(UserSession.user_id) == col(User.id))
+                .where(
+                    col(UserSession.id) == claims.session_id,
+                    col(UserSession.revoked_at).is_(None),
+                    col(UserSession.expires_at) > datetime.now(UTC),
+                    col(User.id) == claims.user_id,
+                    col(User.active),
                 )
             )
         row = found.one_or_none()
         if row is None:
             return None
-        name, role_name, client_id = row
+        name, role_name, client_id, must_change_password = row
         role = Role(role_name)
         return Principal(
             id=f"user:{claims.user_id}",
@@ -153,6 +261,8 @@ class Authenticator:
             role=role,
             grant=_USER_GRANTS[role],
             client_id=client_id,
+            session_id=str(claims.session_id),
+            must_change_password=must_change_password,
         )
 
     async def _key(self, text: str) -> Principal | None:
@@ -177,3 +287,16 @@ class Authenticator:
             order_id=None if permanent else str(token.order_id),
             attempt=token.attempt,
         )
+
+
+def _login_entry(user: User, client: Client) -> AuditEntry:
+    return AuditEntry(
+        chain=ACCESS_CHAIN,
+        actor=f"user:{user.id}",
+        actor_name=user.nombre,
+        actor_grant=_USER_GRANTS[Role(user.role)].value,
+        action=AccessEvent.LOGIN,
+        subject=f"user:{user.id}",
+        address=client.address,
+        request_id=client.request_id,
+    )

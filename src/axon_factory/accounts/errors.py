@@ -1,17 +1,70 @@
 """What goes wrong with accounts and credentials.
 
+ValidationFailed                400
+└── WeakPassword                    a new password that does not do
 AuthenticationRequired          401
 ├── InvalidCredentials              e-mail and password do not go together
 └── AmbiguousCredentials            more than one credential in one request
+Conflict                        409
+├── EmailTaken
+├── LastAdministrator               somebody must be left who can let others in
+├── OwnAccount                      nobody takes their own access away by mistake
+└── KeyInRotation                   two live keys of a family at most
+TooManyAttempts                 429  too many logins were tried
 Unavailable                     503
 └── PasswordQueueFull               too many logins wait for their hash
-Conflict                        409
-└── EmailTaken
 """
 
-from axon_factory.domain.errors import AuthenticationRequired, Conflict, Unavailable
+from axon_factory.domain.errors import (
+    AuthenticationRequired,
+    AxonError,
+    Conflict,
+    Unavailable,
+    ValidationFailed,
+)
+from axon_factory.domain.sentences import Sentence
 
-__all__ = ["AmbiguousCredentials", "EmailTaken", "InvalidCredentials", "PasswordQueueFull"]
+__all__ = [
+    "AmbiguousCredentials",
+    "EmailTaken",
+    "InvalidCredentials",
+    "KeyInRotation",
+    "LastAdministrator",
+    "OwnAccount",
+    "PasswordQueueFull",
+    "TooManyAttempts",
+    "WeakPassword",
+]
+
+
+class WeakPassword(ValidationFailed):
+    """A new password is too short, too long, too easy to guess, or the old one."""
+
+    codigo = "password_debil"
+
+    def __init__(self, field: str, sentence: Sentence) -> None:
+        """Name the field of the request and say what to do."""
+        super().__init__({field: sentence})
+
+
+class TooManyAttempts(AxonError):
+    """Too many logins were tried for this account, from this address, or altogether.
+
+    Which of the three is not told, and an account that does not exist is counted like any other.
+    """
+
+    codigo = "demasiados_intentos"
+    status = 429
+    title = "Demasiados intentos"
+    title_en = "Too many attempts"
+
+    def __init__(self, retry_after: int) -> None:
+        """`retry_after` is in seconds."""
+        super().__init__(
+            f"Demasiados intentos de acceso; inténtalo de nuevo en {retry_after} segundos",
+            message_en=f"Too many login attempts; try again in {retry_after} seconds",
+        )
+        self.retry_after = retry_after
 
 
 class InvalidCredentials(AuthenticationRequired):
@@ -59,4 +112,41 @@ class EmailTaken(Conflict):
         super().__init__(
             "Ya existe un usuario con ese correo",
             message_en="There is a user with this e-mail already",
+        )
+
+
+class LastAdministrator(Conflict):
+    """The change would leave nobody who may administer users."""
+
+    codigo = "ultimo_administrador"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Es el último administrador activo: nombra antes a otro",
+            message_en="This is the last active administrator: appoint another one first",
+        )
+
+
+class OwnAccount(Conflict):
+    """Nobody takes their own role or access away, or gives themselves a one-time password."""
+
+    codigo = "cuenta_propia"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Pide a otro administrador este cambio en tu propia cuenta",
+            message_en="Ask another administrator for this change to your own account",
+        )
+
+
+class KeyInRotation(Conflict):
+    """The key is no longer live, or two keys of its family are."""
+
+    codigo = "clave_en_rotacion"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Solo se rota una clave activa cuya rotación anterior terminó: revoca una de las dos",
+            message_en="Only a live key without another rotation under way can be rotated: revoke "
+            "one of the two",
         )

@@ -3,6 +3,7 @@
 from email_validator import EmailNotValidError, validate_email
 
 from axon_factory.domain.errors import ValidationFailed
+from axon_factory.domain.sentences import Sentence
 
 __all__ = ["NAME_MAX_CHARACTERS", "checked_name", "normal_email"]
 
@@ -31,6 +32,11 @@ def checked_name(text: str, *, field: str) -> str:
     name = text.strip()
     if not 1 <= len(name) <= NAME_MAX_CHARACTERS or not name.isprintable():
         raise ValidationFailed(
-            {field: f"Debe tener de 1 a {NAME_MAX_CHARACTERS} caracteres visibles"}
+            {
+                field: Sentence(
+                    f"Debe tener de 1 a {NAME_MAX_CHARACTERS} caracteres visibles",
+                    f"Must have 1 to {NAME_MAX_CHARACTERS} visible characters",
+                )
+            }
         )
     return name

@@ -1,4 +1,4 @@
-"""The shape of API keys and system tokens: `<prefix>_<id>_<secret><checksum>`.
+"""The shape of API keys, system and refresh tokens: `<prefix>_<id>_<secret><checksum>`.
 
 The prefix lets secret scanners find a leaked one, the checksum lets them and us refuse garbage
 without a query, the id finds the row, and only a MAC of the whole is kept. A slow hash would be
@@ -13,7 +13,14 @@ import string
 import zlib
 from dataclasses import dataclass, field
 
-__all__ = ["PEPPER_MIN_BYTES", "OpaqueToken", "checked_pepper", "generate_token", "parse_token"]
+__all__ = [
+    "PEPPER_MIN_BYTES",
+    "OpaqueToken",
+    "checked_pepper",
+    "generate_token",
+    "is_token_id",
+    "parse_token",
+]
 
 PEPPER_MIN_BYTES = 32
 
@@ -21,6 +28,7 @@ _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _ID_CHARACTERS = 8
 _SECRET_CHARACTERS = 43  # 62^43 > 2^256
 _CHECKSUM_CHARACTERS = 6  # 62^6 > 2^32
+_ID = re.compile(rf"[0-9A-Za-z]{{{_ID_CHARACTERS}}}")
 _SHAPE = re.compile(
     rf"(?P<prefix>[a-z]+_live)_(?P<id>[0-9A-Za-z]{{{_ID_CHARACTERS}}})"
     rf"_[0-9A-Za-z]{{{_SECRET_CHARACTERS}}}(?P<checksum>[0-9A-Za-z]{{{_CHECKSUM_CHARACTERS}}})"
@@ -41,6 +49,17 @@ class OpaqueToken:
         """
         return hmac.digest(pepper, self.plaintext.encode("ascii"), hashlib.sha256)
 
+    def successor(self, pepper: bytes) -> "OpaqueToken":
+        """Return the token that follows this one: always the same, and only we can tell which.
+
+        It is random to whoever lacks the pepper, so it needs no storage to be handed out twice.
+        """
+        prefix = self.plaintext[: -len(self.id) - _SECRET_CHARACTERS - _CHECKSUM_CHARACTERS - 2]
+        seed = b"successor of " + self.plaintext.encode("ascii")
+        number = int.from_bytes(hmac.digest(pepper, seed, hashlib.sha512))
+        digits = _base62(number, _ID_CHARACTERS + _SECRET_CHARACTERS)
+        return _assembled(prefix, digits[:_ID_CHARACTERS], digits[_ID_CHARACTERS:])
+
     def matches(self, mac: bytes, pepper: bytes) -> bool:
         """Compare with a kept MAC, in constant time."""
         return hmac.compare_digest(self.mac(pepper), mac)
@@ -48,9 +67,7 @@ class OpaqueToken:
 
 def generate_token(prefix: str) -> OpaqueToken:
     """Make a new random token under `prefix`, such as "axk_live"."""
-    token_id = _random(_ID_CHARACTERS)
-    body = f"{prefix}_{token_id}_{_random(_SECRET_CHARACTERS)}"
-    return OpaqueToken(token_id, body + _checksum(body))
+    return _assembled(prefix, _random(_ID_CHARACTERS), _random(_SECRET_CHARACTERS))
 
 
 def parse_token(prefix: str, text: str) -> OpaqueToken | None:
@@ -61,6 +78,11 @@ def parse_token(prefix: str, text: str) -> OpaqueToken | None:
     if _checksum(text[:-_CHECKSUM_CHARACTERS]) != match["checksum"]:
         return None
     return OpaqueToken(match["id"], text)
+
+
+def is_token_id(text: str) -> bool:
+    """Return whether `text` could be the id of a token."""
+    return _ID.fullmatch(text) is not None
 
 
 def checked_pepper(pepper: bytes) -> bytes:
@@ -78,10 +100,19 @@ def _random(characters: int) -> str:
     return "".join(secrets.choice(_BASE62) for _ in range(characters))
 
 
+def _assembled(prefix: str, token_id: str, secret: str) -> OpaqueToken:
+    body = f"{prefix}_{token_id}_{secret}"
+    return OpaqueToken(token_id, body + _checksum(body))
+
+
 def _checksum(body: str) -> str:
-    rest = zlib.crc32(body.encode("ascii"))
+    return _base62(zlib.crc32(body.encode("ascii")), _CHECKSUM_CHARACTERS)
+
+
+def _base62(number: int, characters: int) -> str:
+    """Return the last `characters` digits of `number`."""
     digits = ""
-    for _ in range(_CHECKSUM_CHARACTERS):
-        rest, digit = divmod(rest, len(_BASE62))
+    for _ in range(characters):
+        number, digit = divmod(number, len(_BASE62))
         digits = _BASE62[digit] + digits
     return digits

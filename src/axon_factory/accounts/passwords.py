@@ -8,7 +8,7 @@ told to come back (reference A1; OWASP Password Storage; NIST SP 800-63B §5.1.1
 import asyncio
 import secrets
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -16,17 +16,10 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
 from axon_factory.accounts.errors import PasswordQueueFull
-from axon_factory.domain.errors import ValidationFailed
+from axon_factory.accounts.password_policy import check_length, check_strength
+from axon_factory.domain.permissions import Role
 
-__all__ = [
-    "PASSWORD_MAX_CHARACTERS",
-    "PASSWORD_MIN_CHARACTERS",
-    "Passwords",
-    "generate_password",
-]
-
-PASSWORD_MIN_CHARACTERS = 8
-PASSWORD_MAX_CHARACTERS = 128
+__all__ = ["Passwords", "generate_password", "is_same_password"]
 
 _MEMORY_KIB = 19_456
 _PASSES = 2
@@ -48,6 +41,11 @@ _Result = TypeVar("_Result")
 def generate_password() -> str:
     """Return a random password of 24 characters (139 bits) that is easy to copy by hand."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_GENERATED_CHARACTERS))
+
+
+def is_same_password(one: str, other: str) -> bool:
+    """Return whether both are the same password, however they were typed."""
+    return _normal_form(one) == _normal_form(other)
 
 
 class Passwords:
@@ -72,17 +70,22 @@ class Passwords:
         """Return the Argon2id hash of a new password.
 
         Raises:
-            ValidationFailed: it is shorter than 8 or longer than 128 characters.
+            WeakPassword: it is shorter than 8 or longer than 128 characters.
             PasswordQueueFull: too many hashes are waiting.
         """
-        if not PASSWORD_MIN_CHARACTERS <= len(password) <= PASSWORD_MAX_CHARACTERS:
-            raise ValidationFailed(
-                {
-                    "password": f"Debe tener de {PASSWORD_MIN_CHARACTERS} a "
-                    f"{PASSWORD_MAX_CHARACTERS} caracteres"
-                }
-            )
+        check_length(password)
         return await self._run(lambda: self._hasher.hash(_normal_form(password)))
+
+    async def check(
+        self, password: str, role: Role, about: Sequence[str], *, field: str = "password"
+    ) -> None:
+        """Refuse a password that does not do for this role; `about` is known of the user.
+
+        Raises:
+            WeakPassword: naming `field`.
+            PasswordQueueFull: too many hashes are waiting.
+        """
+        await self._run(lambda: check_strength(password, role, about, field=field))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """Return whether `password` has this hash; None does the same work and returns False.

@@ -13,7 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.accounts.fields import checked_name
-from axon_factory.accounts.opaque_tokens import checked_pepper, generate_token, parse_token
+from axon_factory.accounts.opaque_tokens import (
+    checked_pepper,
+    generate_token,
+    is_token_id,
+    parse_token,
+)
 from axon_factory.db.tables import Order, SystemToken
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.states import TERMINAL_STATES, OrderState
@@ -32,10 +37,15 @@ ATTEMPT_TOKEN_MAX_LIFETIME = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True)
 class MintedToken:
-    """A new token: its id, and the plaintext that is never to be had again."""
+    """A new token: its row, and the plaintext that is never to be had again."""
 
-    id: str
+    token: SystemToken
     plaintext: str = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """What may be shown and logged of it."""
+        return self.token.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +122,42 @@ class SystemTokens:
             return None
         return VerifiedToken(kept.id, kept.agent, kept.order_id, kept.intento)
 
-    async def revoke(self, session: AsyncSession, token_id: str) -> None:
-        """End a token from the next request on; a second time changes nothing.
+    async def list_permanent(self, session: AsyncSession) -> list[SystemToken]:
+        """Return every permanent token, newest first, revoked ones too."""
+        newest_first = (col(SystemToken.created_at).desc(), col(SystemToken.id))
+        query = select(SystemToken).where(col(SystemToken.order_id).is_(None))
+        return list(await session.scalars(query.order_by(*newest_first)))
+
+    async def find(
+        self, session: AsyncSession, token_id: str, *, lock: bool = False
+    ) -> SystemToken:
+        """Return a token; `lock` keeps others from changing it until the transaction ends.
 
         Raises:
             NotFound: there is no such token.
         """
-        token = await session.get(SystemToken, token_id, with_for_update=True)
+        known = is_token_id(token_id)
+        token = (
+            await session.get(SystemToken, token_id, with_for_update=lock or None)
+            if known
+            else None
+        )
         if token is None:
             raise NotFound(
                 f"No existe el token {token_id}", message_en=f"There is no token {token_id}"
             )
+        return token
+
+    async def revoke(self, session: AsyncSession, token_id: str) -> SystemToken:
+        """End a token from the next request on, and return it; a second time changes nothing.
+
+        Raises:
+            NotFound: there is no such token.
+        """
+        token = await self.find(session, token_id, lock=True)
         token.revoked_at = token.revoked_at or datetime.now(UTC)
         await session.flush()
+        return token
 
     async def _mint(
         self,
@@ -137,17 +170,16 @@ class SystemTokens:
         expires_at: datetime | None = None,
     ) -> MintedToken:
         token = generate_token(SYSTEM_TOKEN_PREFIX)
-        session.add(
-            SystemToken(
-                id=token.id,
-                agent=checked_name(agent, field="agent"),
-                secret_mac=token.mac(self._pepper),
-                order_id=order_id,
-                intento=intento,
-                created_at=datetime.now(UTC),
-                created_by=created_by,
-                expires_at=expires_at,
-            )
+        kept = SystemToken(
+            id=token.id,
+            agent=checked_name(agent, field="agente"),
+            secret_mac=token.mac(self._pepper),
+            order_id=order_id,
+            intento=intento,
+            created_at=datetime.now(UTC),
+            created_by=created_by,
+            expires_at=expires_at,
         )
+        session.add(kept)
         await session.flush()
-        return MintedToken(token.id, token.plaintext)
+        return MintedToken(kept, token.plaintext)

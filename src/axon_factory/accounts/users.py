@@ -1,9 +1,10 @@
 """People who may log in (design §8.2)."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -11,10 +12,24 @@ from sqlmodel import col
 from axon_factory.accounts.errors import EmailTaken
 from axon_factory.accounts.fields import checked_name, normal_email
 from axon_factory.db.tables import User
-from axon_factory.domain.errors import NotFound, ValidationFailed
+from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Role
+from axon_factory.domain.sentences import Sentence
 
-__all__ = ["create", "find", "find_by_email", "list_all", "record_login", "set_active"]
+__all__ = [
+    "ONE_TIME_PASSWORD_LIFE",
+    "change_password",
+    "checked_client_id",
+    "create",
+    "find",
+    "find_by_email",
+    "list_all",
+    "list_page",
+    "password_expired",
+    "record_login",
+]
+
+ONE_TIME_PASSWORD_LIFE = timedelta(days=7)
 
 
 async def create(
@@ -38,7 +53,10 @@ async def create(
     """
     address = normal_email(email)
     if address is None:
-        raise ValidationFailed({"email": "No es una dirección de correo válida"})
+        raise ValidationFailed(
+            {"email": Sentence("No es una dirección de correo válida", "Not an e-mail address")}
+        )
+    now = datetime.now(UTC)
     created = await session.execute(
         insert(User)
         .values(
@@ -46,11 +64,13 @@ async def create(
             email=address,
             nombre=checked_name(name, field="nombre"),
             role=role.value,
-            cliente_id=_checked_client_id(role, client_id),
+            cliente_id=checked_client_id(role, client_id),
             password_hash=password_hash,
             must_change_password=must_change_password,
             active=True,
-            created_at=datetime.now(UTC),
+            created_at=now,
+            password_changed_at=now,
+            version=1,
         )
         # The index decides, so that two creations at once cannot both pass a check.
         .on_conflict_do_nothing(index_elements=["email"])
@@ -81,17 +101,13 @@ async def list_all(session: AsyncSession) -> list[User]:
     return list((await session.execute(select(User).order_by(col(User.email)))).scalars())
 
 
-async def set_active(session: AsyncSession, user_id: UUID, *, active: bool) -> None:
-    """Switch a user off, from the next request on, or on again.
-
-    Raises:
-        NotFound: there is no such user.
-    """
-    user = await session.get(User, user_id, with_for_update=True)
-    if user is None:
-        raise NotFound(f"No existe el usuario {user_id}", message_en=f"There is no user {user_id}")
-    user.active = active
-    await session.flush()
+async def list_page(
+    session: AsyncSession, *, limit: int, offset: int
+) -> tuple[Sequence[User], int]:
+    """Return users by e-mail, inactive ones too, and how many there are."""
+    page = select(User).order_by(col(User.email)).limit(limit).offset(offset)
+    total = await session.scalar(select(func.count()).select_from(User))
+    return list(await session.scalars(page)), total or 0
 
 
 async def record_login(session: AsyncSession, user: User, *, new_hash: str | None) -> User | None:
@@ -107,17 +123,51 @@ async def record_login(session: AsyncSession, user: User, *, new_hash: str | Non
             col(User.active),
             col(User.password_hash) == user.password_hash,
         )
-        .values(last_login_at=datetime.now(UTC), password_hash=new_hash or user.password_hash)
+        .values(
+            last_login_at=datetime.now(UTC),
+            password_hash=new_hash or user.password_hash,
+            version=col(User.version) + 1,
+        )
         .returning(User)
     )
     return recorded.scalar_one_or_none()
 
 
-def _checked_client_id(role: Role, client_id: str | None) -> str | None:
+async def change_password(
+    session: AsyncSession, user_id: UUID, *, verified_hash: str, new_hash: str
+) -> bool:
+    """Give a user the password they chose; False if it is not the verified one any more."""
+    changed = await session.execute(
+        update(User)
+        .where(col(User.id) == user_id, col(User.active), col(User.password_hash) == verified_hash)
+        .values(
+            password_hash=new_hash,
+            must_change_password=False,
+            password_changed_at=datetime.now(UTC),
+            version=col(User.version) + 1,
+        )
+        .returning(col(User.id))
+    )
+    return changed.one_or_none() is not None
+
+
+def password_expired(user: User, now: datetime) -> bool:
+    """Return whether the user let their one-time password lie for too long (ASVS 6.4.1)."""
+    return user.must_change_password and user.password_changed_at <= now - ONE_TIME_PASSWORD_LIFE
+
+
+def checked_client_id(role: Role, client_id: str | None) -> str | None:
+    """Return the `cliente_id` that a user of this role has.
+
+    Raises:
+        ValidationFailed: a client has none, somebody else has one, or it is no visible text.
+    """
     if role is not Role.CLIENT:
         if client_id is not None:
-            raise ValidationFailed({"cliente_id": "Solo un cliente tiene cliente_id"})
+            sentence = Sentence("Solo un cliente tiene cliente_id", "Only a client has one")
+            raise ValidationFailed({"cliente_id": sentence})
         return None
     if client_id is None:
-        raise ValidationFailed({"cliente_id": "Un cliente necesita su cliente_id"})
+        sentence = Sentence("Un cliente necesita su cliente_id", "A client needs one")
+        raise ValidationFailed({"cliente_id": sentence})
     return checked_name(client_id, field="cliente_id")

@@ -36,6 +36,7 @@ def json_response(
     *,
     etag: str | None = None,
     headers: Mapping[str, str] | None = None,
+    media_type: str = _JSON,
 ) -> Response:
     """Answer a read with 200, or with 304 if `If-None-Match` names what would be sent.
 
@@ -46,7 +47,7 @@ def json_response(
     fields = {**(headers or {}), "ETag": validator}
     if _matches(request.headers.get("if-none-match"), validator):
         return Response(status_code=304, headers=fields)
-    return Response(body, media_type=_JSON, headers=fields)
+    return Response(body, media_type=media_type, headers=fields)
 
 
 def _matches(if_none_match: str | None, validator: str) -> bool:

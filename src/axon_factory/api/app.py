@@ -3,26 +3,48 @@
 from fastapi import FastAPI
 
 from axon_factory.api.errors import install_error_handlers
-from axon_factory.api.middleware import BodyLimit, ResponseGuard
+from axon_factory.api.middleware import EdgeOptions, add_edge
+from axon_factory.api.rate_limits import RateLimits
 from axon_factory.api.routers import (
+    audit,
     auth,
+    bulk,
     decisions,
+    feeds,
     health,
+    keys,
+    listing,
     orders,
     products,
     reading,
     repositories,
+    users,
 )
 from axon_factory.api.services import ApiServices
 
 __all__ = ["add_api"]
 
 
-def add_api(app: FastAPI, services: ApiServices, *, max_body_bytes: int = 256 * 1024) -> None:
-    """Add routes, error handlers and middleware of the API to `app`."""
+def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
+    """Add routes, error handlers and the HTTP edge of the API to `app`."""
     app.state.services = services
+    app.state.rate_limits = RateLimits(services.database, edge.quotas)
     install_error_handlers(app)
-    for module in (health, auth, products, orders, reading, decisions, repositories):
+    modules = (
+        health,
+        auth,
+        users,
+        keys,
+        products,
+        bulk,
+        orders,
+        feeds,
+        listing,
+        reading,
+        decisions,
+        repositories,
+        audit,
+    )
+    for module in modules:
         app.include_router(module.router)
-    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
-    app.add_middleware(ResponseGuard)
+    add_edge(app, edge)

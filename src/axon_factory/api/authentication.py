@@ -10,7 +10,9 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
-from axon_factory.domain.errors import Forbidden
+from axon_factory.api.auditing import origin_of, record_refusal
+from axon_factory.api.rate_limits import charge_address, charge_principal
+from axon_factory.domain.errors import AuthenticationRequired, Forbidden
 from axon_factory.domain.permissions import Action, Principal, may
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "authenticator_of",
     "check",
     "current_principal",
+    "enforce",
     "require",
 ]
 
@@ -58,8 +61,13 @@ async def current_principal(
 
     Raises:
         AuthenticationRequired: there is no credential, or not exactly one, or it does not hold.
+        TooManyRequests: this address has sent too many that do not.
     """
-    return await authenticator_of(request).principal(_presented(request))
+    try:
+        return await authenticator_of(request).principal(_presented(request))
+    except AuthenticationRequired:
+        await charge_address(request)
+        raise
 
 
 class PasswordChangeRequired(Forbidden):
@@ -86,11 +94,35 @@ class Guard:
         self.action = action
 
     async def __call__(
-        self, principal: Annotated[Principal, Depends(current_principal)]
+        self, request: Request, principal: Annotated[Principal, Depends(current_principal)]
     ) -> Principal:
-        """Let the request pass, or not."""
-        check(principal, self.action)
+        """Let the request pass, or not, and that on record."""
+        await charge_principal(request, principal, self.action)
+        await enforce(request, principal, self.action)
         return principal
+
+    async def still_holds(self, request: Request) -> bool:
+        """Return whether a request that was let in before would be now."""
+        try:
+            check(await authenticator_of(request).principal(_presented(request)), self.action)
+        except (AuthenticationRequired, Forbidden):
+            return False
+        return True
+
+
+async def enforce(request: Request, principal: Principal, action: Action) -> None:
+    """Refuse what the table does not grant, and that on record.
+
+    Raises:
+        PasswordChangeRequired: only looking at oneself and changing the password are open.
+        Forbidden: the table does not grant it.
+    """
+    try:
+        check(principal, action)
+    except Forbidden as refusal:
+        database = request.app.state.services.database
+        await record_refusal(database, origin_of(request), principal, action, refusal)
+        raise
 
 
 def check(principal: Principal, action: Action) -> None:

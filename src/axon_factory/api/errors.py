@@ -4,53 +4,45 @@ Every body has the documented keys, `codigo`, and the RFC 9457 members; it is
 `application/problem+json` when the caller asks for that.
 """
 
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
-from axon_factory.db.sessions import is_unavailable
+from axon_factory.api.languages import prefers_english
+from axon_factory.api.refusals import MethodNotAllowed
+from axon_factory.api.routes import allowed_methods
 from axon_factory.domain.errors import (
     AuthenticationRequired,
     AxonError,
-    Unavailable,
+    NotFound,
     ValidationFailed,
 )
+from axon_factory.domain.sentences import Sentence, in_english
 from axon_factory.orders.requests import field_messages
 
-__all__ = ["error_answer", "install_error_handlers"]
+__all__ = ["error_answer", "install_error_handlers", "plain_error_body"]
 
-_log = structlog.get_logger(__name__)
-_LANGUAGE = re.compile(r"\s*(en|es)(?:-[a-z0-9]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
 _PROBLEM = "application/problem+json"
 
 
 def error_answer(request: Request, error: AxonError) -> JSONResponse:
     """Return the answer that tells of `error`, in the caller's language."""
-    english = _prefers_english(request.headers.get("accept-language", ""))
-    body = error.body()
-    sentence = error.message_en if english else error.message
-    if sentence:
-        body["message"] = sentence
-    body |= {
-        "type": f"urn:axon-factory:error:{error.codigo}",
-        "title": error.title_en if english else error.title,
-        "status": error.status,
-        "detail": sentence or error.title,
-        "instance": request.url.path,
-    }
-    headers: dict[str, str] = {}
+    english = prefers_english(request.headers.get("accept-language", ""))
+    body = _body(error, _sent_path(request), english=english)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        body["request_id"] = getattr(request.state, "request_id", None)
+    headers = {"Content-Language": "en" if english else "es", "Vary": "Accept, Accept-Language"}
     if isinstance(error, AuthenticationRequired):
         headers["WWW-Authenticate"] = f'{error.scheme} realm="axon-factory"'
         headers["Cache-Control"] = "no-store"
-    if isinstance(error, Unavailable):
-        headers["Retry-After"] = "2"
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     wants_problem = _PROBLEM in request.headers.get("accept", "")
     return JSONResponse(
         body,
@@ -58,6 +50,33 @@ def error_answer(request: Request, error: AxonError) -> JSONResponse:
         headers=headers,
         media_type=_PROBLEM if wants_problem else "application/json",
     )
+
+
+def plain_error_body(error: AxonError) -> bytes:
+    """Return what is told of `error` where no request could be read: in Spanish, as JSON."""
+    return to_json(_body(error, "/", english=False))
+
+
+def _body(error: AxonError, instance: str, *, english: bool) -> dict[str, Any]:
+    body = in_english(error.body()) if english else error.body()
+    sentence = error.message_en if english else error.message
+    title = error.title_en if english else error.title
+    if sentence:
+        body["message"] = sentence
+    return body | {
+        # A name, not an address: it stays the same wherever the pages of the errors are served.
+        "type": f"urn:axon-factory:error:{error.codigo}",
+        "title": title,
+        "status": error.status,
+        "detail": sentence or title,
+        "instance": instance,
+    }
+
+
+def _sent_path(request: Request) -> str:
+    """Return the path as it was sent: percent-encoded, as a URI reference must be."""
+    raw: bytes | None = request.scope.get("raw_path")
+    return raw.decode("latin-1") if raw else request.url.path
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -72,23 +91,31 @@ def install_error_handlers(app: FastAPI) -> None:
         return error_answer(request, ValidationFailed(field_messages(_located(error.errors()))))
 
     @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:  # pyright: ignore[reportUnusedFunction] — registered
+    async def _http(request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction] — registered
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return _other_method(request)
         answer = error_answer(request, _routing_error(error))
         answer.headers.update(error.headers or {})
         return answer
 
-    @app.exception_handler(Exception)
-    async def _unforeseen(request: Request, error: Exception) -> JSONResponse:  # pyright: ignore[reportUnusedFunction] — registered
-        if is_unavailable(error):
-            return error_answer(
-                request,
-                Unavailable(
-                    "La base de datos no responde; intenta de nuevo en unos segundos",
-                    message_en="The database does not answer; try again in a few seconds",
-                ),
-            )
-        _log.error("unforeseen error", path=request.url.path, exc_info=error)
-        return error_answer(request, AxonError("Error interno", message_en="Internal error"))
+
+def _other_method(request: Request) -> Response:
+    """Answer a method that no route at this path takes (RFC 9110 §15.5.6).
+
+    The router names the methods of the first route of several only.
+    """
+    allow = {"Allow": ", ".join(allowed_methods(request.app.routes, request.scope["path"]))}
+    if request.method == "OPTIONS":
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
+    answer = error_answer(
+        request,
+        MethodNotAllowed(
+            f"Esta dirección admite {allow['Allow']}",
+            message_en=f"This address takes {allow['Allow']}",
+        ),
+    )
+    answer.headers.update(allow)
+    return answer
 
 
 def _located(errors: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 — Pydantic's own documents
@@ -100,22 +127,13 @@ def _routing_error(error: HTTPException) -> AxonError:
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.BAD_REQUEST:
         # FastAPI's own answer to a body that is JSON but beyond Python's limits.
-        return ValidationFailed({"body": "El cuerpo no es JSON válido"})
-    routed = AxonError(str(error.detail), message_en=status.phrase)
+        return ValidationFailed(
+            {"body": Sentence("El cuerpo no es JSON válido", "The body is not valid JSON")}
+        )
+    if status is HTTPStatus.NOT_FOUND:
+        return NotFound("No hay nada en esta dirección", message_en="There is nothing here")
+    routed = AxonError(status.phrase)
     routed.status = error.status_code
     routed.title = routed.title_en = status.phrase
     routed.codigo = status.name.lower()
     return routed
-
-
-def _prefers_english(accept_language: str) -> bool:
-    """Return whether English is asked for before Spanish (RFC 9110 §12.5.4)."""
-    weights = {"en": 0.0, "es": 0.0}
-    for item in accept_language.lower().split(","):
-        match = re.fullmatch(
-            r"\s*(en|es)(?:-[a-z0-9]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*", item
-        )
-        if match:
-            weight = float(match[2]) if match[2] else 1.0
-            weights[match[1]] = max(weights[match[1]], weight)
-    return weights["en"] > weights["es"]

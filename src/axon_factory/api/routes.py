@@ -5,12 +5,18 @@ from dataclasses import dataclass
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, compile_path
 
 from axon_factory.api.authentication import Guard
 from axon_factory.domain.permissions import PERMISSIONS, PUBLIC_ROUTES, Action
 
-__all__ = ["DeclaredRoute", "RouteWithoutPermission", "check_routes", "declared_routes"]
+__all__ = [
+    "DeclaredRoute",
+    "RouteWithoutPermission",
+    "allowed_methods",
+    "check_routes",
+    "declared_routes",
+]
 
 
 class RouteWithoutPermission(Exception):
@@ -55,6 +61,19 @@ def declared_routes(routes: Sequence[BaseRoute]) -> Iterator[DeclaredRoute]:
             action=_action_of(context),
             in_schema=bool(getattr(context, "include_in_schema", False)),
         )
+
+
+def allowed_methods(routes: Sequence[BaseRoute], path: str) -> list[str]:
+    """Return every method that some route takes at `path`, sorted; HEAD and OPTIONS with them."""
+    methods = {
+        method
+        for route in declared_routes(routes)
+        if compile_path(route.path)[0].match(path)
+        for method in route.methods
+    }
+    if "GET" in methods:
+        methods.add("HEAD")
+    return sorted(methods | {"OPTIONS"})
 
 
 def _action_of(context: RouteContext) -> Action | None:

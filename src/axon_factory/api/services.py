@@ -7,12 +7,27 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
+from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.sessions import Sessions
+from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
 from axon_factory.orders.policy import Policy
+from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
 
-__all__ = ["ApiServices", "Services"]
+__all__ = ["AccessServices", "ApiServices", "Services"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessServices:
+    """What gives and takes access."""
+
+    passwords: Passwords
+    sessions: Sessions
+    api_keys: ApiKeys
+    system_tokens: SystemTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +37,10 @@ class ApiServices:
     database: Database
     policy: Policy
     authenticator: Authenticator
+    access: AccessServices
     secret_box: SecretBox
+    planner: Planner
+    """The catalogue's: a preview costs nothing and leaves the machine for nobody."""
     repository_file: Callable[[str, str], Path | None]
     """(slug, path) to a file that git's dumb protocol may read, None for any other."""
 

@@ -5,15 +5,18 @@ async def work(session): ...; return Answer(body)
 return await write.once("cancel", work)
 """
 
+import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import rendered
+from axon_factory.api.auditing import Origin, origin_of, record_refusal
 from axon_factory.api.authentication import require
 from axon_factory.api.idempotency import (
     KeptAnswer,
@@ -22,10 +25,14 @@ from axon_factory.api.idempotency import (
     keep_answer,
     kept_answer,
 )
+from axon_factory.api.languages import prefers_english
 from axon_factory.api.parameters import IfMatch
 from axon_factory.api.services import ApiServices, Services
-from axon_factory.domain.errors import ValidationFailed
+from axon_factory.db.audit import append_audit
+from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry
+from axon_factory.domain.errors import Forbidden, ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.sentences import Sentence, in_english
 
 __all__ = ["Answer", "Write", "write_as"]
 
@@ -34,11 +41,17 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a write is answered with."""
+    """What a write is answered with.
+
+    `order_id` is the order that was written, `subject` what else was ("user:…"): the audit trail
+    names them.
+    """
 
     body: Mapping[str, Any]
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    order_id: UUID | None = None
+    subject: str | None = None
 
 
 Work = Callable[[AsyncSession], Awaitable[Answer]]
@@ -53,24 +66,67 @@ class Write:
     action: Action
     key: RequestKey | None
     if_match: int | None
+    origin: Origin
+    english: bool
+    """In which language the caller reads the sentences of the answer."""
 
-    async def once(self, unit: str, work: Work) -> Response:
-        """Do `work` in a transaction called `unit`, or answer what this key was answered before.
+    async def kept(self) -> Response | None:
+        """Return what this key was answered before, for writes that prepare at a cost.
 
         Raises:
             RequestInFlight: the same key is being worked on.
             IdempotencyKeyReused: the key belongs to another request.
         """
+        if self.key is None:
+            return None
+        async with self.services.database.reading() as session:
+            kept = await kept_answer(session, self.key, self.services.secret_box)
+        return _replayed(kept) if kept else None
+
+    async def once(self, unit: str, work: Work) -> Response:
+        """Do `work` in a transaction called `unit`, or answer what this key was answered before.
+
+        What was done stands on the audit trail, by the same transaction, before it is answered.
+
+        Raises:
+            RequestInFlight: the same key is being worked on.
+            IdempotencyKeyReused: the key belongs to another request.
+        """
+        try:
+            return await self._once(unit, work)
+        except Forbidden as refusal:
+            database = self.services.database
+            await record_refusal(database, self.origin, self.principal, self.action, refusal)
+            raise
+
+    async def _once(self, unit: str, work: Work) -> Response:
         async with self.services.database.transaction(unit) as session:
             if self.key is not None:
                 kept = await kept_answer(session, self.key, self.services.secret_box)
                 if kept is not None:
-                    return _response(kept, {"Idempotency-Replayed": "true"})
+                    return _replayed(kept)
             answer = await work(session)
-            sent = KeptAnswer(answer.status, answer.headers, rendered(answer.body).decode())
+            body = in_english(answer.body) if self.english else answer.body
+            sent = KeptAnswer(answer.status, answer.headers, rendered(body).decode())
             if self.key is not None:
                 await keep_answer(session, self.key, sent, self.services.secret_box)
+            await append_audit(session, self._entry(unit, answer))
         return _response(sent, {})
+
+    def _entry(self, unit: str, answer: Answer) -> AuditEntry:
+        details = {"unidad": unit}
+        if self.key is not None:
+            digest = hashlib.sha256(self.key.key.encode()).hexdigest()
+            details["clave_idempotencia_sha256"] = digest
+        return AuditEntry.by(
+            self.principal,
+            self.action,
+            chain=ACCESS_CHAIN if answer.order_id is None else str(answer.order_id),
+            subject=answer.subject,
+            address=self.origin.address,
+            request_id=self.origin.request_id,
+            details=details,
+        )
 
 
 def write_as(action: Action) -> Callable[..., Awaitable[Write]]:
@@ -87,7 +143,8 @@ def write_as(action: Action) -> Callable[..., Awaitable[Write]]:
         ] = None,
     ) -> Write:
         key = await _request_key(request, principal, idempotency_key)
-        return Write(services, principal, action, key, if_match)
+        english = prefers_english(request.headers.get("accept-language", ""))
+        return Write(services, principal, action, key, if_match, origin_of(request), english)
 
     return dependency
 
@@ -99,11 +156,20 @@ async def _request_key(
         return None
     if not _KEY.fullmatch(key):
         raise ValidationFailed(
-            {"Idempotency-Key": "Debe tener de 1 a 255 caracteres ASCII visibles"}
+            {
+                "Idempotency-Key": Sentence(
+                    "Debe tener de 1 a 255 caracteres ASCII visibles",
+                    "Must have 1 to 255 visible ASCII characters",
+                )
+            }
         )
     target = request.url.path + "?" + request.url.query
     content = fingerprint(request.method, target, await request.body())
     return RequestKey(principal.id, key, content)
+
+
+def _replayed(kept: KeptAnswer) -> Response:
+    return _response(kept, {"Idempotency-Replayed": "true"})
 
 
 def _response(answer: KeptAnswer, headers: Mapping[str, str]) -> Response:

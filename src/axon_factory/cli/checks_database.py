@@ -9,6 +9,7 @@ from axon_factory.cli.checks import Check, Status
 from axon_factory.cli.context import database_url
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.db.migrate import schema_state
+from axon_factory.db.roles import owns_trail
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.insights.line_health import LineHealth, read_line_health
 from axon_factory.settings import Settings
@@ -55,6 +56,7 @@ async def _checks(database: Database, settings: Settings, shown: str) -> list[Ch
         checks = [_server(shown, server), await _schema(database.url)]
         if checks[-1].status is Status.OK:
             health = await read_line_health(session, stalled_after=settings.stalled_after_seconds)
+            checks.append(await _role(database.url, settings))
             checks += [_workers(health), _queue(health), _waiting(health), _outbox(health)]
     return checks
 
@@ -72,6 +74,18 @@ async def _schema(url: str) -> Check:
         return Check("Esquema", Status.OK, f"Revisión {current}")
     detail = f"Revisión {current or 'vacía'}; este programa usa la {newest}"
     return Check("Esquema", Status.ERROR, detail, "Ejecuta `axon migrate`")
+
+
+async def _role(url: str, settings: Settings) -> Check:
+    name = "Rol en PostgreSQL"
+    role = make_url(url).username or "el del sistema"
+    if not await owns_trail(url):
+        return Check(name, Status.OK, f"{role}: no puede cambiar la auditoría")
+    detail = f"{role} es dueño de las tablas: puede cambiar la auditoría"
+    if settings.environment != "production":
+        return Check(name, Status.OK, detail)
+    action = "Usa otro rol, preparado con `axon migrate --app-role`"
+    return Check(name, Status.WARNING, detail, action)
 
 
 def _workers(health: LineHealth) -> Check:

@@ -96,15 +96,17 @@ def run(
         raise typer.Exit(int(failure.code)) from None
 
 
-async def database_url(settings: Settings) -> str:
+async def database_url(settings: Settings, *, owner: bool = False) -> str:
     """Return the configured database's URL, or that of a running `axon up` on the data folder.
+
+    The latter is for the role that the program runs as, or for the one that `owner`s the tables.
 
     Raises:
         CliError: there is neither, or the configured one is no URL of a PostgreSQL.
     """
     if settings.database_url is not None:
         return _checked_url(settings.database_url.get_secret_value())
-    url = await asyncio.to_thread(read_dsn, settings.data_dir)
+    url = await asyncio.to_thread(read_dsn, settings.data_dir, owner=owner)
     if url is None:
         raise CliError(
             Exit.NOT_RUNNING,

@@ -19,8 +19,10 @@ from axon_factory.cli.context import (
     run,
 )
 from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
+from axon_factory.domain.permissions import Action
 from axon_factory.domain.states import Actor, PlanStatus
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
@@ -72,7 +74,14 @@ def approve(
     async def decide(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
         await approve_plan(session, order, actor=actor, now=now, plan=plan)
 
-    _decide(reference, decide, "Plan aprobado", data_dir=data_dir, as_json=as_json)
+    _decide(
+        reference,
+        Action.DECIDE_PLAN,
+        decide,
+        "Plan aprobado",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
 
 
 def reject(
@@ -90,7 +99,14 @@ def reject(
     async def decide(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
         await reject_plan(session, order, actor=actor, now=now, reason=_checked_reason(reason))
 
-    _decide(reference, decide, "Plan rechazado", data_dir=data_dir, as_json=as_json)
+    _decide(
+        reference,
+        Action.DECIDE_PLAN,
+        decide,
+        "Plan rechazado",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
 
 
 def cancel(
@@ -108,7 +124,14 @@ def cancel(
     async def decide(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
         await cancel_order(session, order, actor=actor, reason=_checked_reason(reason), now=now)
 
-    _decide(reference, decide, "Orden cancelada", data_dir=data_dir, as_json=as_json)
+    _decide(
+        reference,
+        Action.CANCEL_ORDER,
+        decide,
+        "Orden cancelada",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
 
 
 def retry(
@@ -122,7 +145,14 @@ def retry(
     async def decide(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
         await retry_order(session, order, actor=actor, now=now)
 
-    _decide(reference, decide, "Nuevo intento en marcha", data_dir=data_dir, as_json=as_json)
+    _decide(
+        reference,
+        Action.RETRY_ORDER,
+        decide,
+        "Nuevo intento en marcha",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
 
 
 def reveal(
@@ -149,6 +179,7 @@ def reveal(
             async with factory.database.transaction("reveal") as session:
                 order = await lock_order(session, reference, principal)
                 await mark_revealed(session, order, principal, datetime.now(UTC))
+                await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
         # Only now, after the commit: shown without a record is impossible.
         return order, values
 
@@ -160,7 +191,13 @@ def reveal(
 
 
 def _decide(
-    reference: str, decision: Decision, sentence: str, *, data_dir: Path | None, as_json: bool
+    reference: str,
+    action: Action,
+    decision: Decision,
+    sentence: str,
+    *,
+    data_dir: Path | None,
+    as_json: bool,
 ) -> None:
     async def command() -> Order:
         principal = local_principal()
@@ -170,6 +207,7 @@ def _decide(
         ):
             order = await lock_order(session, reference, principal)
             await decision(session, order, principal.actor, datetime.now(UTC))
+            await record(session, action, order_id=order.id)
             return order
 
     order = run(command, as_json=as_json)

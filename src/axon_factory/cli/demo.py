@@ -13,9 +13,10 @@ from sqlmodel import col
 from axon_factory.bootstrap import Factory
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.follow import follow
+from axon_factory.cli.recording import record
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.errors import TransitionRefused
-from axon_factory.domain.permissions import Grant, Principal, Role
+from axon_factory.domain.permissions import Action, Grant, Principal, Role
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.orders.approval import PlanReference, approve_plan
 from axon_factory.orders.create import create_order
@@ -88,7 +89,9 @@ async def _place(factory: Factory) -> Order:
                 Exit.NOT_DELIVERED,
                 "La fábrica ya tiene órdenes: la demostración solo se coloca en una vacía",
             )
-        return await create_order(session, request, _DEMO, factory.policy, datetime.now(UTC))
+        order = await create_order(session, request, _DEMO, factory.policy, datetime.now(UTC))
+        await record(session, Action.CREATE_ORDER, order_id=order.id, principal=_DEMO)
+        return order
 
 
 async def _approve(
@@ -107,5 +110,6 @@ async def _approve(
                 plan=PlanReference(order.plan_version, order.plan_hash),
                 note="Aprobado por la demostración, después de mostrar el plan",
             )
+            await record(session, Action.DECIDE_PLAN, order_id=order.id, principal=_DEMO)
     except TransitionRefused:
         return  # somebody at the keyboard was faster

@@ -22,6 +22,7 @@ class Exit(IntEnum):
     PRODUCT_RUNTIME = 11
     EMBEDDED_POSTGRES = 12
     SCHEMA_OUTDATED = 13
+    AUDIT_BROKEN = 14
 
 
 class CliError(Exception):

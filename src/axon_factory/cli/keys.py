@@ -1,16 +1,15 @@
 """`axon keys`: API keys of other systems, and permanent system tokens of agents."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated
 
 import typer
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from axon_factory.accounts.api_keys import CreatedKey
+from axon_factory.accounts.api_keys import ROTATION_GRACE, ROTATION_GRACE_MAX, CreatedKey
 from axon_factory.accounts.system_tokens import MintedToken
+from axon_factory.api.access_views import key_document, standing, token_document
 from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
@@ -20,14 +19,16 @@ from axon_factory.cli.context import (
     print_json,
     run,
 )
+from axon_factory.cli.recording import record
 from axon_factory.cli.render import add_row, local_time, table
 from axon_factory.db.tables import ApiKey, SystemToken
-from axon_factory.domain.permissions import KeyScope
-from axon_factory.orders.views import timestamp
+from axon_factory.domain.permissions import Action, KeyScope
 
 __all__ = ["register"]
 
 _group = typer.Typer(no_args_is_help=True, help="API keys and system tokens.")
+
+_HOUR = timedelta(hours=1)
 
 KeyId = Annotated[str, typer.Argument(help="The id that `axon keys list` shows.")]
 
@@ -58,17 +59,19 @@ def create(
             open_factory(data_dir) as factory,
             factory.database.transaction("create_key") as session,
         ):
-            return await factory.api_keys.create(
+            made = await factory.api_keys.create(
                 session,
                 name=name,
                 scope=scope,
                 created_by=local_principal().id,
                 lifetime=timedelta(days=expires_days) if expires_days else None,
             )
+            await _record(session, "create_key", f"key:{made.key.id}")
+            return made
 
     made = run(command, as_json=as_json)
     if as_json:
-        print_json(_key_document(made.key) | {"api_key": made.plaintext})
+        print_json(key_document(made.key) | {"api_key": made.plaintext})
     else:
         _show_once(f"Clave {made.key.id} creada ({scope})", made.plaintext)
 
@@ -90,13 +93,15 @@ def create_system(
             open_factory(data_dir) as factory,
             factory.database.transaction("create_system_token") as session,
         ):
-            return await factory.system_tokens.mint_permanent(
+            made = await factory.system_tokens.mint_permanent(
                 session, agent=agent, created_by=local_principal().id
             )
+            await _record(session, "create_system_token", f"token:{made.id}")
+            return made
 
     made = run(command, as_json=as_json)
     if as_json:
-        print_json({"id": made.id, "agente": agent.strip(), "system_token": made.plaintext})
+        print_json(token_document(made.token) | {"system_token": made.plaintext})
     else:
         _show_once(f"Token de sistema {made.id} creado", made.plaintext)
 
@@ -110,14 +115,17 @@ def list_keys(*, data_dir: DataDirOption = None, as_json: JsonOption = False) ->
 
     async def command() -> tuple[Sequence[ApiKey], Sequence[SystemToken]]:
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
-            return await factory.api_keys.list_all(session), await _permanent_tokens(session)
+            return (
+                await factory.api_keys.list_all(session),
+                await factory.system_tokens.list_permanent(session),
+            )
 
     found, tokens = run(command, as_json=as_json)
     if as_json:
         print_json(
             {
-                "api_keys": [_key_document(key) for key in found],
-                "system_tokens": [_token_document(token) for token in tokens],
+                "api_keys": [key_document(key) for key in found],
+                "system_tokens": [token_document(token) for token in tokens],
             }
         )
         return
@@ -128,6 +136,46 @@ def list_keys(*, data_dir: DataDirOption = None, as_json: JsonOption = False) ->
     for token in tokens:
         add_row(rows, *_columns(token, token.agent, "sistema"), local_time(token.expires_at), "—")
     out.print(rows)
+
+
+@_group.command("rotate")
+def rotate(
+    *,
+    key_id: KeyId,
+    grace_hours: Annotated[
+        int,
+        typer.Option(
+            min=0, max=ROTATION_GRACE_MAX // _HOUR, help="Hours that the old key serves on."
+        ),
+    ] = ROTATION_GRACE // _HOUR,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a second key like this one, shown once; the old one ends after the grace period.
+
+    Example: axon keys rotate 3fK9aZ2b --grace-hours 48
+    """
+
+    async def command() -> CreatedKey:
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("rotate_key") as session,
+        ):
+            made = await factory.api_keys.rotate(
+                session,
+                key_id,
+                created_by=local_principal().id,
+                grace=timedelta(hours=grace_hours),
+            )
+            await _record(session, "rotate_key", f"key:{made.key.id}")
+            return made
+
+    made = run(command, as_json=as_json)
+    if as_json:
+        print_json(key_document(made.key) | {"api_key": made.plaintext})
+    else:
+        sentence = f"Clave {made.key.id} creada; {key_id} sirve {grace_hours} horas más"
+        _show_once(sentence, made.plaintext)
 
 
 @_group.command("revoke")
@@ -143,6 +191,7 @@ def revoke(*, key_id: KeyId, data_dir: DataDirOption = None, as_json: JsonOption
             factory.database.transaction("revoke_key") as session,
         ):
             await factory.api_keys.revoke(session, key_id)
+            await _record(session, "revoke_key", f"key:{key_id}")
 
     run(command, as_json=as_json)
     _show_revoked("Clave", key_id, as_json=as_json)
@@ -163,20 +212,19 @@ def revoke_system(
             factory.database.transaction("revoke_system_token") as session,
         ):
             await factory.system_tokens.revoke(session, token_id)
+            await _record(session, "revoke_system_token", f"token:{token_id}")
 
     run(command, as_json=as_json)
     _show_revoked("Token de sistema", token_id, as_json=as_json)
 
 
-async def _permanent_tokens(session: AsyncSession) -> Sequence[SystemToken]:
-    newest_first = col(SystemToken.created_at).desc()
-    query = select(SystemToken).where(col(SystemToken.order_id).is_(None)).order_by(newest_first)
-    return list(await session.scalars(query))
-
-
 def _show_once(sentence: str, plaintext: str) -> None:
     out.print(f"{sentence}; no se muestra de nuevo:", markup=False, highlight=False)
     out.print(plaintext, markup=False, highlight=False, soft_wrap=True)
+
+
+async def _record(session: AsyncSession, unit: str, subject: str) -> None:
+    await record(session, Action.MANAGE_KEYS, subject=subject, details={"unidad": unit})
 
 
 def _show_revoked(what: str, key_id: str, *, as_json: bool) -> None:
@@ -188,34 +236,4 @@ def _show_revoked(what: str, key_id: str, *, as_json: bool) -> None:
 
 def _columns(item: ApiKey | SystemToken, name: str, scope: str) -> tuple[str, ...]:
     created = local_time(item.created_at)
-    return item.id, name, scope, _standing(item), created, item.created_by
-
-
-def _standing(item: ApiKey | SystemToken) -> str:
-    if item.revoked_at is not None:
-        return "revocada"
-    expired = item.expires_at is not None and item.expires_at <= datetime.now(UTC)
-    return "vencida" if expired else "activa"
-
-
-def _key_document(key: ApiKey) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "nombre": key.name,
-        "permiso": key.scope,
-        "estado": _standing(key),
-        "created_at": timestamp(key.created_at),
-        "created_by": key.created_by,
-        "expires_at": timestamp(key.expires_at),
-        "last_used_at": timestamp(key.last_used_at),
-    }
-
-
-def _token_document(token: SystemToken) -> dict[str, Any]:
-    return {
-        "id": token.id,
-        "agente": token.agent,
-        "estado": _standing(token),
-        "created_at": timestamp(token.created_at),
-        "created_by": token.created_by,
-    }
+    return item.id, name, scope, standing(item), created, item.created_by

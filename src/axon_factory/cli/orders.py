@@ -21,7 +21,9 @@ from axon_factory.cli.context import (
 )
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.follow import follow
+from axon_factory.cli.recording import record
 from axon_factory.cli.render import (
+    LIST_FIELDS,
     event_document,
     facts,
     render_event,
@@ -31,11 +33,15 @@ from axon_factory.cli.render import (
 )
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.domain.permissions import Action
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders import views
 from axon_factory.orders.create import create_order
-from axon_factory.orders.read import ListQuery, list_orders, newest_events, read_order
+from axon_factory.orders.lists.fields import SUMMARY
+from axon_factory.orders.lists.page import Page, list_orders
+from axon_factory.orders.lists.query import ListQuery
+from axon_factory.orders.read import newest_events, read_order
 from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.result import result_of
 
@@ -71,9 +77,11 @@ def create(
             open_factory(data_dir) as factory,
             factory.database.transaction("create") as session,
         ):
-            return await create_order(
+            order = await create_order(
                 session, request, local_principal(), factory.policy, datetime.now(UTC)
             )
+            await record(session, Action.CREATE_ORDER, order_id=order.id)
+            return order
 
     order = run(command, as_json=as_json)
     if as_json:
@@ -122,26 +130,28 @@ def list_all(
     """
     query = ListQuery(
         states=tuple(estado or ()),
-        product_type=tipo,
-        priority=prioridad,
+        product_types=(tipo,) if tipo else (),
+        priorities=(prioridad,) if prioridad else (),
         tags=tuple(tag or ()),
         limit=limit,
         offset=offset,
+        fields=SUMMARY if as_json else LIST_FIELDS,
     )
 
-    async def command() -> tuple[int, Sequence[Order]]:
+    async def command() -> Page:
         if tipo is not None and tipo not in PRODUCT_TYPES:
             raise CliError(Exit.USAGE, f"--tipo no válido. Opciones: {', '.join(PRODUCT_TYPES)}")
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
             return await list_orders(session, query, local_principal())
 
-    total, found = run(command, as_json=as_json)
+    page = run(command, as_json=as_json)
+    found = page.orders
     if as_json:
-        page = {"total": total, "limit": limit, "offset": offset, "count": len(found)}
-        print_json(page | {"orders": [views.summary(order, local_principal()) for order in found]})
+        head = {"total": page.total, "limit": limit, "offset": offset, "count": len(found)}
+        print_json(head | {"orders": found})
         return
     out.print(render_orders(found))
-    out.print(f"{len(found)} de {total} órdenes", style="dim", highlight=False)
+    out.print(f"{len(found)} de {page.total} órdenes", style="dim", highlight=False)
 
 
 @_group.command("watch")
@@ -185,7 +195,8 @@ def result(
 
     async def command() -> dict[str, Any]:
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
-            return result_of(await read_order(session, reference, local_principal()))
+            order = await read_order(session, reference, local_principal())
+            return await result_of(session, order)
 
     document = run(command, as_json=as_json)
     if as_json:

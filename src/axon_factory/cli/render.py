@@ -19,6 +19,7 @@ from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.orders.views import log_entry
 
 __all__ = [
+    "LIST_FIELDS",
     "add_row",
     "event_document",
     "facts",
@@ -52,6 +53,20 @@ _STATES = {
 }
 _WHOLE = frozenset({"Número", "Estado", "Id"})
 _NOBODY = "—"
+
+LIST_FIELDS = (
+    "order_number",
+    "estado",
+    "progreso",
+    "prioridad",
+    "tipo_producto",
+    "datos_cliente",
+    "created_at",
+    "plan_estado",
+    "plan_version",
+    "espera",
+)
+"""What a list's table is made of."""
 
 
 def safe(value: object) -> str:
@@ -160,30 +175,34 @@ def render_order(order: Order, events: Sequence[OrderEvent]) -> RenderableType:
     return Group(*parts, *(render_event(event) for event in events))
 
 
-def render_orders(orders: Iterable[Order]) -> Table:
-    """Return a list's table."""
+def render_orders(orders: Iterable[Mapping[str, Any]]) -> Table:
+    """Return a list's table; each entry has `LIST_FIELDS`."""
     headers = ("Número", "Estado", "%", "Prioridad", "Tipo", "Cliente", "Creada", "Espera")
     rows = table(*headers, numbers=("%",))
     for order in orders:
         add_row(
             rows,
-            order.order_number,
-            state_text(order.estado),
-            order.progreso,
-            order.prioridad,
-            order.tipo_producto,
-            order.datos_cliente.get("nombre"),
-            local_time(order.created_at),
-            waiting_for(order),
+            order["order_number"],
+            state_text(order["estado"]),
+            order["progreso"],
+            order["prioridad"],
+            order["tipo_producto"],
+            order["datos_cliente"].get("nombre"),
+            local_time(datetime.fromisoformat(order["created_at"])),
+            _awaited(order["plan_estado"], order["plan_version"], order["espera"]),
         )
     return rows
 
 
 def waiting_for(order: Order) -> str:
     """Return what a person must decide, empty when the line moves the order by itself."""
-    if order.plan_estado == PlanStatus.PENDIENTE_APROBACION:
-        return f"aprobar el plan v{order.plan_version}"
-    return "decisión de una persona" if order.espera else ""
+    return _awaited(order.plan_estado, order.plan_version, order.espera)
+
+
+def _awaited(plan_status: str | None, plan_version: int, waits_for: str | None) -> str:
+    if plan_status == PlanStatus.PENDIENTE_APROBACION:
+        return f"aprobar el plan v{plan_version}"
+    return "decisión de una persona" if waits_for else ""
 
 
 def facts(rows: Mapping[str, object]) -> Table:

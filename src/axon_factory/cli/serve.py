@@ -10,6 +10,7 @@ import typer
 import uvicorn
 import uvloop
 
+from axon_factory.api.server import ServerLimits, uvicorn_config
 from axon_factory.bootstrap import Factory
 from axon_factory.cli.context import (
     DataDirOption,
@@ -24,8 +25,6 @@ from axon_factory.cli.exits import CliError, Exit
 from axon_factory.settings import load_settings
 
 __all__ = ["bind", "register", "serve_until"]
-
-_SHUTDOWN_SECONDS = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -101,18 +100,9 @@ class _Server(uvicorn.Server):
 
 async def serve_until(factory: Factory, listener: socket.socket, stop: asyncio.Event) -> None:
     """Answer requests at `listener` until `stop` is set; running requests get ten seconds."""
-    server = _Server(
-        uvicorn.Config(
-            factory.application(),
-            http="httptools",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        )
-    )
+    settings = factory.settings
+    limits = ServerLimits(settings.request_timeout_seconds, settings.keep_alive_seconds)
+    server = _Server(uvicorn_config(factory.application(), limits))
 
     async def end() -> None:
         await stop.wait()

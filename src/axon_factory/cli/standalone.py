@@ -14,10 +14,12 @@ import structlog
 from axon_factory.accounts import users
 from axon_factory.accounts.passwords import generate_password
 from axon_factory.bootstrap import Factory
+from axon_factory.cli.recording import record
 from axon_factory.cli.serve import bind, serve_until
-from axon_factory.db.embedded import DataDirLock, DataDirUnwritable, EmbeddedPostgres
+from axon_factory.db.embedded import APP_ROLE, DataDirLock, DataDirUnwritable, EmbeddedPostgres
 from axon_factory.db.migrate import migrate
-from axon_factory.domain.permissions import Role
+from axon_factory.db.roles import grant_app
+from axon_factory.domain.permissions import Action, Role
 from axon_factory.settings import Settings
 
 __all__ = ["Standalone", "make_data_folder", "standalone"]
@@ -51,7 +53,6 @@ async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGe
         listener = stack.enter_context(bind(settings.host, settings.port))
         lock.publish(url=settings.base_url)
         url = await _database(settings, lock, stack, tell)
-        await migrate(url)
         factory = Factory(settings, url)
         stack.push_async_callback(factory.close)
         await _products(factory, stack, tell)
@@ -78,12 +79,17 @@ def make_data_folder(settings: Settings) -> None:
 async def _database(
     settings: Settings, lock: DataDirLock, stack: AsyncExitStack, tell: Callable[[str], None]
 ) -> str:
+    """Return the address of the migrated database for the program."""
     if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
+        url = settings.database_url.get_secret_value()
+        await migrate(url)
+        return url
     tell("Iniciando PostgreSQL")
     server = EmbeddedPostgres(settings.data_dir, binaries=settings.pg_bin, lock=lock)
     await stack.enter_async_context(server)
-    return server.dsn
+    await migrate(server.dsn)
+    await grant_app(server.dsn, APP_ROLE)
+    return server.app_dsn
 
 
 async def _products(factory: Factory, stack: AsyncExitStack, tell: Callable[[str], None]) -> None:
@@ -103,7 +109,7 @@ async def _first_administrator(factory: Factory) -> str | None:
     password = generate_password()
     password_hash = await factory.passwords.hash(password)
     async with factory.database.transaction("first_administrator") as session:
-        await users.create(
+        user = await users.create(
             session,
             email=_ADMIN_EMAIL,
             name="Administración",
@@ -111,6 +117,7 @@ async def _first_administrator(factory: Factory) -> str | None:
             password_hash=password_hash,
             must_change_password=True,
         )
+        await record(session, Action.MANAGE_USERS, subject=f"user:{user.id}")
     return password
 
 

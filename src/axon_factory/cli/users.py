@@ -1,18 +1,29 @@
 """`axon users`: people who may log in."""
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from axon_factory.accounts import users
+from axon_factory.accounts.administer import UserChange, change_user
 from axon_factory.accounts.passwords import generate_password
-from axon_factory.cli.context import DataDirOption, JsonOption, open_factory, out, print_json, run
+from axon_factory.api.access_views import user_document
+from axon_factory.cli.context import (
+    DataDirOption,
+    JsonOption,
+    local_principal,
+    open_factory,
+    out,
+    print_json,
+    run,
+)
+from axon_factory.cli.recording import record
 from axon_factory.cli.render import add_row, local_time, table
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import NotFound, ValidationFailed
-from axon_factory.domain.permissions import Role
-from axon_factory.orders.views import timestamp
+from axon_factory.domain.permissions import Action, Role
+from axon_factory.domain.sentences import Sentence
 
 __all__ = ["register"]
 
@@ -48,10 +59,18 @@ def create(
     async def command() -> tuple[User, str | None]:
         if role is Role.SYSTEM:
             raise ValidationFailed(
-                {"role": "Los agentes no inician sesión: usa `axon keys create-system`"}
+                {
+                    "role": Sentence(
+                        "Los agentes no inician sesión: usa `axon keys create-system`",
+                        "Agents do not log in: use `axon keys create-system`",
+                    )
+                }
             )
         password = generate_password() if given is None else given
         async with open_factory(data_dir) as factory:
+            if given is not None:
+                about = (email, name, client_id or "")
+                await factory.passwords.check(password, role, about)
             password_hash = await factory.passwords.hash(password)
             async with factory.database.transaction("create_user") as session:
                 user = await users.create(
@@ -63,11 +82,17 @@ def create(
                     client_id=client_id,
                     must_change_password=given is None,
                 )
+                await record(
+                    session,
+                    Action.MANAGE_USERS,
+                    subject=f"user:{user.id}",
+                    details={"unidad": "create_user", "rol": role.value},
+                )
         return user, password if given is None else None
 
     user, password = run(command, as_json=as_json)
     if as_json:
-        print_json(_document(user) | ({"password": password} if password else {}))
+        print_json(user_document(user) | ({"password": password} if password else {}))
         return
     out.print(f"Usuario {user.email} creado con el rol {user.role}", markup=False, highlight=False)
     if password:
@@ -87,7 +112,7 @@ def list_users(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -
 
     found = run(command, as_json=as_json)
     if as_json:
-        print_json([_document(user) for user in found])
+        print_json([user_document(user) for user in found])
         return
     rows = table("Correo", "Nombre", "Rol", "Cliente", "Activo", "Último acceso")
     for user in found:
@@ -116,26 +141,21 @@ def deactivate(
         ):
             user = await users.find_by_email(session, email)
             if user is None:
-                raise NotFound(f"No existe el usuario {email}")
-            await users.set_active(session, user.id, active=False)
-        return user
+                raise NotFound(
+                    f"No existe el usuario {email}", message_en=f"There is no user {email}"
+                )
+            change = UserChange(active=False)
+            changed = await change_user(session, user.id, change, local_principal())
+            await record(
+                session,
+                Action.MANAGE_USERS,
+                subject=f"user:{user.id}",
+                details={"unidad": "deactivate_user"},
+            )
+            return changed
 
     user = run(command, as_json=as_json)
     if as_json:
-        print_json(_document(user))
+        print_json(user_document(user))
     else:
         out.print(f"Usuario {user.email} desactivado", markup=False, highlight=False)
-
-
-def _document(user: User) -> dict[str, Any]:
-    return {
-        "id": str(user.id),
-        "email": user.email,
-        "nombre": user.nombre,
-        "rol": user.role,
-        "cliente_id": user.cliente_id,
-        "activo": user.active,
-        "debe_cambiar_password": user.must_change_password,
-        "created_at": timestamp(user.created_at),
-        "last_login_at": timestamp(user.last_login_at),
-    }

@@ -1,5 +1,6 @@
 """Engine and sessions. Only the edges (a request, a job, a command) open and commit one."""
 
+import traceback
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from axon_factory.failpoints import failpoint
 
-__all__ = ["Database", "driver_connection", "is_unavailable"]
+__all__ = ["Database", "driver_connection", "is_unavailable", "savepoint", "without_values"]
 
 _SERVER_LIMITS = (
     "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
@@ -44,6 +45,7 @@ class Database:
             make_url(url).set(drivername="postgresql+psycopg"),
             pool_size=pool_size,
             max_overflow=0,
+            hide_parameters=True,  # errors are logged, and parameters are what clients entrust
             pool_timeout=10,
             # A restart of PostgreSQL must not fail the first requests after it.
             pool_pre_ping=True,
@@ -73,6 +75,13 @@ class Database:
         await self._engine.dispose()
 
 
+@asynccontextmanager
+async def savepoint(session: AsyncSession) -> AsyncGenerator[None]:
+    """Take back what the block wrote, and no more, when it raises; the transaction goes on."""
+    async with session.begin_nested():
+        yield
+
+
 async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[object]:
     """Return the psycopg connection of the session's transaction, to enqueue a job in it."""
     raw = await (await session.connection()).get_raw_connection()
@@ -80,6 +89,23 @@ async def driver_connection(session: AsyncSession) -> psycopg.AsyncConnection[ob
     if not isinstance(connection, psycopg.AsyncConnection):
         raise TypeError("the session does not run on psycopg")
     return connection  # pyright: ignore[reportUnknownVariableType] — its row type is not known
+
+
+def without_values(error: BaseException) -> dict[str, object] | None:
+    """Return what may be logged of a database's error, None for any other error.
+
+    PostgreSQL's DETAIL line repeats the row that it refuses.
+    """
+    if not isinstance(error, DBAPIError) or not isinstance(error.orig, psycopg.Error):
+        return None
+    diagnosis = error.orig.diag
+    return {
+        "sqlstate": diagnosis.sqlstate,
+        "table": diagnosis.table_name,
+        "constraint": diagnosis.constraint_name,
+        "said": diagnosis.message_primary,
+        "traceback": "".join(traceback.format_tb(error.__traceback__)),
+    }
 
 
 def is_unavailable(error: BaseException) -> bool:

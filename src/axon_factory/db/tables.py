@@ -27,6 +27,10 @@ from sqlmodel import Field, SQLModel
 
 __all__ = [
     "ApiKey",
+    "AuditHead",
+    "AuditRow",
+    "IdempotencyKey",
+    "LoginThrottle",
     "Order",
     "OrderCheck",
     "OrderCredential",
@@ -36,8 +40,11 @@ __all__ = [
     "OrderStage",
     "OrderStep",
     "OutboxMessage",
+    "RateLimit",
+    "RefreshToken",
     "SystemToken",
     "User",
+    "UserSession",
 ]
 
 _TIME = DateTime(timezone=True)
@@ -113,6 +120,8 @@ class Order(_Table, table=True):
     tenant: str = Field(sa_type=Text)
     event_seq: int = 0
     created_by: str = Field(sa_type=Text)
+    position: int = Field(default=None, sa_column_args=[Identity(always=True)])
+    """A small number that the bitmaps of lists know the order by."""
 
 
 class OrderEvent(_Table, table=True):
@@ -259,12 +268,15 @@ class User(_Table, table=True):
     active: bool = True
     created_at: datetime = Field(sa_type=_TIME)
     last_login_at: datetime | None = Field(default=None, sa_type=_TIME)
+    password_changed_at: datetime = Field(sa_type=_TIME)
+    version: int = 1
 
 
 class ApiKey(_Table, table=True):
-    """An API key; only a MAC of its secret is kept."""
+    """An API key; only a MAC of its secret is kept. `family` is the first of those it continues."""
 
     id: str = Field(primary_key=True, sa_type=Text)
+    family: str = Field(sa_type=Text)
     name: str = Field(sa_type=Text)
     scope: str = Field(sa_type=Text)
     secret_mac: bytes = Field(sa_type=LargeBinary)
@@ -287,3 +299,92 @@ class SystemToken(_Table, table=True):
     created_by: str = Field(sa_type=Text)
     expires_at: datetime | None = Field(default=None, sa_type=_TIME)
     revoked_at: datetime | None = Field(default=None, sa_type=_TIME)
+
+
+class UserSession(_Table, table=True):
+    """One login of a user, for as long as it can be refreshed."""
+
+    id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(foreign_key="users.id")
+    created_at: datetime = Field(sa_type=_TIME)
+    last_used_at: datetime = Field(sa_type=_TIME)
+    expires_at: datetime = Field(sa_type=_TIME)
+    revoked_at: datetime | None = Field(default=None, sa_type=_TIME)
+    address: str = Field(sa_type=Text)
+    user_agent: str = Field(sa_type=Text)
+    refresh_id: str = Field(sa_type=Text)
+    """Id of the one refresh token that serves now."""
+    previous_refresh_id: str | None = Field(default=None, sa_type=Text)
+    """Id of the one that served until `last_used_at`."""
+
+
+class RefreshToken(_Table, table=True):
+    """A refresh token that was handed out; used ones stay, so that their return is noticed."""
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    session_id: UUID = Field(foreign_key="user_sessions.id", ondelete="CASCADE")
+    secret_mac: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=_TIME)
+
+
+class LoginThrottle(_Table, table=True):
+    """How many logins one account, one address or everybody has tried in the current window."""
+
+    bucket: str = Field(primary_key=True, sa_type=Text)
+    attempts: int
+    opened_at: datetime = Field(sa_type=_TIME)
+
+
+class AuditRow(_Table, table=True):
+    """One entry of the audit trail, never changed; `domain.audit` says what its columns mean."""
+
+    __tablename__ = "audit_entries"  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride] — SQLModel declares it for its own default only
+
+    position: int = Field(primary_key=True, sa_type=BigInteger)
+    chain: str = Field(sa_type=Text)
+    seq: int = Field(sa_type=BigInteger)
+    at: datetime = Field(sa_type=_TIME)
+    actor: str = Field(sa_type=Text)
+    actor_name: str = Field(sa_type=Text)
+    actor_grant: str | None = Field(default=None, sa_type=Text)
+    action: str = Field(sa_type=Text)
+    outcome: str = Field(sa_type=Text)
+    subject: str | None = Field(default=None, sa_type=Text)
+    address: str | None = Field(default=None, sa_type=Text)
+    request_id: str | None = Field(default=None, sa_type=Text)
+    details: dict[str, Any] = Field(sa_type=_JSON)
+    previous_hash: bytes = Field(sa_type=LargeBinary)
+    hash: bytes = Field(sa_type=LargeBinary)
+
+
+class AuditHead(_Table, table=True):
+    """The end of a chain of the audit trail; a trigger alone writes it."""
+
+    chain: str = Field(primary_key=True, sa_type=Text)
+    seq: int = Field(sa_type=BigInteger)
+    hash: bytes = Field(sa_type=LargeBinary)
+
+
+class RateLimit(_Table, table=True):
+    """How many requests of one caller are counted in the current window (api/rate_limits.py)."""
+
+    bucket: str = Field(primary_key=True, sa_type=Text)
+    used: int
+    granted: int
+    """Of the newest lease."""
+    window_ends: datetime = Field(sa_type=_TIME)
+
+
+class IdempotencyKey(_Table, table=True):
+    """The answer of a write, sealed, under the key that its caller gave it (`api.idempotency`)."""
+
+    principal: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    fingerprint: bytes = Field(sa_type=LargeBinary)
+    status: int = Field(sa_type=SmallInteger)
+    headers: dict[str, Any] = Field(sa_type=_JSON)
+    ciphertext: bytes = Field(sa_type=LargeBinary)
+    wrapped_key: bytes = Field(sa_type=LargeBinary)
+    key_id: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=_TIME)
+    expires_at: datetime = Field(sa_type=_TIME)

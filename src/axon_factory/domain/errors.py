@@ -20,6 +20,8 @@ The documented keys of design §3 are in `extra` and `error`; whoever renders ad
 from collections.abc import Mapping
 from typing import Any
 
+from axon_factory.domain.sentences import Sentence, in_english
+
 __all__ = [
     "AuthenticationRequired",
     "AxonError",
@@ -48,6 +50,8 @@ class AxonError(Exception):
     status = 500
     title = "Error interno"
     title_en = "Internal error"
+    retry_after: int | None = None
+    """Seconds after which trying again makes sense, None if that changes nothing."""
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class AxonError(Exception):
         """Keep the sentence in both languages and the extra keys."""
         super().__init__(message)
         self.message = message
-        self.message_en = message_en or message
+        self.message_en: str = message_en or in_english(message)
         self.extra = dict(extra or {})
 
     def body(self) -> dict[str, Any]:
@@ -76,10 +80,11 @@ class ValidationFailed(AxonError):
     title = "Validation error"
     title_en = "Validation error"
 
-    def __init__(self, details: Mapping[str, str]) -> None:
+    def __init__(self, details: Mapping[str, Sentence]) -> None:
         """`details` as in design §3.1: {field: sentence}."""
         super().__init__(extra={"details": dict(details)})
         self.details = dict(details)
+        self.details_en: dict[str, str] = in_english(self.details)
 
 
 class ResultNotReady(AxonError):
@@ -148,7 +153,8 @@ class OrderNotFound(NotFound):
 
     def __init__(self, reference: str) -> None:
         """`reference` is the id or number that was asked for."""
-        super().__init__(f"No order exists with ID: {reference}")
+        sentence = f"No order exists with ID: {reference}"  # the design's, in any language
+        super().__init__(sentence, message_en=sentence)
 
 
 class Conflict(AxonError):
@@ -192,3 +198,4 @@ class Unavailable(AxonError):
     status = 503
     title = "Servicio no disponible"
     title_en = "Service unavailable"
+    retry_after = 2

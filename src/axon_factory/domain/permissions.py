@@ -186,6 +186,8 @@ PUBLIC_ROUTES = MappingProxyType(
         "/api/auth/login": "whoever logs in has no credential yet",
         "/api/auth/refresh": "the refresh token in the body is the credential",
         "/openapi.json": "the contract is public",
+        "/docs": "it shows the contract, and whoever tries it there needs a credential",
+        "/docs/{name}": "the files of that page",
         "/portal/{token}": "the signed link is the permission",
     }
 )

@@ -18,6 +18,8 @@ __all__ = [
     "SEND_MESSAGE",
     "advance_lock",
     "announce",
+    "change_priority",
+    "count_ahead",
     "enqueue_advance",
     "enqueue_message",
 ]
@@ -44,6 +46,16 @@ _WAKE = text(
     """
     SELECT pg_notify('procrastinate_any_queue_v1',
                      json_build_object('type', 'job_inserted', 'job_id', CAST(:id AS bigint))::text)
+    """
+)
+_CHANGE_PRIORITY = text(
+    "UPDATE procrastinate_jobs SET priority = :priority WHERE lock = :lock AND status = 'todo'"
+)
+_AHEAD = text(
+    """
+    SELECT count(*) FROM procrastinate_jobs
+    WHERE status = 'todo' AND task_name = :task AND priority >= :priority
+      AND (scheduled_at IS NULL OR scheduled_at <= now())
     """
 )
 
@@ -78,6 +90,18 @@ async def enqueue_advance(
         schedule_at=at,
         connection=await driver_connection(session),
     ).defer_async(order_id=str(order_id))
+
+
+async def change_priority(session: AsyncSession, order_id: UUID, *, rank: int) -> None:
+    """Give the order's waiting job its new place in the queue, higher or lower."""
+    parameters = {"lock": advance_lock(order_id), "priority": rank * _PRIORITIES_A_RANK}
+    await session.execute(_CHANGE_PRIORITY, parameters)
+
+
+async def count_ahead(session: AsyncSession, *, rank: int) -> int:
+    """Return how many orders a worker takes before one that is enqueued now with `rank`."""
+    priority = rank * _PRIORITIES_A_RANK
+    return await session.scalar(_AHEAD, {"task": ADVANCE, "priority": priority}) or 0
 
 
 async def announce(session: AsyncSession, job_id: int) -> None:

@@ -53,7 +53,7 @@ async def create_order(
         updated_at=now,
         precio=Decimal(product.precio_base_usd),
         moneda=policy.currency,
-        catalogo=product.model_dump(mode="json"),
+        catalogo=product.snapshot(),
         tenant=policy.tenant,
         created_by=principal.id,
     )

@@ -46,7 +46,6 @@ async def fail_order(
                 "estado_anterior": failure.state.value,
                 "estado_nuevo": OrderState.FALLIDO.value,
                 "causa": failure.cause.value,
-                "paso": failure.step,
             },
         ),
     )
@@ -58,6 +57,7 @@ async def fail_order(
             agent=actor.name,
             message=failure.message,
             level=LogLevel.ERROR,
+            metadata={"paso": failure.step},
             visibility=Visibility.INTERNO,
         ),
         actor=actor,

@@ -1,11 +1,9 @@
-"""Read orders: one, its log, lists with an exact total (design §3.2, §3.4)."""
+"""Read one order and its log (design §3.2); `lists` has many."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, UnaryExpression, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -13,15 +11,11 @@ from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.events import Visibility
 from axon_factory.domain.permissions import Principal
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.states import OrderState
 from axon_factory.orders.locking import matches, visible_to
 
 __all__ = [
     "NEWEST_EVENTS",
-    "ListQuery",
     "events_after",
-    "list_orders",
     "newest_events",
     "read_fence",
     "read_order",
@@ -31,20 +25,6 @@ __all__ = [
 
 NEWEST_EVENTS = 200
 """How many of the newest events the `logs` array of an answer shows (resolutions 3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """The documented parameters of GET /api/orders."""
-
-    states: tuple[OrderState, ...] = ()
-    product_type: str | None = None
-    priority: Priority | None = None
-    tags: tuple[str, ...] = ()
-    limit: int = 50
-    offset: int = 0
-    sort_by: Literal["created_at", "updated_at", "prioridad"] = "created_at"
-    descending: bool = True
 
 
 async def read_order(session: AsyncSession, reference: str, principal: Principal) -> Order:
@@ -70,21 +50,15 @@ async def newest_events(
 
 
 async def events_after(
-    session: AsyncSession, order: Order, principal: Principal, after: int
+    session: AsyncSession,
+    order: Order,
+    principal: Principal,
+    after: int,
+    limit: int = NEWEST_EVENTS,
 ) -> Sequence[OrderEvent]:
-    """Return up to 200 events with a sequence above `after`, oldest first."""
+    """Return up to `limit` events with a sequence above `after`, oldest first."""
     query = _visible_events(order, principal).where(col(OrderEvent.seq) > after)
-    return list(await session.scalars(query.order_by(col(OrderEvent.seq)).limit(NEWEST_EVENTS)))
-
-
-async def list_orders(
-    session: AsyncSession, query: ListQuery, principal: Principal
-) -> tuple[int, Sequence[Order]]:
-    """Return the exact total under the filter, and the page; ties break by id."""
-    matching = _filtered(select(Order), query, principal)
-    total = await session.scalar(select(func.count()).select_from(matching.subquery()))
-    page = matching.order_by(*_ordering(query)).limit(query.limit).offset(query.offset)
-    return total or 0, list(await session.scalars(page))
+    return list(await session.scalars(query.order_by(col(OrderEvent.seq)).limit(limit)))
 
 
 def _visible_events(order: Order, principal: Principal) -> Select[OrderEvent]:
@@ -92,28 +66,6 @@ def _visible_events(order: Order, principal: Principal) -> Select[OrderEvent]:
     if principal.is_staff:
         return query
     return query.where(col(OrderEvent.visibilidad) == Visibility.CLIENTE)
-
-
-def _filtered(statement: Select[Order], query: ListQuery, principal: Principal) -> Select[Order]:
-    conditions = [
-        col(Order.estado).in_(query.states) if query.states else None,
-        col(Order.tipo_producto) == query.product_type if query.product_type else None,
-        col(Order.prioridad) == query.priority if query.priority else None,
-        col(Order.tags).contains(list(query.tags)) if query.tags else None,
-        visible_to(principal),
-    ]
-    return statement.where(*(condition for condition in conditions if condition is not None))
-
-
-def _ordering(query: ListQuery) -> tuple[UnaryExpression[Any], UnaryExpression[Any]]:
-    column = {
-        "created_at": col(Order.created_at),
-        "updated_at": col(Order.updated_at),
-        "prioridad": col(Order.prioridad_rank),
-    }[query.sort_by]
-    if query.descending:
-        return column.desc(), col(Order.id).desc()
-    return column.asc(), col(Order.id).asc()
 
 
 async def read_fence(session: AsyncSession, order_id: UUID) -> int | None:

@@ -2,26 +2,42 @@
 
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from axon_factory.db.tables import Order
 from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.estimate import remaining_time
 from axon_factory.domain.permissions import Action, serves_in
+from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.pace import measured_pace
 from axon_factory.orders.views import timestamp
 
 __all__ = ["result_of"]
 
 _SENTENCES = {
-    OrderState.NUEVO: "El autopilot espera su planificación",
-    OrderState.PLANIFICACION: "El autopilot está en planificación",
-    OrderState.CONSTRUCCION: "El autopilot está en construcción",
-    OrderState.QA: "El autopilot está en revisión de calidad",
-    OrderState.FALLIDO: "La construcción del autopilot falló",
-    OrderState.CANCELADO: "La orden del autopilot fue cancelada",
+    OrderState.NUEVO: Sentence(
+        "El autopilot espera su planificación", "The autopilot waits to be planned"
+    ),
+    OrderState.PLANIFICACION: Sentence(
+        "El autopilot está en planificación", "The autopilot is being planned"
+    ),
+    OrderState.CONSTRUCCION: Sentence(
+        "El autopilot está en construcción", "The autopilot is being built"
+    ),
+    OrderState.QA: Sentence(
+        "El autopilot está en revisión de calidad", "The autopilot is under review"
+    ),
+    OrderState.FALLIDO: Sentence(
+        "La construcción del autopilot falló", "The construction of the autopilot failed"
+    ),
+    OrderState.CANCELADO: Sentence(
+        "La orden del autopilot fue cancelada", "The order of the autopilot was cancelled"
+    ),
 }
 
 
-def result_of(order: Order) -> dict[str, Any]:
+async def result_of(session: AsyncSession, order: Order) -> dict[str, Any]:
     """Return the answer of GET /result; credentials in it are masked.
 
     Raises:
@@ -30,13 +46,17 @@ def result_of(order: Order) -> dict[str, Any]:
     state = OrderState(order.estado)
     if not serves_in(Action.READ_RESULT, state):
         plan = order.plan or order.catalogo
+        pace = await measured_pace(session, order.tipo_producto)
         raise ResultNotReady(
             extra={
                 "estado_actual": state.value,
                 "progreso": order.progreso,
-                "mensaje": f"{_SENTENCES[state]}. Revisa el estado en /api/orders/{order.id}",
+                "mensaje": Sentence(
+                    f"{_SENTENCES[state]}. Revisa el estado en /api/orders/{order.id}",
+                    f"{_SENTENCES[state].en}. See its state at /api/orders/{order.id}",
+                ),
                 "estimacion_tiempo_restante": remaining_time(
-                    state, float(plan["estimacion_horas"]), order.progreso
+                    state, float(plan["estimacion_horas"]), order.progreso, pace
                 ),
             }
         )

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, NewEvent
+from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.transitions import refuse, transition
 
@@ -42,9 +43,10 @@ async def retry_order(
         TransitionRefused: the order has not failed, or the actor may not.
     """
     if order.estado != OrderState.FALLIDO or order.fallo is None:
-        raise refuse(
-            order, OrderState(order.estado), actor, "Solo se reintenta una orden en 'fallido'"
+        only_failed = Sentence(
+            "Solo se reintenta una orden en 'fallido'", "Only an order in 'fallido' is retried"
         )
+        raise refuse(order, OrderState(order.estado), actor, only_failed)
     target = OrderState(order.fallo["estado"])
     step = order.fallo.get("paso")
     parameters = {"order_id": order.id, "current": order.intento, "next": order.intento + 1}

@@ -16,6 +16,7 @@ from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import Failure
 from axon_factory.domain.priority import Priority
+from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import (
     Actor,
     ActorKind,
@@ -122,16 +123,18 @@ def legal_targets(order: Order, actor: Actor) -> list[OrderState]:
     ]
 
 
-def refuse(order: Order, target: OrderState, actor: Actor, reason: str = "") -> TransitionRefused:
+def refuse(
+    order: Order, target: OrderState, actor: Actor, reason: Sentence | None = None
+) -> TransitionRefused:
     """Build the 409 that lists what this actor may do instead."""
     legal = legal_targets(order, actor)
-    sentence = reason or (
-        f"La orden {order.order_number} está en '{order.estado}' y no puede pasar a '{target}'"
+    sentence = reason or Sentence(
+        f"La orden {order.order_number} está en '{order.estado}' y no puede pasar a '{target}'",
+        f"Order {order.order_number} is in '{order.estado}' and cannot move to '{target}'",
     )
     return TransitionRefused(
         sentence,
-        message_en=f"Order {order.order_number} is in '{order.estado}' and cannot move to "
-        f"'{target}'",
+        message_en=sentence.en,
         extra={"estado_actual": order.estado, "transiciones_permitidas": legal},
     )
 
@@ -146,25 +149,37 @@ def _guard(
         raise refuse(order, target, actor, obstacle)
 
 
-def _obstacle(order: Order, source: OrderState, target: OrderState, actor: Actor) -> str | None:
+def _obstacle(
+    order: Order, source: OrderState, target: OrderState, actor: Actor
+) -> Sentence | None:
     """Return what keeps a pair of the table from this order at present, or None."""
     if target is OrderState.ENTREGADO and order.resultado is None:
-        return "Todavía no hay un despliegue que entregar"
+        return Sentence(
+            "Todavía no hay un despliegue que entregar", "There is no deployment to hand over yet"
+        )
     if order.espera is not None and actor.kind in {ActorKind.WORKER, ActorKind.SYSTEM}:
-        return "La orden espera la decisión de una persona"
+        return Sentence(
+            "La orden espera la decisión de una persona", "The order waits for a person's decision"
+        )
     failed_in = (order.fallo or {}).get("estado")
     if source is OrderState.FALLIDO and target not in {failed_in, OrderState.CANCELADO}:
-        return f"El reintento vuelve al estado que falló: {failed_in}"
+        return Sentence(
+            f"El reintento vuelve al estado que falló: {failed_in}",
+            f"A retry goes back to the state that failed: {failed_in}",
+        )
     if (source, target) in _PLAN_DECISIONS:
         return _obstacle_to_decision(order, actor)
     return None
 
 
-def _obstacle_to_decision(order: Order, actor: Actor) -> str | None:
+def _obstacle_to_decision(order: Order, actor: Actor) -> Sentence | None:
     """A program may not decide about a plan; the line may, by policy or after a decision."""
     if actor.kind is ActorKind.WORKER or actor.is_person:
         return None
-    return f"El plan de la orden {order.order_number} lo decide una persona"
+    return Sentence(
+        f"El plan de la orden {order.order_number} lo decide una persona",
+        f"The plan of order {order.order_number} is decided by a person",
+    )
 
 
 def _failure_document(failure: Failure, now: datetime) -> dict[str, str | None]:

@@ -12,7 +12,9 @@ from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.fields import writable_by
 from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
-from axon_factory.domain.states import ActorKind, OrderState, PlanStatus
+from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.states import Actor, ActorKind, OrderState, PlanStatus
+from axon_factory.jobs.queue import change_priority
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.events import append_event, content_key
@@ -49,6 +51,9 @@ async def patch_order(
             message_en=f"You may not change: {', '.join(forbidden)}",
         )
     before, source = order.progreso, OrderState(order.estado)
+    if patch.prioridad is not None and patch.prioridad != order.prioridad:
+        order.prioridad = patch.prioridad
+        await change_priority(session, order.id, rank=patch.prioridad.rank)
     if patch.estado is not None and patch.estado != order.estado:
         await _move(session, order, patch, principal, policy, now)
     elif patch.fields:
@@ -85,6 +90,7 @@ async def _move(
             _require_decider(principal)
             await approve_plan(session, order, actor=actor, now=now, note=reason)
         case (OrderState.QA, OrderState.CONSTRUCCION):
+            _require_reworks_left(order, actor, policy)
             reasons = [reason] if reason else []
             await send_back(session, order, actor=actor, reasons=reasons, now=now)
         case (OrderState.QA, OrderState.LISTO):
@@ -110,22 +116,46 @@ def _require_decider(principal: Principal) -> None:
         )
 
 
+def _require_reworks_left(order: Order, actor: Actor, policy: Policy) -> None:
+    """Refuse an agent what the line would not do: a person decides then (resolutions *States*)."""
+    if actor.kind is ActorKind.SYSTEM and order.retrabajos >= policy.max_reworks:
+        reason = Sentence(
+            f"Tras {order.retrabajos} retrabajos decide una persona",
+            f"After {order.retrabajos} reworks a person decides",
+        )
+        raise refuse(order, OrderState.CONSTRUCCION, actor, reason)
+
+
 def _set_progress(order: Order, patch: OrderPatch, before: int, source: OrderState) -> None:
     if patch.progreso is None:
         return
-    low, high = BANDS[OrderState(order.estado)]
+    # A failed order keeps to the band of the state that a retry takes it back to.
+    state = OrderState((order.fallo or {}).get("estado", order.estado))
+    low, high = BANDS[state]
     if not low <= patch.progreso <= high:
         raise ValidationFailed(
-            {"progreso": f"En '{order.estado}' el progreso va de {low} a {high}"}
+            {
+                "progreso": Sentence(
+                    f"En '{state}' el progreso va de {low} a {high}",
+                    f"In '{state}' the progress is from {low} to {high}",
+                )
+            }
         )
     rejected = source is OrderState.QA and order.estado == OrderState.CONSTRUCCION
     if patch.progreso < before and not rejected:
-        raise ValidationFailed({"progreso": f"El progreso no baja: la orden va en {before}"})
+        raise ValidationFailed(
+            {
+                "progreso": Sentence(
+                    f"El progreso no baja: la orden va en {before}",
+                    f"The progress does not fall: the order is at {before}",
+                )
+            }
+        )
     order.progreso = patch.progreso
 
 
 def _set_fields(order: Order, patch: OrderPatch) -> None:
-    for name in ("asignado_a", "session_id", "prioridad", "tags", "notas_internas"):
+    for name in ("asignado_a", "session_id", "tags", "notas_internas"):
         value = getattr(patch, name)
         if value is not None:
             setattr(order, name, value)

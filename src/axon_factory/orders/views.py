@@ -2,15 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.events import EventKind
 from axon_factory.domain.fields import public_name, readable
 from axon_factory.domain.permissions import Action, Principal, may
+from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.preview import OrderPreview
 from axon_factory.orders.transitions import legal_targets
 
-__all__ = ["cancelled", "created", "detail", "log_entry", "summary", "timestamp", "updated"]
+__all__ = [
+    "actor_name",
+    "cancelled",
+    "cloud_event",
+    "created",
+    "detail",
+    "log_entry",
+    "previewed",
+    "summary",
+    "timestamp",
+    "updated",
+]
 
 _OPTIONAL_TIMES = (
     "planificado_at",
@@ -23,6 +38,8 @@ _OPTIONAL_TIMES = (
     "cancelado_at",
 )
 _PEOPLES_ACTORS = ("user:", "key:", "local:")
+_STATE_FACTS = ("estado_anterior", "estado_nuevo")
+_CENT = Decimal("0.01")
 
 
 def timestamp(value: datetime | None) -> str | None:
@@ -58,27 +75,59 @@ def created(order: Order) -> dict[str, Any]:
         "estado": order.estado,
         "progreso": order.progreso,
         "created_at": timestamp(order.created_at),
-        "message": "Orden creada exitosamente. Super Axon Agent la procesará pronto.",
+        "message": Sentence(
+            "Orden creada exitosamente. Super Axon Agent la procesará pronto.",
+            "The order was created. Super Axon Agent will process it soon.",
+        ),
     }
 
 
-def updated(order: Order) -> dict[str, Any]:
+def previewed(preview: OrderPreview) -> dict[str, Any]:
+    """Return the answer to a creation that was only tried (`dry_run`)."""
+    request, pace = preview.request, preview.pace
+    return {
+        "dry_run": True,
+        "tipo_producto": request.tipo_producto,
+        "nombre_producto": request.nombre_producto,
+        "prioridad": request.prioridad,
+        "precio": str(preview.price.quantize(_CENT)),
+        "moneda": preview.currency,
+        "plan": preview.plan.model_dump(mode="json"),
+        "posicion_en_cola": preview.ahead,
+        "estimacion": {
+            "texto": preview.remaining.text,
+            "horas_minimo": round(preview.remaining.low, 2),
+            "horas_maximo": round(preview.remaining.high, 2),
+            "base": "historial" if pace.measured else "catalogo",
+            "ordenes_medidas": pace.measured,
+        },
+        "message": Sentence(
+            "La orden es válida; no se ha creado nada",
+            "The order is valid; nothing was created",
+        ),
+    }
+
+
+def updated(order: Order, principal: Principal) -> dict[str, Any]:
     """Return the answer to a PATCH (design §3.5)."""
     return {
         "id": str(order.id),
         "order_number": order.order_number,
         "estado": order.estado,
         "progreso": order.progreso,
-        "asignado_a": order.asignado_a,
+        "asignado_a": public_name(order.asignado_a, principal.grant),
         "updated_at": timestamp(order.updated_at),
-        "message": "Orden actualizada exitosamente",
+        "message": Sentence("Orden actualizada exitosamente", "The order was updated"),
     }
 
 
 def cancelled(order: Order, before: OrderState) -> dict[str, Any]:
     """Return the answer to a cancellation (design §3.6)."""
     return {
-        "message": f"Orden {order.order_number} cancelada exitosamente",
+        "message": Sentence(
+            f"Orden {order.order_number} cancelada exitosamente",
+            f"Order {order.order_number} was cancelled",
+        ),
         "order_id": str(order.id),
         "estado_anterior": before.value,
         "estado_nuevo": order.estado,
@@ -116,18 +165,50 @@ def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> 
     return readable(document, principal.grant)
 
 
-def log_entry(event: OrderEvent, principal: Principal) -> dict[str, Any]:
-    """Return one entry of `logs` (design §2.1), with the server's own facts beside it.
+def actor_name(name: str, actor: str, principal: Principal) -> str:
+    """Return who acted as the caller may read it: outside the factory its people have no names.
 
-    Outside the factory its people have no names.
+    `actor` is the recorded id, by which people are told from agents; callers know their own name.
     """
-    by_person = event.actor.startswith(_PEOPLES_ACTORS) and event.actor != principal.id
+    if not actor.startswith(_PEOPLES_ACTORS) or actor == principal.id:
+        return name
+    return public_name(name, principal.grant) or name
+
+
+def log_entry(event: OrderEvent, principal: Principal) -> dict[str, Any]:
+    """Return one entry of `logs` (design §2.1), with the server's own facts beside it."""
     entry: dict[str, Any] = {
         "timestamp": timestamp(event.occurred_at),
-        "agente": public_name(event.agente, principal.grant) if by_person else event.agente,
+        "agente": actor_name(event.agente, event.actor, principal),
         "mensaje": event.mensaje,
         "tipo": event.tipo,
         "seq": event.seq,
         "recibido_at": timestamp(event.received_at),
     }
     return entry | {"metadata": event.details} if event.details else entry
+
+
+def cloud_event(order: Order, event: OrderEvent, principal: Principal) -> dict[str, Any]:
+    """Return an event in its CloudEvents 1.0 envelope; `data` is its log entry and states.
+
+    `sequence` (the extension of that name) is padded, because it is compared as text.
+    """
+    # Metadata of an agent's entry is the agent's own, whatever its keys are called.
+    facts = {} if event.kind == EventKind.REGISTRO else event.details
+    states = {name: facts[name] for name in _STATE_FACTS if name in facts}
+    return {
+        "specversion": "1.0",
+        "id": f"{order.id}:{event.seq}",
+        "source": "/api/orders",
+        "type": f"axon.{event.kind}",
+        "subject": order.order_number,
+        "time": timestamp(event.occurred_at),
+        "sequence": f"{event.seq:010d}",
+        "datacontenttype": "application/json",
+        "data": {
+            "order_id": str(order.id),
+            "intento": event.intento,
+            **states,
+            **log_entry(event, principal),
+        },
+    }

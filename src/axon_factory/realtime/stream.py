@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import StreamingResponse
 
 from axon_factory.db.sessions import Database
@@ -20,32 +21,76 @@ __all__ = ["stream_router"]
 _HEARTBEAT_SECONDS = 10.0
 _KEEP_ALIVE = ": sigue en marcha\n\n"
 
-Guard = Callable[..., Awaitable[Principal]]
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Un evento `order_update` por entrada del historial; su `id` es el `seq`.",
+        "content": {
+            "text/event-stream": {
+                "example": "id: 3\nevent: order_update\n"
+                'data: {"type":"order_update","estado":"construccion","progreso":45}\n\n'
+            }
+        },
+    }
+}
+
+
+class Guard(Protocol):
+    """The dependency that authenticates and authorises a reader, when they come and again later."""
+
+    async def __call__(self, request: Request, principal: Principal) -> Principal:
+        """Return who is reading, or raise."""
+        ...
+
+    async def still_holds(self, request: Request) -> bool:
+        """Return whether the request's credential would be let in now."""
+        ...
+
+
+class EventStream(StreamingResponse):
+    """An answer that goes on for as long as there is news."""
+
+    media_type = "text/event-stream"
 
 
 def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> APIRouter:
-    """Return the route; `guard` is the dependency that authenticates and authorises a reader."""
-    router = APIRouter(prefix="/api/orders", tags=["órdenes"])
+    """Return the route, which lets in whom `guard` does."""
+    router = APIRouter(prefix="/api/orders", tags=["ordenes"])
 
-    @router.get("/{id}/stream")
+    @router.get(
+        "/{id}/stream",
+        operation_id="streamOrder",
+        summary="Seguir una orden en vivo",
+        response_class=EventStream,
+        responses=_ANSWERS,
+    )
     async def stream(  # pyright: ignore[reportUnusedFunction] — registered
         id: str,  # noqa: A002 — the design's name of the parameter
+        request: Request,
         principal: Annotated[Principal, Depends(guard)],
         last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,9}$")] = None,
-    ) -> StreamingResponse:
+    ) -> EventStream:
         """Sigue una orden en vivo: un evento por entrada de su historial, hasta que termina."""
         async with database.reading() as session:
             await read_order(session, id, principal)  # a 404 before the stream begins
-        frames = _frames(database, signals, id, principal, int(last_event_id or 0))
-        return StreamingResponse(frames, media_type="text/event-stream")
+        reader = _Reader(principal, lambda: guard.still_holds(request))
+        return EventStream(_frames(database, signals, id, reader, int(last_event_id or 0)))
 
     return router
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Who reads, and whether they still may: a revoked credential reads no further."""
+
+    principal: Principal
+    still_may: Callable[[], Awaitable[bool]]
+
+
 async def _frames(
-    database: Database, signals: OrderSignals, reference: str, principal: Principal, after: int
+    database: Database, signals: OrderSignals, reference: str, reader: _Reader, after: int
 ) -> AsyncGenerator[str]:
-    while not signals.closed:
+    principal = reader.principal
+    while not signals.closed and await reader.still_may():
         async with database.reading() as session:
             order = await read_order(session, reference, principal)
             events = await events_after(session, order, principal, after)

@@ -1,4 +1,4 @@
-"""Rescue, sweep and ageing: what keeps the line moving when something died.
+"""Rescue, sweep and ageing: what keeps the line moving when something died; and tidying up.
 
 Each is idempotent and safe to run in every worker at once.
 """
@@ -6,14 +6,23 @@ Each is idempotent and safe to run in every worker at once.
 from collections.abc import Collection
 
 import structlog
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
 from axon_factory.domain.priority import AGEING_INTERVAL
 from axon_factory.jobs.queue import ADVANCE, announce, enqueue_advance, enqueue_message
+from axon_factory.orders.lists.folding import MOST_CHANGES, build, fold, survey
 from axon_factory.orders.policy import Policy
 
-__all__ = ["age_waiting_orders", "jobs_in_name_of", "rescue_stalled_jobs", "sweep"]
+__all__ = [
+    "age_waiting_orders",
+    "forget_expired_keys",
+    "jobs_in_name_of",
+    "keep_lists",
+    "rescue_stalled_jobs",
+    "sweep",
+]
 
 _log = structlog.get_logger(__name__)
 
@@ -64,19 +73,27 @@ _RESCUE = text(
     """
 )
 _RUNNING = text("SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = :worker")
+# A bulk act holds the jobs of many orders: whoever waited for one of them while holding others
+# could wait in a circle. What is locked now is aged next time.
 _AGE = text(
     """
-    UPDATE procrastinate_jobs SET priority = 10 * least(3,
-        orders.prioridad_rank
-        + floor(extract(epoch FROM now() - orders.created_at) / :interval)::integer)
-    FROM orders
-    WHERE task_name = :task AND status = 'todo' AND orders.id = (args ->> 'order_id')::uuid
-      AND orders.estado = 'nuevo'
-      AND priority < 10 * least(3,
-        orders.prioridad_rank
-        + floor(extract(epoch FROM now() - orders.created_at) / :interval)::integer)
+    WITH aged AS (
+        SELECT procrastinate_jobs.id, rise.priority
+        FROM procrastinate_jobs JOIN orders ON orders.id = (args ->> 'order_id')::uuid
+        CROSS JOIN LATERAL (
+            SELECT 10 * least(3, orders.prioridad_rank
+                + floor(extract(epoch FROM now() - orders.created_at) / :interval)::integer)
+                AS priority
+        ) AS rise
+        WHERE task_name = :task AND status = 'todo' AND orders.estado = 'nuevo'
+          AND procrastinate_jobs.priority < rise.priority
+        FOR UPDATE OF procrastinate_jobs SKIP LOCKED
+    )
+    UPDATE procrastinate_jobs SET priority = aged.priority FROM aged
+    WHERE procrastinate_jobs.id = aged.id
     """
 )
+_FORGET = text("DELETE FROM idempotency_keys WHERE expires_at < now()")
 
 
 async def jobs_in_name_of(database: Database, worker_id: int) -> frozenset[int]:
@@ -137,3 +154,26 @@ async def age_waiting_orders(database: Database) -> None:
     """Raise the job priority of orders that wait, one rank an interval (resolutions 6)."""
     async with database.transaction("maintenance") as session:
         await session.execute(_AGE, {"interval": AGEING_INTERVAL.total_seconds(), "task": ADVANCE})
+
+
+async def keep_lists(database: Database) -> None:
+    """Fold what changed into the bitmaps that lists are counted from (ADR 0016).
+
+    Lists are exact without it too; they get slower with each change that is not folded.
+    """
+    try:
+        changes = MOST_CHANGES
+        while changes == MOST_CHANGES:
+            async with database.transaction("maintenance") as session:
+                changes = await fold(session)
+        for step in (survey, build):
+            async with database.transaction("maintenance") as session:
+                await step(session)
+    except LockNotAvailable:
+        _log.debug("another worker folds the changes of lists")
+
+
+async def forget_expired_keys(database: Database) -> None:
+    """Delete the answers that were kept for an `Idempotency-Key` (resolutions 17)."""
+    async with database.transaction("maintenance") as session:
+        await session.execute(_FORGET)

@@ -17,7 +17,9 @@ from axon_factory.jobs.queue import ADVANCE, SEND_MESSAGE
 from axon_factory.orders.policy import Policy
 from axon_factory.worker.maintenance import (
     age_waiting_orders,
+    forget_expired_keys,
     jobs_in_name_of,
+    keep_lists,
     rescue_stalled_jobs,
     sweep,
 )
@@ -123,6 +125,8 @@ class Worker:
             )
             await sweep(self._database, self._policy)
             await age_waiting_orders(self._database)
+            await keep_lists(self._database)
+            await forget_expired_keys(self._database)
             await asyncio.sleep(options.maintenance_seconds)
 
     async def _dropped_jobs(self) -> frozenset[int]:

@@ -1,84 +1,57 @@
-"""A small application with the real router, guards and error answers, over a real database."""
+"""The whole application without a socket: a hostile byte reaches it as it is."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from types import SimpleNamespace
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import httpx2
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends
 
 from axon_factory.accounts import users
-from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 from axon_factory.accounts.api_keys import ApiKeys
-from axon_factory.accounts.authenticate import Authenticator
 from axon_factory.accounts.passwords import Passwords
-from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.accounts.sessions import Client
 from axon_factory.api.authentication import require
-from axon_factory.api.errors import install_error_handlers
-from axon_factory.api.routers import auth
+from axon_factory.bootstrap import Factory
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import Action, KeyScope, Principal, Role
+from tests.support.workshop import make_factory
 
-PEPPER = b"pepper" * 8
 EMAIL, PASSWORD = "ana@example.com", "correcto caballo"
+HERE = Client("127.0.0.1", "pruebas")
 
 
 @pytest.fixture(scope="session")
-def pepper() -> bytes:
-    return PEPPER
-
-
-@pytest.fixture(scope="session")
-def signing_key() -> bytes:
-    return b"1" * 32
-
-
-@pytest.fixture(scope="session")
-def passwords() -> Passwords:
-    return Passwords()
-
-
-@pytest.fixture(scope="session")
-async def password_hash(passwords: Passwords) -> str:
-    return await passwords.hash(PASSWORD)
+async def password_hash() -> str:
+    passwords = Passwords()
+    made = await passwords.hash(PASSWORD)
+    passwords.close()
+    return made
 
 
 @pytest.fixture
-def access_tokens(signing_key: bytes) -> AccessTokens:
-    return AccessTokens(TokenKeys("k1", {"k1": signing_key}), issuer="axon", audience="api")
+async def factory(database_url: str, tmp_path: Path) -> AsyncIterator[Factory]:
+    opened = make_factory(database_url, tmp_path)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
-async def user_id(database: Database, password_hash: str) -> UUID:
-    async with database.transaction("test") as session:
-        user = await users.create(
-            session, email=EMAIL, name="Ana", role=Role.OPERATOR, password_hash=password_hash
-        )
-    return user.id
+def database(factory: Factory) -> Database:
+    return factory.database
 
 
 @pytest.fixture
-async def http(
-    database: Database, access_tokens: AccessTokens, passwords: Passwords
-) -> AsyncIterator[httpx2.AsyncClient]:
-    app = FastAPI()
-    authenticator = Authenticator(
-        database,
-        access_tokens=access_tokens,
-        api_keys=ApiKeys(PEPPER),
-        system_tokens=SystemTokens(PEPPER),
-        passwords=passwords,
-    )
-    app.state.services = SimpleNamespace(authenticator=authenticator)
-    install_error_handlers(app)
-    app.include_router(auth.router)
+async def http(factory: Factory) -> AsyncIterator[httpx2.AsyncClient]:
+    app = factory.application()
     for action in Action:
         app.get(f"/may/{action}")(_guarded(action))
-
     transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://axon") as client:
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="https://fabrica.example"
+    ) as client:
         yield client
 
 
@@ -89,13 +62,56 @@ def _guarded(action: Action) -> Callable[..., Any]:
     return endpoint
 
 
+NewUser = Callable[..., Awaitable[UUID]]
+NewSession = Callable[[UUID], Awaitable[UUID]]
+
+
 @pytest.fixture
-def new_key(database: Database) -> Callable[..., Awaitable[str]]:
-    async def create(scope: KeyScope = KeyScope.LECTURA, pepper: bytes = PEPPER) -> str:
+def new_user(database: Database, password_hash: str) -> NewUser:
+    async def create(email: str, role: Role = Role.OPERATOR, client_id: str | None = None) -> UUID:
         async with database.transaction("test") as session:
-            created = await ApiKeys(pepper).create(
-                session, name="crm", scope=scope, created_by="local:test"
+            user = await users.create(
+                session,
+                email=email,
+                name="Ana",
+                role=role,
+                password_hash=password_hash,
+                client_id=client_id,
             )
+        return user.id
+
+    return create
+
+
+@pytest.fixture
+async def user_id(new_user: NewUser) -> UUID:
+    return await new_user(EMAIL)
+
+
+@pytest.fixture
+def new_session(factory: Factory) -> NewSession:
+    """A session that stands, without a login."""
+
+    async def create(user_id: UUID) -> UUID:
+        async with factory.database.transaction("test") as session:
+            return (await factory.sessions.open(session, user_id, HERE)).session.id
+
+    return create
+
+
+@pytest.fixture
+async def token(http: httpx2.AsyncClient, user_id: UUID) -> str:
+    """The access token of a login."""
+    login = await http.post("/api/auth/login", json={"email": EMAIL, "password": PASSWORD})
+    return login.json()["access_token"]
+
+
+@pytest.fixture
+def new_key(factory: Factory) -> Callable[..., Awaitable[str]]:
+    async def create(scope: KeyScope = KeyScope.LECTURA, pepper: bytes | None = None) -> str:
+        keys = ApiKeys(pepper) if pepper else factory.api_keys
+        async with factory.database.transaction("test") as session:
+            created = await keys.create(session, name="crm", scope=scope, created_by="local:test")
         return created.plaintext
 
     return create
@@ -107,10 +123,10 @@ async def api_key(new_key: Callable[..., Awaitable[str]]) -> str:
 
 
 @pytest.fixture
-async def system_token(database: Database) -> str:
+async def system_token(factory: Factory) -> str:
     """A permanent one."""
-    async with database.transaction("test") as session:
-        minted = await SystemTokens(PEPPER).mint_permanent(
+    async with factory.database.transaction("test") as session:
+        minted = await factory.system_tokens.mint_permanent(
             session, agent="ops", created_by="local:test"
         )
     return minted.plaintext
@@ -120,8 +136,8 @@ async def system_token(database: Database) -> str:
 def assert_unauthenticated() -> Callable[..., None]:
     """Checks that an answer is the one 401 that says nothing about the reason."""
 
-    def check(answer: httpx2.Response, name: str = "") -> None:
-        assert answer.status_code == 401, name
+    def check(answer: httpx2.Response, name: str = "", scheme: str = "Bearer") -> None:
+        assert answer.status_code == 401, (name, answer.text)
         assert answer.json() == {
             "error": "Authentication required",
             "message": "Valid JWT token or API key required",
@@ -132,7 +148,7 @@ def assert_unauthenticated() -> Callable[..., None]:
             "detail": "Valid JWT token or API key required",
             "instance": answer.request.url.path,
         }, name
-        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="axon-factory"', name
+        assert answer.headers["WWW-Authenticate"] == f'{scheme} realm="axon-factory"', name
         assert answer.headers["Cache-Control"] == "no-store", name
 
     return check

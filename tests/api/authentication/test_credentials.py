@@ -1,73 +1,16 @@
 """Which credential counts, which does not, and what a guard lets through."""
 
-import hashlib
-import hmac
-import string
-import zlib
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import httpx2
 from sqlalchemy import text
 
-from axon_factory.accounts.access_tokens import AccessTokens
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import Action, KeyScope
 
 NewKey = Callable[..., Awaitable[str]]
 Assertion = Callable[..., None]
-PEPPER = b"pepper" * 8  # the application's own
-
-
-def _with_checksum(body: str) -> str:
-    """The checksum as documented, made without the code under test."""
-    number, digits = zlib.crc32(body.encode()), ""
-    for _ in range(6):
-        number, digit = divmod(number, 62)
-        digits = (string.digits + string.ascii_uppercase + string.ascii_lowercase)[digit] + digits
-    return body + digits
-
-
-def _flip(character: str) -> str:
-    return "A" if character != "A" else "B"
-
-
-HOSTILE_KEYS: dict[str, Callable[[str], str | bytes]] = {
-    "empty": lambda _: "",
-    "not a key": lambda _: "hola",
-    "its id alone": lambda key: key.split("_")[2],
-    "checksum wrong": lambda key: key[:-1] + _flip(key[-1]),
-    "checksum missing": lambda key: key[:-6],
-    "secret wrong, checksum right": lambda key: _with_checksum(key[:-7] + _flip(key[-7])),
-    "id unknown, checksum right": lambda key: _with_checksum(key[:9] + "00000000" + key[17:-6]),
-    "prefix of a test key": lambda key: _with_checksum(key.replace("live", "test")[:-6]),
-    "prefix of a system token": lambda key: _with_checksum(key.replace("axk", "axs")[:-6]),
-    "in capitals": lambda key: key.upper(),
-    "in lower case": lambda key: key.lower(),
-    "a character more": lambda key: key + "0",
-    "twice": lambda key: f"{key}, {key}",
-    "in quotes": lambda key: f'"{key}"',
-    "as a bearer": lambda key: f"Bearer {key}",
-    "SQL": lambda _: "' OR '1'='1",
-    "a wildcard": lambda key: key[:9] + "%%%%%%%%" + key[17:],
-    "NUL at the end": lambda key: key.encode() + b"\0",
-    "Latin-1": lambda key: key[:-1].encode() + b"\xf1",
-    "digits of another script": lambda key: key[:-7].encode() + "٣".encode() + key[-6:].encode(),
-    "a megabyte": lambda key: key + "0" * 1_000_000,
-    "its MAC": lambda key: _with_checksum(
-        key[:18] + hmac.digest(PEPPER, key.encode(), hashlib.sha256).hex()[:43]
-    ),
-    "a JWT": lambda _: "eyJhbGciOiJIUzI1NiJ9.e30." + "A" * 43,
-}
-
-
-async def test_every_hostile_api_key_is_refused(
-    http: httpx2.AsyncClient, api_key: str, assert_unauthenticated: Assertion
-) -> None:
-    for name, make in HOSTILE_KEYS.items():
-        headers = {"X-API-Key": make(api_key)}
-        assert_unauthenticated(await http.get("/api/auth/me", headers=headers), name)
-    assert (await http.get("/api/auth/me", headers={"X-API-Key": api_key})).status_code == 200
 
 
 async def test_an_api_key_ends_with_the_next_request(
@@ -109,12 +52,8 @@ async def test_a_key_of_another_pepper_or_kind_is_refused(
 
 
 async def test_a_bearer_is_read_under_its_own_scheme_only(
-    http: httpx2.AsyncClient,
-    access_tokens: AccessTokens,
-    user_id: UUID,
-    assert_unauthenticated: Assertion,
+    http: httpx2.AsyncClient, token: str, assert_unauthenticated: Assertion
 ) -> None:
-    token = access_tokens.issue(user_id).token
     for value in [
         "",
         "Bearer",
@@ -129,12 +68,8 @@ async def test_a_bearer_is_read_under_its_own_scheme_only(
 
 
 async def test_no_credential_and_a_cookie_are_no_credential(
-    http: httpx2.AsyncClient,
-    access_tokens: AccessTokens,
-    user_id: UUID,
-    assert_unauthenticated: Assertion,
+    http: httpx2.AsyncClient, token: str, assert_unauthenticated: Assertion
 ) -> None:
-    token = access_tokens.issue(user_id).token
 
     assert_unauthenticated(await http.get("/api/auth/me"))
     assert_unauthenticated(
@@ -144,9 +79,9 @@ async def test_no_credential_and_a_cookie_are_no_credential(
 
 
 async def test_several_credentials_are_refused(
-    http: httpx2.AsyncClient, access_tokens: AccessTokens, user_id: UUID, api_key: str
+    http: httpx2.AsyncClient, token: str, user_id: UUID, api_key: str
 ) -> None:
-    bearer = ("Authorization", f"bearer {access_tokens.issue(user_id).token}")
+    bearer = ("Authorization", f"bearer {token}")
     key = ("X-API-Key", api_key)
     assert (await http.get("/api/auth/me", headers=[bearer])).json()["id"] == f"user:{user_id}"
 
@@ -154,6 +89,7 @@ async def test_several_credentials_are_refused(
         [bearer, key],
         [bearer, bearer],
         [key, key],
+        [("X-System-Token", "x"), ("X-System-Token", "x")],
         [key, ("X-API-Key", "")],
         [key, ("X-System-Token", "x")],
         [key, ("Authorization", "Basic YTpi")],

@@ -39,7 +39,7 @@ async def test_killing_the_parent_ends_the_server_unaided(
     helpers: "type[Helpers]", data_dir: Path
 ) -> None:
     parent, pid, dsn = helpers.hold(data_dir)
-    assert read_dsn(data_dir) == dsn
+    assert read_dsn(data_dir, owner=True) == dsn
     parent.kill()
     parent.wait()
     parent.stdout.close()

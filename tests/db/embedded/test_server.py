@@ -110,7 +110,8 @@ async def test_other_commands_find_the_running_server(data_dir: Path) -> None:
     assert read_dsn(data_dir) is None
     assert read_dsn(data_dir / "missing") is None
     async with EmbeddedPostgres(data_dir) as server:
-        assert await asyncio.to_thread(read_dsn, data_dir) == server.dsn
+        assert await asyncio.to_thread(read_dsn, data_dir) == server.app_dsn
+        assert await asyncio.to_thread(read_dsn, data_dir, owner=True) == server.dsn
     assert read_dsn(data_dir) is None
 
 

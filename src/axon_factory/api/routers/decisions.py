@@ -8,9 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import version_etag
+from axon_factory.api.documentation import answers, raises
+from axon_factory.api.schemas.orders import Decision, OrderCancellation
+from axon_factory.api.schemas.results import RevealedCredentials
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.db.tables import Order
+from axon_factory.domain.errors import Conflict, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action
+from axon_factory.domain.sentences import Sentence
 from axon_factory.orders import views
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
@@ -69,7 +74,7 @@ async def _locked(session: AsyncSession, reference: str, write: Write) -> Order:
     return await lock_order(session, reference, write.principal, if_version=write.if_match)
 
 
-def _answer(order: Order, message: str, **more: Any) -> Answer:  # noqa: ANN401 — JSON values
+def _answer(order: Order, message: Sentence, **more: Any) -> Answer:  # noqa: ANN401 — JSON values
     body = {
         "order_id": str(order.id),
         "order_number": order.order_number,
@@ -79,10 +84,16 @@ def _answer(order: Order, message: str, **more: Any) -> Answer:  # noqa: ANN401 
         "message": message,
         **more,
     }
-    return Answer(body, headers={"ETag": version_etag(order.version)})
+    return Answer(body, headers={"ETag": version_etag(order.version)}, order_id=order.id)
 
 
-@router.post("/{id}/approve")
+@router.post(
+    "/{id}/approve",
+    operation_id="approvePlan",
+    summary="Aprobar el plan",
+    responses=answers(Decision, etag=True),
+)
+@raises(TransitionRefused, PlanOutdated)
 async def approve(
     id: str,  # noqa: A002 — the design's name of the parameter
     decision: PlanApproval,
@@ -100,12 +111,18 @@ async def approve(
             plan=decision.reference,
             note=decision.motivo or "",
         )
-        return _answer(order, "Plan aprobado")
+        return _answer(order, Sentence("Plan aprobado", "Plan approved"))
 
     return await write.once("approve", work)
 
 
-@router.post("/{id}/reject")
+@router.post(
+    "/{id}/reject",
+    operation_id="rejectPlan",
+    summary="Rechazar el plan",
+    responses=answers(Decision, etag=True),
+)
+@raises(TransitionRefused, PlanOutdated)
 async def reject(
     id: str,  # noqa: A002 — the design's name of the parameter
     decision: PlanRejection,
@@ -123,12 +140,18 @@ async def reject(
             plan=decision.reference,
             reason=decision.motivo,
         )
-        return _answer(order, "Plan rechazado")
+        return _answer(order, Sentence("Plan rechazado", "Plan rejected"))
 
     return await write.once("reject", work)
 
 
-@router.post("/{id}/cancel")
+@router.post(
+    "/{id}/cancel",
+    operation_id="cancelOrder",
+    summary="Cancelar una orden con un motivo",
+    responses=answers(OrderCancellation, etag=True),
+)
+@raises(TransitionRefused)
 async def cancel(
     id: str,  # noqa: A002 — the design's name of the parameter
     reason: Reason,
@@ -146,7 +169,13 @@ async def cancel(
     return await write.once("cancel", work)
 
 
-@router.post("/{id}/retry")
+@router.post(
+    "/{id}/retry",
+    operation_id="retryOrder",
+    summary="Reintentar una orden fallida",
+    responses=answers(Decision, etag=True),
+)
+@raises(TransitionRefused)
 async def retry(
     id: str,  # noqa: A002 — the design's name of the parameter
     write: Annotated[Write, Depends(write_as(Action.RETRY_ORDER))],
@@ -156,12 +185,21 @@ async def retry(
     async def work(session: AsyncSession) -> Answer:
         order = await _locked(session, id, write)
         await retry_order(session, order, actor=write.principal.actor, now=_now())
-        return _answer(order, f"Intento {order.intento} en marcha")
+        told = Sentence(
+            f"Intento {order.intento} en marcha", f"Attempt {order.intento} is under way"
+        )
+        return _answer(order, told)
 
     return await write.once("retry", work)
 
 
-@router.post("/{id}/credentials/reveal")
+@router.post(
+    "/{id}/credentials/reveal",
+    operation_id="revealCredentials",
+    summary="Revelar las credenciales",
+    responses=answers(RevealedCredentials),
+)
+@raises(Conflict)
 async def reveal(
     id: str,  # noqa: A002 — the design's name of the parameter
     write: Annotated[Write, Depends(write_as(Action.REVEAL_CREDENTIALS))],
@@ -172,6 +210,7 @@ async def reveal(
         order = await _locked(session, id, write)
         values = await open_credentials(session, order, write.services.secret_box)
         await mark_revealed(session, order, write.principal, _now())
-        return Answer({"order_id": str(order.id), "credentials": dict(values)})
+        body = {"order_id": str(order.id), "credentials": dict(values)}
+        return Answer(body, order_id=order.id)
 
     return await write.once("reveal", work)

@@ -6,6 +6,8 @@ from fastapi import APIRouter
 from sqlalchemy import text
 
 from axon_factory import __version__
+from axon_factory.api.documentation import answers
+from axon_factory.api.schemas.health import Health
 from axon_factory.api.services import Services
 
 __all__ = ["router"]
@@ -13,7 +15,12 @@ __all__ = ["router"]
 router = APIRouter(tags=["salud"])
 
 
-@router.get("/health")
+@router.get(
+    "/health",
+    operation_id="getHealth",
+    summary="Consultar si el servicio responde",
+    responses=answers(Health),
+)
 async def health(services: Services) -> dict[str, Any]:
     """Responde 200 cuando la base de datos responde; 503 si no."""
     async with services.database.reading() as session:

@@ -3,40 +3,83 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import APIRouter, Depends, Query, Response, status
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.answers import version_etag
+from axon_factory.api.answers import rendered, version_etag
+from axon_factory.api.documentation import answers, raises
+from axon_factory.api.schemas.feeds import OrderPreview
+from axon_factory.api.schemas.orders import OrderCancelled, OrderCreated, OrderUpdated
+from axon_factory.api.services import ApiServices
 from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.domain.errors import Conflict, NotCancellable, TransitionRefused, ValidationFailed
 from axon_factory.domain.permissions import Action
+from axon_factory.domain.sentences import Sentence, in_english
 from axon_factory.orders import views
 from axon_factory.orders.cancel import delete_order
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order
+from axon_factory.orders.preview import plan_request, preview_order
 from axon_factory.orders.requests import NewOrder, OrderPatch
 from axon_factory.orders.update import patch_order
+from axon_factory.ports.errors import PortError
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/orders", tags=["órdenes"])
+router = APIRouter(prefix="/api/orders", tags=["ordenes"])
 
 
-@router.post("", status_code=status.HTTP_201_CREATED)
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="createOrder",
+    summary="Crear una orden",
+    responses=answers(OrderPreview) | answers(OrderCreated, status.HTTP_201_CREATED, etag=True),
+)
 async def create(
-    request: NewOrder, write: Annotated[Write, Depends(write_as(Action.CREATE_ORDER))]
+    request: NewOrder,
+    write: Annotated[Write, Depends(write_as(Action.CREATE_ORDER))],
+    *,
+    dry_run: Annotated[
+        bool,
+        Query(description="Valida, planifica y estima sin guardar nada; responde 200"),
+    ] = False,
 ) -> Response:
     """Crea una orden de autopilot (§3.1)."""
+    if dry_run:
+        # Nothing is written, so there is nothing that a key could keep from happening twice.
+        return await _preview(request, write.services, english=write.english)
 
     async def work(session: AsyncSession) -> Answer:
         policy = write.services.policy
         order = await create_order(session, request, write.principal, policy, datetime.now(UTC))
         headers = {"Location": f"/api/orders/{order.id}", "ETag": version_etag(order.version)}
-        return Answer(views.created(order), status.HTTP_201_CREATED, headers)
+        return Answer(views.created(order), status.HTTP_201_CREATED, headers, order.id)
 
     return await write.once("create", work)
 
 
-@router.patch("/{id}")
+async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -> Response:
+    try:
+        plan = await services.planner.make_plan(plan_request(request), idempotency_key="")
+    except PortError as error:
+        raise ValidationFailed(
+            {"tipo_producto": Sentence(str(error), "The catalogue cannot plan this product")}
+        ) from None
+    async with services.database.reading() as session:
+        preview = await preview_order(session, request, services.policy, plan)
+    body = views.previewed(preview)
+    content = rendered(in_english(body) if english else body)
+    return Response(content, media_type="application/json")
+
+
+@router.patch(
+    "/{id}",
+    operation_id="updateOrder",
+    summary="Actualizar una orden",
+    responses=answers(OrderUpdated, etag=True),
+)
+@raises(TransitionRefused, Conflict)
 async def update(
     id: str,  # noqa: A002 — the design's name of the parameter
     patch: OrderPatch,
@@ -48,12 +91,19 @@ async def update(
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
         policy = write.services.policy
         await patch_order(session, order, patch, write.principal, policy, datetime.now(UTC))
-        return Answer(views.updated(order), headers={"ETag": version_etag(order.version)})
+        headers = {"ETag": version_etag(order.version)}
+        return Answer(views.updated(order, write.principal), headers=headers, order_id=order.id)
 
     return await write.once("patch", work)
 
 
-@router.delete("/{id}")
+@router.delete(
+    "/{id}",
+    operation_id="deleteOrder",
+    summary="Cancelar una orden temprana",
+    responses=answers(OrderCancelled),
+)
+@raises(NotCancellable)
 async def delete(
     id: str,  # noqa: A002 — the design's name of the parameter
     write: Annotated[Write, Depends(write_as(Action.DELETE_ORDER))],
@@ -64,6 +114,6 @@ async def delete(
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
         actor = write.principal.actor
         before = await delete_order(session, order, actor=actor, now=datetime.now(UTC))
-        return Answer(views.cancelled(order, before))
+        return Answer(views.cancelled(order, before), order_id=order.id)
 
     return await write.once("delete", work)

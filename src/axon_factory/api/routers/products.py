@@ -1,9 +1,10 @@
 """The public catalogue (design §4.2, resolutions 19)."""
 
-from typing import Any
+from fastapi import APIRouter, Request, Response
 
-from fastapi import APIRouter
-
+from axon_factory.api.answers import json_response
+from axon_factory.api.documentation import answers
+from axon_factory.api.schemas.products import ProductType, ProductTypeList
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import NotFound
 
@@ -11,21 +12,34 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/products", tags=["productos"])
 
+_CACHED = {"Cache-Control": "public, max-age=300"}
 
-@router.get("/types")
-async def list_product_types() -> dict[str, Any]:
+
+@router.get(
+    "/types",
+    operation_id="listProductTypes",
+    summary="Listar los tipos de producto",
+    responses=answers(ProductTypeList, etag=True),
+)
+async def list_product_types(request: Request) -> Response:
     """Lista los tipos de productos disponibles."""
-    return {"products": [product.summary() for product in PRODUCT_TYPES.values()]}
+    products = [product.summary() for product in PRODUCT_TYPES.values()]
+    return json_response(request, {"products": products}, headers=_CACHED)
 
 
-@router.get("/types/{product_id}")
-async def show_product_type(product_id: str) -> dict[str, Any]:
-    """Muestra todo lo que el catálogo sabe de un tipo de producto."""
+@router.get(
+    "/types/{product_id}",
+    operation_id="getProductType",
+    summary="Consultar un tipo de producto",
+    responses=answers(ProductType, etag=True),
+)
+async def show_product_type(product_id: str, request: Request) -> Response:
+    """Muestra todo lo que el catálogo sabe de un tipo de producto, y cómo se configura."""
     product = PRODUCT_TYPES.get(product_id)
     if product is None:
+        known = ", ".join(PRODUCT_TYPES)
         raise NotFound(
-            f"No hay un tipo de producto '{product_id}'. Opciones: {', '.join(PRODUCT_TYPES)}",
-            message_en=f"There is no product type '{product_id}'. One of: "
-            f"{', '.join(PRODUCT_TYPES)}",
+            f"No hay un tipo de producto con ese id. Opciones: {known}",
+            message_en=f"There is no product type with this id. One of: {known}",
         )
-    return product.detail()
+    return json_response(request, product.detail(), headers=_CACHED)

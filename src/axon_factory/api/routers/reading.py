@@ -2,43 +2,37 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.parameters import ListParameters
+from axon_factory.api.documentation import answers, raises
+from axon_factory.api.routers.feeds import After, PageSize
+from axon_factory.api.schemas.orders import LogPage, Order
+from axon_factory.api.schemas.results import OrderResult
 from axon_factory.api.services import Services
+from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders import views
-from axon_factory.orders.read import events_after, list_orders, newest_events, read_order
+from axon_factory.orders.read import (
+    NEWEST_EVENTS,
+    events_after,
+    newest_events,
+    read_order,
+)
 from axon_factory.orders.result import result_of
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/orders", tags=["órdenes"])
+router = APIRouter(prefix="/api/orders", tags=["ordenes"])
 
 
-@router.get("")
-async def list_all(
-    query: ListParameters,
-    request: Request,
-    services: Services,
-    principal: Annotated[Principal, Depends(require(Action.LIST_ORDERS))],
-) -> Response:
-    """Lista órdenes con filtros y paginación (§3.4)."""
-    async with services.database.reading() as session:
-        total, orders = await list_orders(session, query, principal)
-    page = {
-        "total": total,
-        "limit": query.limit,
-        "offset": query.offset,
-        "count": len(orders),
-        "orders": [views.summary(order, principal) for order in orders],
-    }
-    return json_response(request, page)
-
-
-@router.get("/{id}")
+@router.get(
+    "/{id}",
+    operation_id="getOrder",
+    summary="Consultar una orden",
+    responses=answers(Order, etag=True),
+)
 async def show(
     id: str,  # noqa: A002 — the design's name of the parameter
     request: Request,
@@ -53,24 +47,40 @@ async def show(
     return json_response(request, document, etag=version_etag(order.version))
 
 
-@router.get("/{id}/logs")
+@router.get(
+    "/{id}/logs",
+    operation_id="listOrderLogs",
+    summary="Consultar los logs de una orden",
+    responses=answers(LogPage, etag=True),
+)
 async def show_logs(
     id: str,  # noqa: A002 — the design's name of the parameter
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_ORDER))],
-    after: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    after: After = 0,
+    limit: PageSize = NEWEST_EVENTS,
 ) -> Response:
-    """Devuelve los eventos con secuencia mayor que `after`, en orden."""
+    """Devuelve las entradas con secuencia mayor que `after`, en orden."""
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
-        events = await events_after(session, order, principal, after)
-    entries = [views.log_entry(event, principal) for event in events]
-    page = {"order_id": str(order.id), "count": len(entries), "logs": entries}
+        events = await events_after(session, order, principal, after, limit)
+    page = {
+        "order_id": str(order.id),
+        "count": len(events),
+        "next_after": events[-1].seq if events else after,
+        "logs": [views.log_entry(event, principal) for event in events],
+    }
     return json_response(request, page)
 
 
-@router.get("/{id}/result")
+@router.get(
+    "/{id}/result",
+    operation_id="getOrderResult",
+    summary="Consultar el producto entregado",
+    responses=answers(OrderResult, etag=True),
+)
+@raises(ResultNotReady)
 async def show_result(
     id: str,  # noqa: A002 — the design's name of the parameter
     request: Request,
@@ -80,4 +90,5 @@ async def show_result(
     """Devuelve el producto entregado, con las credenciales enmascaradas (§3.3)."""
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
-    return json_response(request, result_of(order))
+        document = await result_of(session, order)
+    return json_response(request, document)

@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 
 from axon_factory.accounts.authenticate import Credential, CredentialKind
-from axon_factory.api.authentication import Guard, check
+from axon_factory.api.authentication import Guard, enforce
+from axon_factory.api.rate_limits import charge_address, charge_principal
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import AuthenticationRequired, NotFound
 from axon_factory.domain.permissions import Action, Principal
@@ -30,9 +31,11 @@ class _GitGuard(Guard):
         try:
             principal = await services.authenticator.principal(_credentials(request))
         except AuthenticationRequired as error:
+            await charge_address(request)
             error.scheme = "Basic"  # git sends a user name and a password only when asked so
             raise
-        check(principal, self.action)
+        await charge_principal(request, principal, self.action)
+        await enforce(request, principal, self.action)
         return principal
 
 
@@ -62,5 +65,5 @@ async def read_file(
         order = await read_order_by_slug(session, slug, principal)
     file = services.repository_file(order.slug, path) if order else None
     if file is None:
-        raise NotFound("No hay tal archivo")
+        raise NotFound("No hay tal archivo", message_en="There is no such file")
     return FileResponse(file, media_type="application/octet-stream")

@@ -1,6 +1,6 @@
 """A PostgreSQL server of our own: the default database of a single machine (decision 1)."""
 
-from axon_factory.db.embedded.database import read_dsn
+from axon_factory.db.embedded.database import APP_ROLE, read_dsn
 from axon_factory.db.embedded.errors import (
     BinariesMissing,
     DataDirHeld,
@@ -13,6 +13,7 @@ from axon_factory.db.embedded.lock import DataDirLock, read_holder
 from axon_factory.db.embedded.server import EmbeddedPostgres
 
 __all__ = [
+    "APP_ROLE",
     "BinariesMissing",
     "DataDirHeld",
     "DataDirLock",

@@ -36,20 +36,28 @@ class Memory:
 
     Attributes:
         port: The TCP port of the last start; None before the first.
-        password: Of the application's role.
-        superuser_password: Of PostgreSQL's superuser, used only to make role and database.
-        prepared: Whether role and database exist.
+        password: Of the role that owns the database and migrates it.
+        superuser_password: Of PostgreSQL's superuser, used only to make roles and database.
+        prepared: Whether roles and database exist.
+        app_password: Of the role that the program runs as.
     """
 
     port: int | None
     password: str
     superuser_password: str
     prepared: bool = False
+    app_password: str = ""
 
     @classmethod
     def new(cls) -> Self:
         """Make up passwords, which need no escaping in URLs and SQL."""
-        return cls(None, secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+        return cls(None, _new_password(), _new_password(), app_password=_new_password())
+
+    def completed(self) -> Self:
+        """Return this with what data folders of the first releases do not have yet."""
+        if self.app_password:
+            return self
+        return replace(self, app_password=_new_password(), prepared=False)
 
 
 class Cluster:
@@ -205,6 +213,10 @@ class Cluster:
         return DataDirUnwritable(
             f"The data folder {self.data_dir} cannot be used: {error.strerror or error}."
         )
+
+
+def _new_password() -> str:
+    return secrets.token_urlsafe(24)
 
 
 def _name_for_server(folder: Path) -> str:

@@ -74,12 +74,21 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """Address of the application's database; stays the same until ``stop``.
+        """Address of the application's database for its owner; the same until ``stop``.
 
         Raises:
             RuntimeError: The server has not been started.
         """
         return database.dsn(self.port, self._started().password)
+
+    @property
+    def app_dsn(self) -> str:
+        """Address of the same for the program; `db.roles` says what it may do there.
+
+        Raises:
+            RuntimeError: The server has not been started.
+        """
+        return database.app_dsn(self.port, self._started().app_password)
 
     @property
     def port(self) -> int:
@@ -166,6 +175,7 @@ class EmbeddedPostgres:
         memory = await cluster.create(installation) if major is None else cluster.load()
         if memory is None:
             raise StartFailed(f"The passwords of {cluster.folder} are missing: restore them.")
+        memory = memory.completed()
         account = cluster.adopt()
         await clear_leftovers(cluster.folder)
         self._postmaster = Postmaster(cluster, installation, account, self._log_file)

@@ -1,0 +1,63 @@
+"""What the API puts on the audit trail, and where a request came from.
+
+Successful writes are recorded in their own transaction (`api.writing`); refusals, which have none,
+in one for themselves. A refusal counts to the chain of access: the order that it names may not
+exist, and nobody shall be able to begin chains at will. A missing or wrong credential is not
+recorded, because whoever sends it is nobody; failed logins are (`accounts.authenticate`).
+"""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from axon_factory.db.audit import append_audit
+from axon_factory.db.sessions import Database
+from axon_factory.domain.audit import AuditEntry, Outcome
+from axon_factory.domain.errors import Forbidden
+from axon_factory.domain.permissions import Action, Principal
+
+__all__ = ["Origin", "origin_of", "record_refusal"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from.
+
+    Attributes:
+        address: Of the client, as the server believes it.
+        request_id: What logs and the answer name it by.
+        route: Its path with the names of parameters: "/api/orders/{id}".
+        subject: What the path names, unchecked.
+    """
+
+    address: str | None
+    request_id: str | None
+    route: str
+    subject: str | None
+
+
+def origin_of(request: Request) -> Origin:
+    """Return where `request` came from."""
+    return Origin(
+        address=request.client.host if request.client else None,
+        request_id=getattr(request.state, "request_id", None),
+        route=getattr(request.scope.get("route"), "path", request.url.path),
+        subject=request.path_params.get("id"),
+    )
+
+
+async def record_refusal(
+    database: Database, origin: Origin, principal: Principal, action: Action, refusal: Forbidden
+) -> None:
+    """Record, in a transaction of its own, that `principal` was refused `action`."""
+    entry = AuditEntry.by(
+        principal,
+        action,
+        outcome=Outcome.DENIED,
+        subject=origin.subject,
+        address=origin.address,
+        request_id=origin.request_id,
+        details={"ruta": origin.route, "codigo": refusal.codigo},
+    )
+    async with database.transaction("audit_refusal") as session:
+        await append_audit(session, entry)

@@ -1,0 +1,133 @@
+"""uvicorn's HTTP protocol with a deadline and a bound, which it lacks (uvicorn has neither)."""
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from axon_factory.api.errors import plain_error_body
+from axon_factory.api.refusals import HeadersTooLarge, MalformedRequest, RequestTimedOut
+from axon_factory.domain.errors import AxonError
+
+__all__ = ["BoundedHttpProtocol"]
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Cuts a connection whose request does not arrive whole in time, or whose head is endless.
+
+    The clock runs from the connection, or from a later request's first byte, to the last byte of
+    the body. A body that pours in faster than it is read is the body guard's business.
+    """
+
+    request_timeout_seconds = 15.0
+    max_head_bytes = 64 * 1024
+
+    _deadline: asyncio.TimerHandle | None = None
+    _has_ended = False
+    _head_bytes: int | None = None
+    """Bytes that came since the head began; None outside of a head."""
+    _is_arriving = False
+    """A request has begun, and it is neither whole nor answered."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] — as uvicorn's own
+        """Start the clock."""
+        super().connection_made(transport)
+        self._start_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; whatever comes after the end is dropped."""
+        if self._has_ended:
+            return
+        self._start_clock()
+        super().data_received(data)
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > self.max_head_bytes:
+                most = self.max_head_bytes
+                self._refuse(
+                    HeadersTooLarge(
+                        f"La cabecera admite como máximo {most} bytes",
+                        message_en=f"The head may have at most {most} bytes",
+                    )
+                )
+
+    def on_message_begin(self) -> None:
+        """Start the clock for a request that follows another on its connection."""
+        self._start_clock()
+        self._head_bytes = 0
+        self._is_arriving = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Leave the size of the head to the head guard."""
+        self._head_bytes = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop the clock: the request is here."""
+        self._stop_clock()
+        self._is_arriving = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Let the rest of a body that was refused run into the deadline unanswered."""
+        self._is_arriving = False
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP in the documented shape (`msg` is uvicorn's, in plain text)."""
+        del msg
+        self._refuse(
+            MalformedRequest(
+                "La solicitud no es HTTP/1.1 válido",
+                message_en="The request is not valid HTTP/1.1",
+            )
+        )
+
+    def _start_clock(self) -> None:
+        if self._deadline is None and not self._has_ended:
+            self._deadline = self.loop.call_later(self.request_timeout_seconds, self._run_out)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _run_out(self) -> None:
+        self._deadline = None
+        if not self._is_arriving:
+            self.transport.close()  # who asks for nothing is told nothing
+            return
+        self._refuse(
+            RequestTimedOut(
+                "La solicitud no llegó completa a tiempo",
+                message_en="The request did not arrive whole in time",
+            )
+        )
+
+    def _refuse(self, error: AxonError) -> None:
+        """Answer and close, after the answer that is under way if there is one."""
+        self._has_ended = True
+        self._stop_clock()
+        if self.transport.is_closing():
+            return
+        if self._is_answering():
+            self.cycle.keep_alive = False
+            return
+        body = plain_error_body(error)
+        head = (
+            b"content-type: application/json\r\ncontent-language: es\r\n"
+            b"cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+            b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
+        )
+        self.transport.write(STATUS_LINE[error.status] + head + body)
+        self.transport.close()
+
+    def _is_answering(self) -> bool:
+        """Return whether a request that arrived whole is being worked on."""
+        cycle = self.cycle
+        return cycle is not None and not cycle.more_body and not cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison] — None until a request begins

@@ -1,0 +1,183 @@
+"""The query parameters of GET /api/orders (design §3.4, resolutions 16), as a `ListQuery`."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from axon_factory.api.authentication import require
+from axon_factory.api.services import Services
+from axon_factory.domain.errors import ValidationFailed
+from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.priority import Priority
+from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.states import OrderState
+from axon_factory.orders.lists.cursor import decode
+from axon_factory.orders.lists.fields import SUMMARY, listed
+from axon_factory.orders.lists.query import ListQuery
+from axon_factory.orders.requests.values import ClientId, ProductTypeId, ShortText
+
+__all__ = ["ListParameters", "RequestedList"]
+
+_LARGEST_OFFSET = 2**31 - 1
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998  # any time zone's rendering stays within the calendar
+_MOST_VALUES = 20
+_NO_DATE = Sentence(
+    "Debe ser una fecha (2025-11-14) o una fecha con hora y zona (2025-11-14T10:00:00Z)",
+    "Must be a date (2025-11-14) or a time with its zone (2025-11-14T10:00:00Z)",
+)
+_TWO_STARTS = Sentence(
+    "Una página empieza en `cursor` o en `offset`, no en ambos",
+    "A page begins at `cursor` or at `offset`, not at both",
+)
+
+
+def _split(values: Any) -> Any:  # noqa: ANN401 — whatever the query string had
+    """Let several values be sent in one parameter, with commas between them."""
+    if not isinstance(values, list):
+        return values
+    return [part.strip() for value in values for part in str(value).split(",")]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] — the query string's
+
+
+def _moment(value: Any) -> Any:  # noqa: ANN401 — see above
+    text = str(value)
+    try:
+        moment = date.fromisoformat(text) if len(text) == len("2025-11-14") else _time(text)
+    except ValueError:
+        raise ValueError(_NO_DATE) from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(_NO_DATE)
+    return moment
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(_NO_DATE)
+    return moment.astimezone(UTC)
+
+
+_Moment = Annotated[
+    date | datetime,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "examples": ["2025-11-14", "2025-11-14T10:00:00Z"]}),
+]
+_Several = (BeforeValidator(_split), Field(max_length=_MOST_VALUES))
+
+
+class ListParameters(BaseModel):
+    """Los parámetros de una lista, como llegan."""
+
+    estado: Annotated[list[OrderState], *_Several] = Field(
+        default_factory=list[OrderState],
+        description="Cualquiera de estos estados; repetido o separado por comas.",
+    )
+    tipo_producto: Annotated[list[ProductTypeId], *_Several] = Field(
+        default_factory=list[str],
+        description="Cualquiera de estos tipos; repetido o separado por comas.",
+    )
+    prioridad: Annotated[list[Priority], *_Several] = Field(
+        default_factory=list[Priority],
+        description="Cualquiera de estas prioridades; repetida o separada por comas.",
+    )
+    asignado_a: Annotated[list[ShortText], *_Several] = Field(
+        default_factory=list[str],
+        description="Cualquiera de estos responsables; repetido o separado por comas.",
+    )
+    cliente_id: Annotated[list[ClientId], *_Several] = Field(
+        default_factory=list[str],
+        description="Cualquiera de estos clientes; repetido o separado por comas.",
+    )
+    tag: list[ShortText] = Field(
+        default_factory=list[str],
+        max_length=_MOST_VALUES,
+        description="Repetible: la orden debe tenerlos todos.",
+    )
+    q: ShortText | None = Field(
+        default=None,
+        description="Palabras, o su comienzo, del número de orden, el producto, y el nombre y el "
+        "correo del cliente. Deben estar todas; sin distinguir acentos ni mayúsculas.",
+    )
+    creado_desde: _Moment | None = Field(
+        default=None,
+        description="Desde esta fecha, incluida. Sin hora: desde que empieza el día en la zona "
+        "horaria de la fábrica.",
+    )
+    creado_hasta: _Moment | None = Field(
+        default=None,
+        description="Sin hora: hasta el final de ese día, incluido. Con hora: antes de ella.",
+    )
+    limit: int = Field(default=50, ge=1, le=200, description="Cuántas caben en una página.")
+    offset: int = Field(default=0, ge=0, le=_LARGEST_OFFSET, description="Cuántas saltar.")
+    cursor: Annotated[str, Field(max_length=200)] | None = Field(
+        default=None, description="`next` o `prev` de otra página de la misma lista."
+    )
+    sort_by: Literal["created_at", "updated_at", "prioridad"] = Field(
+        default="created_at",
+        description="`prioridad` va por rango, y dentro de él primero la más antigua.",
+    )
+    sort_order: Literal["asc", "desc"] = "desc"
+    fields: Annotated[list[str], BeforeValidator(_split), Field(max_length=60)] = Field(
+        default_factory=list[str],
+        description="Solo estos campos de cada orden, separados por comas.",
+    )
+
+
+def _list_query(
+    asked: Annotated[ListParameters, Query()],
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.LIST_ORDERS))],
+) -> ListQuery:
+    zone = services.policy.zone
+    cursor = decode(asked.cursor) if asked.cursor is not None else None
+    if cursor is not None and asked.offset:
+        raise ValidationFailed({"cursor": _TWO_STARTS})
+    return ListQuery(
+        states=tuple(asked.estado),
+        product_types=tuple(asked.tipo_producto),
+        priorities=tuple(asked.prioridad),
+        tags=tuple(asked.tag),
+        assignees=tuple(asked.asignado_a),
+        client_ids=tuple(asked.cliente_id),
+        text=asked.q,
+        created_from=_begin_of(asked.creado_desde, zone),
+        created_before=_end_of(asked.creado_hasta, zone),
+        limit=asked.limit,
+        offset=asked.offset,
+        sort_by=asked.sort_by,
+        descending=asked.sort_order == "desc",
+        fields=_checked_fields(asked.fields, principal),
+        cursor=cursor,
+    )
+
+
+RequestedList = Annotated[ListQuery, Depends(_list_query)]
+
+
+def _begin_of(moment: date | datetime | None, zone: ZoneInfo) -> datetime | None:
+    """Return the instant, of a date alone the one that its day begins at in `zone`."""
+    if moment is None or isinstance(moment, datetime):
+        return moment
+    return datetime.combine(moment, time.min, tzinfo=zone).astimezone(UTC)
+
+
+def _end_of(moment: date | datetime | None, zone: ZoneInfo) -> datetime | None:
+    if moment is None or isinstance(moment, datetime):
+        return moment
+    return _begin_of(moment + timedelta(days=1), zone)
+
+
+def _checked_fields(names: list[str], principal: Principal) -> tuple[str, ...]:
+    """Return the fields to show; of one that the caller may not read it is said that it is none."""
+    if not names:
+        return SUMMARY
+    known = listed(principal.grant)
+    if any(name not in known for name in names):
+        options = ", ".join(known)
+        sentence = Sentence(
+            f"Campo no válido. Opciones: {options}", f"Not a valid field. One of: {options}"
+        )
+        raise ValidationFailed({"fields": sentence})
+    return tuple(dict.fromkeys(names))

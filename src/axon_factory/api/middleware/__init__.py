@@ -1,0 +1,50 @@
+"""The HTTP edge in pure ASGI: what is refused before a route is asked, and what every answer says.
+
+From the outside in: an id, the client's address behind a trusted proxy, the fields of every answer,
+CORS, failures as answers; then the refusals, from the cheapest to the dearest.
+"""
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from axon_factory.api.middleware.body import BodyGuard
+from axon_factory.api.middleware.cors import Cors
+from axon_factory.api.middleware.failures import Failures, RequestCap
+from axon_factory.api.middleware.head import HeadGuard
+from axon_factory.api.middleware.methods import HeadAsGet
+from axon_factory.api.middleware.options import EdgeOptions
+from axon_factory.api.middleware.rate_limited import RateLimited, RateLimitFields
+from axon_factory.api.middleware.request_id import RequestId
+from axon_factory.api.middleware.response_headers import ResponseHeaders
+from axon_factory.api.versioning import ApiVersions
+
+__all__ = ["EdgeOptions", "add_edge"]
+
+
+def add_edge(app: FastAPI, options: EdgeOptions) -> None:
+    """Put the edge around `app`; `app.state.rate_limits` must be there when requests come."""
+    layers = [
+        Middleware(RequestId),
+        *_proxies(options),
+        Middleware(ResponseHeaders, https=options.https),
+        Middleware(RateLimitFields),
+        *([Middleware(Cors, origins=options.origins)] if options.origins else []),
+        Middleware(ApiVersions),
+        Middleware(Failures),
+        Middleware(RequestCap, most=options.max_requests_at_once),
+        Middleware(HeadGuard, options=options),
+        Middleware(RateLimited),
+        Middleware(BodyGuard, options=options),
+        Middleware(HeadAsGet),
+    ]
+    # Before routes are added by others, after whatever middleware there is.
+    app.user_middleware.extend(layers)
+
+
+def _proxies(options: EdgeOptions) -> list[Middleware]:
+    """Believe X-Forwarded-For and -Proto of trusted proxies: the rightmost hop that is not one."""
+    if not options.trusted_proxies:
+        return []
+    trusted = list(options.trusted_proxies)
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=trusted)]

@@ -1,0 +1,85 @@
+"""Whatever fails below becomes an answer of the documented shape, once, and is logged once."""
+
+import structlog
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from axon_factory.api.errors import error_answer
+from axon_factory.api.refusals import Overloaded
+from axon_factory.db.sessions import is_unavailable, without_values
+from axon_factory.domain.errors import AxonError, Unavailable
+
+__all__ = ["Failures", "RequestCap"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Failures:
+    """Answers for what is raised by the middleware below it and by nobody foreseen.
+
+    Starlette's own handler of exceptions stands outside of all middleware: its answers would have
+    no security headers, and it raises the exception again.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """`app` is what may fail."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as failure:
+            if started:
+                raise
+            await error_answer(Request(scope), _known(failure, scope))(scope, receive, send)
+
+
+def _known(failure: Exception, scope: Scope) -> AxonError:
+    if isinstance(failure, AxonError):
+        return failure
+    if is_unavailable(failure):
+        return Unavailable(
+            "La base de datos no responde; intenta de nuevo en unos segundos",
+            message_en="The database does not answer; try again in a few seconds",
+        )
+    known = without_values(failure) or {"exc_info": failure}
+    _log.error("unforeseen error", path=scope["path"], **known)
+    return AxonError("Error interno", message_en="Internal error")
+
+
+class RequestCap:
+    """Takes so many requests at once and no more; live streams count while they run."""
+
+    def __init__(self, app: ASGIApp, *, most: int) -> None:
+        """`most` is the number of requests that this process works on at once."""
+        self._app = app
+        self._most = most
+        self._running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection.
+
+        Raises:
+            Overloaded: there are too many.
+        """
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._running >= self._most:
+            raise Overloaded
+        self._running += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._running -= 1

@@ -1,0 +1,198 @@
+"""Administration of users (design §8.2): only administrators, and persons at that."""
+
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response, status
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.accounts import users
+from axon_factory.accounts.administer import UserChange, change_user
+from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount
+from axon_factory.accounts.passwords import generate_password
+from axon_factory.api.access_views import user_document
+from axon_factory.api.answers import json_response, version_etag
+from axon_factory.api.authentication import require
+from axon_factory.api.documentation import answers, raises
+from axon_factory.api.schemas import access as schemas
+from axon_factory.api.services import Services
+from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.db.tables import User
+from axon_factory.domain.errors import NotFound, PreconditionFailed
+from axon_factory.domain.permissions import Action, Principal, Role
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/users", tags=["acceso"])
+
+_EMAIL_MAX_CHARACTERS = 320
+_NAME_MAX_CHARACTERS = 100
+_LARGEST_OFFSET = 2**31 - 1
+
+Administrator = Annotated[Principal, Depends(require(Action.MANAGE_USERS))]
+Administer = Annotated[Write, Depends(write_as(Action.MANAGE_USERS))]
+PersonRole = Literal["admin", "operator", "client"]
+"""Agents do not log in: they have system tokens."""
+Name = Annotated[str, Field(min_length=1, max_length=_NAME_MAX_CHARACTERS)]
+
+
+class NewUser(BaseModel):
+    """Somebody who is to log in; a client has the `cliente_id` of the orders that they see."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    email: str = Field(min_length=1, max_length=_EMAIL_MAX_CHARACTERS)
+    nombre: Name
+    rol: PersonRole
+    cliente_id: Name | None = None
+
+
+class UserPatch(BaseModel):
+    """What is to be different; `restablecer_password` gives a one-time password."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    nombre: Name | None = None
+    rol: PersonRole | None = None
+    cliente_id: Name | None = None
+    activo: bool | None = None
+    restablecer_password: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("Indica al menos un campo")
+        return self
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="createUser",
+    summary="Crear un usuario",
+    responses=answers(schemas.UserWithPassword, status.HTTP_201_CREATED, etag=True),
+)
+@raises(EmailTaken)
+async def create(new: NewUser, write: Administer) -> Response:
+    """Crea un usuario; su contraseña de un solo uso se muestra solo en esta respuesta."""
+    password = generate_password()
+    password_hash = await write.services.access.passwords.hash(password)
+
+    async def work(session: AsyncSession) -> Answer:
+        user = await users.create(
+            session,
+            email=new.email,
+            name=new.nombre,
+            role=Role(new.rol),
+            password_hash=password_hash,
+            client_id=new.cliente_id,
+            must_change_password=True,
+        )
+        answer = _answer(user, password)
+        location = {"Location": f"/api/users/{user.id}"}
+        return Answer(
+            answer.body,
+            status.HTTP_201_CREATED,
+            {**answer.headers, **location},
+            subject=answer.subject,
+        )
+
+    return await write.once("create_user", work)
+
+
+@router.get(
+    "",
+    operation_id="listUsers",
+    summary="Listar usuarios",
+    responses=answers(schemas.UserPage, etag=True),
+)
+async def list_users(
+    request: Request,
+    _principal: Administrator,
+    services: Services,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0, le=_LARGEST_OFFSET)] = 0,
+) -> Response:
+    """Lista los usuarios por correo, también los inactivos."""
+    async with services.database.reading() as session:
+        found, total = await users.list_page(session, limit=limit, offset=offset)
+    shown = [user_document(user) for user in found]
+    return json_response(
+        request, {"total": total, "limit": limit, "offset": offset, "users": shown}
+    )
+
+
+@router.get(
+    "/{id}",
+    operation_id="getUser",
+    summary="Consultar un usuario",
+    responses=answers(schemas.User, etag=True),
+)
+async def show(
+    id: str,  # noqa: A002 — every path of the API names its id so
+    request: Request,
+    _principal: Administrator,
+    services: Services,
+) -> Response:
+    """Muestra un usuario."""
+    async with services.database.reading() as session:
+        user = await users.find(session, _user_id(id))
+    if user is None:
+        raise _no_such_user(id)
+    return json_response(request, user_document(user), etag=version_etag(user.version))
+
+
+@router.patch(
+    "/{id}",
+    operation_id="updateUser",
+    summary="Cambiar un usuario",
+    responses=answers(schemas.UserWithPassword, etag=True),
+)
+@raises(OwnAccount, LastAdministrator, PreconditionFailed)
+async def update(
+    id: str,  # noqa: A002 — every path of the API names its id so
+    patch: UserPatch,
+    write: Administer,
+) -> Response:
+    """Cambia nombre, rol, cliente o acceso de un usuario, o le da una contraseña de un solo uso."""
+    user_id = _user_id(id)
+    password = generate_password() if patch.restablecer_password else None
+    change = UserChange(
+        name=patch.nombre,
+        role=Role(patch.rol) if patch.rol else None,
+        client_id=patch.cliente_id,
+        active=patch.activo,
+        one_time_hash=await write.services.access.passwords.hash(password) if password else None,
+    )
+
+    async def work(session: AsyncSession) -> Answer:
+        user = await change_user(
+            session, user_id, change, write.principal, if_version=write.if_match
+        )
+        return _answer(user, password)
+
+    return await write.once("update_user", work)
+
+
+def _answer(user: User, password: str | None) -> Answer:
+    body: dict[str, Any] = user_document(user)
+    if password is not None:
+        body["password_de_un_solo_uso"] = password
+    headers = {"ETag": version_etag(user.version)}
+    return Answer(body, headers=headers, subject=f"user:{user.id}")
+
+
+def _user_id(text: str) -> UUID:
+    """Return the id, which must be spelt as answers spell it: any other names nobody."""
+    try:
+        user_id = UUID(text)
+    except ValueError:
+        raise _no_such_user(text) from None
+    if str(user_id) != text:
+        raise _no_such_user(text)
+    return user_id
+
+
+def _no_such_user(text: str) -> NotFound:
+    return NotFound(f"No existe el usuario {text}", message_en=f"There is no user {text}")

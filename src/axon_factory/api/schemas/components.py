@@ -1,0 +1,114 @@
+"""Parts of the OpenAPI document that operations share: headers, parameters, security schemes."""
+
+from typing import Any
+
+from axon_factory.api.schemas.texts import PARAMETERS as TEXTS
+from axon_factory.api.versioning import CURRENT, VERSIONS
+from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
+
+__all__ = ["HEADERS", "PARAMETERS", "SCHEMAS", "SECURITY", "security_of"]
+
+Json = dict[str, Any]
+
+
+def _header(description: str, schema: Json, example: str | int) -> Json:
+    return {"description": description, "schema": schema, "example": example}
+
+
+def _parameter(name: str, schema: Json) -> Json:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": TEXTS[name],
+        "schema": schema,
+    }
+
+
+_TEXT: Json = {"type": "string"}
+
+HEADERS: Json = {
+    "Axon-Version": _header(
+        "Versión de la API con la que se respondió.",
+        {"type": "string", "format": "date"},
+        CURRENT.name,
+    ),
+    "ETag": _header("Validador de la respuesta, para `If-None-Match` e `If-Match`.", _TEXT, '"7"'),
+    "Location": _header(
+        "Dirección de lo que se creó.", _TEXT, "/api/orders/550e8400-e29b-41d4-a716-446655440000"
+    ),
+    "Link": _header(
+        "Páginas siguiente y anterior (RFC 8288).", _TEXT, '</api/orders?cursor=…>; rel="next"'
+    ),
+    "RateLimit": _header(
+        "Solicitudes que quedan, y segundos hasta que se renuevan.", _TEXT, '"default";r=119;t=30'
+    ),
+    "RateLimit-Policy": _header("Solicitudes por periodo.", _TEXT, '"default";q=120;w=60'),
+    "Retry-After": _header("Segundos que conviene esperar.", {"type": "integer"}, 2),
+    "WWW-Authenticate": _header(
+        "Cómo autenticarse (RFC 9110).", _TEXT, 'Bearer realm="axon-factory"'
+    ),
+    "X-Request-Id": _header(
+        "Nombre de esta solicitud en los registros; el que se envió, si está bien formado.",
+        _TEXT,
+        "0f8fad5bd9cb469fa16570867728950e",
+    ),
+    "Content-Language": _header("Idioma de las frases para personas.", _TEXT, "es"),
+    "Idempotency-Replayed": _header(
+        "`true` si es la respuesta guardada de la misma `Idempotency-Key`.",
+        {"type": "string", "const": "true"},
+        "true",
+    ),
+}
+
+PARAMETERS: Json = {
+    "Axon-Version": _parameter("Axon-Version", {"$ref": "#/components/schemas/ApiVersion"}),
+    "Accept-Language": _parameter("Accept-Language", {"type": "string", "examples": ["es", "en"]}),
+    "If-None-Match": _parameter("If-None-Match", {"type": "string", "examples": ['"7"']}),
+}
+
+SCHEMAS: Json = {
+    "ApiVersion": {
+        "type": "string",
+        "enum": [version.name for version in VERSIONS],
+        "description": "Las versiones de la API que se atienden (docs/versioning.md).",
+    }
+}
+
+_BEARER, _API_KEY, _SYSTEM_TOKEN = "AccessToken", "ApiKey", "SystemToken"
+SECURITY: Json = {
+    _BEARER: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "Usuarios: el token de `POST /api/auth/login`.",
+    },
+    _API_KEY: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "Sistemas internos: una clave de alcance lectura, escritura o admin.",
+    },
+    _SYSTEM_TOKEN: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-System-Token",
+        "description": "Agentes: el token de su orden y su intento, o el permanente.",
+    },
+}
+_SCHEME_OF = {
+    Grant.ADMIN: _BEARER,
+    Grant.OPERATOR: _BEARER,
+    Grant.CLIENT_OWN: _BEARER,
+    Grant.KEY_READ: _API_KEY,
+    Grant.KEY_WRITE: _API_KEY,
+    Grant.KEY_ADMIN: _API_KEY,
+    Grant.SYSTEM_ASSIGNED: _SYSTEM_TOKEN,
+    Grant.SYSTEM_PERMANENT: _SYSTEM_TOKEN,
+}
+
+
+def security_of(action: Action) -> list[dict[str, list[str]]]:
+    """Return the ways to authenticate for `action`, each alone enough."""
+    schemes = {_SCHEME_OF[grant] for grant in PERMISSIONS[action].grants}
+    return [{name: []} for name in SECURITY if name in schemes]

@@ -1,0 +1,101 @@
+"""What the role that the program runs as may do in the database (ADR 17).
+
+It is not the role that owns the tables and migrates them: an owner can switch triggers off.
+"""
+
+from collections.abc import Iterable
+
+import psycopg
+from psycopg import sql
+
+__all__ = ["APPEND_ONLY", "RoleMissing", "RoleUnfit", "grant_app", "owns_trail"]
+
+APPEND_ONLY = ("audit_entries", "order_events")
+"""What the program may add to and read, and never change."""
+
+_READ_ONLY = ("alembic_version", "audit_heads")
+_CAN_ACT_AS_OWNER = """
+    SELECT rolsuper OR pg_has_role(rolname, relowner, 'MEMBER')
+    FROM pg_roles, pg_class WHERE rolname = %s AND pg_class.oid = 'public.audit_entries'::regclass
+"""
+_OWNS_TRAIL = """
+    SELECT pg_has_role(current_user, relowner, 'MEMBER')
+    FROM pg_class WHERE oid = to_regclass('public.audit_entries')
+"""
+_TABLES = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+      AND pg_has_role(current_user, relowner, 'MEMBER')
+"""
+
+
+class RoleMissing(Exception):
+    """The server has no such role."""
+
+
+class RoleUnfit(Exception):
+    """The role owns the tables, or could act as their owner or as a superuser."""
+
+
+async def grant_app(url: str, role: str) -> None:
+    """Give `role` what the program needs on a migrated database, and take what it must not have.
+
+    Does the same however often it is done. Tables that later migrations make are granted too, and
+    restricted by the next call, which follows each migration.
+
+    Args:
+        url: Of the database, for the role that owns its tables.
+        role: An existing role.
+
+    Raises:
+        RoleMissing: it does not exist.
+        RoleUnfit: it could alter the trail whatever is granted.
+        psycopg.Error: the server refuses.
+    """
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        found = await (await connection.execute(_CAN_ACT_AS_OWNER, [role])).fetchone()
+        if found is None:
+            raise RoleMissing(role)
+        if found[0]:
+            raise RoleUnfit(role)
+        rows = await (await connection.execute(_TABLES)).fetchall()
+        for statement in _statements([name for (name,) in rows], role):
+            await connection.execute(statement)
+
+
+async def owns_trail(url: str) -> bool:
+    """Return whether the role of `url` could alter the trail; False when there is none yet."""
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        found = await (await connection.execute(_OWNS_TRAIL)).fetchone()
+        return bool(found and found[0])
+
+
+def _statements(tables: list[str], role: str) -> list[sql.Composed]:
+    name = sql.Identifier(role)
+    rest = [table for table in tables if table not in {*APPEND_ONLY, *_READ_ONLY}]
+    plain = (
+        sql.SQL("GRANT USAGE ON SCHEMA public TO {}"),
+        sql.SQL("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}"),
+        # Positions are handed out by the function alone.
+        sql.SQL("REVOKE ALL ON SEQUENCE public.audit_positions FROM {}"),
+        sql.SQL("GRANT EXECUTE ON FUNCTION public.audit_head(text) TO {}"),
+        sql.SQL(
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public "
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}"
+        ),
+        sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {}"),
+    )
+    on_tables = (
+        (tables, sql.SQL("REVOKE ALL ON {} FROM {}")),
+        (rest, sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}")),
+        (APPEND_ONLY, sql.SQL("GRANT SELECT, INSERT ON {} TO {}")),
+        (_READ_ONLY, sql.SQL("GRANT SELECT ON {} TO {}")),
+    )
+    return [
+        *(statement.format(_listed(some), name) for some, statement in on_tables),
+        *(statement.format(name) for statement in plain),
+    ]
+
+
+def _listed(tables: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier("public", table) for table in tables)

@@ -1,0 +1,14 @@
+"""The product catalogue (design §4.1), and the integrations it knows.
+
+A product type is a folder of `products/`: `product.toml` has the design's texts byte for byte, its
+plan and its version; `configuracion.schema.json` is the JSON Schema of what a client may configure.
+"""
+
+from axon_factory.domain.catalogue.integrations import INTEGRATIONS, integration_label
+from axon_factory.domain.catalogue.product_type import ProductType
+from axon_factory.domain.catalogue.registry import load_product_types
+
+__all__ = ["INTEGRATIONS", "PRODUCT_TYPES", "ProductType", "integration_label"]
+
+PRODUCT_TYPES = load_product_types(("autopilot_whatsapp", "autopilot_ventas", "webhook_service"))
+"""The catalogue by id, in the design's order."""

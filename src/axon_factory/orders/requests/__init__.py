@@ -1,0 +1,15 @@
+"""Strict request schemas of the order commands (design §3.1, §3.5); bad ones are refused whole."""
+
+from axon_factory.orders.requests.messages import field_messages, validated
+from axon_factory.orders.requests.models import ClientData, LogEntry, NewOrder, OrderPatch
+from axon_factory.orders.requests.values import LongText
+
+__all__ = [
+    "ClientData",
+    "LogEntry",
+    "LongText",
+    "NewOrder",
+    "OrderPatch",
+    "field_messages",
+    "validated",
+]

@@ -1,0 +1,111 @@
+"""What is said of a wrong field, by the path that names it (design §3.1), in both languages."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import InitErrorDetails
+
+from axon_factory.domain.errors import ValidationFailed
+from axon_factory.domain.sentences import Sentence
+
+__all__ = ["error_line", "field_messages", "sentence_of", "validated"]
+
+_PLAIN_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_OBJECT = Sentence("Debe ser un objeto JSON", "Must be a JSON object")
+_TIME = Sentence(
+    "Debe ser una fecha con zona horaria, por ejemplo 2025-11-14T10:00:00Z",
+    "Must be a time with its zone, for example 2025-11-14T10:00:00Z",
+)
+_WHOLE = Sentence("Debe ser un número entero", "Must be a whole number")
+_TRUE_OR_FALSE = Sentence("Debe ser verdadero o falso", "Must be true or false")
+_MESSAGES: Mapping[str, Sentence] = {
+    "missing": Sentence("Falta este campo", "This field is missing"),
+    "extra_forbidden": Sentence("Este campo no existe aquí", "There is no such field here"),
+    "string_type": Sentence("Debe ser un texto", "Must be a text"),
+    "string_too_short": Sentence("No puede estar vacío", "Must not be empty"),
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
+    "int_from_float": _WHOLE,
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "list_type": Sentence("Debe ser una lista", "Must be a list"),
+    "bool_type": _TRUE_OR_FALSE,
+    "bool_parsing": _TRUE_OR_FALSE,
+    "too_short": Sentence("No puede estar vacía", "Must not be empty"),
+    "timezone_aware": _TIME,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "json_invalid": Sentence("El cuerpo no es JSON válido", "The body is not valid JSON"),
+}
+_INVALID = Sentence("Valor no válido", "Not a valid value")
+
+
+def field_messages(errors: Iterable[Mapping[str, Any]]) -> dict[str, Sentence]:
+    """Turn Pydantic's errors into {"datos_cliente.email": "sentence"} (design §3.1)."""
+    details: dict[str, Sentence] = {}
+    for error in errors:
+        path = ".".join(_named(part) for part in error["loc"]) or "body"
+        details.setdefault(path, sentence_of(error))
+    return details
+
+
+def error_line(location: tuple[str | int, ...], sentence: Sentence) -> InitErrorDetails:
+    """Return a line of a Pydantic error that says `sentence` of a field."""
+    error = ValueError(sentence)
+    return InitErrorDetails(type="value_error", loc=location, input=None, ctx={"error": error})
+
+
+def sentence_of(error: Mapping[str, Any]) -> Sentence:
+    """Return what a line of a Pydantic error says; a validator says its own by ValueError."""
+    kind: str = error["type"]
+    context: Mapping[str, Any] = error.get("ctx") or {}
+    match kind:
+        case "value_error":
+            said = context["error"].args[0]
+            return said if isinstance(said, Sentence) else _INVALID
+        case "enum" | "literal_error":
+            options = re.sub(r" or |, ", ", ", context["expected"]).replace("'", "")
+            return Sentence(
+                f"Valor no válido. Opciones: {options}", f"Not a valid value. One of: {options}"
+            )
+        case "string_too_long":
+            most = context["max_length"]
+            return Sentence(
+                f"Admite como máximo {most} caracteres", f"May have at most {most} characters"
+            )
+        case "too_long":
+            most = context["max_length"]
+            return Sentence(
+                f"Admite como máximo {most} elementos", f"May have at most {most} items"
+            )
+        case "greater_than_equal" | "less_than_equal":
+            limit = f"≥ {context['ge']}" if "ge" in context else f"≤ {context['le']}"
+            return Sentence(f"Debe ser {limit}", f"Must be {limit}")
+        case _:
+            return _MESSAGES.get(kind, _INVALID)
+
+
+def _named(part: str | int) -> str:
+    """Return a part of a field's path; of an unknown field only a plain name is repeated."""
+    name = str(part)
+    return name if _PLAIN_NAME.fullmatch(name) else "?"
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], document: Mapping[str, Any]) -> Model:
+    """Return `document` as `model`.
+
+    Raises:
+        ValidationFailed: naming each wrong field.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise ValidationFailed(field_messages(error.errors(include_url=False))) from None

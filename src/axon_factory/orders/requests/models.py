@@ -1,0 +1,147 @@
+"""The bodies of the order commands (design §3.1, §3.5)."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
+
+from axon_factory.domain.events import LogLevel
+from axon_factory.domain.priority import Priority
+from axon_factory.domain.states import OrderState
+from axon_factory.orders.requests.configuration import configuration_errors
+from axon_factory.orders.requests.messages import error_line, sentence_of
+from axon_factory.orders.requests.values import (
+    ClientId,
+    JsonObject,
+    LongText,
+    MailAddress,
+    Notes,
+    OptionalText,
+    PhoneNumber,
+    ProductTypeId,
+    ShortText,
+    Tags,
+    Time,
+    storable,
+)
+
+__all__ = ["ClientData", "LogEntry", "NewOrder", "OrderPatch"]
+
+
+_SPOILT: frozenset[tuple[str, ...]] = frozenset({(), ("configuracion",)})
+"""Where an error leaves no configuration to check: in the client as such, or in itself."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="null")
+
+
+class ClientData(BaseModel):
+    """`datos_cliente`: nombre and email are required, unknown keys are kept (resolutions 8)."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    nombre: ShortText
+    email: MailAddress
+    telefono: PhoneNumber | None = None
+    industria: OptionalText | None = None
+    pais: OptionalText | None = None
+    configuracion: JsonObject = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_further_members(self) -> Self:
+        storable(self.model_extra)
+        return self
+
+
+class NewOrder(_Strict):
+    """Body of POST /api/orders (design §3.1)."""
+
+    tipo_producto: ProductTypeId
+    nombre_producto: ShortText
+    datos_cliente: ClientData
+    cliente_id: ClientId | None = None
+    prioridad: Annotated[Priority, Field(strict=False)] = Priority.NORMAL
+    tags: Tags = Field(default_factory=list)
+    notas_internas: Notes = ""
+
+    @field_validator("datos_cliente", mode="wrap")
+    @classmethod
+    def _check_configuration(
+        cls, value: object, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> ClientData:
+        """Add what the product type says of `configuracion` to what is wrong beside it."""
+        client: ClientData | None = None
+        lines: list[InitErrorDetails] = []
+        try:
+            client = handler(value)
+        except ValidationError as error:
+            lines = [error_line(line["loc"], sentence_of(line)) for line in error.errors()]
+        if not any(line.get("loc", ())[:1] in _SPOILT for line in lines):
+            configuration = _configuration(value if client is None else client)
+            lines += _configuration_lines(info.data.get("tipo_producto"), configuration)
+        if client is None or lines:
+            raise ValidationError.from_exception_data(cls.__name__, lines)
+        return client
+
+
+def _configuration(client: object) -> Mapping[str, Any]:
+    """Return the configuration of a client, of which at least this part is right."""
+    if isinstance(client, ClientData):
+        return client.configuracion
+    return cast("Mapping[str, Any]", client).get("configuracion", {})
+
+
+def _configuration_lines(
+    product_type: str | None, configuration: Mapping[str, Any]
+) -> list[InitErrorDetails]:
+    if product_type is None:
+        return []
+    errors = configuration_errors(product_type, configuration)
+    return [error_line(("configuracion", *path), told) for path, told in errors.items()]
+
+
+class LogEntry(_Strict):
+    """One entry of `logs` as agents send it; time and agent are kept as given."""
+
+    timestamp: Time | None = None
+    agente: ShortText | None = None
+    mensaje: LongText
+    tipo: Annotated[LogLevel, Field(strict=False)] = LogLevel.INFO
+    metadata: JsonObject = Field(default_factory=dict)
+
+
+Hint = Time | None
+
+
+class OrderPatch(_Strict):
+    """Body of PATCH (design §3.5). Phase timestamps are hints and change nothing."""
+
+    estado: Annotated[OrderState, Field(strict=False)] | None = None
+    progreso: Annotated[int, Field(ge=0, le=100)] | None = None
+    asignado_a: ShortText | None = None
+    session_id: ShortText | None = None
+    logs: Annotated[list[LogEntry], Field(max_length=100)] = Field(default_factory=list[LogEntry])
+    prioridad: Annotated[Priority, Field(strict=False)] | None = None
+    tags: Tags | None = None
+    notas_internas: Notes | None = None
+    motivo: LongText | None = None
+    planificado_at: Hint = None
+    construccion_iniciada_at: Hint = None
+    qa_iniciada_at: Hint = None
+    entregado_at: Hint = None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields the caller sent."""
+        return frozenset(self.model_fields_set)

@@ -1,0 +1,152 @@
+"""Requests that Schemathesis generates from the OpenAPI document, once for each kind of principal.
+
+A small number in `make test`; `make fuzz` sends 1000 to every operation (or as many as
+AXON_TEST_FUZZ_EXAMPLES says) and adds the phases that need more time. A failure prints how to
+repeat it.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from axon_factory.domain.states import OrderState
+from tests.support.copies import copy_order
+from tests.support.workshop import Headers, Workshop, open_workshop
+
+CALLERS = (
+    "admin",
+    "operator",
+    "owner",
+    "key_lectura",
+    "key_escritura",
+    "key_admin",
+    "attempt",
+    "permanent",
+    "none",
+)
+MANY = int(os.environ.get("AXON_TEST_FUZZ_EXAMPLES", "1000"))
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is sent."""
+
+    examples: int
+    phases: str
+
+
+SIZES = (
+    pytest.param(Size(2, "examples,fuzzing"), id="sample"),
+    pytest.param(
+        Size(MANY, "examples,coverage,fuzzing,stateful"),
+        id="many",
+        marks=[pytest.mark.fuzz, pytest.mark.timeout(3 * 3600)],
+    ),
+)
+OWN_SESSION = ("logOut", "changePassword")
+"""They end the session that the caller goes on with; they are asked in one of their own."""
+
+
+@pytest.fixture(scope="module")
+async def fuzzed(
+    module_database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Workshop]:
+    """A factory of this module's own: what is generated may do anything to it."""
+    async with open_workshop(module_database_url, tmp_path_factory.mktemp("fuzz")) as workshop:
+        yield workshop
+
+
+@pytest.fixture(scope="module")
+async def orders(fuzzed: Workshop) -> list[str]:
+    """Orders in every state, several of each, for the requests to find."""
+    found: list[str] = []
+    for state in OrderState:
+        template = await fuzzed.placed_in(state)
+        copies = [await copy_order(fuzzed, template) for _ in range(5)]
+        found += [str(template), *map(str, copies)]
+    return found
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("size", SIZES)
+async def test_generated_requests(
+    fuzzed: Workshop, orders: list[str], tmp_path: Path, size: Size, caller: str
+) -> None:
+    headers = await _headers(fuzzed, orders, caller)
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(_config(orders), encoding="utf-8")
+    excluded = [part for name in OWN_SESSION for part in ("--exclude-operation-id", name)]
+    await _run(fuzzed, config, size, headers, excluded)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_requests_that_end_the_session(
+    fuzzed: Workshop, orders: list[str], tmp_path: Path, size: Size
+) -> None:
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(_config(orders), encoding="utf-8")
+    for name in OWN_SESSION:
+        await _run(fuzzed, config, size, fuzzed.headers["other"], ["--include-operation-id", name])
+
+
+async def _headers(fuzzed: Workshop, orders: list[str], caller: str) -> Headers:
+    if caller != "attempt":
+        return fuzzed.headers[caller]
+    answer = await fuzzed.http.get(
+        "/api/orders?estado=construccion", headers=fuzzed.headers["admin"]
+    )
+    return await fuzzed.attempt_token(answer.json()["orders"][0]["id"])
+
+
+async def _run(
+    fuzzed: Workshop, config: Path, size: Size, headers: Headers, selection: list[str]
+) -> None:
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
+        *("run", f"{fuzzed.http.base_url}/openapi.json", "--url", str(fuzzed.http.base_url)),
+        *("--phases", size.phases, "--max-examples", str(size.examples), "--workers", "2"),
+        *("--max-response-time", "10"),
+        *("--no-color", "--continue-on-failure", *selection),
+        *(part for name, value in headers.items() for part in ("-H", f"{name}: {value}")),
+    ]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=config.parent,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    assert process.returncode == 0, output.decode(errors="replace")
+
+
+def _config(orders: list[str]) -> str:
+    """Say what this API means by its answers where a general tool cannot know."""
+    return f"""
+[dictionaries.orders]
+values = {json.dumps(orders)}
+
+[parameters]
+"path.id" = {{ dictionary = "orders", probability = 0.7 }}
+# A cancelled order stays readable: DELETE means "cancel" (design §3.6).
+[checks.use_after_free]
+enabled = false
+# 400 also says "not in this state" (design §3.3, §3.6); 409 and 412 say it elsewhere.
+[[operations]]
+include-operation-id = "streamOrder"
+# OpenAPI 3.1 cannot describe a stream of events; ours is a string there, the tool reads events.
+checks.response_schema_conformance.enabled = false
+
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", 304, 400, 401, 403, 404, 409, 412, 422, 429]
+"""

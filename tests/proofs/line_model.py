@@ -1,0 +1,89 @@
+"""The line's steps over the example ports, as the model has them (resolutions *Flow*)."""
+
+from dataclasses import replace
+
+from tests.proofs.model import MOST_REWORKS, OrderModel, entered
+
+__all__ = ["advanced"]
+
+_BUILT = {"base": 18, "qa": 6}
+"""The milestones of the example plan and their hours."""
+
+
+def advanced(order: OrderModel, *, council_passes: bool = True) -> OrderModel | None:
+    """Return the order after its due step; None when it waits for a person or is at rest."""
+    if order.estado in {"fallido", "cancelado"}:
+        return _cleaned(order)
+    if order.waits:
+        return None
+    match order.estado:
+        case "nuevo":
+            return entered(order, "planificacion")
+        case "planificacion":
+            return _planned(order)
+        case "construccion":
+            return _built(order)
+        case "qa":
+            return _reviewed(order, council_passes=council_passes)
+        case "listo":
+            return _delivered(order)
+        case _:
+            return None
+
+
+def _noted(order: OrderModel) -> OrderModel:
+    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1)
+
+
+def _cleaned(order: OrderModel) -> OrderModel | None:
+    if order.session_open:
+        return replace(_noted(order), session_open=False)
+    if order.deployment_open:
+        return replace(_noted(order), deployment_open=False, deployed=False)
+    return None
+
+
+def _planned(order: OrderModel) -> OrderModel | None:
+    if order.plan_estado == "pendiente_aprobacion":
+        return None
+    return replace(
+        _noted(order), plan_estado="pendiente_aprobacion", plan_version=order.plan_version + 1
+    )
+
+
+def _built(order: OrderModel) -> OrderModel:
+    if not order.session_known:
+        return replace(_noted(order), session_known=True, session_open=True)
+    missing = [name for name in _BUILT if name not in order.milestones]
+    if missing:
+        milestones = order.milestones | {missing[0]}
+        floor = 70 if order.retrabajos else 0
+        hours = sum(_BUILT[name] for name in milestones)
+        reached = floor + int((95 - floor) * hours / sum(_BUILT.values()))
+        return replace(
+            _noted(order),
+            milestones=milestones,
+            progreso=max(order.progreso, reached),
+            ever_built=True,
+        )
+    return entered(order, "qa") if order.published else replace(_noted(order), published=True)
+
+
+def _reviewed(order: OrderModel, *, council_passes: bool) -> OrderModel:
+    if not order.checks:
+        return replace(_noted(order), checks=(council_passes,))
+    if all(order.checks):
+        return entered(order, "listo")
+    if order.retrabajos < MOST_REWORKS:
+        return entered(order, "construccion")
+    return replace(_noted(order), waits=True)
+
+
+def _delivered(order: OrderModel) -> OrderModel:
+    if not order.credentials:
+        return replace(order, version=order.version + 1, credentials=True)
+    if order.deployed and order.deployment_open:
+        return entered(order, "entregado")
+    if not order.ever_built:  # there is nothing to deploy
+        return replace(entered(order, "fallido"), deployment_open=True)
+    return replace(_noted(order), deployed=True, deployment_open=True)

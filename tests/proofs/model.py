@@ -1,0 +1,341 @@
+"""One order as the resolutions have it: a pure model, in which no code of the factory decides.
+
+`perform` answers what the API must answer and how the order is afterwards; `line_model` does the
+same for the line's own steps.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.proofs.callers import CALLERS, Caller
+from tests.support.legal_moves import LEGAL
+
+__all__ = [
+    "ADMIN",
+    "BANDS",
+    "MOST_REWORKS",
+    "STATES",
+    "TERMINAL",
+    "Act",
+    "By",
+    "OrderModel",
+    "credential_holds",
+    "entered",
+    "moves",
+    "perform",
+    "status_of_read",
+]
+
+STATES = (
+    "nuevo",
+    "planificacion",
+    "construccion",
+    "qa",
+    "listo",
+    "entregado",
+    "fallido",
+    "cancelado",
+)
+TERMINAL = frozenset({"entregado", "cancelado"})
+BANDS = {
+    "nuevo": (0, 0),
+    "planificacion": (0, 0),
+    "construccion": (0, 95),
+    "qa": (0, 95),
+    "listo": (100, 100),
+    "entregado": (100, 100),
+    "cancelado": (0, 100),
+}
+"""Resolutions 15 and 24; a failed order keeps to the band of the state that it goes back to."""
+_ON_ENTRY: Mapping[tuple[str, str], Mapping[str, Any]] = {
+    ("nuevo", "planificacion"): {"plan_estado": "generando"},
+    ("planificacion", "planificacion"): {"plan_estado": "rechazado"},
+    ("planificacion", "construccion"): {"plan_estado": "aprobado"},
+    ("construccion", "qa"): {"progreso": 95, "session_open": False},
+    ("qa", "listo"): {"progreso": 100},
+}
+"""What else a legal move changes; a rework and a retry change more."""
+MOST_REWORKS = 3
+"""How often the council sends a product back before a person decides."""
+_NOT_CANCELLABLE_BY_DELETE = frozenset(STATES) - {"nuevo", "planificacion"}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderModel:
+    """What the model knows of an order; names as in the database."""
+
+    estado: str = "nuevo"
+    progreso: int = 0
+    intento: int = 1
+    version: int = 2
+    event_seq: int = 1
+    retrabajos: int = 0
+    prioridad: str = "normal"
+    plan_estado: str | None = None
+    plan_version: int = 0
+    waits: bool = False
+    failed_in: str | None = None
+    session_known: bool = False
+    session_open: bool = False
+    deployment_open: bool = False
+    deployed: bool = False
+    credentials: bool = False
+    revealed: bool = False
+    published: bool = False
+    ever_built: bool = False
+    milestones: frozenset[str] = frozenset()
+    checks: tuple[bool, ...] = ()
+    """The outcome of the one check of this attempt, if it was run."""
+    entries: frozenset[str] = frozenset()
+    """Dated log entries, by their content: a repeated one vanishes."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who asks: a caller, whether the credential was revoked, the attempt that a token is for.
+
+    `here` is False for the token of another order.
+    """
+
+    caller: Caller
+    alive: bool = True
+    attempt: int | None = None
+    here: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One request: patch, delete, cancel, approve, reject, retry, reveal, or bulk on one order."""
+
+    name: str
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    if_match: int | None = None
+
+
+class _Refused(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def perform(order: OrderModel, act: Act, by: By) -> tuple[int, OrderModel]:
+    """Return the status that the API must answer, and the order afterwards.
+
+    Of a bulk act the status is that of the one order's result, as if it had been alone.
+    """
+    try:
+        _admit(order, act.name, by)
+        _require_version(order, act)
+        return 200, _ACTS[act.name](order, act, by.caller)
+    except _Refused as refused:
+        return refused.status, order
+
+
+def moves(order: OrderModel, caller: Caller) -> set[str]:
+    """Return the states that the caller may move the order to now."""
+    return {
+        target
+        for (source, target), kinds in LEGAL.items()
+        if source == order.estado
+        and caller.kind in kinds.split()
+        and _unobstructed(order, target, caller)
+    }
+
+
+def credential_holds(order: OrderModel, by: By) -> bool:
+    """Return whether the credential itself still says who is asking."""
+    if not by.alive:
+        return False
+    if by.attempt is None or not by.here:
+        return True
+    return by.attempt == order.intento and order.estado not in TERMINAL
+
+
+def _admit(order: OrderModel, action: str, by: By) -> None:
+    if not credential_holds(order, by):
+        raise _Refused(401)
+    if action not in by.caller.may:
+        raise _Refused(403)
+    if by.caller.sees == "nothing" or not by.here:
+        raise _Refused(404)
+
+
+def _require_version(order: OrderModel, act: Act) -> None:
+    if act.if_match is not None and act.if_match != order.version:
+        raise _Refused(412)
+
+
+def status_of_read(order: OrderModel, by: By) -> int:
+    """Return the status of GET."""
+    try:
+        _admit(order, "read", by)
+    except _Refused as refused:
+        return refused.status
+    return 200
+
+
+def _unobstructed(order: OrderModel, target: str, caller: Caller) -> bool:
+    source = order.estado
+    if order.waits and caller.kind == "system":
+        return False
+    if target == "entregado" and not order.deployed:
+        return False
+    if source == "fallido" and target not in {order.failed_in, "cancelado"}:
+        return False
+    if source == "planificacion" and target in {"planificacion", "construccion"}:
+        return caller.person and order.plan_estado == "pendiente_aprobacion"
+    return True
+
+
+def _patch(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    body = act.body
+    if set(body) - caller.writes:
+        raise _Refused(403)
+    target = body.get("estado") or order.estado
+    after = order
+    if target != order.estado:
+        after = _move(order, target, caller)
+    elif body:
+        after = replace(order, version=order.version + 1)
+    if "progreso" in body:
+        after = replace(after, progreso=_progress(order, after, body["progreso"]))
+    if "prioridad" in body:
+        after = replace(after, prioridad=body["prioridad"])
+    if "session_id" in body:
+        after = replace(after, session_known=True)
+    for entry in body.get("logs", ()):
+        after = _log(after, entry)
+    return after
+
+
+def _move(order: OrderModel, target: str, caller: Caller) -> OrderModel:
+    if (order.estado, target) == ("planificacion", "construccion") and caller.name == "key_admin":
+        raise _Refused(403)
+    if target not in moves(order, caller):
+        raise _Refused(409)
+    sent_back = (order.estado, target) == ("qa", "construccion")
+    if sent_back and caller.kind == "system" and order.retrabajos >= MOST_REWORKS:
+        raise _Refused(409)
+    return entered(order, target)
+
+
+def entered(order: OrderModel, target: str) -> OrderModel:
+    """Return the order after a legal move, whoever made it."""
+    source = order.estado
+    after = replace(
+        order,
+        estado=target,
+        version=order.version + 1,
+        event_seq=order.event_seq + (2 if target == "fallido" else 1),  # the cause stands apart
+        failed_in=source if target == "fallido" else None,
+        waits=False,
+    )
+    if source == "fallido" and target != "cancelado":
+        return _resumed(after)
+    if (source, target) == ("qa", "construccion"):
+        return _sent_back(after)
+    return replace(after, **_ON_ENTRY.get((source, target), {}))
+
+
+def _resumed(order: OrderModel) -> OrderModel:
+    """A retry keeps what the failed attempt had finished, and passed checks."""
+    return replace(
+        order,
+        intento=order.intento + 1,
+        session_known=False,
+        published=False,
+        checks=tuple(passed for passed in order.checks if passed),
+    )
+
+
+def _sent_back(order: OrderModel) -> OrderModel:
+    return replace(
+        order,
+        intento=order.intento + 1,
+        retrabajos=order.retrabajos + 1,
+        progreso=70,
+        session_known=False,
+        published=False,
+        milestones=frozenset(),
+        checks=(),
+    )
+
+
+def _progress(before: OrderModel, after: OrderModel, value: int) -> int:
+    state = after.failed_in or after.estado
+    low, high = BANDS[state]
+    rejected = (before.estado, after.estado) == ("qa", "construccion")
+    if not low <= value <= high or (value < before.progreso and not rejected):
+        raise _Refused(400)
+    return value
+
+
+def _log(order: OrderModel, entry: Mapping[str, Any]) -> OrderModel:
+    appended = replace(order, event_seq=order.event_seq + 1)
+    if "timestamp" not in entry:
+        return appended
+    content = json.dumps(entry, sort_keys=True)
+    if content in order.entries:
+        return order
+    return replace(appended, entries=order.entries | {content})
+
+
+def _delete(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    if order.estado in _NOT_CANCELLABLE_BY_DELETE:
+        raise _Refused(400)
+    return _move(order, "cancelado", caller)
+
+
+def _cancel(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    return _move(order, "cancelado", caller)
+
+
+def _decide(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    target = "construccion" if act.name == "approve" else "planificacion"
+    if order.estado != "planificacion" or target not in moves(order, caller):
+        raise _Refused(409)
+    if act.body["plan_version"] != order.plan_version:
+        raise _Refused(409)
+    return entered(order, target)
+
+
+def _retry(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    if order.failed_in is None:
+        raise _Refused(409)
+    return _move(order, order.failed_in, caller)
+
+
+def _reveal(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    if not order.credentials or order.revealed or order.estado not in {"listo", "entregado"}:
+        raise _Refused(409)
+    return replace(order, revealed=True, version=order.version + 1, event_seq=order.event_seq + 1)
+
+
+def _bulk(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    match act.body["accion"]:
+        case "cancel":
+            return _cancel(order, act, caller)
+        case "retry":
+            return _retry(order, act, caller)
+        case "prioridad" if order.prioridad == act.body["prioridad"]:
+            return order
+        case "prioridad":
+            changed = replace(order, prioridad=act.body["prioridad"])
+            return replace(changed, version=order.version + 1)
+        case _:
+            return replace(order, version=order.version + 1)
+
+
+_ACTS: Mapping[str, Callable[[OrderModel, Act, Caller], OrderModel]] = {
+    "patch": _patch,
+    "delete": _delete,
+    "cancel": _cancel,
+    "approve": _decide,
+    "reject": _decide,
+    "retry": _retry,
+    "reveal": _reveal,
+    "bulk": _bulk,
+}
+ADMIN = By(CALLERS["admin"])

@@ -1,0 +1,233 @@
+"""For every writing endpoint a request that it accepts, each time on something of its own."""
+
+import itertools
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+
+from axon_factory.accounts import users
+from axon_factory.domain.permissions import KeyScope, Role
+from tests.proofs.copies import Copies
+from tests.proofs.writes import Endpoint
+from tests.support.workshop import PASSWORD, Headers, Workshop, example_order
+
+__all__ = ["RECIPES", "Kitchen", "Prepared"]
+
+_numbers = itertools.count(1)
+_ORDER = "/api/orders/{id}"
+NEW_PASSWORD = "otro burro grapadora lluvia"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that is accepted. `again` is a credential of the same caller for repeating it.
+
+    `otherwise` is a body of the same shape that asks for something else.
+    """
+
+    method: str
+    path: str
+    headers: Headers
+    body: Mapping[str, Any] | None = None
+    otherwise: Mapping[str, Any] | None = None
+    again: Headers = field(default_factory=dict[str, str])
+
+    async def send(
+        self,
+        http: httpx2.AsyncClient,
+        key: str | bytes | None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Headers | None = None,
+    ) -> httpx2.Response:
+        """Send it under an Idempotency-Key."""
+        return await http.request(
+            self.method,
+            self.path,
+            json=self.body if body is None else body,
+            headers={**(headers or self.headers), **({"Idempotency-Key": key} if key else {})},
+        )
+
+    async def repeat(self, http: httpx2.AsyncClient, key: str) -> httpx2.Response:
+        """Send it again, by a credential that still holds."""
+        return await self.send(http, key, headers=self.again or self.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Kitchen:
+    """What recipes are made from."""
+
+    workshop: Workshop
+    copies: Copies
+
+    async def order(self, state: str) -> tuple[str, dict[str, Any]]:
+        """Return the path of a fresh order and the decision about its plan."""
+        order_id, model = await self.copies.copy(state)
+        digest = self.copies.originals[state].digest
+        plan = {"plan_version": model.plan_version, "plan_hash": digest, "motivo": "Leído"}
+        return str(order_id), plan
+
+    async def user(self, role: Role = Role.OPERATOR) -> tuple[str, str]:
+        """Return the id and the address of a fresh user."""
+        factory = self.workshop.factory
+        password_hash = await factory.passwords.hash(PASSWORD)
+        email = f"persona-{uuid4().hex[:12]}@example.com"
+        async with factory.database.transaction("test") as session:
+            user = await users.create(
+                session, email=email, name="Persona", role=role, password_hash=password_hash
+            )
+        return str(user.id), email
+
+    async def log_in(self, email: str) -> Headers:
+        """Return an access token of a new session."""
+        answer = await self.workshop.http.post(
+            "/api/auth/login", json={"email": email, "password": PASSWORD}
+        )
+        assert answer.status_code == 200, answer.text
+        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    async def key(self) -> str:
+        """Return the id of a fresh API key."""
+        factory = self.workshop.factory
+        async with factory.database.transaction("test") as session:
+            made = await factory.api_keys.create(
+                session, name=f"k-{uuid4().hex[:12]}", scope=KeyScope.LECTURA, created_by="t"
+            )
+        return made.key.id
+
+    async def token(self) -> str:
+        """Return the id of a fresh system token."""
+        factory = self.workshop.factory
+        async with factory.database.transaction("test") as session:
+            minted = await factory.system_tokens.mint_permanent(session, agent="a", created_by="t")
+        return minted.id
+
+
+Recipe = Callable[[Kitchen, Headers], Awaitable[Prepared]]
+RECIPES: dict[Endpoint, Recipe] = {}
+
+
+def _recipe(method: str, path: str) -> Callable[[Recipe], Recipe]:
+    def register(recipe: Recipe) -> Recipe:
+        RECIPES[Endpoint(method, path)] = recipe
+        return recipe
+
+    return register
+
+
+def _on_order(
+    method: str,
+    suffix: str,
+    state: str,
+    body: Mapping[str, Any] | None,
+    otherwise: Mapping[str, Any] | None,
+) -> None:
+    async def recipe(kitchen: Kitchen, by: Headers) -> Prepared:
+        order_id, plan = await kitchen.order(state)
+        decides = suffix in {"/approve", "/reject"}
+        return Prepared(
+            method,
+            f"/api/orders/{order_id}{suffix}",
+            by,
+            {**plan, **(body or {})} if decides else body,
+            {**plan, **(otherwise or {})} if decides else otherwise,
+        )
+
+    RECIPES[Endpoint(method, _ORDER + suffix)] = recipe
+
+
+_on_order(
+    "PATCH",
+    "",
+    "construccion",
+    {"logs": [{"mensaje": "Va bien"}]},
+    {"logs": [{"mensaje": "Va mal"}]},
+)
+_on_order("DELETE", "", "nuevo", None, None)
+_on_order("POST", "/cancel", "construccion", {"motivo": "Ya no"}, {"motivo": "Nunca más"})
+_on_order("POST", "/approve", "planificacion", {"motivo": "Bien"}, {"motivo": "Muy bien"})
+_on_order("POST", "/reject", "planificacion", {"motivo": "Mal"}, {"motivo": "Muy mal"})
+_on_order("POST", "/retry", "fallido", None, None)
+_on_order("POST", "/credentials/reveal", "listo", None, None)
+
+
+@_recipe("POST", "/api/orders")
+async def _create(kitchen: Kitchen, by: Headers) -> Prepared:
+    name = f"Producto {next(_numbers)}"
+    return Prepared(
+        "POST",
+        "/api/orders",
+        by,
+        example_order(nombre_producto=name),
+        example_order(nombre_producto=f"{name} bis"),
+    )
+
+
+@_recipe("POST", "/api/orders/bulk")
+async def _bulk(kitchen: Kitchen, by: Headers) -> Prepared:
+    ids = [(await kitchen.order("construccion"))[0] for _ in range(3)]
+    body = {"accion": "cancel", "ids": ids, "motivo": "Ya no"}
+    return Prepared("POST", "/api/orders/bulk", by, body, {**body, "motivo": "Nunca más"})
+
+
+@_recipe("POST", "/api/auth/logout")
+async def _log_out(kitchen: Kitchen, by: Headers) -> Prepared:
+    _, email = await kitchen.user()
+    first, second = await kitchen.log_in(email), await kitchen.log_in(email)
+    return Prepared(
+        "POST", "/api/auth/logout", first, {"todas": False}, {"todas": True}, again=second
+    )
+
+
+@_recipe("POST", "/api/auth/password")
+async def _change_password(kitchen: Kitchen, by: Headers) -> Prepared:
+    _, email = await kitchen.user()
+    body = {"password_actual": PASSWORD, "password_nueva": NEW_PASSWORD}
+    headers = await kitchen.log_in(email)
+    otherwise = {**body, "password_nueva": f"{NEW_PASSWORD} más"}
+    return Prepared("POST", "/api/auth/password", headers, body, otherwise)
+
+
+@_recipe("POST", "/api/users")
+async def _create_user(kitchen: Kitchen, by: Headers) -> Prepared:
+    email = f"nueva-{uuid4().hex[:12]}@example.com"
+    body = {"email": email, "nombre": "Nueva", "rol": "operator"}
+    return Prepared("POST", "/api/users", by, body, {**body, "nombre": "Otra"})
+
+
+@_recipe("PATCH", "/api/users/{id}")
+async def _update_user(kitchen: Kitchen, by: Headers) -> Prepared:
+    user_id, _ = await kitchen.user()
+    return Prepared(
+        "PATCH", f"/api/users/{user_id}", by, {"restablecer_password": True}, {"nombre": "Otra"}
+    )
+
+
+@_recipe("POST", "/api/keys")
+async def _create_key(kitchen: Kitchen, by: Headers) -> Prepared:
+    body = {"nombre": f"n-{uuid4().hex[:12]}", "permiso": "lectura"}
+    return Prepared("POST", "/api/keys", by, body, {**body, "permiso": "escritura"})
+
+
+@_recipe("DELETE", "/api/keys/{id}")
+async def _revoke_key(kitchen: Kitchen, by: Headers) -> Prepared:
+    return Prepared("DELETE", f"/api/keys/{await kitchen.key()}", by)
+
+
+@_recipe("POST", "/api/keys/{id}/rotate")
+async def _rotate_key(kitchen: Kitchen, by: Headers) -> Prepared:
+    path = f"/api/keys/{await kitchen.key()}/rotate"
+    return Prepared("POST", path, by, {"gracia_horas": 1}, {"gracia_horas": 2})
+
+
+@_recipe("POST", "/api/system-tokens")
+async def _create_token(kitchen: Kitchen, by: Headers) -> Prepared:
+    return Prepared("POST", "/api/system-tokens", by, {"agente": "a"}, {"agente": "b"})
+
+
+@_recipe("DELETE", "/api/system-tokens/{id}")
+async def _revoke_token(kitchen: Kitchen, by: Headers) -> Prepared:
+    return Prepared("DELETE", f"/api/system-tokens/{await kitchen.token()}", by)

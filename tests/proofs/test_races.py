@@ -1,0 +1,243 @@
+"""Two who write one order at once: as if one had come after the other, and nothing is lost.
+
+Both requests are made to wait at the order's row, so that every trial is a collision; what comes
+of it must be what the model says of one order of the two or the other.
+"""
+
+import asyncio
+import itertools
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+from uuid import UUID
+
+import httpx2
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from tests.proofs.copies import Copies
+from tests.proofs.model import ADMIN, STATES, Act, OrderModel, perform
+from tests.proofs.operations import OPERATIONS, Operation, send, status_of
+from tests.proofs.rows import facts
+from tests.proofs.writes import writing_endpoints
+from tests.support.workshop import Workshop
+
+IN_THE_GATE = 1
+IN_FULL = int(os.environ.get("AXON_TEST_RACES", "50"))
+AT_ONCE = 3
+PAIRS = list(itertools.combinations_with_replacement(OPERATIONS, 2))
+Watch = Callable[[int, int], Awaitable[None]]
+_HOLD = text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE")
+_OWN_PROCESS = text("SELECT pg_backend_pid()")
+# The second in the queue waits for the first one's turn, not for the holder itself.
+_WAITING = """
+    WITH RECURSIVE waiting(pid) AS (
+        VALUES (CAST(%(holder)s AS integer))
+        UNION
+        SELECT a.pid FROM waiting w JOIN pg_stat_activity a
+        ON a.wait_event_type = 'Lock' AND w.pid = ANY (pg_blocking_pids(a.pid))
+    )
+    SELECT count(*) - 1 FROM waiting
+    """
+
+
+class Trial(NamedTuple):
+    """Two operations on one order; `guarded`: both with the ETag that both have read."""
+
+    operations: tuple[Operation, Operation]
+    state: str
+    guarded: bool
+
+
+def trials_of(pair: tuple[str, str], copies: Copies) -> list[Trial]:
+    """Return the pair's trials: in a state in which both serve, else where one does."""
+    operations = (OPERATIONS[pair[0]], OPERATIONS[pair[1]])
+    serving = [
+        {s for s in STATES if operation.serves(copies.originals[s].model)}
+        for operation in operations
+    ]
+    both = serving[0] & serving[1]
+    states = [next(s for s in STATES if s in both)] if both else [min(s) for s in serving]
+    ways = (False, True) if all(operation.guarded for operation in operations) else (False,)
+    return [Trial(operations, state, guarded) for state in states for guarded in ways]
+
+
+async def test_every_write_on_an_order_takes_part(workshop: Workshop) -> None:
+    on_an_order = {
+        endpoint
+        for endpoint in writing_endpoints(workshop.factory.application())
+        if endpoint.path.startswith("/api/orders/")
+    }
+    assert on_an_order == {operation.endpoint for operation in OPERATIONS.values()}
+
+
+async def test_races(workshop: Workshop, copies: Copies) -> None:
+    """Once in the gate, each pair of operations; fifty times in `make races`."""
+    await run_trials(workshop, copies, IN_THE_GATE)
+
+
+@pytest.mark.races
+@pytest.mark.timeout(0)
+async def test_races_in_full(workshop: Workshop, copies: Copies) -> None:
+    await run_trials(workshop, copies, IN_FULL)
+
+
+async def run_trials(workshop: Workshop, copies: Copies, times: int) -> None:
+    trials = [trial for pair in PAIRS for trial in trials_of(pair, copies)]
+    needed = Counter(trial.state for trial in trials)
+    ids = {state: await copies.many(state, count * times) for state, count in needed.items()}
+    given = {state: iter(found) for state, found in ids.items()}
+    limit = asyncio.Semaphore(AT_ONCE)
+    async with watching(workshop) as watch:
+
+        async def run(trial: Trial) -> bool:
+            async with limit:
+                order_id = next(given[trial.state])
+                return await run_trial(workshop, copies, trial, order_id, watch)
+
+        async with asyncio.TaskGroup() as group:  # the first failure ends the others
+            races = [group.create_task(run(trial)) for trial in trials * times]
+    exclusive = [race.result() for race in races]
+    print(  # noqa: T201 — shown with -s
+        f"{len(PAIRS)} pairs, {len(exclusive)} races, {sum(exclusive)} of pairs with one winner"
+    )
+
+
+async def run_trial(
+    workshop: Workshop, copies: Copies, trial: Trial, order_id: UUID, watch: Watch
+) -> bool:
+    """Run one trial; return whether the two exclude each other."""
+    original = copies.originals[trial.state]
+    if_match = original.model.version if trial.guarded else None
+    acts = [o.on(original.model, original.digest, if_match=if_match) for o in trial.operations]
+    answers = await collide(workshop, order_id, trial.operations, acts, watch)
+    return await judge(workshop, order_id, original.model, trial, acts, answers)
+
+
+async def collide(
+    workshop: Workshop,
+    order_id: UUID,
+    operations: tuple[Operation, ...],
+    acts: list[Act],
+    watch: Watch,
+) -> list[httpx2.Response]:
+    """Send both while the row is held, and let go once both wait for it; either may be first."""
+    turns = list(range(len(acts)))
+    random.shuffle(turns)
+    async with workshop.factory.database.reading() as holder, asyncio.TaskGroup() as group:
+        await holder.execute(_HOLD, {"id": order_id})
+        sent = {
+            turn: group.create_task(send(workshop, operations[turn], order_id, acts[turn]))
+            for turn in turns
+        }
+        await watch(await holder.scalar(_OWN_PROCESS), len(acts))
+        await holder.rollback()
+    return [sent[turn].result() for turn in sorted(sent)]
+
+
+@asynccontextmanager
+async def watching(workshop: Workshop) -> AsyncGenerator[Watch]:
+    """Yield a function that waits until so many wait for what a process of the server holds."""
+    url = workshop.factory.database.url
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+
+        async def watch(holder: int, count: int) -> None:
+            async with asyncio.timeout(10):
+                while True:
+                    found = await connection.execute(_WAITING, {"holder": holder})
+                    row = await found.fetchone()
+                    if row and row[0] >= count:
+                        return
+
+        yield watch
+
+
+async def judge(
+    workshop: Workshop,
+    order_id: UUID,
+    before: OrderModel,
+    trial: Trial,
+    acts: list[Act],
+    answers: list[httpx2.Response],
+) -> bool:
+    """Require one of the two serial outcomes; return whether only one of the two could win."""
+    got = tuple(status_of(act, answer) for act, answer in zip(acts, answers, strict=True))
+    outcomes = [serial(before, acts, turns) for turns in ((0, 1), (1, 0))]
+    async with workshop.factory.database.reading() as session:
+        (found,) = await facts(session, [order_id])
+    assert found.faults() == [], trial
+    possible = [
+        statuses
+        for statuses, after in outcomes
+        if statuses == got and found.differences(after) == {}
+    ]
+    assert possible, (trial, got, outcomes, found.row)
+    served = [operation.serves(before) for operation in trial.operations]
+    if trial.guarded:
+        assert sorted(got) == sorted([200, 412]) or not all(served), (trial, got)
+    if any("logs" in act.body or "agregar" in act.body for act in acts):
+        await require_nothing_lost(workshop, order_id, acts, got)
+    exclusive = all(sorted(statuses)[1] != 200 for statuses, _ in outcomes)
+    assert not exclusive or got.count(200) == 1, (trial, got)
+    return exclusive
+
+
+async def require_nothing_lost(
+    workshop: Workshop, order_id: UUID, acts: list[Act], got: tuple[int, ...]
+) -> None:
+    """Require every accepted entry and tag once, and none of a refused request."""
+    shown = await workshop.show(order_id)
+    told = [entry["mensaje"] for entry in shown["logs"]]
+    for act, status in zip(acts, got, strict=True):
+        for entry in act.body.get("logs", ()):
+            assert told.count(entry["mensaje"]) == (status == 200)
+        for tag in act.body.get("agregar", ()):
+            assert shown["tags"].count(tag) == (status == 200)
+
+
+def serial(
+    before: OrderModel, acts: list[Act], turns: tuple[int, ...]
+) -> tuple[tuple[int, ...], OrderModel]:
+    """Return the statuses, in the order of `acts`, and the order after acting in `turns`."""
+    after, statuses = before, {}
+    for turn in turns:
+        statuses[turn], after = perform(after, acts[turn], ADMIN)
+    return tuple(statuses[turn] for turn in sorted(statuses)), after
+
+
+async def test_fifty_reports_at_once_lose_none(workshop: Workshop, copies: Copies) -> None:
+    order_id, model = await copies.copy("construccion")
+    entries = [f"Informe {number} de cincuenta" for number in range(50)]
+    answers = await asyncio.gather(
+        *(
+            workshop.attempt_patch(order_id, "permanent", logs=[{"mensaje": entry}])
+            for entry in entries
+        )
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.headers["ETag"] for answer in answers}) == 50
+    shown = await workshop.show(order_id)
+    told = [entry["mensaje"] for entry in shown["logs"]]
+    assert sorted(told[model.event_seq :]) == sorted(entries)
+    assert [entry["seq"] for entry in shown["logs"]] == list(range(1, model.event_seq + 51))
+    assert shown["version"] == model.version + 50
+
+
+async def test_of_twenty_changes_of_one_version_one_is_made(
+    workshop: Workshop, copies: Copies
+) -> None:
+    order_id, model = await copies.copy("construccion")
+    headers = {**workshop.headers["admin"], "If-Match": f'"{model.version}"'}
+    answers = await asyncio.gather(
+        *(
+            workshop.http.patch(
+                f"/api/orders/{order_id}", json={"asignado_a": f"{number}"}, headers=headers
+            )
+            for number in range(20)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, *[412] * 19]

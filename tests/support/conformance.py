@@ -1,0 +1,156 @@
+"""Every answer that a test gets is held against the OpenAPI document.
+
+`Conformance` is a hook of the workshop's HTTP client: status, media type, headers and body must be
+documented, and a body may have no key that is not, although the document itself lets clients expect
+more keys in the future.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import httpx2
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+__all__ = ["Conformance", "closed"]
+
+Json = Any
+
+_DOCUMENT = "urn:openapi"
+_OF_HTTP = frozenset(
+    {
+        "allow",
+        "cache-control",
+        "connection",
+        "content-disposition",
+        "content-length",
+        "content-security-policy",
+        "content-type",
+        "cross-origin-opener-policy",
+        "cross-origin-resource-policy",
+        "date",
+        "permissions-policy",
+        "referrer-policy",
+        "server",
+        "strict-transport-security",
+        "transfer-encoding",
+        "vary",
+        "x-content-type-options",
+    }
+)
+"""Headers that mean nothing to a caller of the API."""
+_NOT_OF_THE_OPERATION = {404, 405}
+"""How a path or a method that is none is answered."""
+
+
+class Conformance:
+    """Checks answers against the document that `document` returns when it is first needed.
+
+    It takes a second to make and is the same for every factory of these tests, so it is made once.
+    """
+
+    _contract: ClassVar["_Contract | None"] = None
+
+    def __init__(self, document: Callable[[], Json]) -> None:
+        self._document = document
+
+    async def check(self, answer: httpx2.Response) -> None:
+        """Fail if the document does not know such an answer of the operation."""
+        if answer.request.method in {"HEAD", "OPTIONS"}:
+            return
+        if Conformance._contract is None:
+            Conformance._contract = _Contract(self._document())
+        contract = Conformance._contract
+        operation = contract.find(answer.request.method, answer.request.url.path)
+        if operation is None:
+            return
+        if "json" in answer.headers.get("content-type", ""):
+            await answer.aread()
+        problems = list(contract.problems(operation, answer))
+        assert not problems, f"{answer.request.method} {answer.request.url}: {'; '.join(problems)}"
+
+
+def closed(document: Json) -> Json:
+    """Return the document with objects that have no further keys than it names."""
+    schemas = {
+        name: {"additionalProperties": False, **schema} if "properties" in schema else schema
+        for name, schema in document["components"]["schemas"].items()
+    }
+    return {**document, "components": {**document["components"], "schemas": schemas}}
+
+
+@dataclass(frozen=True)
+class _Operation:
+    pattern: re.Pattern[str]
+    method: str
+    pointer: str
+    responses: Mapping[str, Json]
+
+
+class _Contract:
+    def __init__(self, document: Json) -> None:
+        self._document = closed(document)
+        resource = Resource(contents=self._document, specification=DRAFT202012)
+        self._registry: Registry[Json] = Registry().with_resource(_DOCUMENT, resource)
+        self._operations = sorted(_operations(self._document), key=lambda it: it.pointer.count("{"))
+        self._validators: dict[str, Draft202012Validator] = {}
+
+    def find(self, method: str, path: str) -> _Operation | None:
+        return next(
+            (
+                operation
+                for operation in self._operations
+                if operation.method == method and operation.pattern.fullmatch(path)
+            ),
+            None,
+        )
+
+    def problems(self, operation: _Operation, answer: httpx2.Response) -> Iterator[str]:
+        status = str(answer.status_code)
+        if status not in operation.responses:
+            if answer.status_code not in _NOT_OF_THE_OPERATION:
+                yield f"status {status} is not documented: {answer.text[:500]}"
+            return
+        pointer = f"{operation.pointer}/responses/{status}"
+        documented = operation.responses[status]
+        if "$ref" in documented:
+            pointer = documented["$ref"]
+            documented = self._document["components"]["responses"][pointer.rpartition("/")[2]]
+        names = {name.lower() for name in documented.get("headers", {})}
+        undocumented = set(answer.headers) - names - _OF_HTTP
+        if undocumented:
+            yield f"headers of {status} are not documented: {sorted(undocumented)}"
+        yield from self._problems_of_body(pointer, documented, answer)
+
+    def _problems_of_body(
+        self, pointer: str, documented: Json, answer: httpx2.Response
+    ) -> Iterator[str]:
+        media = answer.headers.get("content-type", "").partition(";")[0]
+        content = documented.get("content", {})
+        if media not in content and (media or content):
+            yield f"media type {media!r} of {answer.status_code} is not documented"
+        elif "json" in media:
+            schema = f"{pointer}/content/{_escaped(media)}/schema"
+            for error in self._validator(schema).iter_errors(answer.json()):
+                yield f"{error.json_path} of {answer.status_code}: {error.message[:600]}"
+
+    def _validator(self, pointer: str) -> Draft202012Validator:
+        if pointer not in self._validators:
+            schema = {"$ref": _DOCUMENT + pointer}
+            self._validators[pointer] = Draft202012Validator(schema, registry=self._registry)
+        return self._validators[pointer]
+
+
+def _operations(document: Json) -> Iterator[_Operation]:
+    for path, item in document["paths"].items():
+        pattern = re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)))
+        for method, operation in item.items():
+            pointer = f"#/paths/{_escaped(path)}/{method}"
+            yield _Operation(pattern, method.upper(), pointer, operation["responses"])
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
