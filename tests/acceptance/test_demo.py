@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -109,7 +110,7 @@ def test_the_plan_is_shown_before_its_recorded_approval(demo: Demonstration) -> 
     done = [event["metadata"]["milestone"] for event in demo.steps
             if "milestone" in event["metadata"]]  # fmt: skip
     assert done == [milestone["id"] for milestone in milestones]
-    assert demo.rows("SELECT estado, decided_by FROM order_plans") == [("aprobado", "demo")]
+    assert demo.rows("SELECT estado, decided_by FROM order_plans") == [("aprobado", "local:demo")]
 
 
 def test_every_check_leaves_a_receipt(demo: Demonstration) -> None:
@@ -142,6 +143,11 @@ def test_the_administrator_can_log_in_with_the_password_shown(demo: Demonstratio
     assert answer.json()["user"]["rol"] == "admin"
     assert answer.json()["user"]["debe_cambiar_password"] is True
     token = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    too_early = demo.http.get(f"{demo.up.url}/api/orders", headers=token)
+    assert too_early.json()["codigo"] == "cambio_de_password_requerido"
+    change = {"password_actual": ready["admin_password"], "password_nueva": secrets.token_hex(12)}
+    changed = demo.http.post(f"{demo.up.url}/api/auth/password", json=change, headers=token)
+    assert changed.status_code == 200, changed.text
     orders = demo.http.get(f"{demo.up.url}/api/orders", headers=token)
     assert [order["order_number"] for order in orders.json()["orders"]] == [demo.number]
 

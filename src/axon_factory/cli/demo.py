@@ -26,7 +26,7 @@ from axon_factory.orders.requests import NewOrder, validated
 
 __all__ = ["run_demo"]
 
-_DEMO = Principal("demo", "Demostración", Role.ADMIN, Grant.ADMIN)
+_DEMO = Principal("local:demo", "Demostración", Role.ADMIN, Grant.ADMIN)
 _MAIL_SECONDS = 10.0
 _EXAMPLE = Path(__file__).with_name("example_order.json")
 

@@ -7,6 +7,7 @@ whoever waits looks at the table again after a while, woken or not.
 import asyncio
 import contextlib
 from collections import defaultdict
+from collections.abc import Generator
 
 import psycopg
 import structlog
@@ -14,10 +15,27 @@ from psycopg import sql
 
 from axon_factory.orders.events import CHANNEL
 
-__all__ = ["OrderSignals"]
+__all__ = ["OrderSignals", "Watch"]
 
 _log = structlog.get_logger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Watch:
+    """What was notified of one order since it was last looked at."""
+
+    def __init__(self, woken: asyncio.Event) -> None:
+        """`woken` is set by each notification."""
+        self._woken = woken
+
+    def look(self) -> None:
+        """Forget what was notified: the reader looks at the table after this."""
+        self._woken.clear()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something was notified since `look`, after `seconds` at the latest."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), seconds)
 
 
 class OrderSignals:
@@ -35,15 +53,15 @@ class OrderSignals:
         """True once the process is shutting down: streams end then."""
         return self._closed.is_set()
 
-    async def wait(self, order_id: str, seconds: float) -> None:
-        """Return when the order may have a new event, after `seconds` at the latest."""
+    @contextlib.contextmanager
+    def watch(self, order_id: str) -> Generator["Watch"]:
+        """Note from now on whether the order may have new events, until the block ends."""
         if self._listener is None and not self.closed:
             self._listener = asyncio.create_task(self._listen(), name="order-signals")
         woken = asyncio.Event()
         self._waiting[order_id].add(woken)
         try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), seconds)
+            yield Watch(woken)
         finally:
             self._waiting[order_id].discard(woken)
             if not self._waiting[order_id]:

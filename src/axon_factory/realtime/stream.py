@@ -71,9 +71,11 @@ def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> AP
     ) -> EventStream:
         """Sigue una orden en vivo: un evento por entrada de su historial, hasta que termina."""
         async with database.reading() as session:
-            await read_order(session, id, principal)  # a 404 before the stream begins
+            order = await read_order(session, id, principal)  # a 404 before the stream begins
         reader = _Reader(principal, lambda: guard.still_holds(request))
-        return EventStream(_frames(database, signals, id, reader, int(last_event_id or 0)))
+        return EventStream(
+            _frames(database, signals, str(order.id), reader, int(last_event_id or 0))
+        )
 
     return router
 
@@ -87,23 +89,26 @@ class _Reader:
 
 
 async def _frames(
-    database: Database, signals: OrderSignals, reference: str, reader: _Reader, after: int
+    database: Database, signals: OrderSignals, order_id: str, reader: _Reader, after: int
 ) -> AsyncGenerator[str]:
     principal = reader.principal
-    while not signals.closed and await reader.still_may():
-        async with database.reading() as session:
-            order = await read_order(session, reference, principal)
-            events = await events_after(session, order, principal, after)
-        for event in events:
-            after = event.seq
-            yield _frame(order, event, principal)
-        if len(events) == NEWEST_EVENTS:
-            continue
-        if order.estado in TERMINAL_STATES:
-            return
-        if not events:
-            yield _KEEP_ALIVE
-        await signals.wait(str(order.id), _HEARTBEAT_SECONDS)
+    # Watched before it is read: what is written in between must not wait for the next heartbeat.
+    with signals.watch(order_id) as news:
+        while not signals.closed and await reader.still_may():
+            news.look()
+            async with database.reading() as session:
+                order = await read_order(session, order_id, principal)
+                events = await events_after(session, order, principal, after)
+            for event in events:
+                after = event.seq
+                yield _frame(order, event, principal)
+            if len(events) == NEWEST_EVENTS:
+                continue
+            if order.estado in TERMINAL_STATES:
+                return
+            if not events:
+                yield _KEEP_ALIVE
+            await news.wait(_HEARTBEAT_SECONDS)
 
 
 def _frame(order: Order, event: OrderEvent, principal: Principal) -> str:
