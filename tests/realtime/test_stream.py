@@ -100,3 +100,16 @@ async def test_a_revoked_credential_reads_no_further(workshop: Workshop) -> None
             await workshop.factory.api_keys.revoke(session, key.key.id)
         await workshop.patch(order_id, logs=[{"mensaje": "ya no"}])
         assert [update async for update in updates] == []
+
+
+async def test_news_between_looking_and_waiting_is_not_lost(workshop: Workshop) -> None:
+    order_id = await workshop.place()
+    signals = workshop.factory.signals
+    with signals.watch(str(order_id)) as first, signals.watch(str(order_id)) as second:
+        await second.wait(1)  # until it is listened, if nobody was before
+        first.look()
+        second.look()
+        await workshop.patch(order_id, logs=[{"mensaje": "entre medio"}])
+        await second.wait(5)
+        async with asyncio.timeout(1):
+            await first.wait(5)
