@@ -19,17 +19,9 @@ from axon_factory.domain.states import OrderState
 from tests.support.copies import copy_order
 from tests.support.workshop import Headers, Workshop, open_workshop
 
-CALLERS = (
-    "admin",
-    "operator",
-    "owner",
-    "key_lectura",
-    "key_escritura",
-    "key_admin",
-    "attempt",
-    "permanent",
-    "none",
-)
+ROLES = ("admin", "operator", "owner", "attempt")
+"""One caller a role (design §8.2); keys, permanent tokens and nobody are asked at length only."""
+CALLERS = (*ROLES, "key_lectura", "key_escritura", "key_admin", "permanent", "none")
 MANY = int(os.environ.get("AXON_TEST_FUZZ_EXAMPLES", "1000"))
 
 
@@ -41,14 +33,9 @@ class Size:
     phases: str
 
 
-SIZES = (
-    pytest.param(Size(2, "examples,fuzzing"), id="sample"),
-    pytest.param(
-        Size(MANY, "examples,coverage,fuzzing,stateful"),
-        id="many",
-        marks=[pytest.mark.fuzz, pytest.mark.timeout(3 * 3600)],
-    ),
-)
+SAMPLE = Size(2, "examples,fuzzing")
+LONG = Size(MANY, "examples,coverage,fuzzing,stateful")
+AT_LENGTH = [pytest.mark.fuzz, pytest.mark.timeout(3 * 3600)]
 OWN_SESSION = ("logOut", "changePassword")
 """They end the session that the caller goes on with; they are asked in one of their own."""
 
@@ -73,8 +60,13 @@ async def orders(fuzzed: Workshop) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("caller", CALLERS)
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("size", "caller"),
+    [
+        *(pytest.param(SAMPLE, role, id=f"sample-{role}") for role in ROLES),
+        *(pytest.param(LONG, name, id=f"many-{name}", marks=AT_LENGTH) for name in CALLERS),
+    ],
+)
 async def test_generated_requests(
     fuzzed: Workshop, orders: list[str], tmp_path: Path, size: Size, caller: str
 ) -> None:
@@ -85,7 +77,10 @@ async def test_generated_requests(
     await _run(fuzzed, config, size, headers, excluded)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param(SAMPLE, id="sample"), pytest.param(LONG, id="many", marks=AT_LENGTH)],
+)
 async def test_requests_that_end_the_session(
     fuzzed: Workshop, orders: list[str], tmp_path: Path, size: Size
 ) -> None:
