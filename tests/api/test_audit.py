@@ -195,3 +195,11 @@ async def test_users_are_recorded_by_their_id(workshop: Workshop) -> None:
     assert (record.action, record.subject) == ("access:users", f"user:{made.json()['id']}")
     assert made.json()["password_de_un_solo_uso"] not in repr(record)
     assert new["email"] not in repr(record)
+
+
+async def test_a_time_is_spelt_out(workshop: Workshop) -> None:
+    answer = await workshop.http.get(
+        "/api/audit", params={"hasta": "0.5"}, headers=workshop.headers["admin"]
+    )
+    assert answer.status_code == 400
+    assert set(answer.json()["details"]) == {"hasta"}

@@ -41,3 +41,17 @@ async def test_attempt_token_dies_with_its_attempt(
     assert (await workshop.http.get(path, headers=token)).status_code == 200
     await workshop.patch(order_id, estado="construccion", motivo="No pasa")
     assert (await workshop.http.get(path, headers=token)).status_code == 401
+
+
+async def test_who_asks_is_asked_before_what(workshop: Workshop) -> None:
+    answer = await workshop.http.request(
+        "PATCH", f"/api/orders/{NOBODYS_ORDER}", json={}, headers={"If-Match": "no es un ETag"}
+    )
+    assert answer.status_code == 401
+
+
+async def test_a_method_that_an_address_lacks_is_told_so_whatever_it_brings(
+    workshop: Workshop,
+) -> None:
+    answer = await workshop.http.request("DELETE", "/api/orders", json={"motivo": "x"})
+    assert answer.status_code == 405

@@ -135,8 +135,8 @@ def write_as(action: Action) -> Callable[..., Awaitable[Write]]:
     async def dependency(
         request: Request,
         services: Services,
+        principal: Annotated[Principal, Depends(require(action))],  # first: 401 before 400
         if_match: IfMatch,
-        principal: Annotated[Principal, Depends(require(action))],
         idempotency_key: Annotated[
             str | None,
             Header(description="Hasta 255 caracteres; la misma clave recibe la misma respuesta"),

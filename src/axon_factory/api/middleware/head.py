@@ -15,6 +15,7 @@ from axon_factory.api.refusals import (
     MisdirectedRequest,
     UnsupportedContent,
 )
+from axon_factory.api.routes import allowed_methods
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.sentences import Sentence
 
@@ -104,11 +105,13 @@ def _check_framing(scope: Scope, headers: Headers) -> None:
             "Transfer-Encoding must be chunked, without Content-Length",
         )
     if has_body(headers):
-        _check_body_is_welcome(scope["method"], headers)
+        _check_body_is_welcome(scope, headers)
 
 
-def _check_body_is_welcome(method: str, headers: Headers) -> None:
-    if method in _BODILESS:
+def _check_body_is_welcome(scope: Scope, headers: Headers) -> None:
+    method: str = scope["method"]
+    # A method that the address does not take at all is told so by the router.
+    if method in _BODILESS and method in allowed_methods(scope["app"].routes, scope["path"]):
         raise _malformed(f"{method} no lleva cuerpo", f"{method} takes no body")
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise UnsupportedContent(

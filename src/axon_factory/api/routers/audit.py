@@ -4,7 +4,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
@@ -14,6 +14,7 @@ from axon_factory.api.services import Services
 from axon_factory.db.audit import AuditQuery, audit_document, list_audit
 from axon_factory.domain.audit import Outcome
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.sentences import Sentence
 
 __all__ = ["router"]
 
@@ -22,6 +23,20 @@ router = APIRouter(prefix="/api/audit", tags=["auditoria"])
 _MOST_ROWS = 200
 _LARGEST_POSITION = 2**63 - 1
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+_NO_MOMENT = Sentence(
+    "Debe ser una fecha con zona horaria, por ejemplo 2025-11-14T10:00:00Z",
+    "Must be a time with a time zone, for example 2025-11-14T10:00:00Z",
+)
+
+
+def _spelt_out(value: str) -> str:
+    """Refuse numbers, which Pydantic takes for seconds since 1970."""
+    if "-" not in value[1:]:
+        raise ValueError(_NO_MOMENT)
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_spelt_out)]
 
 
 class AuditFilters(BaseModel):
@@ -39,8 +54,8 @@ class AuditFilters(BaseModel):
         None, max_length=64, pattern=_PRINTABLE, description="Por ejemplo `orders:create`"
     )
     resultado: Outcome | None = Field(None, description="Cómo terminó")
-    desde: AwareDatetime | None = Field(None, description="Desde este momento, con zona horaria")
-    hasta: AwareDatetime | None = Field(None, description="Antes de este momento")
+    desde: Moment | None = Field(None, description="Desde este momento, con zona horaria")
+    hasta: Moment | None = Field(None, description="Antes de este momento")
     after: int | None = Field(
         None,
         ge=0,
