@@ -44,10 +44,10 @@ crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order'
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash -m crash_matrix --timeout 7200 $(ARGS)
 
-races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty times (half an hour)
+races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty times (ten minutes)
 	$(BIN)/pytest tests -m races -s $(ARGS)
 
-fuzz: $(VENV)/.dev system ## Search at length for what the gate samples (half an hour; AXON_TEST_SEED repeats)
+fuzz: $(VENV)/.dev system ## Search at length for what the gate samples (hours; AXON_TEST_FUZZ_EXAMPLES and _MINUTES shorten it)
 	$(BIN)/pytest tests -m fuzz -s $(ARGS)
 
 lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
