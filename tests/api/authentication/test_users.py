@@ -195,8 +195,7 @@ async def test_users_that_are_not_there(
     people: People, admin: Headers, admin_id: UUID, spelling: str
 ) -> None:
     text = spelling.format(upper=str(admin_id).upper(), hex=admin_id.hex, other=uuid4())
-    if text == str(admin_id):
-        pytest.skip("an id without letters")
+    status = 200 if text == str(admin_id) else 404  # an id without letters has one spelling
     for method, body in (("GET", None), ("PATCH", {"nombre": "X"})):
-        await people.ask(method, f"/api/users/{text}", admin, body, status=404)
+        await people.ask(method, f"/api/users/{text}", admin, body, status=status)
     await people.ask("PATCH", f"/api/users/{admin_id}", admin, {}, status=400)
