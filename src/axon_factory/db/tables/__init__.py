@@ -1,0 +1,48 @@
+"""SQLModel tables. They do not validate: request schemas and database CHECKs do (resolutions 4).
+
+The migrations are the schema's source; these classes map it. Column names that the design names
+are the design's; the rest is English where the design is silent about a concept of its own.
+"""
+
+from axon_factory.db.tables.access import (
+    ApiKey,
+    LoginThrottle,
+    RefreshToken,
+    SystemToken,
+    User,
+    UserSession,
+)
+from axon_factory.db.tables.audit import AuditHead, AuditRow
+from axon_factory.db.tables.line import LineControl
+from axon_factory.db.tables.messages import NotificationDestination, OutboxAttempt, OutboxMessage
+from axon_factory.db.tables.orders import Order, OrderEvent, OrderStage
+from axon_factory.db.tables.planning import ModelCall, OrderPlan, OrderQuestion
+from axon_factory.db.tables.production import OrderCheck, OrderCredential, OrderMilestone, OrderStep
+from axon_factory.db.tables.requests import IdempotencyKey, RateLimit
+
+__all__ = [
+    "ApiKey",
+    "AuditHead",
+    "AuditRow",
+    "IdempotencyKey",
+    "LineControl",
+    "LoginThrottle",
+    "ModelCall",
+    "NotificationDestination",
+    "Order",
+    "OrderCheck",
+    "OrderCredential",
+    "OrderEvent",
+    "OrderMilestone",
+    "OrderPlan",
+    "OrderQuestion",
+    "OrderStage",
+    "OrderStep",
+    "OutboxAttempt",
+    "OutboxMessage",
+    "RateLimit",
+    "RefreshToken",
+    "SystemToken",
+    "User",
+    "UserSession",
+]

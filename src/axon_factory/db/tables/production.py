@@ -1,0 +1,76 @@
+"""What the line has done for an order: steps, milestones, checks, credentials."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Double, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field
+
+from axon_factory.db.tables.base import TIME, Table
+
+__all__ = ["OrderCheck", "OrderCredential", "OrderMilestone", "OrderStep"]
+
+
+class OrderMilestone(Table, table=True):
+    """A milestone that an attempt has completed."""
+
+    order_id: UUID = Field(primary_key=True, foreign_key="orders.id")
+    intento: int = Field(primary_key=True)
+    milestone_id: str = Field(primary_key=True, sa_type=Text)
+    agente: str = Field(sa_type=Text)
+    commit_id: str = Field(sa_type=Text)
+    completed_at: datetime = Field(sa_type=TIME)
+
+
+class OrderCheck(Table, table=True):
+    """The receipt of one of the council's checks."""
+
+    order_id: UUID = Field(primary_key=True, foreign_key="orders.id")
+    intento: int = Field(primary_key=True)
+    check_name: str = Field(primary_key=True, sa_type=Text)
+    passed: bool
+    command: list[str] = Field(sa_type=ARRAY(Text))
+    exit_code: int
+    duration_seconds: float = Field(sa_type=Double)
+    output_digest: str = Field(sa_type=Text)
+    output_tail: str = Field(sa_type=Text)
+    findings: list[str] = Field(sa_type=ARRAY(Text))
+    isolation: str = Field(sa_type=Text)
+    timed_out: bool
+    truncated: bool
+    created_at: datetime = Field(sa_type=TIME)
+
+
+class OrderStep(Table, table=True):
+    """A step of the line, recorded before its port call (decision 3)."""
+
+    order_id: UUID = Field(primary_key=True, foreign_key="orders.id")
+    intento: int = Field(primary_key=True)
+    step: str = Field(primary_key=True, sa_type=Text)
+    idempotency_key: str = Field(sa_type=Text, unique=True)
+    attempts: int
+    """How often the step was begun, crashes included."""
+    failures: int = 0
+    """How often its port said that it failed."""
+    fence: int
+    worker: str = Field(sa_type=Text)
+    started_at: datetime = Field(sa_type=TIME)
+    finished_at: datetime | None = Field(default=None, sa_type=TIME)
+    error: str | None = Field(default=None, sa_type=Text)
+
+
+class OrderCredential(Table, table=True):
+    """A delivered credential, sealed (resolutions 28). `masked` is what answers show."""
+
+    order_id: UUID = Field(primary_key=True, foreign_key="orders.id")
+    name: str = Field(primary_key=True, sa_type=Text)
+    version: int = Field(primary_key=True)
+    secret: bool
+    masked: str = Field(sa_type=Text)
+    ciphertext: bytes = Field(sa_type=LargeBinary)
+    wrapped_key: bytes = Field(sa_type=LargeBinary)
+    key_id: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=TIME)
+    revealed_at: datetime | None = Field(default=None, sa_type=TIME)
+    revealed_by: str | None = Field(default=None, sa_type=Text)
