@@ -23,7 +23,14 @@ def line(factory: Factory) -> Line:
     """The real line, over ports that do their work at once."""
     ports = example_ports(factory.secret_box)
     products = factory.data_dir / "products"
-    return Line(factory.database, ports, factory.policy, products=products, worker="test")
+    return Line(
+        factory.database,
+        ports,
+        factory.policy,
+        products=products,
+        worker="test",
+        tokens=factory.system_tokens,
+    )
 
 
 def first_numbers(factory: Factory, count: int) -> list[str]:

@@ -18,7 +18,6 @@ from ledger import Fault, Ledger
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.plan import Plan
 from axon_factory.factory.ports import LinePorts
 from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
@@ -26,7 +25,12 @@ from axon_factory.ports.crossing import crossing
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
-from axon_factory.ports.planner import PlanRequest
+from axon_factory.ports.planner import (
+    PlannerAnswer,
+    PlanningOutcome,
+    PlanQuestion,
+    PlanRequest,
+)
 
 __all__ = ["CHECKS", "ledger_ports"]
 
@@ -136,13 +140,21 @@ class LedgerPlanner:
         self._desk = desk
         self._planner = CataloguePlanner()
 
-    async def make_plan(self, request: PlanRequest, *, idempotency_key: str) -> Plan:
+    async def make_plan(self, request: PlanRequest, *, idempotency_key: str) -> PlanningOutcome:
         """Plan as the catalogue does."""
         cause = FailureCause.PLANIFICACION_FALLIDA
         place = "planner.make_plan"
         async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
             effect(rejection=request.rejection_reason)
             return await self._planner.make_plan(request, idempotency_key=idempotency_key)
+
+    async def answer(self, question: PlanQuestion, *, idempotency_key: str) -> PlannerAnswer:
+        """Answer as the catalogue does."""
+        cause, place = FailureCause.PLANIFICACION_FALLIDA, "planner.answer"
+        subject = question.request.order_id
+        async with self._desk.call(place, idempotency_key, subject, cause) as (_, effect):
+            effect(question=question.question)
+            return await self._planner.answer(question, idempotency_key=idempotency_key)
 
 
 class LedgerBuilder:
@@ -157,14 +169,22 @@ class LedgerBuilder:
         """Open the session of this order and attempt."""
         cause, place = FailureCause.CONSTRUCCION_FALLIDA, "builder.start"
         async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
-            known = [
-                entry
-                for entry in self._desk.ledger.effects(place)
-                if (entry.subject, entry.details["attempt"]) == (request.order_id, request.attempt)
-            ]
-            if not known:  # one session per order and attempt, whoever asks
+            if not self._opened(request):  # one session per order and attempt, whoever asks
                 effect(attempt=request.attempt, findings=[f.message for f in request.findings])
             return _session(request)
+
+    async def find(self, request: BuildRequest, *, idempotency_key: str) -> str | None:
+        """Return the session if it was ever opened."""
+        cause, place = FailureCause.CONSTRUCCION_FALLIDA, "builder.find"
+        async with self._desk.call(place, idempotency_key, request.order_id, cause):
+            return _session(request) if self._opened(request) else None
+
+    def _opened(self, request: BuildRequest) -> bool:
+        subject = (request.order_id, request.attempt)
+        return any(
+            (entry.subject, entry.details["attempt"]) == subject
+            for entry in self._desk.ledger.effects("builder.start")
+        )
 
     async def proceed(
         self, session_id: str, request: BuildRequest, *, idempotency_key: str
@@ -185,11 +205,16 @@ class LedgerBuilder:
             status = BuildStatus.WORKING if missing[1:] else BuildStatus.FINISHED
             return BuildReport(status, (report,))
 
-    async def stop(self, session_id: str, request: BuildRequest, *, idempotency_key: str) -> None:
+    async def stop(
+        self, session_id: str, request: BuildRequest, *, force: bool, idempotency_key: str
+    ) -> bool:
         """Close the session."""
         cause, place = FailureCause.CONSTRUCCION_FALLIDA, "builder.stop"
-        async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
+        async with self._desk.call(place, idempotency_key, request.order_id, cause) as (f, effect):
+            if f is not None and f.do == "deaf" and not force:
+                return False
             effect(session=session_id)
+            return True
 
 
 class LedgerCouncil:

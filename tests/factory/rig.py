@@ -14,6 +14,7 @@ from ledger import Ledger
 from sqlalchemy import select, text
 from sqlmodel import col
 
+from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.lifecycle import DueStep
@@ -92,7 +93,13 @@ class Rig:
         """Return a line as a worker has it."""
         options = {"watch_seconds": 0.1, **self.line_options}
         return Line(
-            self.database, self.ports, self.policy, products=self.products, worker="t", **options
+            self.database,
+            self.ports,
+            self.policy,
+            products=self.products,
+            worker="t",
+            tokens=SystemTokens(b"p" * 32),
+            **options,
         )
 
     def with_policy(self, **changes: Any) -> "Rig":  # noqa: ANN401 — fields of Policy

@@ -24,7 +24,7 @@ class Moment:
 
 _MOMENTS = [
     Moment("planificacion", "planner.make_plan"),
-    Moment("construccion", "builder.start", undone=("builder.start", "builder.stop")),
+    Moment("construccion", "builder.start"),  # no session was started, and none is now
     Moment("construccion", "builder.start", "hang_after", undone=("builder.stop",)),
     Moment("construccion", "builder.proceed", undone=("builder.stop",)),
     Moment("construccion", "git_host.publish", undone=("builder.stop",)),

@@ -12,6 +12,7 @@ from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.priority import AGEING_INTERVAL, Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.approval import reject_plan
+from axon_factory.orders.policy import ApprovalRules
 from axon_factory.worker.maintenance import age_waiting_orders
 
 _MILESTONES = ("scaffolding", "backend_api", "integraciones", "qa")  # 2, 8, 3 and 3 hours
@@ -127,7 +128,7 @@ async def test_a_waiting_order_has_no_job_and_the_approver_has_mail(rig: Rig) ->
 
 
 async def test_a_policy_approves_low_risk_types_by_itself(rig: Rig) -> None:
-    trusting = rig.with_policy(auto_approve=frozenset({"webhook_service"}))
+    trusting = rig.with_policy(approval=ApprovalRules(auto_types=frozenset({"webhook_service"})))
     low_risk = await trusting.place(product="webhook_service")
     other = await trusting.place(product="autopilot_whatsapp")
 

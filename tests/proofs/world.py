@@ -79,6 +79,7 @@ class World:
             factory.policy,
             products=factory.data_dir,
             worker="machine",
+            tokens=factory.system_tokens,
         )
 
     def headers(self, name: str) -> Headers:

@@ -6,13 +6,19 @@ The line that calls them, its transactions and its records are the real ones.
 
 from pathlib import Path
 
+from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Milestone, Plan, Resources
 from axon_factory.factory.ports import LinePorts
 from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.mailer import Mail
-from axon_factory.ports.planner import PlanRequest
+from axon_factory.ports.planner import (
+    PlannerAnswer,
+    PlanningOutcome,
+    PlanQuestion,
+    PlanRequest,
+)
 from axon_factory.ports.secret_box import SecretBox
 
 __all__ = ["PRODUCT_URL", "REPOSITORY_URL", "example_ports"]
@@ -27,11 +33,11 @@ class ExamplePlanner:
 
     name = "example"
 
-    async def make_plan(self, request: PlanRequest, *, idempotency_key: str) -> Plan:
-        return Plan(
+    async def make_plan(self, request: PlanRequest, *, idempotency_key: str) -> PlanningOutcome:
+        plan = Plan(
             stack_tecnologico=("FastAPI", "Twilio WhatsApp API", "PostgreSQL", "Redis"),
             integraciones=("WhatsApp Business API", "Stripe", "Google Sheets"),
-            templates=("autopilot_base", "whatsapp_bot_base"),
+            templates=PRODUCT_TYPES[request.product_type].templates,
             recursos_requeridos=Resources(cpu_cores=2, ram_gb=4, storage_gb=20),
             estimacion_horas=24,
             subagentes_asignados=("Builder", "Developer", "RAG", "QA", "Security"),
@@ -40,12 +46,19 @@ class ExamplePlanner:
                 Milestone(id="qa", nombre="QA", estimacion_horas=6, agente="QA Agent"),
             ),
         )
+        return PlanningOutcome(plan, self.name)
+
+    async def answer(self, question: PlanQuestion, *, idempotency_key: str) -> PlannerAnswer:
+        return PlannerAnswer(f"Sobre «{question.question}»: lo dice el plan.", self.name)
 
 
 class ExampleBuilder:
     name = "example"
 
     async def start(self, request: BuildRequest, *, idempotency_key: str) -> str:
+        return f"session-{request.attempt}"
+
+    async def find(self, request: BuildRequest, *, idempotency_key: str) -> str | None:
         return f"session-{request.attempt}"
 
     async def proceed(
@@ -56,8 +69,10 @@ class ExampleBuilder:
         report = MilestoneReport(done.id, done.agente, f"{done.nombre} listo", COMMIT)
         return BuildReport(BuildStatus.WORKING, (report,))
 
-    async def stop(self, session_id: str, request: BuildRequest, *, idempotency_key: str) -> None:
-        """Nothing of it runs."""
+    async def stop(
+        self, session_id: str, request: BuildRequest, *, force: bool, idempotency_key: str
+    ) -> bool:
+        return True
 
 
 class ExampleCouncil:

@@ -165,6 +165,7 @@ async def open_workshop(
         factory.policy,
         products=data_dir,
         worker="test",
+        tokens=factory.system_tokens,
     )
     try:
         app = factory.application()

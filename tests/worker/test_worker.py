@@ -17,6 +17,7 @@ from rig import Rig, approve
 from axon_factory.db.embedded import EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.db.sessions import Database
+from axon_factory.orders.policy import ApprovalRules
 from axon_factory.orders.transitions import wake
 from axon_factory.worker.maintenance import rescue_stalled_jobs, sweep
 
@@ -145,7 +146,7 @@ async def test_a_stopped_worker_leaves_nothing_half_done(rig: Rig) -> None:
 
 
 async def test_terminated_connections_do_not_stop_the_line(rig: Rig, postgres_url: str) -> None:
-    rig = rig.with_policy(auto_approve=_TRUSTING)
+    rig = rig.with_policy(approval=ApprovalRules(auto_types=_TRUSTING))
     orders = [await rig.place() for _ in range(4)]
     kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
     name = rig.database.url.rpartition("/")[2]
@@ -167,7 +168,7 @@ async def test_a_killed_postgresql_does_not_stop_the_line(tmp_path: Path) -> Non
         database, ledger = Database(server.dsn), Ledger(tmp_path / "ledger")
         async with ledger_ports(ledger, server.dsn) as ports:
             rig = Rig(database, ledger, ports, tmp_path / "products")
-            rig = rig.with_policy(auto_approve=_TRUSTING)
+            rig = rig.with_policy(approval=ApprovalRules(auto_types=_TRUSTING))
             orders = [await rig.place() for _ in range(2)]
             async with rig.working(polling_seconds=0.5):
                 await ledger.until(lambda ledger: ledger.entries("end", "builder.proceed"))

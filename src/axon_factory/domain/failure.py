@@ -14,6 +14,8 @@ class FailureCause(StrEnum):
     TIPO_NO_VALIDO = "tipo_no_valido"
     PLANIFICACION_FALLIDA = "planificacion_fallida"
     PLANTILLA_NO_DISPONIBLE = "plantilla_no_disponible"
+    CONSTRUCTOR_NO_DISPONIBLE = "constructor_no_disponible"
+    SESION_PERDIDA = "sesion_perdida"
     CONSTRUCCION_FALLIDA = "construccion_fallida"
     REVISION_NO_EJECUTABLE = "revision_no_ejecutable"
     DEPLOY_FALLIDO = "deploy_fallido"

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.failure import FailureCause
@@ -45,11 +46,13 @@ class Line:
         *,
         products: Path,
         worker: str,
+        tokens: SystemTokens,
         step_timeout_seconds: float = 900.0,
         watch_seconds: float = 0.5,
     ) -> None:
         """`products` holds every product's repository; `worker` names this process in records.
 
+        `tokens` mints what agents get.
         A step is given up after `step_timeout_seconds`; every `watch_seconds` the order is looked
         at, so that a cancellation stops the work that runs for it.
         """
@@ -61,7 +64,7 @@ class Line:
         self._step_timeout = step_timeout_seconds
         self._watch = watch_seconds
         self._steps: Mapping[StepKind, LocalStep | PortStep[Any, Any]] = build_steps(
-            ports, policy, products
+            ports, policy, products, tokens
         )
 
     async def advance(self, order_id: UUID) -> DueStep | None:
@@ -144,7 +147,7 @@ class Line:
                 now = _now()
                 order = await finish_step(session, ticket, now)
                 await action.record(session, order, work, outcome, now)
-        except StepSuperseded:
+        except (PortError, StepSuperseded):
             raise
         except Exception as error:
             if is_unavailable(error):

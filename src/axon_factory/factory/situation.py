@@ -40,7 +40,7 @@ async def read_situation(
     return Situation(
         state=state,
         plan_status=PlanStatus(order.plan_estado) if order.plan_estado else None,
-        auto_approve=order.tipo_producto in policy.auto_approve,
+        auto_approve=order.tipo_producto in policy.approval.auto_types,
         waits_for_person=order.espera is not None,
         session_open=order.session_open,
         session_known=order.session_id is not None,

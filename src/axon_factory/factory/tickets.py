@@ -12,12 +12,14 @@ from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.lifecycle import DueStep, StepKind
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
+from axon_factory.factory.lost_session import resume_without_session
 from axon_factory.factory.step import Ticket, line_actor
 from axon_factory.orders.events import append_event
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import wake
+from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
 __all__ = ["StepSuperseded", "begin_step", "fail_damaged", "fail_step", "finish_step"]
@@ -110,6 +112,9 @@ async def fail_step(
         StepSuperseded: the order's fence moved on.
     """
     order = await finish_step(session, ticket, now)
+    if isinstance(error, SessionLost) and _is_active(order):
+        await resume_without_session(session, order, error, policy=policy, now=now)
+        return
     record = await _record_of(session, order, ticket.step)
     if record is None:
         raise StepSuperseded(f"{order.order_number} {ticket.step.key}")

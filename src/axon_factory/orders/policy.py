@@ -1,22 +1,87 @@
 """What the owner of a factory has decided: plain values that the composition root passes in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-__all__ = ["Policy"]
+__all__ = ["AgentRules", "ApprovalRules", "BudgetRules", "BuildLimits", "Policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRules:
+    """What language models may use, for one order and in a day; None: no amount is set."""
+
+    order_tokens: int = 200_000
+    day_tokens: int = 5_000_000
+    order_usd: Decimal | None = None
+    day_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRules:
+    """Who approves, when somebody is reminded, and which plans approve themselves.
+
+    `auto_types` names the product types whose plans approve themselves, up to `auto_max_price`,
+    and with warnings only if `auto_flagged`. `own_orders`: whether whoever placed an order may
+    approve its plan.
+    """
+
+    auto_types: frozenset[str] = field(default_factory=frozenset[str])
+    auto_max_price: Decimal | None = None
+    auto_flagged: bool = False
+    own_orders: bool = True
+    reminder: timedelta = timedelta(hours=4)
+    escalation: timedelta = timedelta(hours=24)
+    escalation_email: str | None = None
+    question_reminder: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRules:
+    """Who builds, and how a session is watched.
+
+    An agent that does not confirm within `stop_deadline` that it has stopped is forced. After
+    `silent` without a sign of life a session is shown as `sin_respuesta`, after `stuck` as
+    `estancado`. A session that vanished is begun anew at most `max_lost_sessions` times.
+    """
+
+    builder: str = "templates"
+    builder_by_type: Mapping[str, str] = field(default_factory=dict[str, str])
+    stop_deadline: timedelta = timedelta(seconds=60)
+    stop_poll: timedelta = timedelta(seconds=5)
+    silent: timedelta = timedelta(minutes=5)
+    stuck: timedelta = timedelta(minutes=30)
+    max_lost_sessions: int = 3
+
+    def builder_of(self, product_type: str) -> str:
+        """Return the builder of a product type."""
+        return self.builder_by_type.get(product_type, self.builder)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildLimits:
+    """How many orders are built at once: altogether, of a type, of a client; 0: any number."""
+
+    altogether: int = 0
+    per_client: int = 0
+    by_type: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def any(self) -> bool:
+        """True if there is a limit at all."""
+        return bool(self.altogether or self.per_client or self.by_type)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Business settings (resolutions 27).
 
-    `zone` decides an order's year; `auto_approve` names the product types whose plans approve
-    themselves; `max_reworks` is how often the council may send a product back before a person
-    decides; a step may fail `max_step_failures` times and be begun `max_step_attempts` times
-    (crashes included), with `retry_delay` doubling between tries.
+    `zone` decides an order's year and a budget's day; `max_reworks` is how often the council may
+    send a product back before a person decides; a step may fail `max_step_failures` times and be
+    begun `max_step_attempts` times (crashes included), with `retry_delay` doubling between tries.
     """
 
     zone: ZoneInfo
@@ -27,8 +92,11 @@ class Policy:
     support_email: str
     portal_url: Callable[[UUID], str]
     """The link to an order's portal page, which needs no login and shows no secret."""
-    auto_approve: frozenset[str] = field(default_factory=frozenset[str])
     max_reworks: int = 3
     max_step_failures: int = 3
     max_step_attempts: int = 8
     retry_delay: timedelta = timedelta(seconds=2)
+    budgets: BudgetRules = BudgetRules()
+    approval: ApprovalRules = ApprovalRules()
+    agents: AgentRules = AgentRules()
+    limits: BuildLimits = BuildLimits()

@@ -2,13 +2,38 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from axon_factory.domain.events import LogLevel
+from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.plan import Plan
+from axon_factory.ports.errors import PortError
+from axon_factory.ports.planner import ModelUse
 
-__all__ = ["BuildReport", "BuildRequest", "BuildStatus", "Builder", "Finding", "MilestoneReport"]
+__all__ = [
+    "AgentAnswer",
+    "AgentLog",
+    "AgentQuestion",
+    "BuildReport",
+    "BuildRequest",
+    "BuildStatus",
+    "Builder",
+    "Finding",
+    "MilestoneReport",
+    "ReportedProgress",
+    "SessionLost",
+]
+
+
+class SessionLost(PortError):
+    """The session does not exist any more, or was ended by somebody else: it can be begun anew."""
+
+    def __init__(self, message: str) -> None:
+        """`message` says in Spanish what became of it."""
+        super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +42,19 @@ class Finding:
 
     check: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAnswer:
+    """The answer to a question that the session has asked. `key` is the question's own.
+
+    `number` is that of the order's question, by which one asked over the API is known.
+    """
+
+    key: str
+    number: int
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +79,24 @@ class BuildRequest:
     findings: tuple[Finding, ...] = ()
     completed: frozenset[str] = frozenset()
     """Ids of the milestones that the order has already recorded as done in this attempt."""
+    builder: str = "templates"
+    """Which of the configured builders this order is for."""
+    goal: str = ""
+    """What to build, in words, with deliverables that fit the type (design §5.3)."""
+    tenant: str = "default"
+    api_url: str = ""
+    """Where the factory's API is, for an agent that reports by itself."""
+    agent_token: str | None = field(default=None, repr=False)
+    """The system token of this attempt; only a call that starts a session has one."""
+    answers: tuple[AgentAnswer, ...] = ()
+    """Answers that the session has not been given yet."""
+    cursor: str | None = None
+    """What the last report said of how far the session's log has been read."""
+
+    @property
+    def session_key(self) -> str:
+        """The idempotency key of the session: one an order and attempt, whoever asks and when."""
+        return f"{self.order_id}:{self.attempt}"
 
 
 class BuildStatus(StrEnum):
@@ -52,7 +108,7 @@ class BuildStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MilestoneReport:
-    """A milestone that is done, and the commit that proves it."""
+    """A milestone that is done, and the commit in `product_dir` that proves it."""
 
     id: str
     agent: str
@@ -61,13 +117,53 @@ class MilestoneReport:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentLog:
+    """A line of the session's own log; `key` tells it from every other one of the session."""
+
+    key: str
+    agent: str
+    message: str
+    level: LogLevel = LogLevel.INFO
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentQuestion:
+    """What the session needs to know before it goes on. `to_client`: else an operator answers."""
+
+    key: str
+    text: str
+    options: tuple[str, ...] = ()
+    to_client: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedProgress:
+    """What an agent says of its progress: shown as its word, and believed in nothing."""
+
+    percent: int | None = None
+    completed_actions: int | None = None
+    milestones: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BuildReport:
     """What a session has to show: the newly completed milestones, and whether to call again."""
 
     status: BuildStatus
-    milestones: tuple[MilestoneReport, ...] = field(default=())
+    milestones: tuple[MilestoneReport, ...] = ()
     poll_after_seconds: float = 0.0
     """How long to wait before calling `proceed` again; 0 for a builder that works in the call."""
+    logs: tuple[AgentLog, ...] = ()
+    questions: tuple[AgentQuestion, ...] = ()
+    """Questions that are open now; those known already are recognised by their key."""
+    reported: ReportedProgress | None = None
+    heartbeat_at: datetime | None = None
+    """The session's newest sign of life; None: this report is one."""
+    cursor: str | None = None
+    """Handed back in the next request; 1000 characters at most."""
+    uses: tuple[ModelUse, ...] = ()
+    """What models have cost since the last report, as far as the session says."""
 
 
 class Builder(Protocol):
@@ -76,10 +172,18 @@ class Builder(Protocol):
     name: str
 
     async def start(self, request: BuildRequest, *, idempotency_key: str) -> str:
-        """Start, or find again, the session of this order and attempt; return its id.
+        """Start, or find again, the session of `request.session_key`; return its id.
 
         Raises:
             PortError: no session can be had.
+        """
+        ...
+
+    async def find(self, request: BuildRequest, *, idempotency_key: str) -> str | None:
+        """Return the id of the session of `request.session_key` if one was started; start none.
+
+        Raises:
+            PortError: that cannot be said at present.
         """
         ...
 
@@ -91,10 +195,20 @@ class Builder(Protocol):
         A repeated call finds the commits of an interrupted one and reports them again.
 
         Raises:
+            SessionLost: there is no such session any more.
             PortError: the session failed.
         """
         ...
 
-    async def stop(self, session_id: str, request: BuildRequest, *, idempotency_key: str) -> None:
-        """End the session and what it runs; a session that is gone already is no error."""
+    async def stop(
+        self, session_id: str, request: BuildRequest, *, force: bool, idempotency_key: str
+    ) -> bool:
+        """Ask the session to end; return whether it is known to have ended.
+
+        A session that is gone already has ended. With `force` the asking is over: whatever can be
+        done without the session's consent is done.
+
+        Raises:
+            PortError: it could not be asked.
+        """
         ...

@@ -136,7 +136,7 @@ async def sweep(database: Database, policy: Policy) -> int:
     """
     async with database.transaction("maintenance") as session:
         orders = await session.execute(
-            _STRANDED_ORDERS, {"auto_approve": sorted(policy.auto_approve)}
+            _STRANDED_ORDERS, {"auto_approve": sorted(policy.approval.auto_types)}
         )
         found = 0
         for order_id, rank in orders.all():

@@ -113,8 +113,8 @@ async def test_an_interrupted_render_is_killed_and_leaves_no_trace(
             await task
     else:
         session = await builder.start(request, idempotency_key="k")
-        await builder.stop(session, request, idempotency_key="k")
-        await builder.stop(session, request, idempotency_key="k")
+        await builder.stop(session, request, force=False, idempotency_key="k")
+        await builder.stop(session, request, force=False, idempotency_key="k")
         with pytest.raises(PortError) as caught:
             await task
         assert caught.value.transient

@@ -7,7 +7,12 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES, ProductType, integratio
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.plan import Milestone, Plan
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.planner import PlanRequest
+from axon_factory.ports.planner import (
+    PlannerAnswer,
+    PlanningOutcome,
+    PlanQuestion,
+    PlanRequest,
+)
 
 __all__ = ["CataloguePlanner"]
 
@@ -22,7 +27,7 @@ class CataloguePlanner:
 
     name = "catalogue"
 
-    async def make_plan(self, request: PlanRequest, *, idempotency_key: str) -> Plan:
+    async def make_plan(self, request: PlanRequest, *, idempotency_key: str) -> PlanningOutcome:
         """Return the catalogue's plan, fitted to the integrations that the client asked for.
 
         Raises:
@@ -37,7 +42,7 @@ class CataloguePlanner:
             )
         known, unknown = _integrations(product, request.configuration)
         milestones = _milestones(product, len(known))
-        return Plan(
+        plan = Plan(
             stack_tecnologico=product.stack_base,
             integraciones=known,
             templates=product.templates,
@@ -47,6 +52,24 @@ class CataloguePlanner:
             milestones=milestones,
             observaciones=_notes(unknown, request.rejection_reason),
         )
+        return PlanningOutcome(plan, self.name)
+
+    async def answer(self, question: PlanQuestion, *, idempotency_key: str) -> PlannerAnswer:
+        """Say what the plan itself says: the catalogue knows no more."""
+        del idempotency_key
+        plan = question.plan
+        milestones = "; ".join(
+            f"{item.nombre}: {item.estimacion_horas:g} h ({item.agente})"
+            for item in plan.milestones
+        )
+        notes = " ".join(plan.observaciones)
+        text = (
+            "Este plan viene del catálogo, sin un modelo que razone sobre él. "
+            f"Plantillas: {', '.join(plan.templates)}. "
+            f"Integraciones: {', '.join(plan.integraciones) or 'ninguna'}. "
+            f"Hitos: {milestones}. {notes}"
+        )
+        return PlannerAnswer(text.strip(), self.name)
 
 
 def _integrations(

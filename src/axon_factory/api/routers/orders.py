@@ -61,13 +61,15 @@ async def create(
 
 async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -> Response:
     try:
-        plan = await services.planner.make_plan(plan_request(request), idempotency_key="")
+        outcome = await services.planner.make_plan(plan_request(request), idempotency_key="")
     except PortError as error:
         raise ValidationFailed(
             {"tipo_producto": Sentence(str(error), "The catalogue cannot plan this product")}
         ) from None
+    if outcome.plan is None:
+        raise TypeError("the catalogue plans without a budget")
     async with services.database.reading() as session:
-        preview = await preview_order(session, request, services.policy, plan)
+        preview = await preview_order(session, request, services.policy, outcome.plan)
     body = views.previewed(preview)
     content = rendered(in_english(body) if english else body)
     return Response(content, media_type="application/json")

@@ -1,7 +1,7 @@
 """A product type of the catalogue: what the design's §4.1 says of it, and more."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -73,3 +73,12 @@ class ProductType(BaseModel):
     def snapshot(self) -> dict[str, Any]:
         """Return what an order keeps of the type it was placed for; the schema is not part."""
         return self.model_dump(mode="json", exclude={"configuracion_schema"})
+
+    @classmethod
+    def from_snapshot(cls, kept: Mapping[str, Any]) -> Self:
+        """Return the type as it was when an order was placed for it.
+
+        Raises:
+            pydantic.ValidationError: `kept` is no snapshot.
+        """
+        return cls.model_validate({**kept, "configuracion_schema": {}})

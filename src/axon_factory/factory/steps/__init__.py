@@ -4,30 +4,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.domain.lifecycle import StepKind
 from axon_factory.factory.ports import LinePorts
 from axon_factory.factory.step import LocalStep, PortStep
-from axon_factory.factory.steps.build import BuildNext, FinishBuild, StartSession, StopSession
+from axon_factory.factory.steps.build import BuildNext, FinishBuild
 from axon_factory.factory.steps.deliver import Deliver
 from axon_factory.factory.steps.deploy import Deploy, MakeCredentials, Undeploy
 from axon_factory.factory.steps.plan import AutoApprove, Claim, MakePlan
 from axon_factory.factory.steps.publish import PublishRepository
 from axon_factory.factory.steps.review import GiveVerdict, RunCheck
+from axon_factory.factory.steps.session import StartSession, StopSession
 from axon_factory.orders.policy import Policy
 
 __all__ = ["build_steps"]
 
 
 def build_steps(
-    ports: LinePorts, policy: Policy, products: Path
+    ports: LinePorts, policy: Policy, products: Path, tokens: SystemTokens
 ) -> Mapping[StepKind, LocalStep | PortStep[Any, Any]]:
-    """Return every kind's step; `products` is the folder of the products' repositories."""
+    """Return every kind's step.
+
+    `products` is the folder of the products' repositories; `tokens` mints what agents get.
+    """
     return {
         StepKind.CLAIM: Claim(),
         StepKind.PLAN: MakePlan(ports.planner, policy),
         StepKind.AUTO_APPROVE: AutoApprove(),
-        StepKind.START_SESSION: StartSession(ports.builder, products),
-        StepKind.BUILD: BuildNext(ports.builder, products),
+        StepKind.START_SESSION: StartSession(ports.builder, policy, products, tokens),
+        StepKind.BUILD: BuildNext(ports.builder, policy, products),
         StepKind.PUBLISH: PublishRepository(ports.git_host, products),
         StepKind.FINISH_BUILD: FinishBuild(),
         StepKind.CHECK: RunCheck(ports.council, products),
@@ -35,6 +40,6 @@ def build_steps(
         StepKind.CREDENTIALS: MakeCredentials(ports.secret_box),
         StepKind.DEPLOY: Deploy(ports.deployer, ports.secret_box, policy, products),
         StepKind.DELIVER: Deliver(policy),
-        StepKind.STOP_SESSION: StopSession(ports.builder, products),
+        StepKind.STOP_SESSION: StopSession(ports.builder, policy, products),
         StepKind.UNDEPLOY: Undeploy(ports.deployer),
     }

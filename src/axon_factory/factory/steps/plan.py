@@ -1,24 +1,28 @@
 """Plan: claim the order, have a plan made, tell the approver (design §5.2, resolutions 22, 23)."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderPlan
+from axon_factory.domain.catalogue import ProductType
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.plan import Plan
+from axon_factory.domain.plan_review import flags_of, problems_of
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.factory.step import line_actor
 from axon_factory.orders.approval import APPROVER, approve_plan
+from axon_factory.orders.budget import ask_for_budget, record_uses, remaining_budget
 from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition, wake
-from axon_factory.ports.planner import Planner, PlanRequest
+from axon_factory.ports.errors import PortError
+from axon_factory.ports.planner import Planner, PlanningOutcome, PlanRequest
 
 __all__ = ["AutoApprove", "Claim", "MakePlan"]
 
@@ -64,6 +68,7 @@ class MakePlan:
     async def prepare(self, session: AsyncSession, order: Order, _step: DueStep) -> PlanRequest:
         """Collect what the planner may know of the order."""
         order.plan_estado = PlanStatus.GENERANDO
+        rejected = await _last_rejection(session, order)
         return PlanRequest(
             order_id=str(order.id),
             order_number=order.order_number,
@@ -71,20 +76,41 @@ class MakePlan:
             product_name=order.nombre_producto,
             industry=order.datos_cliente.get("industria", "general"),
             configuration=order.datos_cliente["configuracion"],
-            rejection_reason=await _last_rejection(session, order),
+            client_name=order.datos_cliente["nombre"],
+            rejection_reason=rejected.motivo if rejected else None,
+            rejected_plan=Plan.model_validate(rejected.plan) if rejected else None,
+            budget=await remaining_budget(session, order, self._policy, datetime.now(UTC)),
         )
 
-    async def call(self, work: PlanRequest, *, idempotency_key: str) -> Plan:
+    async def call(self, work: PlanRequest, *, idempotency_key: str) -> PlanningOutcome:
         """Ask the planner."""
         return await self._planner.make_plan(work, idempotency_key=idempotency_key)
 
     async def record(
-        self, session: AsyncSession, order: Order, _work: PlanRequest, outcome: Plan, now: datetime
+        self,
+        session: AsyncSession,
+        order: Order,
+        _work: PlanRequest,
+        outcome: PlanningOutcome,
+        now: datetime,
     ) -> None:
-        """Store the plan as the order's next version and notify the approver."""
-        document = outcome.model_dump(mode="json")
+        """Store the plan as the order's next version and notify the approver.
+
+        Raises:
+            PortError: the plan is not made of parts of the catalogue.
+        """
+        await record_uses(session, order, outcome.uses, "plan")
+        if outcome.plan is None:
+            await ask_for_budget(session, order, actor=_SUPER_AXON, policy=self._policy, now=now)
+            await wake(session, order, now)
+            return
+        plan, product = outcome.plan, ProductType.from_snapshot(order.catalogo)
+        problems = problems_of(plan, product)
+        if problems:
+            raise PortError(f"El plan no es válido: {'; '.join(problems)}", cause=self.cause)
+        document = plan.model_dump(mode="json")
         order.plan_version += 1
-        order.plan, order.plan_hash = document, outcome.digest()
+        order.plan, order.plan_hash = document, plan.digest()
         order.plan_estado = PlanStatus.PENDIENTE_APROBACION
         order.planificado_at = order.planificado_at or now
         order.asignado_a = APPROVER
@@ -94,7 +120,12 @@ class MakePlan:
                 version=order.plan_version,
                 plan=document,
                 hash=order.plan_hash,
-                planner=self._planner.name,
+                planner=outcome.planner,
+                model=outcome.model,
+                prompt_version=outcome.prompt_version,
+                flags=[
+                    flag.document() for flag in flags_of(plan, product, fallback=outcome.fallback)
+                ],
                 estado=PlanStatus.PENDIENTE_APROBACION,
                 created_at=now,
             )
@@ -110,14 +141,14 @@ class MakePlan:
                 metadata={
                     "plan_version": order.plan_version,
                     "plan_hash": order.plan_hash,
-                    "planificador": self._planner.name,
-                    "estimacion_horas": outcome.estimacion_horas,
+                    "planificador": outcome.planner,
+                    "estimacion_horas": plan.estimacion_horas,
                 },
             ),
             actor=_PLANNER,
             now=now,
         )
-        await self._notify(session, order, outcome, now)
+        await self._notify(session, order, plan, now)
         await wake(session, order, now)
 
     async def _notify(self, session: AsyncSession, order: Order, plan: Plan, now: datetime) -> None:
@@ -155,9 +186,9 @@ class AutoApprove:
         )
 
 
-async def _last_rejection(session: AsyncSession, order: Order) -> str | None:
+async def _last_rejection(session: AsyncSession, order: Order) -> OrderPlan | None:
     return await session.scalar(
-        select(col(OrderPlan.motivo)).where(
+        select(OrderPlan).where(
             col(OrderPlan.order_id) == order.id,
             col(OrderPlan.version) == order.plan_version,
             col(OrderPlan.estado) == PlanStatus.RECHAZADO,

@@ -71,6 +71,15 @@ class TemplateBuilder:
         await asyncio.to_thread(self._check, request)
         return _session_id(request)
 
+    async def find(
+        self,
+        request: BuildRequest,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — as in start
+    ) -> str | None:
+        """Return the session's id: it follows from order and attempt."""
+        return _session_id(request)
+
     async def proceed(
         self,
         session_id: str,
@@ -113,10 +122,12 @@ class TemplateBuilder:
         session_id: str,
         request: BuildRequest,  # noqa: ARG002 — the session's id says all
         *,
+        force: bool,  # noqa: ARG002 — nobody is asked
         idempotency_key: str,  # noqa: ARG002 — killing twice is killing once
-    ) -> None:
+    ) -> bool:
         """Kill what the session runs; a `proceed` that waits for it fails."""
         self._processes.kill(session_id)
+        return True
 
     def _check(self, request: BuildRequest) -> None:
         try:

@@ -1,0 +1,118 @@
+"""Settings as the options that services take."""
+
+from datetime import timedelta
+
+from axon_factory.accounts.sessions import SessionLimits
+from axon_factory.accounts.throttle import LoginLimits
+from axon_factory.api.json_text import JsonLimits
+from axon_factory.api.middleware import EdgeOptions
+from axon_factory.api.rate_limits import Quotas
+from axon_factory.orders.policy import (
+    AgentRules,
+    ApprovalRules,
+    BudgetRules,
+    BuildLimits,
+    Policy,
+)
+from axon_factory.orders.portal_links import PortalLinks
+from axon_factory.settings import Settings
+from axon_factory.worker.runner import WorkerOptions
+
+__all__ = ["edge_options", "login_limits", "policy_of", "session_limits", "worker_options"]
+
+
+def edge_options(settings: Settings) -> EdgeOptions:
+    """Return what the HTTP edge holds requests to."""
+    return EdgeOptions(
+        max_body_bytes=settings.max_body_bytes,
+        max_header_bytes=settings.max_header_bytes,
+        max_address_bytes=settings.max_address_bytes,
+        max_requests_at_once=settings.max_requests_at_once,
+        json=JsonLimits(settings.max_json_depth, settings.max_json_values),
+        quotas=Quotas(
+            reads=settings.rate_limit_reads,
+            writes=settings.rate_limit_writes,
+            costly=settings.rate_limit_costly,
+            anonymous=settings.rate_limit_anonymous,
+        ),
+        hosts=settings.hosts,
+        origins=tuple(sorted(settings.cors_origins)),
+        trusted_proxies=tuple(sorted(settings.trusted_proxies)),
+        https=settings.base_url.startswith("https://"),
+    )
+
+
+def session_limits(settings: Settings) -> SessionLimits:
+    """Return how long logins last."""
+    return SessionLimits(
+        lifetime=timedelta(days=settings.session_days),
+        idle=timedelta(hours=settings.session_idle_hours),
+    )
+
+
+def login_limits(settings: Settings) -> LoginLimits:
+    """Return how many logins may fail."""
+    return LoginLimits(
+        per_account=settings.login_limit_account,
+        per_address=settings.login_limit_address,
+        altogether=settings.login_limit_global,
+        window=timedelta(minutes=settings.login_window_minutes),
+    )
+
+
+def policy_of(settings: Settings, portal_links: PortalLinks) -> Policy:
+    """Return what the owner has decided about orders."""
+    return Policy(
+        zone=settings.zone,
+        currency=settings.currency,
+        tenant=settings.tenant,
+        public_url=settings.base_url,
+        approver_email=settings.approver_email,
+        support_email=settings.support_email,
+        portal_url=portal_links.url,
+        max_reworks=settings.max_reworks,
+        budgets=BudgetRules(
+            order_tokens=settings.llm_order_budget_tokens,
+            day_tokens=settings.llm_day_budget_tokens,
+            order_usd=settings.llm_order_budget_usd,
+            day_usd=settings.llm_day_budget_usd,
+        ),
+        approval=_approval_rules(settings),
+        agents=AgentRules(
+            builder=settings.builder,
+            builder_by_type=settings.builder_by_type,
+            stop_deadline=timedelta(seconds=settings.agent_stop_seconds),
+            silent=timedelta(minutes=settings.agent_silent_minutes),
+            stuck=timedelta(minutes=settings.agent_stuck_minutes),
+        ),
+        limits=BuildLimits(
+            altogether=settings.max_builds,
+            per_client=settings.max_builds_per_client,
+            by_type=settings.max_builds_by_type,
+        ),
+    )
+
+
+def _approval_rules(settings: Settings) -> ApprovalRules:
+    return ApprovalRules(
+        auto_types=settings.auto_approve,
+        auto_max_price=settings.auto_approve_max_price,
+        auto_flagged=settings.auto_approve_flagged,
+        own_orders=settings.approval_own_orders,
+        reminder=timedelta(hours=settings.approval_reminder_hours),
+        escalation=timedelta(hours=settings.approval_escalation_hours),
+        escalation_email=settings.escalation_email,
+        question_reminder=timedelta(hours=settings.question_reminder_hours),
+    )
+
+
+def worker_options(settings: Settings, name: str) -> WorkerOptions:
+    """Return how the worker called `name` runs."""
+    return WorkerOptions(
+        name=name,
+        concurrency=settings.worker_concurrency,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        stalled_after_seconds=settings.stalled_after_seconds,
+        maintenance_seconds=settings.maintenance_seconds,
+        longest_step_seconds=settings.step_timeout_seconds,
+    )

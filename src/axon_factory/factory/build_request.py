@@ -1,0 +1,98 @@
+"""What a builder is given of an order: plan, public data, findings, answers; never notes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderCheck, OrderEvent, OrderQuestion
+from axon_factory.domain.catalogue import ProductType
+from axon_factory.domain.events import EventKind
+from axon_factory.domain.plan import Plan
+from axon_factory.factory.goal import goal_of
+from axon_factory.factory.situation import completed_milestones
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.questions import undelivered_answers
+from axon_factory.ports.builder import AgentAnswer, BuildRequest, Finding
+
+__all__ = ["build_request"]
+
+_BY_A_PERSON = "persona"
+_PUBLIC_CLIENT_DATA = ("nombre", "email", "telefono", "industria", "pais")
+
+
+async def build_request(
+    session: AsyncSession, order: Order, policy: Policy, products: Path
+) -> BuildRequest:
+    """Return what the order's builder may know; `products` is the folder of all repositories."""
+    client = order.datos_cliente
+    plan = Plan.model_validate(order.plan)
+    product = ProductType.from_snapshot(order.catalogo)
+    answers = await undelivered_answers(session, order)
+    return BuildRequest(
+        order_id=str(order.id),
+        order_number=order.order_number,
+        slug=order.slug,
+        product_type=order.tipo_producto,
+        product_name=order.nombre_producto,
+        attempt=order.intento,
+        plan=plan,
+        client={key: client[key] for key in _PUBLIC_CLIENT_DATA if key in client},
+        configuration=client["configuracion"],
+        product_dir=products / order.slug,
+        findings=await _findings(session, order),
+        completed=await completed_milestones(session, order),
+        builder=order.builder or policy.agents.builder_of(order.tipo_producto),
+        goal=goal_of(product, plan, attempt=order.intento),
+        tenant=order.tenant,
+        api_url=policy.public_url,
+        answers=tuple(
+            AgentAnswer(_key_of(asked, order), asked.number, asked.question, asked.answer or "")
+            for asked in answers
+        ),
+        cursor=order.session_cursor,
+    )
+
+
+def _key_of(asked: OrderQuestion, order: Order) -> str:
+    """Return the session's own key of its question, or our number of one asked over the API."""
+    prefix = f"sesion:{order.session_id}:"
+    if asked.dedupe_key is not None and asked.dedupe_key.startswith(prefix):
+        return asked.dedupe_key.removeprefix(prefix)
+    return str(asked.number)
+
+
+async def _findings(session: AsyncSession, order: Order) -> tuple[Finding, ...]:
+    # Not simply the attempt before: a rework that failed and is retried is a new attempt as well.
+    reviewed = (
+        select(func.max(col(OrderCheck.intento)))
+        .where(col(OrderCheck.order_id) == order.id, col(OrderCheck.intento) < order.intento)
+        .scalar_subquery()
+    )
+    failed = await session.scalars(
+        select(OrderCheck).where(
+            col(OrderCheck.order_id) == order.id,
+            col(OrderCheck.intento) == reviewed,
+            col(OrderCheck.passed).is_(False),
+        )
+    )
+    findings = [Finding(check.check_name, text) for check in failed for text in check.findings]
+    known = {f"{finding.check}: {finding.message}" for finding in findings}
+    said = [text for text in await _last_reasons(session, order) if text not in known]
+    return (*findings, *(Finding(_BY_A_PERSON, text) for text in said))
+
+
+async def _last_reasons(session: AsyncSession, order: Order) -> Sequence[str]:
+    """Return why the order was last sent back: the council's findings, or a person's reason."""
+    details = await session.scalar(
+        select(col(OrderEvent.details))
+        .where(
+            col(OrderEvent.order_id) == order.id,
+            col(OrderEvent.kind) == EventKind.PRODUCTO_RECHAZADO,
+        )
+        .order_by(col(OrderEvent.seq).desc())
+        .limit(1)
+    )
+    return details["hallazgos"] if details else ()

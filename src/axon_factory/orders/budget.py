@@ -1,0 +1,119 @@
+"""What language models have used and may still use; when that ends, a person is asked."""
+
+from collections.abc import Iterable
+from datetime import datetime, time
+from decimal import Decimal
+from typing import Literal
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.db.tables import ModelCall, Order
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.states import Actor
+from axon_factory.orders.events import append_event
+from axon_factory.orders.outbox import post_message
+from axon_factory.orders.policy import Policy
+from axon_factory.ports.planner import Budget, ModelUse
+
+__all__ = ["WAITS_FOR_BUDGET", "ask_for_budget", "record_uses", "remaining_budget"]
+
+WAITS_FOR_BUDGET = "presupuesto"
+Purpose = Literal["plan", "respuesta", "construccion"]
+
+_USED = text(
+    """
+    SELECT coalesce(sum(input_tokens + output_tokens) FILTER (WHERE order_id = :order_id), 0)
+               AS order_tokens,
+           coalesce(sum(cost_usd) FILTER (WHERE order_id = :order_id), 0) AS order_usd,
+           coalesce(sum(input_tokens + output_tokens) FILTER (WHERE started_at >= :day), 0)
+               AS day_tokens,
+           coalesce(sum(cost_usd) FILTER (WHERE started_at >= :day), 0) AS day_usd
+    FROM model_calls WHERE order_id = :order_id OR started_at >= :day
+    """
+)
+_LONGEST_ERROR = 2000
+
+
+async def remaining_budget(
+    session: AsyncSession, order: Order, policy: Policy, now: datetime
+) -> Budget:
+    """Return what models may still use for this order at this time of the day.
+
+    A person's decision about the order (`budget_usd`) replaces the amount of the setting, and
+    lifts the limit on its tokens, which were only to protect that amount.
+    """
+    midnight = datetime.combine(now.astimezone(policy.zone).date(), time.min, policy.zone)
+    used = (await session.execute(_USED, {"order_id": order.id, "day": midnight})).one()
+    rules = policy.budgets
+    amounts: list[Decimal] = []
+    tokens = [rules.day_tokens - used.day_tokens]
+    if order.budget_usd is not None:
+        amounts.append(order.budget_usd - used.order_usd)
+    else:
+        tokens.append(rules.order_tokens - used.order_tokens)
+        if rules.order_usd is not None:
+            amounts.append(rules.order_usd - used.order_usd)
+    if rules.day_usd is not None:
+        amounts.append(rules.day_usd - used.day_usd)
+    return Budget(tokens=min(tokens), usd=min(amounts, default=None))
+
+
+async def record_uses(
+    session: AsyncSession, order: Order, uses: Iterable[ModelUse], purpose: Purpose
+) -> None:
+    """Keep what models were asked for the order."""
+    for use in uses:
+        session.add(
+            ModelCall(
+                order_id=order.id,
+                intento=order.intento,
+                purpose=purpose,
+                provider=use.provider,
+                model=use.model,
+                prompt_version=use.prompt_version,
+                input_tokens=use.input_tokens,
+                output_tokens=use.output_tokens,
+                cost_usd=use.cost_usd,
+                latency_ms=use.latency_ms,
+                outcome=use.outcome,
+                error=None if use.error is None else use.error[:_LONGEST_ERROR],
+                started_at=use.started_at,
+            )
+        )
+    await session.flush()
+
+
+async def ask_for_budget(
+    session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
+) -> None:
+    """Let the locked order wait for a person who decides about its budget, and tell them."""
+    order.espera = WAITS_FOR_BUDGET
+    await append_event(
+        session,
+        order,
+        NewEvent(
+            kind=EventKind.PRESUPUESTO_AGOTADO,
+            agent=actor.name,
+            message="El presupuesto de modelos se agotó; decide una persona",
+            level=LogLevel.WARNING,
+            visibility=Visibility.INTERNO,
+        ),
+        actor=actor,
+        now=now,
+    )
+    await post_message(
+        session,
+        order,
+        topic=f"presupuesto_{order.event_seq}",
+        recipient=policy.approver_email,
+        subject=f"{order.order_number}: se agotó el presupuesto de modelos",
+        body=(
+            f"La orden {order.order_number} ({order.nombre_producto}) espera: los modelos han "
+            "usado lo que podían usar para ella o para hoy.\n\n"
+            f"Para ampliarlo: axon orders budget {order.order_number} --usd 5\n"
+            f"Para seguir con el catálogo: axon orders budget {order.order_number} --usd 0 "
+            "--catalogue\n"
+        ),
+        now=now,
+    )

@@ -1,0 +1,91 @@
+"""Agents that build: which, where they are, how long they may be silent."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode
+
+from axon_factory.settings.values import PER_TYPE, BaseUrl
+
+__all__ = ["AgentSettings"]
+
+BuilderName = Literal["templates", "http", "a2a", "command"]
+
+
+class AgentSettings(BaseSettings):
+    """Who builds, and how it is watched."""
+
+    builder: BuilderName = Field(
+        "templates",
+        description="Who builds: `templates` (the factory itself), `http` (an Autonomous Agent's "
+        "API), `a2a` (any agent that speaks A2A) or `command` (a coding agent's command line).",
+    )
+    builder_by_type: Annotated[Mapping[str, BuilderName], NoDecode, *PER_TYPE] = Field(
+        default_factory=dict[str, BuilderName],
+        description="Who builds products of a type, where it is somebody else: "
+        "`webhook_service=command, autopilot_ventas=http`.",
+    )
+    agent_http_url: BaseUrl | None = Field(
+        None, description="Address of the Autonomous Agent's API; `http` needs it."
+    )
+    agent_http_token: SecretStr | None = Field(None, description="Bearer token for it.")
+    agent_http_mode: str = Field(
+        "balanced", min_length=1, max_length=40, description="Mode in which it is to work."
+    )
+    agent_a2a_url: BaseUrl | None = Field(
+        None, description="Address of the A2A agent, where its card is found; `a2a` needs it."
+    )
+    agent_a2a_token: SecretStr | None = Field(None, description="Bearer token for it.")
+    agent_command_profile: Literal["opencode", "codex", "claude-code"] = Field(
+        "opencode", description="Which command line `command` runs."
+    )
+    agent_command_program: Path | None = Field(
+        None, description="Its program; unset: looked up in `PATH` under its usual name."
+    )
+    agent_command_model: str | None = Field(
+        None, max_length=200, description="Model that it is told to use; unset: its own choice."
+    )
+    agent_command_environment: str = Field(
+        "",
+        description="Names of variables of the worker's environment, separated by commas, that "
+        "the command line gets besides `PATH`, `HOME` and `LANG`: its provider's key, say.",
+    )
+    agent_command_minutes: float = Field(
+        60.0, gt=0, le=1440, description="How long one run of the command line may take."
+    )
+    agent_command_network: bool = Field(
+        default=True, description="Whether the command line may use the network: a model is there."
+    )
+    agent_poll_seconds: float = Field(
+        15.0, ge=0.05, le=600, description="How often an agent that works elsewhere is looked at."
+    )
+    agent_timeout_seconds: float = Field(
+        30.0, ge=1, le=600, description="How long one request to an agent may take."
+    )
+    agent_stop_seconds: float = Field(
+        60.0,
+        ge=0,
+        le=3600,
+        description="How long an agent may take to confirm that it stopped; then it is forced.",
+    )
+    agent_artifact_max_mb: int = Field(
+        100, ge=1, le=2000, description="Largest repository that an agent may hand over."
+    )
+    agent_silent_minutes: float = Field(
+        5.0, gt=0, le=1440, description="Silence after which a session is shown as `sin_respuesta`."
+    )
+    agent_stuck_minutes: float = Field(
+        30.0, gt=0, le=10_080, description="Silence after which it is shown as `estancado`."
+    )
+    max_builds: int = Field(
+        0, ge=0, le=10_000, description="Orders that are built at once; 0: no limit."
+    )
+    max_builds_per_client: int = Field(
+        0, ge=0, le=10_000, description="Orders of one client that are built at once; 0: no limit."
+    )
+    max_builds_by_type: Annotated[Mapping[str, int], NoDecode, *PER_TYPE] = Field(
+        default_factory=dict[str, int],
+        description="Orders of a type that are built at once: `autopilot_ventas=2`.",
+    )

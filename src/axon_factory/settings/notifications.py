@@ -1,0 +1,32 @@
+"""How people and systems are told: mail server, webhooks."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode
+
+from axon_factory.settings.values import COMMA_SEPARATED, Network
+
+__all__ = ["NotificationSettings"]
+
+
+class NotificationSettings(BaseSettings):
+    """Mail and webhooks."""
+
+    smtp_host: str | None = Field(
+        None, description="Mail server; unset: mail is kept in the folder `mail`."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection to it is protected; `none` only on loopback."
+    )
+    smtp_user: str | None = Field(None, description="Account at the mail server.")
+    smtp_password: SecretStr | None = Field(None, description="Its password.")
+    webhook_networks: Annotated[frozenset[Network], NoDecode, COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="Networks, separated by commas, that webhooks may reach although they are not "
+        "public; http and any port are allowed there.",
+    )
+    webhook_timeout_seconds: float = Field(
+        10.0, ge=1, le=60, description="How long the delivery of one webhook may take."
+    )
