@@ -100,6 +100,9 @@ ELSEWHERE = {
     ("GET", "/git/{slug}.git/{path:path}"): "test_repositories_for_every_principal",
     ("GET", "/docs"): "tests/web: public, and absent without its assets",
     ("GET", "/docs/{name}"): "tests/web: public, and absent without its assets",
+    ("GET", "/mcp"): "tests/mcp: every tool for every caller",
+    ("POST", "/mcp"): "tests/mcp: every tool for every caller",
+    ("DELETE", "/mcp"): "tests/mcp: every tool for every caller",
     ("GET", "/portal/{token}"): "tests/web: the link is the permission",
 }
 """Routes whose cells are tested elsewhere, and where."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 from axon_factory import __version__
 from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
@@ -23,7 +24,7 @@ from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.api.app import add_api
-from axon_factory.api.authentication import require
+from axon_factory.api.authentication import current_principal, require
 from axon_factory.api.openapi import install_openapi
 from axon_factory.api.routes import check_routes
 from axon_factory.api.services import AccessServices, ApiServices
@@ -39,6 +40,7 @@ from axon_factory.bootstrap.options import (
 )
 from axon_factory.bootstrap.planner import planner_of
 from axon_factory.db.sessions import Database
+from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
@@ -142,9 +144,20 @@ class Factory:
         app.include_router(portal.router)
         app.include_router(home.router)
         app.include_router(reference.router)
+        if self.settings.mcp:
+            app.router.routes.append(self._mcp_route(app))
         install_openapi(app, self.settings.base_url)
         check_routes(app.routes)
         return app
+
+    def _mcp_route(self, app: FastAPI) -> BaseRoute:
+        from axon_factory.mcp import (  # noqa: PLC0415 — 0.8 s, of which a worker needs nothing
+            McpEndpoint,
+            mcp_route,
+        )
+
+        origins = {*self.settings.cors_origins, origin_of(self.settings.base_url)}
+        return mcp_route(McpEndpoint(app, current_principal, origins=origins))
 
     def line_ports(self) -> LinePorts:
         """Return the adapters that the settings choose, each behind its failpoints."""

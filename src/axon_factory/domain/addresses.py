@@ -7,7 +7,7 @@ import re
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-__all__ = ["LOOPBACK", "base_url", "host_name", "host_of", "network", "origin"]
+__all__ = ["LOOPBACK", "base_url", "host_name", "host_of", "network", "origin", "origin_of"]
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -22,6 +22,12 @@ def base_url(value: str) -> str:
 def host_of(url: str) -> str:
     """Return the host name of a URL, in small letters."""
     return urlsplit(url).hostname or ""
+
+
+def origin_of(url: str) -> str:
+    """Return the origin of an http(s) URL, as browsers send it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def host_name(value: str) -> str:

@@ -188,6 +188,7 @@ PUBLIC_ROUTES = MappingProxyType(
         "/openapi.json": "the contract is public",
         "/docs": "it shows the contract, and whoever tries it there needs a credential",
         "/docs/{name}": "the files of that page",
+        "/mcp": "it asks for the API's credentials itself, and its tools are requests to the API",
         "/portal/{token}": "the signed link is the permission",
     }
 )

@@ -78,6 +78,9 @@ class ServerSettings(BaseSettings):
     keep_alive_seconds: int = Field(
         20, ge=1, le=3600, description="After which an idle connection is closed."
     )
+    mcp: bool = Field(
+        default=True, description="Whether the API also answers assistants at `/mcp` (MCP)."
+    )
     allowed_hosts: Annotated[frozenset[Host], NoDecode, COMMA_SEPARATED] = Field(
         frozenset(),
         description="Further host names that requests may name, separated by commas. With this or "
