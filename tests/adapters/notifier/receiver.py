@@ -41,18 +41,23 @@ class Receiver:
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-            fields = dict(line.split(": ", 1) for line in head[1:] if line)
-            headers = {name.lower(): value for name, value in fields.items()}
-            body = await reader.readexactly(int(headers["content-length"]))
-            name = self.server_names[-1] if self.server_names else None
-            self.requests.append(Request(head[0], headers, body, name))
-            self.arrived.set()
-            await self._answer(writer)
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await self._serve(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        fields = dict(line.split(": ", 1) for line in head[1:] if line)
+        headers = {name.lower(): value for name, value in fields.items()}
+        body = await reader.readexactly(int(headers["content-length"]))
+        name = self.server_names[-1] if self.server_names else None
+        self.requests.append(Request(head[0], headers, body, name))
+        self.arrived.set()
+        await self._answer(writer)
 
     async def _answer(self, writer: asyncio.StreamWriter) -> None:
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

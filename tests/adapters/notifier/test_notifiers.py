@@ -1,6 +1,5 @@
 """Webhooks and chats over real HTTP: signed, escaped, and firm against receivers that misbehave."""
 
-import datetime as dt
 import json
 import ssl
 import sys
@@ -12,10 +11,6 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -37,6 +32,7 @@ from axon_factory.domain.notifications import (
 )
 from axon_factory.domain.outbound import OutboundRules
 from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Notifier
+from tests.support.certificates import certificate
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLDER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazEdMw=="
@@ -276,34 +272,6 @@ async def test_a_channel_that_is_not_served_is_final() -> None:
     assert not caught.value.transient
 
 
-def _certificate(name: str, folder: Path) -> ssl.SSLContext:
-    """Return a server's context with a fresh certificate for `name`, kept in `folder`."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    (folder / "key.pem").write_bytes(pem)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context
-
-
 async def _loopback(_host: str, _port: int) -> Sequence[str]:
     return ["127.0.0.1"]
 
@@ -311,7 +279,7 @@ async def _loopback(_host: str, _port: int) -> Sequence[str]:
 @pytest.mark.parametrize("name", ["avisos.example", "otro.example"])
 async def test_certificate_sni_and_host_are_those_of_the_name(tmp_path: Path, name: str) -> None:
     """The connection goes to an address; who it is with is decided by the name."""
-    async with receiving(_certificate("avisos.example", tmp_path)) as receiver:
+    async with receiving(certificate("avisos.example", tmp_path)) as receiver:
         client = GuardedHttp(
             OutboundRules.of(["127.0.0.0/8"]),
             resolver=_loopback,
