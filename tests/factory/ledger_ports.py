@@ -25,6 +25,7 @@ from axon_factory.ports.crossing import crossing
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
+from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Receipt
 from axon_factory.ports.planner import (
     PlannerAnswer,
     PlanningOutcome,
@@ -314,6 +315,31 @@ class LedgerMailer:
             effect(repeatable=True, title=mail.subject)
 
 
+class LedgerNotifier:
+    """Tells whatever it is told, repeated or not: receivers recognise the key."""
+
+    name = "ledger"
+
+    def __init__(self, desk: _Desk) -> None:
+        self._desk = desk
+
+    async def deliver(
+        self, notification: Notification, destination: Destination, *, idempotency_key: str
+    ) -> Receipt:
+        """Note the notification."""
+        cause, place, url = FailureCause.ENTREGA_FALLIDA, "notifier.deliver", destination.url
+        async with self._desk.call(place, idempotency_key, url, cause) as (fault, effect):
+            if fault is not None and fault.do == "gone":
+                raise DeliveryFailed("Ya no (410)", transient=False, status=410, gone=True)
+            effect(
+                repeatable=True,
+                kind=notification.kind,
+                payload=dict(notification.payload),
+                secrets=len(destination.secrets),
+            )
+            return Receipt(204)
+
+
 @asynccontextmanager
 async def ledger_ports(ledger: Ledger, database_url: str) -> AsyncGenerator[LinePorts]:
     """Yield the line's ports over `ledger`, each behind its failpoints as the factory has them."""
@@ -327,6 +353,7 @@ async def ledger_ports(ledger: Ledger, database_url: str) -> AsyncGenerator[Line
             deployer=crossing("deployer", LedgerDeployer(desk)),
             git_host=crossing("git_host", LedgerGitHost(desk)),
             mailer=crossing("mailer", LedgerMailer(desk)),
+            notifier=crossing("notifier", LedgerNotifier(desk)),
             secret_box=EnvelopeSecretBox({"k1": b"k" * 32}, "k1"),
         )
     finally:

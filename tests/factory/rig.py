@@ -204,7 +204,7 @@ class Rig:
 
     def worker(self, **options: Any) -> Worker:  # noqa: ANN401 — fields of WorkerOptions
         """Return a worker of this process."""
-        sender = OutboxSender(self.database, self.ports.mailer)
+        sender = OutboxSender(self.database, self.ports)
         return Worker(self.database, self.line(), sender, self.policy, replace(_OPTIONS, **options))
 
     @asynccontextmanager

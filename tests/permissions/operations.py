@@ -13,6 +13,9 @@ Json = Any
 NEW_PASSWORD = "otra batería caballo correcto"
 REASON = {"motivo": "Porque sí"}
 ORDER = "/api/orders/{id}"
+DESTINATIONS = "/api/notifications/destinations"
+DESTINATION = f"{DESTINATIONS}/{{id}}"
+DELIVERIES = "/api/notifications/deliveries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,10 @@ def _new_user(_: Order | None) -> Json:
     return {"email": address, "nombre": "Nueva", "rol": "operator"}
 
 
+def _new_destination(_: Order | None) -> Json:
+    return {"canal": "webhook", "nombre": uuid4().hex, "url": "https://crm.example/avisos"}
+
+
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/"): Operation(),
     ("GET", "/health"): Operation(),
@@ -75,6 +82,16 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/system-tokens/{id}"): Operation(about="token"),
     ("DELETE", "/api/system-tokens/{id}"): Operation(about="token"),
     ("GET", "/api/audit"): Operation(),
+    ("GET", DESTINATIONS): Operation(),
+    ("POST", DESTINATIONS): Operation(_new_destination, done=(201,)),
+    ("GET", DESTINATION): Operation(about="destination"),
+    ("PATCH", DESTINATION): Operation({"eventos": []}, about="destination"),
+    ("DELETE", DESTINATION): Operation(about="destination"),
+    ("POST", f"{DESTINATION}/rotate"): Operation(about="destination"),
+    ("POST", f"{DESTINATION}/test"): Operation(about="destination", done=(201,)),
+    ("GET", DELIVERIES): Operation(),
+    ("GET", f"{DELIVERIES}/{{id}}"): Operation(about="delivery"),
+    ("POST", f"{DELIVERIES}/{{id}}/redeliver"): Operation(about="delivery"),
     ("POST", "/api/orders"): Operation(example_order(), done=(201,)),
     ("GET", "/api/orders"): Operation(),
     ("POST", "/api/orders/bulk"): Operation(

@@ -23,6 +23,7 @@ from axon_factory.domain.states import TERMINAL_STATES, OrderState
 from tests.permissions.conftest import CALLERS, Caller
 from tests.permissions.operations import ELSEWHERE, OPERATIONS, Operation
 from tests.support.copies import copy_order
+from tests.support.destinations import make_destination
 from tests.support.workshop import PASSWORD, Headers, Workshop
 
 OTHER_PARAMETERS = {"product_id": "webhook_service"}
@@ -153,6 +154,9 @@ class Cell:
     async def _made(self) -> str:
         """Make what the operation is about, and return its id."""
         factory = self.workshop.factory
+        if self.operation.about in {"destination", "delivery"}:
+            destination_id, delivery_id = await make_destination(self.workshop)
+            return destination_id if self.operation.about == "destination" else delivery_id
         async with factory.database.transaction("test") as session:
             if self.operation.about == "user":
                 user = await self._user(session, Role.OPERATOR)

@@ -12,6 +12,7 @@ from axon_factory.accounts import users
 from axon_factory.domain.permissions import KeyScope, Role
 from tests.proofs.copies import Copies
 from tests.proofs.writes import Endpoint
+from tests.support.destinations import make_destination
 from tests.support.workshop import PASSWORD, Headers, Workshop, example_order
 
 __all__ = ["RECIPES", "Kitchen", "Prepared"]
@@ -231,3 +232,38 @@ async def _create_token(kitchen: Kitchen, by: Headers) -> Prepared:
 @_recipe("DELETE", "/api/system-tokens/{id}")
 async def _revoke_token(kitchen: Kitchen, by: Headers) -> Prepared:
     return Prepared("DELETE", f"/api/system-tokens/{await kitchen.token()}", by)
+
+
+_DESTINATIONS = "/api/notifications/destinations"
+
+
+@_recipe("POST", _DESTINATIONS)
+async def _create_destination(kitchen: Kitchen, by: Headers) -> Prepared:
+    body = {"canal": "webhook", "nombre": uuid4().hex, "url": "https://crm.example/avisos"}
+    return Prepared("POST", _DESTINATIONS, by, body, {**body, "eventos": ["plan.pendiente"]})
+
+
+def _on_destination(
+    method: str,
+    suffix: str,
+    body: Mapping[str, Any] | None = None,
+    otherwise: Mapping[str, Any] | None = None,
+) -> None:
+    async def recipe(kitchen: Kitchen, by: Headers) -> Prepared:
+        destination_id, _ = await make_destination(kitchen.workshop)
+        path = f"{_DESTINATIONS}/{destination_id}{suffix}"
+        return Prepared(method, path, by, body, otherwise)
+
+    RECIPES[Endpoint(method, f"{_DESTINATIONS}/{{id}}{suffix}")] = recipe
+
+
+_on_destination("PATCH", "", {"activo": False}, {"eventos": []})
+_on_destination("DELETE", "")
+_on_destination("POST", "/rotate", {"gracia_horas": 1}, {"gracia_horas": 2})
+_on_destination("POST", "/test")
+
+
+@_recipe("POST", "/api/notifications/deliveries/{id}/redeliver")
+async def _redeliver(kitchen: Kitchen, by: Headers) -> Prepared:
+    _, delivery_id = await make_destination(kitchen.workshop)
+    return Prepared("POST", f"/api/notifications/deliveries/{delivery_id}/redeliver", by)

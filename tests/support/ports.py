@@ -13,6 +13,7 @@ from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, M
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.mailer import Mail
+from axon_factory.ports.notifier import Destination, Notification, Receipt
 from axon_factory.ports.planner import (
     PlannerAnswer,
     PlanningOutcome,
@@ -135,6 +136,15 @@ class NoMailer:
         raise AssertionError("mail leaves by the outbox job, which these tests do not run")
 
 
+class NoNotifier:
+    name = "none"
+
+    async def deliver(
+        self, notification: Notification, destination: Destination, *, idempotency_key: str
+    ) -> Receipt:
+        raise AssertionError("notifications leave by the outbox job, which these tests do not run")
+
+
 def example_ports(secret_box: SecretBox) -> LinePorts:
     return LinePorts(
         planner=ExamplePlanner(),
@@ -143,5 +153,6 @@ def example_ports(secret_box: SecretBox) -> LinePorts:
         deployer=ExampleDeployer(),
         git_host=ExampleGitHost(),
         mailer=NoMailer(),
+        notifier=NoNotifier(),
         secret_box=secret_box,
     )

@@ -10,10 +10,12 @@ from axon_factory.api.routers import (
     auth,
     bulk,
     decisions,
+    deliveries,
     feeds,
     health,
     keys,
     listing,
+    notifications,
     orders,
     products,
     reading,
@@ -44,6 +46,8 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         decisions,
         repositories,
         audit,
+        notifications,
+        deliveries,
     )
     for module in modules:
         app.include_router(module.router)

@@ -13,6 +13,7 @@ from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
+from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
@@ -43,6 +44,8 @@ class ApiServices:
     """The catalogue's: a preview costs nothing and leaves the machine for nobody."""
     repository_file: Callable[[str, str], Path | None]
     """(slug, path) to a file that git's dumb protocol may read, None for any other."""
+    outbound: OutboundRules
+    """Which addresses notifications may go to."""
 
 
 def _services(request: Request) -> ApiServices:

@@ -31,6 +31,7 @@ from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.bootstrap.builders import builders_of
 from axon_factory.bootstrap.keys import Keys, master_key
 from axon_factory.bootstrap.mailer import mailer_of
+from axon_factory.bootstrap.notifier import notifier_of, outbound_rules
 from axon_factory.bootstrap.options import (
     edge_options,
     login_limits,
@@ -134,6 +135,7 @@ class Factory:
                 secret_box=self.secret_box,
                 planner=CataloguePlanner(),
                 repository_file=self._repository_file,
+                outbound=outbound_rules(self.settings),
             ),
             edge_options(self.settings),
         )
@@ -170,6 +172,7 @@ class Factory:
                 "git_host", LocalGitHost(self.data_dir / "repositories", self.settings.base_url)
             ),
             mailer=crossing("mailer", mailer_of(self.settings, self.maildir)),
+            notifier=crossing("notifier", notifier_of(self.settings)),
             secret_box=self.secret_box,
         )
 
@@ -189,7 +192,7 @@ class Factory:
             tokens=self.system_tokens,
             step_timeout_seconds=settings.step_timeout_seconds,
         )
-        sender = OutboxSender(self.database, ports.mailer)
+        sender = OutboxSender(self.database, ports)
         options = worker_options(settings, name)
         return Worker(self.database, line, sender, self.policy, options)
 

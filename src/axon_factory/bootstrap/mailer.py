@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from axon_factory.adapters.mailer.maildir import MaildirMailer
+from axon_factory.adapters.mailer.smtp import SmtpMailer, SmtpServer
 from axon_factory.ports.mailer import Mailer
 from axon_factory.settings import Settings
 
@@ -11,4 +12,14 @@ __all__ = ["mailer_of"]
 
 def mailer_of(settings: Settings, maildir: Path) -> Mailer:
     """Return the mailer of the line; `maildir` keeps mail while there is no mail server."""
-    return MaildirMailer(maildir, settings.mail_sender)
+    if settings.smtp_host is None:
+        return MaildirMailer(maildir, settings.mail_sender)
+    password = settings.smtp_password
+    server = SmtpServer(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.smtp_security,
+        settings.smtp_user,
+        password.get_secret_value() if password else None,
+    )
+    return SmtpMailer(server, settings.mail_sender)

@@ -66,6 +66,7 @@ class Action(StrEnum):
     MANAGE_USERS = "access:users"
     MANAGE_KEYS = "access:keys"
     READ_AUDIT = "access:audit"
+    MANAGE_NOTIFICATIONS = "notifications:manage"
 
 
 class Grant(StrEnum):
@@ -173,6 +174,8 @@ PERMISSIONS = MappingProxyType(
         Action.MANAGE_USERS: Permission(frozenset({_G.ADMIN})),
         Action.MANAGE_KEYS: Permission(frozenset({_G.ADMIN})),
         Action.READ_AUDIT: Permission(frozenset({_G.ADMIN})),
+        # Whoever names an address makes the factory send there: a person decides.
+        Action.MANAGE_NOTIFICATIONS: Permission(frozenset({_G.ADMIN})),
     }
 )
 """Action to its row; what is not here is denied."""

@@ -1,69 +1,203 @@
 """Send what the outbox holds: at least once, with a stable key (resolutions 26)."""
 
-from datetime import UTC, datetime, timedelta
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.sessions import Database
-from axon_factory.db.tables import OutboxMessage
+from axon_factory.db.tables import NotificationDestination, OutboxAttempt, OutboxMessage
+from axon_factory.domain.deliveries import Channel, delay_after
+from axon_factory.factory.ports import LinePorts
 from axon_factory.jobs.queue import enqueue_message
+from axon_factory.orders.notifications.sealing import URL, open_secrets, open_value
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.mailer import Mail, Mailer
+from axon_factory.ports.mailer import Mail
+from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification
 
 __all__ = ["OutboxSender"]
 
 _log = structlog.get_logger(__name__)
-_FIRST_DELAY = timedelta(seconds=5)
-_LONGEST_DELAY = timedelta(hours=1)
-_MOST_DOUBLINGS = 16  # a message is repeated for ever, and a timedelta overflows
+_LONGEST_ERROR = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try and how it ended; `error` is None if the message was taken."""
+
+    started_at: datetime
+    duration_ms: int
+    status: int | None = None
+    error: PortError | None = None
 
 
 class OutboxSender:
-    """Delivers messages over the mailer, retrying with growing delays for as long as it takes."""
+    """Delivers messages over their channel, again and again, with growing delays."""
 
-    def __init__(self, database: Database, mailer: Mailer) -> None:
-        """`mailer` recognises a repeated message by its key."""
+    def __init__(
+        self,
+        database: Database,
+        ports: LinePorts,
+        *,
+        spread: Callable[[], float] = random.random,
+    ) -> None:
+        """Mailer, notifier and secret box are those of `ports`.
+
+        `spread` returns from 0 to 1 how much of a tenth is added to a delay.
+        """
         self._database = database
-        self._mailer = mailer
+        self._ports = ports
+        self._spread = spread
 
     async def send(self, message_id: UUID) -> None:
-        """Send one message unless it was sent; called again it does nothing."""
+        """Try one message once, unless it was sent or given up; called again it does nothing."""
         async with self._database.reading() as session:
             message = await session.get(OutboxMessage, message_id)
-        if message is None or message.sent_at is not None:
-            return
-        mail = Mail(to=message.recipient, subject=message.subject, text=message.body)
-        try:
-            await self._mailer.send(mail, idempotency_key=message.dedupe_key)
-        except PortError as error:
-            await self._postpone(message_id, str(error))
-            return
-        async with self._database.transaction("message.sent") as session:
-            stored = await self._locked(session, message_id)
-            if stored is not None:
-                stored.sent_at = datetime.now(UTC)
-                stored.attempts += 1
-        _log.info("message sent", message_id=str(message_id))
+            if message is None or message.sent_at is not None or message.given_up_at is not None:
+                return
+            destination = (
+                await session.get(NotificationDestination, message.destination_id)
+                if message.destination_id
+                else None
+            )
+        tried = await self._try(message, destination)
+        if tried.error is None:
+            await self._record_success(message_id, tried)
+        else:
+            await self._record_failure(message_id, tried, tried.error)
 
-    async def _postpone(self, message_id: UUID, error: str) -> None:
-        async with self._database.transaction("message.postponed") as session:
-            stored = await self._locked(session, message_id)
+    async def _try(
+        self, message: OutboxMessage, destination: NotificationDestination | None
+    ) -> _Try:
+        started_at, begun = datetime.now(UTC), time.monotonic()
+        status: int | None = None
+        failure: PortError | None = None
+        try:
+            status = await self._deliver(message, destination, started_at)
+        except PortError as error:
+            failure = error
+            status = error.status if isinstance(error, DeliveryFailed) else None
+        return _Try(started_at, round((time.monotonic() - begun) * 1000), status, failure)
+
+    async def _deliver(
+        self,
+        message: OutboxMessage,
+        destination: NotificationDestination | None,
+        now: datetime,
+    ) -> int | None:
+        """Hand the message to its port; return the status of the answer, if there is one."""
+        if Channel(message.channel) is Channel.MAIL:
+            mail = Mail(to=message.recipient, subject=message.subject, text=message.body)
+            await self._ports.mailer.send(mail, idempotency_key=message.dedupe_key)
+            return None
+        receipt = await self._ports.notifier.deliver(
+            Notification(
+                kind=message.event or "",
+                at=message.created_at,
+                payload=message.payload or {},
+                title=message.subject,
+                text=message.body,
+            ),
+            self._opened(destination, now),
+            idempotency_key=f"msg_{message.id.hex}",
+        )
+        return receipt.status
+
+    def _opened(self, destination: NotificationDestination | None, now: datetime) -> Destination:
+        if destination is None or not destination.active:
+            raise DeliveryFailed("El destino está desactivado o se eliminó.", transient=False)
+        box = self._ports.secret_box
+        try:
+            url = open_value(box, destination, URL)
+            secrets = open_secrets(box, destination, now)
+        except ValueError:
+            # A worker without the right keys must not end what another one can still send.
+            raise DeliveryFailed(
+                "El destino no se abre con las claves de este trabajador.", transient=True
+            ) from None
+        return Destination(Channel(destination.kind), url, secrets)
+
+    async def _record_success(self, message_id: UUID, tried: _Try) -> None:
+        async with self._database.transaction("message.sent") as session:
+            stored = await _locked(session, message_id)
             if stored is None:
                 return
-            delay = min(_FIRST_DELAY * 2 ** min(stored.attempts, _MOST_DOUBLINGS), _LONGEST_DELAY)
+            stored.sent_at = datetime.now(UTC)
             stored.attempts += 1
-            stored.last_error = error
-            await session.flush()
-            await enqueue_message(session, message_id, at=datetime.now(UTC) + delay)
-        _log.warning("message postponed", message_id=str(message_id), error=error)
+            await _log_attempt(session, message_id, tried)
+        _log.info("message sent", message_id=str(message_id), channel=stored.channel)
 
-    async def _locked(self, session: AsyncSession, message_id: UUID) -> OutboxMessage | None:
-        return await session.scalar(
-            select(OutboxMessage)
-            .where(col(OutboxMessage.id) == message_id, col(OutboxMessage.sent_at).is_(None))
-            .with_for_update()
+    async def _record_failure(self, message_id: UUID, tried: _Try, error: PortError) -> None:
+        gone = isinstance(error, DeliveryFailed) and error.gone
+        asked = error.retry_after if isinstance(error, DeliveryFailed) else None
+        async with self._database.transaction("message.postponed") as session:
+            stored = await _locked(session, message_id)
+            if stored is None:
+                return
+            now = datetime.now(UTC)
+            stored.attempts += 1
+            stored.last_error = str(error)[:_LONGEST_ERROR]
+            await _log_attempt(session, message_id, tried)
+            delay = (
+                delay_after(
+                    Channel(stored.channel), stored.attempts, asked=asked, spread=self._spread()
+                )
+                if error.transient
+                else None
+            )
+            if delay is None:
+                stored.given_up_at = now
+            else:
+                await enqueue_message(session, message_id, at=now + delay)
+            if gone and stored.destination_id is not None:
+                await _disable(session, stored.destination_id, str(error))
+        what = "message given up" if delay is None else "message postponed"
+        _log.warning(what, message_id=str(message_id), channel=stored.channel, error=str(error))
+
+
+async def _locked(session: AsyncSession, message_id: UUID) -> OutboxMessage | None:
+    """Return the message if it is still to be sent; nobody else changes it until the end."""
+    return await session.scalar(
+        select(OutboxMessage)
+        .where(
+            col(OutboxMessage.id) == message_id,
+            col(OutboxMessage.sent_at).is_(None),
+            col(OutboxMessage.given_up_at).is_(None),
         )
+        .with_for_update()
+    )
+
+
+async def _log_attempt(session: AsyncSession, message_id: UUID, tried: _Try) -> None:
+    number = col(OutboxAttempt.number)
+    last = await session.scalar(
+        select(func.max(number)).where(col(OutboxAttempt.message_id) == message_id)
+    )
+    session.add(
+        OutboxAttempt(
+            message_id=message_id,
+            number=(last or 0) + 1,
+            started_at=tried.started_at,
+            duration_ms=tried.duration_ms,
+            delivered=tried.error is None,
+            status=tried.status,
+            error=None if tried.error is None else str(tried.error)[:_LONGEST_ERROR],
+        )
+    )
+    await session.flush()
+
+
+async def _disable(session: AsyncSession, destination_id: UUID, reason: str) -> None:
+    """Switch a destination off that wants nothing any more; an administrator can switch it on."""
+    destination = await session.get(NotificationDestination, destination_id)
+    if destination is not None and destination.active:
+        destination.active, destination.disabled_reason = False, reason
+        destination.version += 1
+        await session.flush()

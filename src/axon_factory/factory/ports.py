@@ -7,6 +7,7 @@ from axon_factory.ports.council import Council
 from axon_factory.ports.deployer import Deployer
 from axon_factory.ports.git_host import GitHost
 from axon_factory.ports.mailer import Mailer
+from axon_factory.ports.notifier import Notifier
 from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
 
@@ -23,4 +24,5 @@ class LinePorts:
     deployer: Deployer
     git_host: GitHost
     mailer: Mailer
+    notifier: Notifier
     secret_box: SecretBox

@@ -39,7 +39,7 @@ _OUTBOX = text(
     """
     SELECT count(*) AS unsent, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS oldest,
            (array_agg(last_error) FILTER (WHERE last_error IS NOT NULL))[1] AS error
-    FROM outbox_messages WHERE sent_at IS NULL
+    FROM outbox_messages WHERE sent_at IS NULL AND given_up_at IS NULL
     """
 )
 

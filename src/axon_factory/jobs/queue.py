@@ -74,15 +74,8 @@ async def enqueue_advance(
     """
     lock = advance_lock(order_id)
     priority = rank * _PRIORITIES_A_RANK
-    if at is None:
-        pulled = (
-            (await session.execute(_PULL_FORWARD, {"lock": lock, "priority": priority}))
-            .scalars()
-            .first()
-        )
-        if pulled is not None:
-            await announce(session, pulled)
-            return
+    if at is None and await _pull_forward(session, lock, priority):
+        return
     await _app.configure_task(
         ADVANCE,
         lock=lock,
@@ -112,11 +105,27 @@ async def announce(session: AsyncSession, job_id: int) -> None:
 async def enqueue_message(
     session: AsyncSession, message_id: UUID, *, at: datetime | None = None
 ) -> None:
-    """Enqueue the delivery of one outbox message: now, or not before `at`."""
+    """Enqueue the delivery of one outbox message: now, or not before `at`.
+
+    At most one delivery of a message waits at any time, as with `enqueue_advance`.
+    """
+    lock = f"message:{message_id}"
+    if at is None and await _pull_forward(session, lock, _MESSAGE_PRIORITY):
+        return
     await _app.configure_task(
         SEND_MESSAGE,
-        lock=f"message:{message_id}",
+        lock=lock,
         priority=_MESSAGE_PRIORITY,
         schedule_at=at,
         connection=await driver_connection(session),
     ).defer_async(message_id=str(message_id))
+
+
+async def _pull_forward(session: AsyncSession, lock: str, priority: int) -> bool:
+    """Make the job that waits under `lock` due now; False if none does."""
+    found = await session.execute(_PULL_FORWARD, {"lock": lock, "priority": priority})
+    pulled = found.scalars().first()
+    if pulled is None:
+        return False
+    await announce(session, pulled)
+    return True

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import ModelCall, Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.states import Actor
 from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
@@ -106,6 +107,7 @@ async def ask_for_budget(
         session,
         order,
         topic=f"presupuesto_{order.event_seq}",
+        kind=NotificationKind.ORDEN_PRESUPUESTO_AGOTADO,
         recipient=policy.approver_email,
         subject=f"{order.order_number}: se agotó el presupuesto de modelos",
         body=(

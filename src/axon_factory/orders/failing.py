@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure
+from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
@@ -67,6 +68,7 @@ async def fail_order(
         session,
         order,
         topic="orden_fallida",
+        kind=NotificationKind.ORDEN_FALLIDA,
         recipient=policy.approver_email,
         subject=f"{order.order_number}: falló en {failure.state}",
         body=(

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
@@ -46,6 +47,7 @@ async def hand_over(
         session,
         order,
         topic="entrega",
+        kind=NotificationKind.ORDEN_ENTREGADA,
         recipient=order.datos_cliente["email"],
         subject=f"Tu producto está listo: {order.nombre_producto}",
         body=(

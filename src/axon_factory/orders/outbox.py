@@ -3,14 +3,16 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.tables import Order, OutboxMessage
+from axon_factory.db.tables import NotificationDestination, Order, OutboxMessage
+from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.notifications import NotificationKind, Subject, payload_of, text_of
 from axon_factory.jobs.queue import enqueue_message
 
-__all__ = ["count_unsent", "post_message"]
+__all__ = ["address_to", "count_unsent", "notify", "post_message"]
 
 
 async def post_message(
@@ -22,33 +24,133 @@ async def post_message(
     subject: str,
     body: str,
     now: datetime,
+    kind: NotificationKind | None = None,
 ) -> None:
-    """Put a message into the outbox, once per order, `topic` and attempt, and enqueue it."""
-    key = f"{order.id}:{topic}:{order.intento}"
-    known = await session.scalar(
-        select(col(OutboxMessage.id)).where(col(OutboxMessage.dedupe_key) == key)
-    )
-    if known is not None:
-        return
-    message = OutboxMessage(
+    """Put a mail into the outbox, once per order, `topic` and attempt, and enqueue it.
+
+    With `kind`, every destination that listens to it is told too. What they are told is that
+    kind's own sentence: a mail goes to one person, and may hold a link that is a permission.
+    """
+    key = _key(order, topic)
+    if not await _is_known(session, key):
+        mail = OutboxMessage(
+            id=uuid4(),
+            dedupe_key=key,
+            order_id=order.id,
+            event=kind,
+            recipient=recipient,
+            subject=subject,
+            body=body,
+            created_at=now,
+        )
+        await _put(session, mail)
+    if kind is not None:
+        await notify(session, order, kind, topic=topic, now=now)
+
+
+async def notify(
+    session: AsyncSession,
+    order: Order | None,
+    kind: NotificationKind,
+    *,
+    topic: str,
+    now: datetime,
+) -> None:
+    """Tell every destination that listens to `kind`, once per order, `topic` and attempt.
+
+    Without an order it is about the line, and `topic` must name the occasion.
+    """
+    key = _key(order, topic)
+    for destination in await _listeners(session, kind):
+        own = f"{key}:{destination.id}"
+        if not await _is_known(session, own):
+            await _put(session, address_to(destination, order, kind, key=own, now=now))
+
+
+def address_to(
+    destination: NotificationDestination,
+    order: Order | None,
+    kind: NotificationKind,
+    *,
+    key: str,
+    now: datetime,
+) -> OutboxMessage:
+    """Return the message that tells `destination`; `key` is unique to it."""
+    subject = None if order is None else _subject(order)
+    title, text = text_of(kind, subject)
+    return OutboxMessage(
         id=uuid4(),
         dedupe_key=key,
-        order_id=order.id,
-        recipient=recipient,
-        subject=subject,
-        body=body,
+        order_id=None if order is None else order.id,
+        channel=Channel(destination.kind),
+        destination_id=destination.id,
+        event=kind,
+        payload=payload_of(kind, subject, now),
+        recipient=destination.host,
+        subject=title,
+        body=text,
         created_at=now,
     )
+
+
+async def count_unsent(session: AsyncSession, order_id: UUID) -> int:
+    """Return how many of the order's messages have not left yet and are still tried."""
+    unsent = await session.scalar(
+        select(func.count())
+        .select_from(OutboxMessage)
+        .where(
+            col(OutboxMessage.order_id) == order_id,
+            col(OutboxMessage.sent_at).is_(None),
+            col(OutboxMessage.given_up_at).is_(None),
+        )
+    )
+    return unsent or 0
+
+
+async def _listeners(
+    session: AsyncSession, kind: NotificationKind
+) -> list[NotificationDestination]:
+    events = col(NotificationDestination.events)
+    found = await session.scalars(
+        select(NotificationDestination)
+        .where(
+            col(NotificationDestination.active),
+            or_(func.cardinality(events) == 0, events.contains([kind.value])),
+        )
+        .order_by(col(NotificationDestination.created_at), col(NotificationDestination.id))
+    )
+    return list(found)
+
+
+async def _is_known(session: AsyncSession, key: str) -> bool:
+    query = select(col(OutboxMessage.id)).where(col(OutboxMessage.dedupe_key) == key)
+    return await session.scalar(query) is not None
+
+
+async def _put(session: AsyncSession, message: OutboxMessage) -> None:
     session.add(message)
     await session.flush()
     await enqueue_message(session, message.id)
 
 
-async def count_unsent(session: AsyncSession, order_id: UUID) -> int:
-    """Return how many of the order's messages have not left yet."""
-    unsent = await session.scalar(
-        select(func.count())
-        .select_from(OutboxMessage)
-        .where(col(OutboxMessage.order_id) == order_id, col(OutboxMessage.sent_at).is_(None))
+def _key(order: Order | None, topic: str) -> str:
+    return f"linea:{topic}" if order is None else f"{order.id}:{topic}:{order.intento}"
+
+
+def _subject(order: Order) -> Subject:
+    failure = order.fallo or {}
+    return Subject(
+        order_id=str(order.id),
+        order_number=order.order_number,
+        state=order.estado,
+        product_type=order.tipo_producto,
+        product_name=order.nombre_producto,
+        attempt=order.intento,
+        facts={
+            "plan_version": order.plan_version,
+            "plan_hash": order.plan_hash,
+            "causa": failure.get("causa"),
+            "estado_fallido": failure.get("estado"),
+            "retrabajos": order.retrabajos,
+        },
     )
-    return unsent or 0

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.progress import AFTER_REJECTION, DONE
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.approval import APPROVER
@@ -109,6 +110,7 @@ async def ask_person(
         session,
         order,
         topic="decision_requerida",
+        kind=NotificationKind.QA_DECISION_REQUERIDA,
         recipient=policy.approver_email,
         subject=f"{order.order_number}: la revisión pide una decisión",
         body=(

@@ -1,11 +1,12 @@
 """How people and systems are told: mail server, webhooks."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from axon_factory.settings.values import COMMA_SEPARATED, Network
+from axon_factory.domain.addresses import LOOPBACK
+from axon_factory.settings.values import COMMA_SEPARATED, Host, Network
 
 __all__ = ["NotificationSettings"]
 
@@ -13,7 +14,7 @@ __all__ = ["NotificationSettings"]
 class NotificationSettings(BaseSettings):
     """Mail and webhooks."""
 
-    smtp_host: str | None = Field(
+    smtp_host: Host | None = Field(
         None, description="Mail server; unset: mail is kept in the folder `mail`."
     )
     smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
@@ -30,3 +31,17 @@ class NotificationSettings(BaseSettings):
     webhook_timeout_seconds: float = Field(
         10.0, ge=1, le=60, description="How long the delivery of one webhook may take."
     )
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError("AXON_SMTP_USER and AXON_SMTP_PASSWORD must be set together")
+        if self.smtp_host is None:
+            if self.smtp_user is not None:
+                raise ValueError("AXON_SMTP_USER needs AXON_SMTP_HOST")
+        elif self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
+            raise ValueError(
+                "AXON_SMTP_SECURITY may be none only if AXON_SMTP_HOST is localhost, 127.0.0.1 or "
+                "::1; use starttls (port 587) or tls (port 465)"
+            )
+        return self

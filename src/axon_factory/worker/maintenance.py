@@ -43,7 +43,7 @@ _STRANDED_ORDERS = text(
 _STRANDED_MESSAGES = text(
     """
     SELECT id FROM outbox_messages
-    WHERE sent_at IS NULL AND NOT EXISTS (
+    WHERE sent_at IS NULL AND given_up_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM procrastinate_jobs
         WHERE lock = 'message:' || outbox_messages.id::text AND status IN ('todo', 'doing')
     )

@@ -248,6 +248,38 @@ SCHEMAS: Mapping[str, SchemaText] = MappingProxyType(
         "NewSystemToken": SchemaText(
             "Token de sistema nuevo.", {"agente": "El agente que lo usará."}, {"agente": "QA Agent"}
         ),
+        "NotificationKind": SchemaText("De qué trata un aviso, con nombres estables."),
+        "Channel": SchemaText("Por dónde sale un mensaje: correo, webhook o chat."),
+        "DeliveryState": SchemaText("Si una entrega espera, llegó o ya no se intenta."),
+        "NewDestinationRequest": SchemaText(
+            "Destino nuevo de avisos.",
+            {
+                "canal": "`webhook` (firmado) o `slack` (un webhook entrante de chat).",
+                "nombre": "Cómo se llama; único.",
+                "url": "Su dirección, https; se guarda cifrada y no se muestra de nuevo.",
+                "eventos": "Los avisos que recibe; sin ellos, todos.",
+            },
+            {
+                "canal": "webhook",
+                "nombre": "crm",
+                "url": "https://crm.example/avisos",
+                "eventos": ["plan.pendiente", "orden.entregada"],
+            },
+        ),
+        "DestinationPatch": SchemaText(
+            "Cambio de un destino; al menos un campo.",
+            {
+                "nombre": "Cómo se llama; único.",
+                "eventos": "Los avisos que recibe; vacío, todos.",
+                "activo": "Falso: ya no recibe avisos, y los que esperan se abandonan.",
+            },
+            {"activo": False},
+        ),
+        "SecretRotation": SchemaText(
+            "Rotación del secreto de un webhook.",
+            {"gracia_horas": "Horas que el secreto anterior firma todavía; 0 lo termina ahora."},
+            {"gracia_horas": 24},
+        ),
     }
 )
 """By the schema's name in the document."""
@@ -280,6 +312,8 @@ PATH_IDS: Mapping[str, str] = MappingProxyType(
         "/api/users/": "UUID del usuario.",
         "/api/keys/": "Parte pública de la clave.",
         "/api/system-tokens/": "Parte pública del token.",
+        "/api/notifications/destinations/": "UUID del destino.",
+        "/api/notifications/deliveries/": "UUID de la entrega.",
         "/api/orders/": "Id de la orden, o su número (`ORD-2025-001`).",
     }
 )
@@ -292,6 +326,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "productos": "El catálogo de tipos de producto (§4).",
         "acceso": "Sesiones, usuarios, claves y tokens (§8).",
         "auditoria": "El registro de quién hizo qué.",
+        "avisos": "A dónde van los avisos y cómo llegó cada uno.",
         "salud": "Si el servicio responde.",
     }
 )

@@ -23,7 +23,8 @@ class NotificationDestination(Table, table=True):
     id: UUID = Field(primary_key=True)
     kind: str = Field(sa_type=Text)
     """"webhook" or "slack"."""
-    name: str = Field(sa_type=Text, unique=True)
+    name: str = Field(sa_type=Text)
+    """Unique among those that are not deleted."""
     host: str = Field(sa_type=Text)
     events: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     """Kinds of notification that it gets; empty: all."""
@@ -35,6 +36,8 @@ class NotificationDestination(Table, table=True):
     disabled_reason: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = Field(sa_type=TIME)
     created_by: str = Field(sa_type=Text)
+    deleted_at: datetime | None = Field(default=None, sa_type=TIME)
+    """Its address and secrets went with it; the row stays for the delivery log."""
     version: int = 1
 
 
@@ -57,6 +60,7 @@ class OutboxMessage(Table, table=True):
     body: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=TIME)
     attempts: int = 0
+    """Tries since it was written or last delivered anew; the log counts on."""
     sent_at: datetime | None = Field(default=None, sa_type=TIME)
     given_up_at: datetime | None = Field(default=None, sa_type=TIME)
     """When it was tried for the last time, without success."""

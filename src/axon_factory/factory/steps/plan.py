@@ -11,6 +11,7 @@ from axon_factory.domain.catalogue import ProductType
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
+from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import flags_of, problems_of
 from axon_factory.domain.states import OrderState, PlanStatus
@@ -161,6 +162,7 @@ class MakePlan:
             session,
             order,
             topic=f"plan_v{order.plan_version}",
+            kind=NotificationKind.PLAN_PENDIENTE,
             recipient=self._policy.approver_email,
             subject=f"{order.order_number}: el plan v{order.plan_version} espera tu aprobación",
             body=(

@@ -98,7 +98,7 @@ CREATE INDEX model_calls_started_idx ON model_calls (started_at);
 CREATE TABLE notification_destinations (
     id uuid PRIMARY KEY,
     kind text NOT NULL CHECK (kind IN ('webhook', 'slack')),
-    name text NOT NULL UNIQUE CHECK (char_length(name) BETWEEN 1 AND 100),
+    name text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 100),
     host text NOT NULL,
     events text[] NOT NULL DEFAULT '{}',
     sealed jsonb NOT NULL CHECK (jsonb_typeof(sealed) = 'object'),
@@ -107,8 +107,12 @@ CREATE TABLE notification_destinations (
     disabled_reason text,
     created_at timestamptz NOT NULL,
     created_by text NOT NULL,
-    version integer NOT NULL DEFAULT 1 CHECK (version > 0)
+    deleted_at timestamptz,
+    version integer NOT NULL DEFAULT 1 CHECK (version > 0),
+    CHECK (deleted_at IS NULL OR (NOT active AND sealed = '{}'))
 );
+CREATE UNIQUE INDEX notification_destinations_name_idx ON notification_destinations (name)
+    WHERE deleted_at IS NULL;
 
 ALTER TABLE outbox_messages
     ADD COLUMN channel text NOT NULL DEFAULT 'mail'

@@ -1,0 +1,35 @@
+"""One notifier that is many: each destination is told over its own channel."""
+
+from collections.abc import Mapping
+
+from axon_factory.domain.deliveries import Channel
+from axon_factory.ports.notifier import (
+    DeliveryFailed,
+    Destination,
+    Notification,
+    Notifier,
+    Receipt,
+)
+
+__all__ = ["ChosenNotifier"]
+
+
+class ChosenNotifier:
+    """Hands every call to the notifier of the destination's channel."""
+
+    name = "chosen"
+
+    def __init__(self, notifiers: Mapping[Channel, Notifier]) -> None:
+        """`notifiers` by the channel that each of them serves."""
+        self._notifiers = notifiers
+
+    async def deliver(
+        self, notification: Notification, destination: Destination, *, idempotency_key: str
+    ) -> Receipt:
+        """See the port."""
+        notifier = self._notifiers.get(destination.channel)
+        if notifier is None:
+            raise DeliveryFailed(
+                f"Este trabajador no tiene el canal '{destination.channel}'.", transient=False
+            )
+        return await notifier.deliver(notification, destination, idempotency_key=idempotency_key)

@@ -1,0 +1,273 @@
+"""Destinations of notifications: webhooks and chats that an administrator names."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import APIRouter, Depends, Request, Response, status
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.api.answers import json_response, version_etag
+from axon_factory.api.authentication import require
+from axon_factory.api.documentation import answers, raises
+from axon_factory.api.notification_views import delivery_document, destination_document
+from axon_factory.api.schemas.notifications import (
+    Delivery,
+    Destination,
+    DestinationCreated,
+    DestinationList,
+)
+from axon_factory.api.services import Services
+from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.db.tables import NotificationDestination
+from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.errors import Conflict, PreconditionFailed
+from axon_factory.domain.notifications import NotificationKind
+from axon_factory.domain.permissions import Action, Principal
+from axon_factory.orders.notifications.deliveries import send_test
+from axon_factory.orders.notifications.destinations import (
+    ROTATION_GRACE,
+    ROTATION_GRACE_MAX,
+    CreatedDestination,
+    DestinationChange,
+    DestinationNameTaken,
+    NewDestination,
+    change_destination,
+    create_destination,
+    destination_id_of,
+    find_destination,
+    list_destinations,
+    remove_destination,
+    rotate_secret,
+)
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/notifications/destinations", tags=["avisos"])
+
+_LONGEST_NAME = 100
+_LONGEST_URL = 2048
+_HOUR = timedelta(hours=1)
+
+Administrator = Annotated[Principal, Depends(require(Action.MANAGE_NOTIFICATIONS))]
+Administer = Annotated[Write, Depends(write_as(Action.MANAGE_NOTIFICATIONS))]
+Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
+Kinds = Annotated[
+    list[Annotated[NotificationKind, Field(strict=False)]], Field(max_length=len(NotificationKind))
+]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewDestinationRequest(_Request):
+    """A webhook or a chat; without `eventos` it is told of everything."""
+
+    canal: Literal["webhook", "slack"]
+    nombre: Name
+    url: str = Field(min_length=1, max_length=_LONGEST_URL)
+    eventos: Kinds = []
+
+
+class DestinationPatch(_Request):
+    """What is to be different; another address is another destination."""
+
+    nombre: Name | None = None
+    eventos: Kinds | None = None
+    activo: bool | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("Indica al menos un campo")
+        return self
+
+
+class SecretRotation(_Request):
+    """How many hours more the secret before signs beside the new one; 0 ends it now."""
+
+    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = (
+        ROTATION_GRACE // _HOUR
+    )
+
+
+@router.post(
+    "",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="createDestination",
+    summary="Crear un destino de avisos",
+    responses=answers(DestinationCreated, status.HTTP_201_CREATED, etag=True),
+)
+@raises(DestinationNameTaken)
+async def create(new: NewDestinationRequest, write: Administer) -> Response:
+    """Crea un destino; el secreto con que se firma se muestra solo en esta respuesta.
+
+    La dirección debe ser https en el puerto 443 y pública.
+    """
+    wanted = NewDestination(Channel(new.canal), new.nombre, new.url, frozenset(new.eventos))
+
+    async def work(session: AsyncSession) -> Answer:
+        created = await create_destination(
+            session,
+            wanted,
+            box=write.services.secret_box,
+            rules=write.services.outbound,
+            created_by=write.principal.id,
+            now=datetime.now(UTC),
+        )
+        location = f"{router.prefix}/{created.destination.id}"
+        return _created(created, status.HTTP_201_CREATED, {"Location": location})
+
+    return await write.once("create_destination", work)
+
+
+@router.get(
+    "",
+    operation_id="listDestinations",
+    summary="Listar los destinos de avisos",
+    responses=answers(DestinationList, etag=True),
+)
+async def list_all(request: Request, _principal: Administrator, services: Services) -> Response:
+    """Lista los destinos por nombre, también los inactivos."""
+    async with services.database.reading() as session:
+        found = await list_destinations(session)
+    shown = [destination_document(destination) for destination in found]
+    return json_response(request, {"total": len(shown), "destinations": shown})
+
+
+@router.get(
+    "/{id}",
+    operation_id="getDestination",
+    summary="Consultar un destino de avisos",
+    responses=answers(Destination, etag=True),
+)
+async def show(
+    id: str,  # noqa: A002 — every path of the API names its id so
+    request: Request,
+    _principal: Administrator,
+    services: Services,
+) -> Response:
+    """Muestra un destino, sin su dirección ni su secreto."""
+    async with services.database.reading() as session:
+        destination = await find_destination(session, destination_id_of(id))
+    etag = version_etag(destination.version)
+    return json_response(request, destination_document(destination), etag=etag)
+
+
+@router.patch(
+    "/{id}",
+    operation_id="updateDestination",
+    summary="Cambiar un destino de avisos",
+    responses=answers(Destination, etag=True),
+)
+@raises(DestinationNameTaken, PreconditionFailed)
+async def update(
+    id: str,  # noqa: A002 — every path of the API names its id so
+    patch: DestinationPatch,
+    write: Administer,
+) -> Response:
+    """Cambia el nombre o los avisos de un destino, o lo activa o desactiva."""
+    destination_id = destination_id_of(id)
+    events = None if patch.eventos is None else frozenset(patch.eventos)
+    change = DestinationChange(patch.nombre, events, patch.activo)
+
+    async def work(session: AsyncSession) -> Answer:
+        return _answer(
+            await change_destination(session, destination_id, change, if_version=write.if_match)
+        )
+
+    return await write.once("update_destination", work)
+
+
+@router.delete(
+    "/{id}",
+    operation_id="deleteDestination",
+    summary="Eliminar un destino de avisos",
+    responses=answers(Destination, etag=True),
+)
+async def remove(
+    id: str,  # noqa: A002 — every path of the API names its id so
+    write: Administer,
+) -> Response:
+    """Olvida la dirección y el secreto de un destino; sus entregas quedan en el registro."""
+    destination_id = destination_id_of(id)
+
+    async def work(session: AsyncSession) -> Answer:
+        return _answer(await remove_destination(session, destination_id, datetime.now(UTC)))
+
+    return await write.once("delete_destination", work)
+
+
+@router.post(
+    "/{id}/rotate",
+    operation_id="rotateDestinationSecret",
+    summary="Rotar el secreto de un webhook",
+    responses=answers(DestinationCreated, etag=True),
+)
+@raises(Conflict)
+async def rotate(
+    id: str,  # noqa: A002 — every path of the API names its id so
+    write: Administer,
+    rotation: SecretRotation | None = None,
+) -> Response:
+    """Da un secreto nuevo, solo en esta respuesta; el anterior firma también durante la gracia."""
+    destination_id = destination_id_of(id)
+    grace = timedelta(hours=(rotation or SecretRotation()).gracia_horas)
+
+    async def work(session: AsyncSession) -> Answer:
+        created = await rotate_secret(
+            session,
+            destination_id,
+            box=write.services.secret_box,
+            now=datetime.now(UTC),
+            grace=grace,
+        )
+        return _created(created)
+
+    return await write.once("rotate_destination", work)
+
+
+@router.post(
+    "/{id}/test",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="testDestination",
+    summary="Enviar un aviso de prueba",
+    responses=answers(Delivery, status.HTTP_201_CREATED),
+)
+@raises(Conflict)
+async def test(
+    id: str,  # noqa: A002 — every path of the API names its id so
+    write: Administer,
+) -> Response:
+    """Encola un aviso de prueba; `Location` es la entrega, que dice cómo le va."""
+    destination_id = destination_id_of(id)
+
+    async def work(session: AsyncSession) -> Answer:
+        delivery = await send_test(session, destination_id, datetime.now(UTC))
+        location = f"/api/notifications/deliveries/{delivery.message.id}"
+        return Answer(
+            delivery_document(delivery),
+            status.HTTP_201_CREATED,
+            {"Location": location},
+            subject=f"destination:{destination_id}",
+        )
+
+    return await write.once("test_destination", work)
+
+
+def _answer(destination: NotificationDestination) -> Answer:
+    headers = {"ETag": version_etag(destination.version)}
+    subject = f"destination:{destination.id}"
+    return Answer(destination_document(destination), headers=headers, subject=subject)
+
+
+def _created(
+    created: CreatedDestination,
+    code: int = status.HTTP_200_OK,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    answer = _answer(created.destination)
+    body: dict[str, Any] = {**answer.body, "secreto": created.secret}
+    return Answer(body, code, {**answer.headers, **(headers or {})}, subject=answer.subject)

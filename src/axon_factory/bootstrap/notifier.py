@@ -1,0 +1,23 @@
+"""How other systems and chats are told."""
+
+from axon_factory.adapters.guarded_http import GuardedHttp
+from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
+from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.outbound import OutboundRules
+from axon_factory.ports.notifier import Notifier
+from axon_factory.settings import Settings
+
+__all__ = ["notifier_of", "outbound_rules"]
+
+
+def notifier_of(settings: Settings) -> Notifier:
+    """Return the notifier of the line."""
+    http = GuardedHttp(outbound_rules(settings), timeout_seconds=settings.webhook_timeout_seconds)
+    return ChosenNotifier(
+        {Channel.WEBHOOK: WebhookNotifier(http), Channel.SLACK: SlackNotifier(http)}
+    )
+
+
+def outbound_rules(settings: Settings) -> OutboundRules:
+    """Return which addresses notifications may go to."""
+    return OutboundRules.of(settings.webhook_networks)

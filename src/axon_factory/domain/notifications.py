@@ -1,0 +1,202 @@
+"""What people and other systems are told of, under stable names, and what is said of it.
+
+A notification is thin: it says what happened to which order. Whoever wants more asks the API, with
+a credential of their own. Nothing here comes from a client but the product's name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from axon_factory.domain.sentences import Sentence
+
+__all__ = [
+    "FACTS",
+    "NOTIFICATIONS",
+    "NotificationKind",
+    "NotificationType",
+    "Subject",
+    "payload_of",
+    "text_of",
+]
+
+
+class NotificationKind(StrEnum):
+    """Stable wire names (`type` of a webhook)."""
+
+    PLAN_PENDIENTE = "plan.pendiente"
+    PLAN_RECORDATORIO = "plan.recordatorio"
+    PLAN_ESCALADO = "plan.escalado"
+    ORDEN_FALLIDA = "orden.fallida"
+    ORDEN_ENTREGADA = "orden.entregada"
+    ORDEN_PREGUNTA = "orden.pregunta"
+    ORDEN_PREGUNTA_RECORDATORIO = "orden.pregunta_recordatorio"
+    ORDEN_RESPUESTA = "orden.respuesta"
+    ORDEN_PRESUPUESTO_AGOTADO = "orden.presupuesto_agotado"
+    QA_DECISION_REQUERIDA = "qa.decision_requerida"
+    CONSTRUCCION_SIN_RESPUESTA = "construccion.sin_respuesta"
+    CONSTRUCCION_ESTANCADO = "construccion.estancado"
+    LINEA_PAUSADA = "linea.pausada"
+    LINEA_DETENIDA = "linea.detenida"
+    LINEA_REANUDADA = "linea.reanudada"
+    PRUEBA = "prueba"
+
+
+FACTS = MappingProxyType(
+    {
+        "plan_version": "Version of the plan that waits, to be named in the decision",
+        "plan_hash": "SHA-256 of that plan",
+        "causa": "Typed cause of the failure",
+        "estado_fallido": "State in which it failed",
+        "retrabajos": "How often the council has sent the product back",
+    }
+)
+"""What `data` may hold besides what every notification about an order holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationType:
+    """What one kind says: a sentence for people, further facts, and when it is sent."""
+
+    message: Sentence
+    when: str
+    facts: tuple[str, ...] = ()
+
+
+_PLAN = ("plan_version", "plan_hash")
+_K = NotificationKind
+
+NOTIFICATIONS: Mapping[NotificationKind, NotificationType] = MappingProxyType(
+    {
+        _K.PLAN_PENDIENTE: NotificationType(
+            Sentence("El plan espera aprobación", "The plan waits for approval"),
+            "A plan was made and a person must decide",
+            _PLAN,
+        ),
+        _K.PLAN_RECORDATORIO: NotificationType(
+            Sentence("El plan sigue esperando aprobación", "The plan still waits for approval"),
+            "Nobody has decided for a while",
+            _PLAN,
+        ),
+        _K.PLAN_ESCALADO: NotificationType(
+            Sentence(
+                "El plan espera aprobación desde hace demasiado",
+                "The plan has waited too long for approval",
+            ),
+            "Nobody has decided after the reminders",
+            _PLAN,
+        ),
+        _K.ORDEN_FALLIDA: NotificationType(
+            Sentence("La orden falló", "The order failed"),
+            "The order went to `fallido`",
+            ("causa", "estado_fallido"),
+        ),
+        _K.ORDEN_ENTREGADA: NotificationType(
+            Sentence("El producto se entregó al cliente", "The product was delivered"),
+            "The order went to `entregado`",
+        ),
+        _K.ORDEN_PREGUNTA: NotificationType(
+            Sentence("Una pregunta espera respuesta", "A question waits for an answer"),
+            "An agent, or whoever decides about the plan, asks something",
+        ),
+        _K.ORDEN_PREGUNTA_RECORDATORIO: NotificationType(
+            Sentence("Una pregunta sigue sin respuesta", "A question is still unanswered"),
+            "Nobody has answered for a while",
+        ),
+        _K.ORDEN_RESPUESTA: NotificationType(
+            Sentence("Una pregunta fue respondida", "A question was answered"),
+            "The answer is on the order",
+        ),
+        _K.ORDEN_PRESUPUESTO_AGOTADO: NotificationType(
+            Sentence(
+                "Se agotó el presupuesto de modelos; decide una persona",
+                "The budget for models is used up; a person decides",
+            ),
+            "Models have used what they may for the order or the day",
+        ),
+        _K.QA_DECISION_REQUERIDA: NotificationType(
+            Sentence(
+                "La revisión rechazó el producto varias veces; decide una persona",
+                "The review has rejected the product several times; a person decides",
+            ),
+            "The council has sent the product back too often",
+            ("retrabajos",),
+        ),
+        _K.CONSTRUCCION_SIN_RESPUESTA: NotificationType(
+            Sentence("El agente que construye no responde", "The agent that builds is silent"),
+            "No sign of life for a while",
+        ),
+        _K.CONSTRUCCION_ESTANCADO: NotificationType(
+            Sentence("La construcción está estancada", "The build is stuck"),
+            "No sign of life for much longer",
+        ),
+        _K.LINEA_PAUSADA: NotificationType(
+            Sentence("La línea está en pausa", "The line is paused"),
+            "Somebody paused or drains the line; `data` names no order",
+        ),
+        _K.LINEA_DETENIDA: NotificationType(
+            Sentence("La línea se detuvo de emergencia", "The line was stopped in an emergency"),
+            "Somebody pressed the emergency stop; `data` names no order",
+        ),
+        _K.LINEA_REANUDADA: NotificationType(
+            Sentence("La línea trabaja de nuevo", "The line works again"),
+            "Somebody resumed the line; `data` names no order",
+        ),
+        _K.PRUEBA: NotificationType(
+            Sentence("Este es un aviso de prueba", "This is a test notification"),
+            "An administrator asks for it; it goes to one destination, whatever it listens to",
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The order that a notification is about, as far as others may know it.
+
+    `facts` are all of `FACTS` that there are; each kind takes its own.
+    """
+
+    order_id: str
+    order_number: str
+    state: str
+    product_type: str
+    product_name: str
+    attempt: int
+    facts: Mapping[str, str | int | None]
+
+
+def payload_of(kind: NotificationKind, subject: Subject | None, at: datetime) -> dict[str, Any]:
+    """Return what a webhook gets: `type`, `timestamp` and `data` (Standard Webhooks)."""
+    told = NOTIFICATIONS[kind]
+    data: dict[str, Any] = {"mensaje": str(told.message)}
+    if subject is not None:
+        data = {
+            "order_id": subject.order_id,
+            "order_number": subject.order_number,
+            "estado": subject.state,
+            "tipo_producto": subject.product_type,
+            "nombre_producto": subject.product_name,
+            "intento": subject.attempt,
+            **{name: subject.facts.get(name) for name in told.facts},
+            **data,
+        }
+    moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"type": kind.value, "timestamp": moment, "data": data}
+
+
+def text_of(kind: NotificationKind, subject: Subject | None) -> tuple[str, str]:
+    """Return title and text for people, plain and unescaped."""
+    message = str(NOTIFICATIONS[kind].message)
+    if subject is None:
+        return message, kind.value
+    about = f"{subject.product_name} ({subject.product_type}), en '{subject.state}'"
+    facts = "".join(
+        f"\n{name}: {subject.facts[name]}"
+        for name in NOTIFICATIONS[kind].facts
+        if name != "plan_hash" and subject.facts.get(name) is not None
+    )
+    return f"{subject.order_number}: {message}", about + facts

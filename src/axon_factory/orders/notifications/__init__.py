@@ -1,0 +1,1 @@
+"""Where notifications go, and how each delivery went: what an administrator keeps."""

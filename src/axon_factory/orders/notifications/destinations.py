@@ -1,0 +1,288 @@
+"""Destinations of notifications: made, changed, rotated and removed by an administrator."""
+
+import os
+from base64 import b64encode
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.sessions import savepoint
+from axon_factory.db.tables import NotificationDestination
+from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
+from axon_factory.domain.notifications import NotificationKind
+from axon_factory.domain.outbound import OutboundRules, UrlRefused
+from axon_factory.domain.sentences import Sentence
+from axon_factory.orders.notifications.sealing import (
+    PREVIOUS_SECRET,
+    SECRET,
+    URL,
+    open_value,
+    seal_value,
+)
+from axon_factory.ports.secret_box import SecretBox
+
+__all__ = [
+    "ROTATION_GRACE",
+    "ROTATION_GRACE_MAX",
+    "CreatedDestination",
+    "DestinationChange",
+    "DestinationNameTaken",
+    "NewDestination",
+    "change_destination",
+    "create_destination",
+    "destination_id_of",
+    "find_destination",
+    "list_destinations",
+    "remove_destination",
+    "rotate_secret",
+]
+
+ROTATION_GRACE = timedelta(hours=24)
+ROTATION_GRACE_MAX = timedelta(days=7)
+
+_SECRET_PREFIX = "whsec_"  # noqa: S105 — how Standard Webhooks marks them
+_SECRET_BYTES = 32
+_LONGEST_NAME = 100
+
+
+class DestinationNameTaken(Conflict):
+    """There is a destination of this name already."""
+
+    codigo = "destino_existente"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Ya existe un destino con ese nombre",
+            message_en="There is a destination of that name already",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NewDestination:
+    """What an administrator says of a destination; no `events` means all of them."""
+
+    channel: Channel
+    name: str
+    url: str = field(repr=False)
+    events: Collection[NotificationKind] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationChange:
+    """What is to be different; None leaves it."""
+
+    name: str | None = None
+    events: Collection[NotificationKind] | None = None
+    active: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedDestination:
+    """A destination, and the signing secret that is never to be had again; a chat has none."""
+
+    destination: NotificationDestination
+    secret: str | None = field(repr=False)
+
+
+async def create_destination(
+    session: AsyncSession,
+    new: NewDestination,
+    *,
+    box: SecretBox,
+    rules: OutboundRules,
+    created_by: str,
+    now: datetime,
+) -> CreatedDestination:
+    """Make a destination; a webhook gets a secret of its own.
+
+    Raises:
+        ValidationFailed: name or address do not do.
+        DestinationNameTaken: there is one of this name.
+    """
+    try:
+        url = rules.check(new.url)
+    except UrlRefused as refusal:
+        raise ValidationFailed({"url": refusal.sentence}) from None
+    destination_id = uuid4()
+    sealed = {URL: seal_value(box, destination_id, URL, new.url)}
+    secret = _new_secret() if new.channel is Channel.WEBHOOK else None
+    if secret is not None:
+        sealed[SECRET] = seal_value(box, destination_id, SECRET, secret)
+    destination = NotificationDestination(
+        id=destination_id,
+        kind=new.channel,
+        name=_checked_name(new.name),
+        host=url.host,
+        events=sorted(new.events),
+        sealed=sealed,
+        created_at=now,
+        created_by=created_by,
+    )
+    await _store(session, destination)
+    return CreatedDestination(destination, secret)
+
+
+async def list_destinations(session: AsyncSession) -> Sequence[NotificationDestination]:
+    """Return the destinations by name, inactive ones too."""
+    query = select(NotificationDestination).where(col(NotificationDestination.deleted_at).is_(None))
+    return list(await session.scalars(query.order_by(col(NotificationDestination.name))))
+
+
+async def find_destination(
+    session: AsyncSession, destination_id: UUID, *, lock: bool = False
+) -> NotificationDestination:
+    """Return a destination; `lock` keeps others from changing it until the transaction ends.
+
+    Raises:
+        NotFound: there is none, or it was removed.
+    """
+    query = select(NotificationDestination).where(
+        col(NotificationDestination.id) == destination_id,
+        col(NotificationDestination.deleted_at).is_(None),
+    )
+    if lock:
+        # Without the key: orders go on writing messages to it meanwhile.
+        query = query.with_for_update(key_share=True)
+    found = await session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise _no_such_destination(str(destination_id))
+    return found
+
+
+async def change_destination(
+    session: AsyncSession,
+    destination_id: UUID,
+    change: DestinationChange,
+    *,
+    if_version: int | None = None,
+) -> NotificationDestination:
+    """Change a destination. What waits for one that is switched off is given up.
+
+    Raises:
+        NotFound: there is none.
+        PreconditionFailed: it is not of `if_version` any more.
+        ValidationFailed: the name does not do.
+        DestinationNameTaken: there is another one of this name.
+    """
+    destination = await find_destination(session, destination_id, lock=True)
+    if if_version is not None and if_version != destination.version:
+        raise PreconditionFailed(
+            f"El destino cambió: está en la versión {destination.version}",
+            message_en=f"The destination has changed and is at version {destination.version}",
+        )
+    if change.name is not None:
+        destination.name = _checked_name(change.name)
+    if change.events is not None:
+        destination.events = sorted(change.events)
+    if change.active is not None:
+        destination.active = change.active
+        destination.disabled_reason = None
+    destination.version += 1
+    await _store(session, destination)
+    return destination
+
+
+async def rotate_secret(
+    session: AsyncSession,
+    destination_id: UUID,
+    *,
+    box: SecretBox,
+    now: datetime,
+    grace: timedelta = ROTATION_GRACE,
+) -> CreatedDestination:
+    """Give a webhook a new secret; the one before signs beside it until `grace` is over.
+
+    Raises:
+        NotFound: there is none.
+        Conflict: it is a chat, which has no secret.
+        ValueError: `grace` is negative or longer than seven days, or the secret does not open.
+    """
+    if not timedelta() <= grace <= ROTATION_GRACE_MAX:
+        raise ValueError(f"a rotated secret cannot sign for {grace} more")
+    destination = await find_destination(session, destination_id, lock=True)
+    if SECRET not in destination.sealed:
+        raise Conflict(
+            "Este destino no firma: solo los webhooks tienen un secreto que rotar",
+            message_en="This destination does not sign: only webhooks have a secret to rotate",
+        )
+    secret, before = _new_secret(), open_value(box, destination, SECRET)
+    sealed = {
+        URL: destination.sealed[URL],
+        SECRET: seal_value(box, destination.id, SECRET, secret),
+    }
+    if grace:
+        sealed[PREVIOUS_SECRET] = seal_value(box, destination.id, PREVIOUS_SECRET, before)
+    destination.sealed = sealed
+    destination.previous_secret_until = now + grace if grace else None
+    destination.version += 1
+    await session.flush()
+    return CreatedDestination(destination, secret)
+
+
+async def remove_destination(
+    session: AsyncSession, destination_id: UUID, now: datetime
+) -> NotificationDestination:
+    """Forget a destination's address and secrets; its deliveries stay in the log.
+
+    Raises:
+        NotFound: there is none.
+    """
+    destination = await find_destination(session, destination_id, lock=True)
+    destination.active, destination.sealed = False, {}
+    destination.previous_secret_until, destination.deleted_at = None, now
+    destination.version += 1
+    await session.flush()
+    return destination
+
+
+def destination_id_of(text: str) -> UUID:
+    """Return the id, which must be spelt as answers spell it: any other names none.
+
+    Raises:
+        NotFound: it is no such id.
+    """
+    try:
+        found = UUID(text)
+    except ValueError:
+        raise _no_such_destination(text) from None
+    if str(found) != text:
+        raise _no_such_destination(text)
+    return found
+
+
+async def _store(session: AsyncSession, destination: NotificationDestination) -> None:
+    try:
+        async with savepoint(session):
+            session.add(destination)
+            await session.flush()
+    except IntegrityError:
+        raise DestinationNameTaken from None
+
+
+def _new_secret() -> str:
+    return _SECRET_PREFIX + b64encode(os.urandom(_SECRET_BYTES)).decode()
+
+
+def _checked_name(text: str) -> str:
+    name = text.strip()
+    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise ValidationFailed(
+            {
+                "nombre": Sentence(
+                    f"Debe tener de 1 a {_LONGEST_NAME} caracteres visibles",
+                    f"Must have 1 to {_LONGEST_NAME} visible characters",
+                )
+            }
+        )
+    return name
+
+
+def _no_such_destination(text: str) -> NotFound:
+    return NotFound(f"No existe el destino {text}", message_en=f"There is no destination {text}")
