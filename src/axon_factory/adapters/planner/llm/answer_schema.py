@@ -40,20 +40,17 @@ def plan_schema(product_id: str) -> type[BaseModel]:
     """
     product = PRODUCT_TYPES[product_id]
     hours = Annotated[float, Field(gt=0, le=product.estimacion_horas * MOST_TIMES_USUAL)]
-    return create_model(
-        "PlanDeConstruccion",
-        __base__=_Strict,
-        stack_tecnologico=_list_of(_stack_part(), 1, _MOST_PARTS),
-        integraciones=_list_of(_one_of(_integrations(product)), 0, _MOST_PARTS),
-        templates=_list_of(_one_of(product.templates), 1, len(product.templates)),
-        recursos_requeridos=_resources(product),
-        estimacion_horas=hours,
-        subagentes_asignados=_list_of(_one_of(AGENTS), 1, len(AGENTS)),
-        milestones=Annotated[
-            list[_milestone(hours)], Field(min_length=1, max_length=_MOST_MILESTONES)
-        ],
-        observaciones=Annotated[list[_prose(400)], Field(max_length=_MOST_NOTES)],
-    )
+    parts: dict[str, Any] = {
+        "stack_tecnologico": _names(_stack_part(), 1, _MOST_PARTS),
+        "integraciones": _names(_one_of(_integrations(product)), 0, _MOST_PARTS),
+        "templates": _names(_one_of(product.templates), 1, len(product.templates)),
+        "recursos_requeridos": _resources(product),
+        "estimacion_horas": hours,
+        "subagentes_asignados": _names(_one_of(AGENTS), 1, len(AGENTS)),
+        "milestones": _list_of(_milestone(hours), 1, _MOST_MILESTONES),
+        "observaciones": _list_of(_prose(400), 0, _MOST_NOTES),
+    }
+    return create_model("PlanDeConstruccion", __base__=_Strict, **parts)
 
 
 def answer_schema(product_id: str) -> dict[str, Any]:
@@ -139,9 +136,11 @@ def _prose(longest: int) -> Any:  # noqa: ANN401 — an annotated type
 
 
 def _list_of(item: Any, least: int, most: int) -> Any:  # noqa: ANN401 — annotated types
-    return Annotated[
-        list[item], Field(min_length=least, max_length=most), AfterValidator(_without_repetition)
-    ]
+    return Annotated[list[item], Field(min_length=least, max_length=most)]
+
+
+def _names(item: Any, least: int, most: int) -> Any:  # noqa: ANN401 — annotated types
+    return Annotated[_list_of(item, least, most), AfterValidator(_without_repetition)]
 
 
 def _without_repetition(items: list[str]) -> list[str]:

@@ -1,6 +1,8 @@
 """HTTP towards models: an answer ends after so many bytes, whatever its length claims to be."""
 
+import ssl
 from collections.abc import AsyncIterator
+from functools import cache
 from ipaddress import ip_address
 
 import httpx2
@@ -54,7 +56,14 @@ def bounded_client(base_url: str, *, max_bytes: int, timeout_seconds: float) -> 
         timeout=httpx2.Timeout(timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)),
         event_hooks={"request": [ask_plain], "response": [bound]},
         trust_env=not _is_loopback(base_url),
+        verify=_authorities(),
     )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Return whom TLS trusts; reading that anew for every client takes longer than a request."""
+    return httpx2.create_ssl_context()
 
 
 def _is_loopback(url: str) -> bool:

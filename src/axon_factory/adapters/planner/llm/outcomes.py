@@ -34,9 +34,7 @@ SENTENCES: dict[Outcome, Sentence] = {
     Outcome.ERROR_DEL_SERVIDOR: Sentence("falló en su servidor", "failed on its server"),
     Outcome.NO_AUTORIZADO: Sentence("rechazó la clave", "refused the key"),
     Outcome.PETICION_RECHAZADA: Sentence("rechazó la petición", "refused the request"),
-    Outcome.RESPUESTA_ILEGIBLE: Sentence(
-        "respondió algo ilegible", "answered something unreadable"
-    ),
+    Outcome.RESPUESTA_ILEGIBLE: Sentence("respondió algo ilegible", "answered nothing readable"),
     Outcome.RESPUESTA_DEMASIADO_GRANDE: Sentence(
         "respondió demasiado", "answered more than is taken"
     ),

@@ -136,9 +136,8 @@ def data_message(data: Mapping[str, Any], delimiters: Delimiters) -> str:
 
 
 def _escaped(character: re.Match[str]) -> str:
-    return (
-        json.dumps(character[0])[1:-1] if character[0] > "\x7e" else f"\\u{ord(character[0]):04x}"
-    )
+    units = character[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def _rendered(version: str, delimiters: Delimiters, **values: object) -> str:

@@ -1,9 +1,10 @@
 """The models behind the planner: which there are, and how each provider's are reached."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from httpx2 import AsyncClient
 from pydantic_ai.models import Model
@@ -11,7 +12,7 @@ from pydantic_ai.settings import ModelSettings
 
 from axon_factory.adapters.planner.llm.bounded_client import bounded_client
 
-__all__ = ["ModelAddress", "Provider", "connected", "settings_of"]
+__all__ = ["ModelAddress", "Provider", "connected", "load", "settings_of"]
 
 
 class Provider(StrEnum):
@@ -55,15 +56,19 @@ class ModelAddress:
         return url
 
 
+_Maker = Callable[[ModelAddress, AsyncClient], Model]
+
+
 @asynccontextmanager
 async def connected(
     address: ModelAddress, *, max_bytes: int, timeout_seconds: float
 ) -> AsyncGenerator[Model]:
     """Yield the model, over a client of its own that ends with the block."""
+    make = load(address.provider)
     async with bounded_client(
         address.url, max_bytes=max_bytes, timeout_seconds=timeout_seconds
     ) as client:
-        yield _model(address, client)
+        yield make(address, client)
 
 
 def settings_of(
@@ -81,7 +86,7 @@ def settings_of(
         max_tokens=max_output_tokens,
     )
     if address.provider is Provider.OPENAI:
-        from pydantic_ai.models.openai import (  # noqa: PLC0415 — only who uses it pays for it
+        from pydantic_ai.models.openai import (  # noqa: PLC0415 — only who names one pays
             OpenAIResponsesModelSettings,
         )
 
@@ -90,43 +95,58 @@ def settings_of(
     return settings
 
 
-# Each vendor's library takes up to two seconds to import: only who names a model of it pays.
-def _model(address: ModelAddress, client: AsyncClient) -> Model:
-    match address.provider:
+@cache
+def load(provider: Provider) -> _Maker:
+    """Return what makes a provider's models; the first time its library is imported, for seconds.
+
+    Who calls it before the first request keeps that time out of an event loop.
+    """
+    match provider:
         case Provider.COMPATIBLE:
-            from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415 — as above
-            from pydantic_ai.providers.openai_compatible import (  # noqa: PLC0415 — as above
-                OpenAICompatibleProvider,
-            )
-
-            return OpenAIChatModel(
-                address.name,
-                provider=OpenAICompatibleProvider(
-                    Provider.COMPATIBLE,
-                    base_url=address.url,
-                    api_key=address.api_key,
-                    http_client=client,
-                ),
-            )
+            return _load_compatible()
         case Provider.OPENAI:
-            from pydantic_ai.models.openai import OpenAIResponsesModel  # noqa: PLC0415 — as above
-            from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415 — as above
-
-            return OpenAIResponsesModel(
-                address.name,
-                provider=OpenAIProvider(
-                    base_url=address.url, api_key=address.api_key, http_client=client
-                ),
-            )
+            return _load_openai()
         case Provider.ANTHROPIC:
-            from pydantic_ai.models.anthropic import AnthropicModel  # noqa: PLC0415 — as above
-            from pydantic_ai.providers.anthropic import (  # noqa: PLC0415 — as above
-                AnthropicProvider,
-            )
+            return _load_anthropic()
 
-            return AnthropicModel(
-                address.name,
-                provider=AnthropicProvider(
-                    base_url=address.url, api_key=address.api_key, http_client=client
-                ),
-            )
+
+def _load_compatible() -> _Maker:
+    from pydantic_ai.models.openai import OpenAIChatModel  # noqa: PLC0415 — see load
+    from pydantic_ai.providers.openai_compatible import (  # noqa: PLC0415 — see load
+        OpenAICompatibleProvider,
+    )
+
+    def make(address: ModelAddress, client: AsyncClient) -> Model:
+        served = OpenAICompatibleProvider(
+            Provider.COMPATIBLE,
+            base_url=address.url,
+            api_key=address.api_key,
+            http_client=client,
+        )
+        return OpenAIChatModel(address.name, provider=served)
+
+    return make
+
+
+def _load_openai() -> _Maker:
+    from pydantic_ai.models.openai import OpenAIResponsesModel  # noqa: PLC0415 — see load
+    from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415 — see load
+
+    def make(address: ModelAddress, client: AsyncClient) -> Model:
+        served = OpenAIProvider(base_url=address.url, api_key=address.api_key, http_client=client)
+        return OpenAIResponsesModel(address.name, provider=served)
+
+    return make
+
+
+def _load_anthropic() -> _Maker:
+    from pydantic_ai.models.anthropic import AnthropicModel  # noqa: PLC0415 — see load
+    from pydantic_ai.providers.anthropic import AnthropicProvider  # noqa: PLC0415 — see load
+
+    def make(address: ModelAddress, client: AsyncClient) -> Model:
+        served = AnthropicProvider(
+            base_url=address.url, api_key=address.api_key, http_client=client
+        )
+        return AnthropicModel(address.name, provider=served)
+
+    return make

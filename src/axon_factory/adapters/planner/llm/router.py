@@ -15,7 +15,7 @@ from axon_factory.adapters.planner.llm.asking import Exchange, RequestLimits, as
 from axon_factory.adapters.planner.llm.outcomes import SENTENCES, Failure
 from axon_factory.adapters.planner.llm.prices import estimated_tokens
 from axon_factory.adapters.planner.llm.prompts import Prompt
-from axon_factory.adapters.planner.llm.providers import ModelAddress
+from axon_factory.adapters.planner.llm.providers import ModelAddress, load
 from axon_factory.adapters.planner.llm.reading import Unusable
 from axon_factory.ports.planner import Budget, ModelUse
 
@@ -62,6 +62,8 @@ class ModelRouter:
     def __init__(self, models: Sequence[ModelAddress], limits: Limits) -> None:
         """`models` are asked from the first to the last."""
         self._models = tuple(models)
+        for model in self._models:
+            load(model.provider)
         self._limits = limits
 
     async def ask(

@@ -13,13 +13,16 @@ _SUSPECT = re.compile(
     r"://|\bwww\.|[`$|<>{}\\\[\]]|\.\./|\.\.\\|&&|\b(?:javascript|data|file):|(?:^|\s)~?/\w+/",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[^\W\d_]+")
 _FOREIGN = frozenset(
-    "the and with of for from to this that is are will be on by "
-    "und der die das mit für von ist les des avec pour est dans "
-    "os dos das com uma não gli degli della che per".split()
+    _WORD.findall(
+        "the and with of for from to this that is are will be on by "
+        "und der die das mit für von ist les des avec pour est dans "
+        "os dos das com uma não gli degli della che per"
+    )
 )
 _SPANISH = frozenset(
-    "de la el los las y con del en un una para por que se al su sin es lo como más o a".split()
+    _WORD.findall("de la el los las y con del en un una para por que se al su sin es lo como más a")
 )
 
 
@@ -62,7 +65,7 @@ def in_spanish(texts: Iterable[str]) -> bool:
 
     Names of parts ("Backend API") have none, so they never count as a foreign language.
     """
-    words = re.findall(r"[^\W\d_]+", " ".join(texts).casefold())
+    words = _WORD.findall(" ".join(texts).casefold())
     foreign = sum(word in _FOREIGN for word in words)
     return foreign <= sum(word in _SPANISH for word in words)
 
