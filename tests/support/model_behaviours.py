@@ -165,6 +165,9 @@ BEHAVIOURS: dict[str, Case] = {
     "a page": _twice(_O.RESPUESTA_ILEGIBLE)(_raw(b"<html>", Content_Type="text/html")),
     "no choices": _twice(_O.RESPUESTA_ILEGIBLE)(_raw(b'{"choices": []}')),
     "an error that says 200": _twice(_O.RESPUESTA_ILEGIBLE)(_raw(b'{"error": {"code": 1}}')),
+    "negative usage": _twice(_O.RESPUESTA_ILEGIBLE)(
+        answering(good_plan(), usage={"prompt_tokens": 7, "completion_tokens": -300})
+    ),
     "10 MB": _once(_O.RESPUESTA_DEMASIADO_GRANDE)(_raw(b'{"a": "' + b"x" * 10_000_000)),
     "compressed 10 MB": _once(_O.RESPUESTA_DEMASIADO_GRANDE)(_gzipped),
     "refusal": _once(_O.NEGATIVA)(answering(tool=None, refusal="No puedo ayudar con eso.")),

@@ -7,6 +7,7 @@ behaviour is a function of the request; it writes whatever bytes it likes.
 import asyncio
 import contextlib
 import json
+import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ class Exchange:
     headers: dict[str, str]
     body: dict[str, Json]
     writer: asyncio.StreamWriter
+    at: float
+    """When it came, in seconds since the epoch."""
 
     async def send(self, content: bytes, code: int = 200, **headers: str) -> None:
         """Answer as servers should."""
@@ -102,7 +105,7 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> E
     request, *lines = head.strip().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Exchange(request.split()[1], headers, json.loads(body), writer)
+    return Exchange(request.split()[1], headers, json.loads(body), writer, time.time())
 
 
 def status(code: int, error: dict[str, Json] | None = None, **headers: str) -> Behaviour:

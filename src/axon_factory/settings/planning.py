@@ -71,7 +71,7 @@ class PlanningSettings(BaseSettings):
             if not _MODEL.fullmatch(name):
                 raise ValueError(
                     f"AXON_LLM_MODELS: '{name}' is no model such as openai:gpt-5, "
-                    "anthropic:claude-sonnet-4-5 or compatible:qwen3"
+                    "anthropic:claude-sonnet-5 or compatible:qwen3"
                 )
         if len(set(names)) != len(names) or len(names) > _MOST_MODELS:
             raise ValueError(
