@@ -8,13 +8,14 @@ SECRETS = [
     "sk-proj-abcdefghijklmnopqrstuvwx",
     "sk_live_51H8abcdefghijkl",
     f"sk-ant-{'a1' * 12}",
+    f"AC{'0f' * 16}",
     "AKIAIOSFODNN7EXAMPLE",
     "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
     "github_pat_11ABCDEFG0abcdefghijkl",
     "xoxb-123456789012-abcdefghijkl",
     "AIzaSyA-abcdefghijklmnopqrstuvwxyz12345",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
-    "SG.abcdefghijklmnop.qrstuvwxyz",
+    "SG.abcdefghijklmnop1.qrstuvwxyz",
     "whsec_abcdefghijklmnopqrstuv",
     f"axk_live_abcdefgh_{'B2' * 24}",
     "glpat-abcdefghijklmnopqrst",
@@ -35,6 +36,9 @@ HARMLESS = [
     "ORD-2025-001",
     "autopilot_whatsapp y google_sheets",
     "Basic y Premium",
+    "recursos_requeridos_del_proyecto",
+    "re_conectar_automaticamente",
+    "Skating y patinaje-sobre-hielo-artístico",
 ]
 
 

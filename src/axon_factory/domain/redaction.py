@@ -40,22 +40,22 @@ _CONTACT_NAMES = frozenset(
 _SECRETS = re.compile(
     r"""
       -----BEGIN[^-]{0,40}PRIVATE\ KEY-----.*?(?:-----END[^-]{0,40}-----|\Z)
-    | \b(?:sk|pk|rk|whsec|re|hf|glpat|npm|SG|ghp|gho|ghs|ghu|github_pat|xox[a-z]|EAA|AC|SK|shpat)
-        [-_.]?[A-Za-z0-9_.-]{16,}
+    | \b(?:sk|pk|rk|whsec|glpat|gh[pousr]|github_pat|xox[a-z]|shpat)[-_][A-Za-z0-9_.-]{16,}
+    | \b(?:re|hf|npm|SG)[_.](?=[A-Za-z0-9_.-]*[0-9])[A-Za-z0-9_.-]{16,}
     | \b[a-z]{2,6}_(?:live|test)_[A-Za-z0-9_]{8,}
     | \b(?:AKIA|ASIA)[A-Z0-9]{12,}
     | \bAIza[A-Za-z0-9_-]{20,}
     | \bya29\.[A-Za-z0-9_-]{10,}
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?
-    | \b(?:bearer|basic)\s+[A-Za-z0-9+/_.=-]{8,}
+    | \b(?i:bearer|basic)\s+[A-Za-z0-9+/_.=-]{8,}
     | (?<=://)[^\s/@:]{1,200}:[^\s/@]{1,200}(?=@)
-    | (?<![A-Za-z0-9])(?:pass(?:word|wd)?|contrase(?:ñ|n)a|clave|secreto?|token|api[-_ ]?key)
+    | (?<![A-Za-z0-9])(?i:pass(?:word|wd)?|contrase(?:ñ|n)a|clave|secreto?|token|api[-_ ]?key)
         (?:\s+es)?\s*[:=]\s*["']?[^\s"',;]{3,}
     | (?<![A-Za-z0-9+/_=-])(?=[A-Za-z0-9+/_=-]*[0-9])(?=[A-Za-z0-9+/_=-]*[a-z])
         (?=[A-Za-z0-9+/_=-]*[A-Z])[A-Za-z0-9+/_=-]{32,}
-    | (?<![A-Za-z0-9])[a-f0-9]{32,}(?![A-Za-z0-9])
+    | (?<![A-Za-z0-9])(?:AC|SK)?[A-Fa-f0-9]{32,}(?![A-Za-z0-9])
     """,
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+    re.VERBOSE | re.DOTALL,
 )
 _MAIL = re.compile(r"[^\s@<>\"'(),:;\[\]]{1,64}@[^\s@<>\"'(),:;\[\]]{1,255}\.[^\W\d_]{2,}")
 _PHONE = re.compile(r"(?<![\w.])(?!\d{4}-\d\d-\d\d)\+?\(?\d(?:[\s().-]{0,2}\d){8,14}(?![\w])")

@@ -97,7 +97,7 @@ async def test_anthropic_messages(server: ModelServer) -> None:
     address = ModelAddress(Provider.ANTHROPIC, "claude-sonnet-5", "sk-ant-prueba", url)
     outcome, exchange = await plan_by(server, address)
     assert exchange.path.partition("?")[0] == "/v1/messages"
-    assert exchange.headers["x-api-key"] == "sk-ant-prueba"
+    assert exchange.headers["authorization"] == "Bearer sk-ant-prueba"
     assert exchange.body["max_tokens"] == 4000
     assert [tool["name"] for tool in exchange.body["tools"]] == ["entregar_plan"]
     assert exchange.body["tool_choice"]["type"] in {"any", "tool"}
