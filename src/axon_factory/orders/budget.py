@@ -17,7 +17,13 @@ from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.planner import Budget, ModelUse
 
-__all__ = ["WAITS_FOR_BUDGET", "ask_for_budget", "record_uses", "remaining_budget"]
+__all__ = [
+    "WAITS_FOR_BUDGET",
+    "ask_for_budget",
+    "models_allowed",
+    "record_uses",
+    "remaining_budget",
+]
 
 WAITS_FOR_BUDGET = "presupuesto"
 Purpose = Literal["plan", "respuesta", "construccion"]
@@ -58,6 +64,11 @@ async def remaining_budget(
     if rules.day_usd is not None:
         amounts.append(rules.day_usd - used.day_usd)
     return Budget(tokens=min(tokens), usd=min(amounts, default=None))
+
+
+def models_allowed(order: Order) -> bool:
+    """Say whether models may be asked for the order: not once a person has decided on nothing."""
+    return order.budget_usd is None or order.budget_usd > 0
 
 
 async def record_uses(

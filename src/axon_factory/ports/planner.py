@@ -73,6 +73,8 @@ class PlanRequest:
     answers: tuple[tuple[str, str], ...] = ()
     """Questions about the order that were asked of the client, with their answers."""
     budget: Budget = UNLIMITED
+    models_allowed: bool = True
+    """False once a person has decided that this order goes on without language models."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Planners: `catalogue` needs nothing; `llm` comes with Super Axon."""
+"""Planners: `catalogue` needs nothing; `llm` asks language models."""

@@ -17,7 +17,12 @@ from axon_factory.domain.plan_review import flags_of, problems_of
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.factory.step import line_actor
 from axon_factory.orders.approval import APPROVER, approve_plan
-from axon_factory.orders.budget import ask_for_budget, record_uses, remaining_budget
+from axon_factory.orders.budget import (
+    ask_for_budget,
+    models_allowed,
+    record_uses,
+    remaining_budget,
+)
 from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
@@ -81,6 +86,7 @@ class MakePlan:
             rejection_reason=rejected.motivo if rejected else None,
             rejected_plan=Plan.model_validate(rejected.plan) if rejected else None,
             budget=await remaining_budget(session, order, self._policy, datetime.now(UTC)),
+            models_allowed=models_allowed(order),
         )
 
     async def call(self, work: PlanRequest, *, idempotency_key: str) -> PlanningOutcome:
