@@ -12,6 +12,7 @@ from axon_factory.api.routers import (
     decisions,
     feeds,
     health,
+    hints,
     keys,
     listing,
     orders,
@@ -42,6 +43,7 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         listing,
         reading,
         decisions,
+        hints,
         repositories,
         audit,
     )

@@ -1,14 +1,39 @@
 """Which builders the settings offer."""
 
 from axon_factory.adapters.builder.chosen import ChosenBuilder
+from axon_factory.adapters.builder.handover import HandoverLimits
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.ports.builder import Builder
 from axon_factory.settings import Settings
 
 __all__ = ["builders_of"]
 
+_MEBIBYTE = 2**20
+
 
 def builders_of(settings: Settings) -> Builder:
-    """Return the builder of the line: it hands each order to the one chosen for it."""
-    del settings
-    return ChosenBuilder({"templates": TemplateBuilder()})
+    """Return the builder of the line: it hands each order to the one chosen for it.
+
+    An agent that is configured is offered even where the settings choose another: orders that were
+    given to it before go on with it.
+    """
+    builders: dict[str, Builder] = {"templates": TemplateBuilder()}
+    if settings.agent_a2a_url is not None:
+        builders["a2a"] = _a2a(settings, settings.agent_a2a_url)
+    return ChosenBuilder(builders)
+
+
+def _a2a(settings: Settings, url: str) -> Builder:
+    # Here and not above: importing the SDK takes a second, and most factories do without it.
+    from axon_factory.adapters.builder.a2a import A2ABuilder, A2AOptions  # noqa: PLC0415
+
+    token = settings.agent_a2a_token
+    limits = HandoverLimits(bundle_bytes=settings.agent_artifact_max_mb * _MEBIBYTE)
+    options = A2AOptions(
+        url=url,
+        token=token.get_secret_value() if token else None,
+        timeout_seconds=settings.agent_timeout_seconds,
+        poll_seconds=settings.agent_poll_seconds,
+        max_artifact_bytes=limits.bundle_bytes,
+    )
+    return A2ABuilder(options, limits)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
+from axon_factory.domain.addresses import LOOPBACK, host_of
 from axon_factory.settings.values import PER_TYPE, BaseUrl
 
 __all__ = ["AgentSettings"]
@@ -89,3 +90,19 @@ class AgentSettings(BaseSettings):
         default_factory=dict[str, int],
         description="Orders of a type that are built at once: `autopilot_ventas=2`.",
     )
+
+    @property
+    def chosen_builders(self) -> frozenset[BuilderName]:
+        """The builders that orders can go to."""
+        return frozenset({self.builder, *self.builder_by_type.values()})
+
+    @model_validator(mode="after")
+    def _check_a2a(self) -> Self:
+        url = self.agent_a2a_url
+        if url is None and "a2a" in self.chosen_builders:
+            raise ValueError("AXON_AGENT_A2A_URL is required by the builder a2a")
+        if url is not None and not url.startswith("https://") and host_of(url) not in LOOPBACK:
+            raise ValueError(
+                "AXON_AGENT_A2A_URL must start with https:// unless the agent is on this machine"
+            )
+        return self
