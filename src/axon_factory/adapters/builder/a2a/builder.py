@@ -14,7 +14,7 @@ from a2a.utils.errors import (
 from axon_factory.adapters.builder.a2a import messages
 from axon_factory.adapters.builder.a2a.bundles import own_bundle
 from axon_factory.adapters.builder.a2a.connection import A2AOptions, Agent, Agents
-from axon_factory.adapters.builder.a2a.errors import failure, told_in_sentences
+from axon_factory.adapters.builder.a2a.errors import NoAnswerInTime, failure, told_in_sentences
 from axon_factory.adapters.builder.a2a.reading import TERMINAL, open_question
 from axon_factory.adapters.builder.a2a.reporting import Looked, report_of
 from axon_factory.adapters.builder.a2a.watching import watched
@@ -124,7 +124,7 @@ class A2ABuilder:
 
     async def _begin(self, agent: Agent, request: BuildRequest) -> str:
         repository = Repository(request.product_dir)
-        known = await own_bundle(agent, repository, self._limits.bundle_bytes)
+        known = await own_bundle(repository, self._limits.bundle_bytes)
         task = await agent.send(messages.order_request(request, known))
         if not _TASK_ID.fullmatch(task.id):
             raise failure("El agente A2A dio a su tarea un identificador que no se acepta.")
@@ -175,7 +175,12 @@ async def _give_answer(
     """Send an answer that the task waits for; one that it has is not sent again."""
     if not _is_missing(task, messages.answer_id(request, answer), answer):
         return task
-    return await agent.send(messages.answer_request(request, task.id, task.context_id, answer))
+    try:
+        return await agent.send(messages.answer_request(request, task.id, task.context_id, answer))
+    except NoAnswerInTime:
+        # It has the answer and thinks about it: to send it again would answer twice, and to fail
+        # the order would punish thinking.
+        return task
 
 
 def _is_missing(task: Task, message_id: str, answer: AgentAnswer) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from a2a.types.a2a_pb2 import Artifact, Part, Task
 
-from axon_factory.adapters.builder.a2a.card import takes
 from axon_factory.adapters.builder.a2a.connection import Agent
 from axon_factory.adapters.builder.a2a.messages import BUNDLE_TYPE
 from axon_factory.adapters.builder.handover import pack_bundle
@@ -53,14 +52,14 @@ def newest_delivery(task: Task) -> Delivery | None:
     return Delivery(bundles[-1]) if bundles else None
 
 
-async def own_bundle(agent: Agent, repository: Repository, most_bytes: int) -> bytes | None:
-    """Return what the product's repository holds already, for an agent that reads bundles.
+async def own_bundle(repository: Repository, most_bytes: int) -> bytes | None:
+    """Return what the product's repository holds already: the agent's history has to continue it.
+
+    None: there is nothing yet, or it is larger than a message should be.
 
     Raises:
         PortError: the repository could not be read.
     """
-    if not takes(agent.card, BUNDLE_TYPE):
-        return None
     with tempfile.TemporaryDirectory(prefix="axon-a2a-") as folder:
         target = Path(folder) / "repositorio.bundle"
         if await pack_bundle(repository, target) is None or target.stat().st_size > most_bytes:

@@ -11,14 +11,13 @@ from packaging.version import InvalidVersion
 
 from axon_factory.adapters.builder.a2a.errors import failure
 
-__all__ = ["BINDINGS", "fetch_card", "origin_of", "takes"]
+__all__ = ["BINDINGS", "fetch_card", "origin_of"]
 
 BINDINGS = (TransportProtocol.JSONRPC.value, TransportProtocol.HTTP_JSON.value)
 """The transports that are spoken here; the agent's order of preference decides."""
 
 _MAJOR_VERSION = 1
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_ANYTHING = frozenset({"*/*", "*"})
 
 
 async def fetch_card(http: httpx.AsyncClient, url: str) -> AgentCard:
@@ -50,14 +49,6 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
     except ValueError:
         return "", "", None
     return parts.scheme, parts.hostname or "", port
-
-
-def takes(card: AgentCard, media_type: str) -> bool:
-    """Return whether the card says that the agent reads such parts."""
-    modes = set(card.default_input_modes)
-    for skill in card.skills:
-        modes.update(skill.input_modes)
-    return media_type in modes or bool(modes & _ANYTHING)
 
 
 def _is_usable(interface: AgentInterface, url: str) -> bool:

@@ -33,6 +33,8 @@ MOST_MESSAGES = 200
 
 _PAGE = 100
 _MOST_PAGES = 20
+_CONNECTING = 0.5
+"""Share of a request's time in which there must be a connection."""
 _BASE64 = 4 / 3
 _BESIDE_THE_BUNDLE = 16 * 2**20
 
@@ -193,7 +195,10 @@ class Agents:
         transport = httpx.AsyncHTTPTransport(verify=self._trusted())
         return httpx.AsyncClient(
             headers=headers,
-            timeout=options.timeout_seconds,
+            # Whoever does not even connect has received nothing: that must be told apart.
+            timeout=httpx.Timeout(
+                options.timeout_seconds, connect=options.timeout_seconds * _CONNECTING
+            ),
             transport=BoundedTransport(transport, longest),
             # Our token must not follow the agent wherever it points, and no proxy of the
             # environment may take the place of the transport that counts.

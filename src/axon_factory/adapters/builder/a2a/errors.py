@@ -13,7 +13,7 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
-__all__ = ["AnswerTooLarge", "failure", "told_in_sentences"]
+__all__ = ["AnswerTooLarge", "NoAnswerInTime", "failure", "told_in_sentences"]
 
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = 500
@@ -24,6 +24,18 @@ _UNREADABLE = (ParseError, ValueError, TypeError, KeyError, AttributeError, Recu
 
 class AnswerTooLarge(httpx.RequestError):
     """The agent's answer is longer than it may be, or compressed so that nobody can tell."""
+
+
+class NoAnswerInTime(PortError):
+    """The agent got the request, as far as anybody can tell, and has not answered it yet."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "El agente A2A no respondió a tiempo.",
+            cause=FailureCause.CONSTRUCCION_FALLIDA,
+            transient=True,
+        )
 
 
 def failure(message: str, *, transient: bool = False) -> PortError:
@@ -44,7 +56,7 @@ def told_in_sentences() -> Generator[None]:
     except PortError:
         raise
     except TimeoutError as error:
-        raise failure("El agente A2A no respondió a tiempo.", transient=True) from error
+        raise NoAnswerInTime from error
     except TaskNotFoundError as error:
         raise SessionLost("El agente A2A ya no conoce la tarea.") from error
     except A2AClientError as error:
@@ -66,8 +78,8 @@ def _of_transport(error: Exception, cause: BaseException) -> PortError:
     """Return what a request that did not bring an answer of the protocol means."""
     if isinstance(cause, AnswerTooLarge):
         return failure(f"El agente A2A respondió demasiado: {_quote(cause)}")
-    if isinstance(cause, httpx.TimeoutException):
-        return failure("El agente A2A no respondió a tiempo.", transient=True)
+    if isinstance(cause, httpx.ReadTimeout):
+        return NoAnswerInTime()
     if isinstance(cause, httpx.HTTPStatusError):
         return _of_status(cause.response.status_code)
     if isinstance(cause, httpx.RequestError):

@@ -44,7 +44,8 @@ def order_request(request: BuildRequest, repository: bytes | None) -> SendMessag
     """
     parts = [Part(text=request.goal), *(_data(item) for item in _documents(request))]
     if repository is not None:
-        parts.append(Part(raw=repository, media_type=BUNDLE_TYPE, filename="repositorio.bundle"))
+        # Without a media type: agents refuse types that their card does not name.
+        parts.append(Part(raw=repository, filename="repositorio.bundle"))
     message = Message(
         message_id=str(uuid5(_session_of(request), "order")),
         context_id=context_id(request),
