@@ -154,7 +154,8 @@ class A2AAgent:
         )
 
     async def _file(self, request: Request) -> Response:
-        return FileResponse(self.folder / request.path_params["name"])
+        path = self.folder / request.path_params["name"]
+        return FileResponse(path) if path.exists() else Response(status_code=404)
 
 
 class _Door:
