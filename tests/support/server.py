@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from axon_factory.api.server import ServerLimits, uvicorn_config
 
-__all__ = ["running"]
+__all__ = ["listening", "running"]
 
 
 class _Server(uvicorn.Server):
@@ -31,22 +31,28 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
+async def listening(config: uvicorn.Config) -> AsyncGenerator[str]:
+    """Serve what `config` says on a port of its own and yield the URL."""
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # for TCP_NODELAY, as in cli.serve
+        listener.bind(("127.0.0.1", 0))
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        await server.listening.wait()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+@contextlib.asynccontextmanager
 async def running(
     app: FastAPI, server_limits: ServerLimits | None = None
 ) -> AsyncGenerator[httpx2.AsyncClient]:
     """Serve `app` and yield a client of it; errors of the server come as answers."""
-    with socket.socket(proto=socket.IPPROTO_TCP) as listener:  # for TCP_NODELAY, as in cli.serve
-        listener.bind(("127.0.0.1", 0))
-        server = _Server(uvicorn_config(app, server_limits or ServerLimits()))
-        serving = asyncio.create_task(server.serve([listener]))
-        await server.listening.wait()
-        port = listener.getsockname()[1]
-        limits = httpx2.Limits(max_connections=64)
-        try:
-            async with httpx2.AsyncClient(
-                base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=60
-            ) as client:
-                yield client
-        finally:
-            server.should_exit = True
-            await serving
+    limits = httpx2.Limits(max_connections=64)
+    async with (
+        listening(uvicorn_config(app, server_limits or ServerLimits())) as url,
+        httpx2.AsyncClient(base_url=url, limits=limits, timeout=60) as client,
+    ):
+        yield client

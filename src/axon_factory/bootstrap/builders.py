@@ -2,6 +2,7 @@
 
 from axon_factory.adapters.builder.chosen import ChosenBuilder
 from axon_factory.adapters.builder.handover import HandoverLimits
+from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.ports.builder import Builder
 from axon_factory.settings import Settings
@@ -18,9 +19,24 @@ def builders_of(settings: Settings) -> Builder:
     given to it before go on with it.
     """
     builders: dict[str, Builder] = {"templates": TemplateBuilder()}
+    if settings.agent_http_url is not None:
+        builders["http"] = _http(settings, settings.agent_http_url)
     if settings.agent_a2a_url is not None:
         builders["a2a"] = _a2a(settings, settings.agent_a2a_url)
     return ChosenBuilder(builders)
+
+
+def _http(settings: Settings, url: str) -> Builder:
+    token = settings.agent_http_token
+    address = AgentAddress(
+        url=url,
+        token=token.get_secret_value() if token else None,
+        timeout_seconds=settings.agent_timeout_seconds,
+        max_bundle_bytes=settings.agent_artifact_max_mb * _MEBIBYTE,
+    )
+    return HttpBuilder(
+        address, mode=settings.agent_http_mode, poll_seconds=settings.agent_poll_seconds
+    )
 
 
 def _a2a(settings: Settings, url: str) -> Builder:

@@ -164,6 +164,9 @@ class BuildReport:
     """Handed back in the next request; 1000 characters at most."""
     uses: tuple[ModelUse, ...] = ()
     """What models have cost since the last report, as far as the session says."""
+    heard: bool = True
+    """False: the session did not answer; nothing else of the report counts but when to ask again.
+    Answers stay undelivered, and no sign of life is recorded."""
 
 
 class Builder(Protocol):

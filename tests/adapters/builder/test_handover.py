@@ -24,7 +24,7 @@ from tests.support.bundles import Agent, raw
 from tests.support.products import git
 
 LIMITS = HandoverLimits(
-    bundle_bytes=200_000, files=20, file_bytes=50_000, tree_bytes=100_000, commits=10, seconds=20
+    bundle_bytes=200_000, files=20, file_bytes=50_000, tree_bytes=100_000, commits=3, seconds=20
 )
 PLAN = make_plan(milestones=("base", "api", "qa"))
 
@@ -201,7 +201,7 @@ REFUSED: dict[str, tuple[Callable[[Agent], Path], str]] = {
     "partial": (_partial, "entero"),
     "other branch": (_other_branch, "main"),
     "builds on the unknown": (_thin_upon_nothing, "git no lo acepta"),
-    "many commits": (_many_commits, "11 commits"),
+    "many commits": (_many_commits, "4 commits"),
     "many files": (_files({f"f{n}": "x" for n in range(21)}), "21 ficheros"),
     "large file": (_files({"big": "x" * 50_001}), "'big'"),
     "large altogether": (_files({f"f{n}": "x" * 40_000 for n in range(3)}), "MB"),

@@ -6,6 +6,7 @@ repository what is done. What the agent says of its progress proves nothing.
 """
 
 import asyncio
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from axon_factory.adapters.builder.quarantine import (
@@ -23,6 +24,7 @@ from axon_factory.ports.errors import PortError
 
 __all__ = [
     "HandoverLimits",
+    "before_the_end",
     "final_milestones",
     "pack_bundle",
     "take_bundle",
@@ -101,6 +103,20 @@ async def verified_milestones(
         for milestone in plan.milestones
         if milestone.id in proven
     )
+
+
+def before_the_end(
+    proven: Sequence[MilestoneReport], plan: Plan, completed: Collection[str]
+) -> tuple[MilestoneReport, ...]:
+    """Return what counts while the session still works: not the milestone that ends the plan.
+
+    With the last one the product goes to review; a session that goes on would change it meanwhile.
+    """
+    new = [report for report in proven if report.id not in completed]
+    done = {*completed, *(report.id for report in new)}
+    if new and all(milestone.id in done for milestone in plan.milestones):
+        del new[-1]
+    return tuple(new)
 
 
 async def final_milestones(

@@ -26,7 +26,7 @@ _SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
 _ONLY_CAPABILITY = b"@object-format=sha1\n"
 _SYMLINK, _SUBMODULE = "120000", "160000"
 _MAX_PATH, _MAX_NAME, _MAX_SYMLINKS = 1000, 255, 100
-_LISTING_BYTES = 64 * _MEBIBYTE
+_LISTING_LINE_BYTES = 1200
 _CONFIGURATION = (
     # Larger files are not held in memory while they are read.
     "core.bigFileThreshold=16m",
@@ -154,7 +154,7 @@ class Quarantine:
             limits=GitLimits(
                 memory_bytes=4096 * _MEBIBYTE,
                 file_bytes=4 * self._limits.bundle_bytes + 64 * _MEBIBYTE,
-                output_bytes=_LISTING_BYTES,
+                output_bytes=self._limits.files * _LISTING_LINE_BYTES,
             ),
             timeout_seconds=self._limits.seconds,
         )

@@ -61,6 +61,11 @@ class BuildNext:
         now: datetime,
     ) -> None:
         """Record what the session has shown; what it only says is kept as its word."""
+        pause = outcome.poll_after_seconds
+        again = now + timedelta(seconds=pause) if pause else None
+        if not outcome.heard:
+            await wake(session, order, now, at=again)
+            return
         await record_uses(session, order, outcome.uses, "construccion")
         await _mark_delivered(session, order, work, now)
         await _keep_logs(session, order, outcome, now)
@@ -73,8 +78,7 @@ class BuildNext:
                 **{key: value for key, value in asdict(outcome.reported).items() if value},
                 "at": now.isoformat(timespec="seconds"),
             }
-        pause = outcome.poll_after_seconds
-        await wake(session, order, now, at=now + timedelta(seconds=pause) if pause else None)
+        await wake(session, order, now, at=again)
 
 
 class FinishBuild:

@@ -70,7 +70,9 @@ CASES = [
         "en otro servidor",
         script=(HandOver("url", NOT_GIT, "http://127.0.0.1:1/x.bundle"), End()),
     ),
-    Case("url-gone", "código HTTP 404", script=(HandOver("url", NOT_GIT, "/files/x.bundle"), End())),
+    Case(
+        "url-gone", "código HTTP 404", script=(HandOver("url", NOT_GIT, "/files/x.bundle"), End())
+    ),
     Case("500", "código HTTP 500", transient=True, agent=_answers("GetTask", Response("", 500))),
     Case("429", "código HTTP 429", transient=True, agent=_answers("GetTask", Response("", 429))),
     Case("410", "código HTTP 410", agent=_answers("GetTask", Response("", 410))),
