@@ -10,8 +10,9 @@ import gzip
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ class Agent:
     requests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     bodies: dict[str, Any] = field(default_factory=dict[str, Any])
     violations: list[str] = field(default_factory=list[str])
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -130,7 +132,7 @@ class Agent:
         if known is None:
             body = await request.json()
             base = body["base"] and self.bundles[body["base"]["sha256"]]
-            name = f"ses-{len(self.sessions) + 1}"
+            name = f"ses-{next(self.numbers)}"
             self.sessions[key] = AgentSession(name, body, self.folder / name, base)
         session = self.sessions[key]
         answer = {"session_id": session.id, "status": session.status}

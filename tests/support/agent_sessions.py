@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.domain.plan import Plan
 from axon_factory.ports.builder import BuildRequest, Finding
-from tests.support.products import LIGHT, git, write_files
+from tests.support.products import LIGHT, git, write
 
 __all__ = ["AgentSession", "LightProduct", "Maker", "TemplateProduct"]
 
@@ -28,9 +28,10 @@ class LightProduct:
 
     async def make(self, session: "AgentSession", milestone: str) -> None:
         files = {f"docs/{milestone}.md": f"Intento {session.attempt}\n"}
-        write_files(session.folder, files if session.done else {**LIGHT, **files})
+        write(session.folder, files if session.done else {**LIGHT, **files})
         trailer = f"Axon-Milestone: {session.attempt}/{milestone}"
-        git(session.folder, "commit", "--amend", "-m", f"{milestone} construido\n\n{trailer}")
+        git(session.folder, "add", "--all")
+        git(session.folder, "commit", "--quiet", "-m", f"{milestone} construido\n\n{trailer}")
 
 
 class TemplateProduct:

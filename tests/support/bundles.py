@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-from tests.support.products import git
+from tests.support.products import git, write
 
 __all__ = ["Agent", "raw"]
 
@@ -40,10 +40,7 @@ class Agent:
 
     def commit(self, files: Mapping[str, str], *trailers: str, subject: str = "Trabajo") -> str:
         """Write `files` and commit them, with the values of `Axon-Milestone` given."""
-        for name, content in files.items():
-            path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8")
+        write(self.folder, files)
         git(self.folder, "add", "--all")
         marks = "".join(f"Axon-Milestone: {value}\n" for value in trailers)
         git(self.folder, "commit", "--quiet", "--allow-empty", "-m", f"{subject}\n\n{marks}")

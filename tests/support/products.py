@@ -3,9 +3,10 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["LIGHT_MAIN", "git", "make_product", "write_files"]
+__all__ = ["LIGHT_MAIN", "git", "make_product", "write", "write_files"]
 
 MANIFEST = {
     "name": "Producto de prueba",
@@ -220,12 +221,17 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
-def write_files(folder: Path, files: dict[str, str]) -> str:
-    """Write and commit `files`; return the commit."""
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    """Write `files`."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
+
+
+def write_files(folder: Path, files: dict[str, str]) -> str:
+    """Write and commit `files`; return the commit."""
+    write(folder, files)
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "Producto")
     return git(folder, "rev-parse", "HEAD")

@@ -45,7 +45,7 @@ async def take_bundle(repository: Repository, bundle: Path, *, limits: HandoverL
             (transient). The repository is as it was.
     """
     try:
-        await repository.restore()
+        await repository.prepare()
         known = repository.git_dir if await repository.has_commits() else None
         folder = await asyncio.to_thread(repository.staging)
         try:

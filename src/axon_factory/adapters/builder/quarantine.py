@@ -12,7 +12,7 @@ from pathlib import Path
 
 from axon_factory.adapters.git_command import GitError, GitLimits, run_git
 
-__all__ = ["INCOMING", "BundleRefused", "HandoverLimits", "Quarantine"]
+__all__ = ["INCOMING", "BundleRefused", "HandoverLimits", "Quarantine", "leaves_tree"]
 
 _BRANCH = "refs/heads/main"
 _BASE = "refs/heads/base"
@@ -142,7 +142,7 @@ class Quarantine:
             raise BundleRefused(f"tiene más de {_MAX_SYMLINKS} enlaces simbólicos")
         for link in links:
             target = await self._git("cat-file", "blob", link.digest)
-            if _leaves_tree(link.path, target):
+            if leaves_tree(link.path, target):
                 raise BundleRefused(f"el enlace {link.path!r} sale del producto")
 
     async def _git(self, *arguments: str) -> str:
@@ -214,7 +214,7 @@ def _check_entry(entry: _Entry, limits: HandoverLimits) -> None:
         raise BundleRefused(f"el fichero {entry.path!r} pasa de {megabytes} MB")
 
 
-def _leaves_tree(path: str, target: str) -> bool:
+def leaves_tree(path: str, target: str) -> bool:
     """Say whether a link may lead out of the tree, or into git's own folder.
 
     Only leading ".." are accepted: behind a name, which may be a link itself, they would not mean

@@ -16,7 +16,6 @@ TRAILER = "Axon-Milestone"
 
 LOCKS = ("index.lock", "HEAD.lock", "config.lock", "refs/heads/main.lock")
 SCRATCH = "axon-render"
-_INCOMING = "refs/axon/incoming"
 _SUBJECT = "%<(400,trunc)%s"
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
@@ -74,13 +73,22 @@ class Repository:
             GitError: it cannot be made or restored.
             OSError: the folder cannot be made.
         """
-        await asyncio.to_thread(self._clear)
-        await self._run("init", "--quiet", "--template=", "--initial-branch=main")
+        await self.prepare()
         if await self.has_commits():
             await self._run("reset", "--quiet", "--hard", "HEAD")
         else:
             await self._run("read-tree", "--empty")
         await self._run("clean", "--quiet", "-ffdx")
+
+    async def prepare(self) -> None:
+        """Make the repository if there is none, and remove what an interrupted call left in it.
+
+        Raises:
+            GitError: it cannot be made.
+            OSError: the folder cannot be made.
+        """
+        await asyncio.to_thread(self._clear)
+        await self._run("init", "--quiet", "--template=", "--initial-branch=main")
 
     def _clear(self) -> None:
         """Remove what a killed call left: lock files and half-rendered trees."""
@@ -187,7 +195,7 @@ class Repository:
             "--no-recurse-submodules",
             "--end-of-options",
             str(source),
-            f"+{ref}:{_INCOMING}",
+            ref,
             configuration=("fetch.fsckObjects=true", "fetch.unpackLimit=1"),
         )
 
@@ -199,7 +207,6 @@ class Repository:
         """
         await self._run("reset", "--quiet", "--hard", commit)
         await self._run("clean", "--quiet", "-ffdx")
-        await self._run("update-ref", "-d", _INCOMING)
 
     async def commit(self, message: str, attempt: int, milestone: str) -> str:
         """Commit the work tree as a milestone, be it changed or not; return the hash.
