@@ -108,6 +108,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{ORDER}/reject"): Operation(_rejection),
     ("POST", f"{ORDER}/cancel"): Operation(REASON),
     ("POST", f"{ORDER}/retry"): Operation(),
+    ("POST", f"{ORDER}/wake"): Operation(),
     ("POST", f"{ORDER}/credentials/reveal"): Operation(),
 }
 """Method and path template to what is sent."""

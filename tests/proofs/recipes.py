@@ -152,6 +152,7 @@ _on_order("POST", "/cancel", "construccion", {"motivo": "Ya no"}, {"motivo": "Nu
 _on_order("POST", "/approve", "planificacion", {"motivo": "Bien"}, {"motivo": "Muy bien"})
 _on_order("POST", "/reject", "planificacion", {"motivo": "Mal"}, {"motivo": "Muy mal"})
 _on_order("POST", "/retry", "fallido", None, None)
+_on_order("POST", "/wake", "construccion", None, None)
 _on_order("POST", "/credentials/reveal", "listo", None, None)
 
 

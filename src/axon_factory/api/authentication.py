@@ -31,6 +31,9 @@ _DENIED = (
 )
 _DENIED_UPDATE = ("Este endpoint es solo para uso interno del sistema", "This endpoint is internal")
 
+# The second is what agents of the A2A protocol send with their push notifications.
+_SYSTEM_TOKEN_HEADERS = ("x-system-token", "x-a2a-notification-token")
+
 _BEFORE_PASSWORD_CHANGE = frozenset({Action.READ_SELF, Action.CHANGE_PASSWORD, Action.END_SESSIONS})
 
 # They only describe the three ways in OpenAPI; reading the headers is `_presented`'s.
@@ -157,7 +160,8 @@ def _presented(request: Request) -> list[Credential]:
     ]
     credentials += [
         Credential(CredentialKind.SYSTEM_TOKEN, value)
-        for value in headers.getlist("x-system-token")
+        for name in _SYSTEM_TOKEN_HEADERS
+        for value in headers.getlist(name)
     ]
     return credentials
 

@@ -1,6 +1,7 @@
 """Which builders the settings offer."""
 
 from axon_factory.adapters.builder.chosen import ChosenBuilder
+from axon_factory.adapters.builder.handover import HandoverLimits
 from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.ports.builder import Builder
@@ -20,6 +21,8 @@ def builders_of(settings: Settings) -> Builder:
     builders: dict[str, Builder] = {"templates": TemplateBuilder()}
     if settings.agent_http_url is not None:
         builders["http"] = _http(settings, settings.agent_http_url)
+    if settings.agent_a2a_url is not None:
+        builders["a2a"] = _a2a(settings, settings.agent_a2a_url)
     return ChosenBuilder(builders)
 
 
@@ -34,3 +37,19 @@ def _http(settings: Settings, url: str) -> Builder:
     return HttpBuilder(
         address, mode=settings.agent_http_mode, poll_seconds=settings.agent_poll_seconds
     )
+
+
+def _a2a(settings: Settings, url: str) -> Builder:
+    # Here and not above: importing the SDK takes a second, and most factories do without it.
+    from axon_factory.adapters.builder.a2a import A2ABuilder, A2AOptions  # noqa: PLC0415
+
+    token = settings.agent_a2a_token
+    limits = HandoverLimits(bundle_bytes=settings.agent_artifact_max_mb * _MEBIBYTE)
+    options = A2AOptions(
+        url=url,
+        token=token.get_secret_value() if token else None,
+        timeout_seconds=settings.agent_timeout_seconds,
+        poll_seconds=settings.agent_poll_seconds,
+        max_artifact_bytes=limits.bundle_bytes,
+    )
+    return A2ABuilder(options, limits)

@@ -57,6 +57,7 @@ class Action(StrEnum):
     CANCEL_ORDER = "orders:cancel"
     DECIDE_PLAN = "orders:decide_plan"
     RETRY_ORDER = "orders:retry"
+    WAKE_ORDER = "orders:wake"
     BULK_ORDERS = "orders:bulk"
     REVEAL_CREDENTIALS = "orders:reveal_credentials"
     READ_REPOSITORY = "orders:repository"
@@ -163,6 +164,7 @@ PERMISSIONS = MappingProxyType(
         Action.CANCEL_ORDER: Permission(_ADMINS, _NOT_ENDED),
         Action.DECIDE_PLAN: Permission(frozenset({_G.ADMIN}), frozenset({_S.PLANIFICACION})),
         Action.RETRY_ORDER: Permission(_ADMINS, frozenset({_S.FALLIDO})),
+        Action.WAKE_ORDER: Permission(_ADMINS | {_G.SYSTEM_ASSIGNED}),
         Action.BULK_ORDERS: Permission(_ADMINS),
         Action.REVEAL_CREDENTIALS: Permission(frozenset({_G.ADMIN, _G.CLIENT_OWN}), _FINISHED),
         Action.READ_REPOSITORY: Permission(

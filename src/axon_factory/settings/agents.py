@@ -97,12 +97,13 @@ class AgentSettings(BaseSettings):
         return frozenset({self.builder, *self.builder_by_type.values()})
 
     @model_validator(mode="after")
-    def _check_http(self) -> Self:
-        url = self.agent_http_url
-        if url is None and "http" in self.chosen_builders:
-            raise ValueError("AXON_AGENT_HTTP_URL is required by the builder http")
-        if url is not None and not url.startswith("https://") and host_of(url) not in LOOPBACK:
-            raise ValueError(
-                "AXON_AGENT_HTTP_URL must start with https:// unless the agent is on this machine"
-            )
+    def _check_addresses(self) -> Self:
+        for name, url in (("http", self.agent_http_url), ("a2a", self.agent_a2a_url)):
+            variable = f"AXON_AGENT_{name.upper()}_URL"
+            if url is None and name in self.chosen_builders:
+                raise ValueError(f"{variable} is required by the builder {name}")
+            if url is not None and not url.startswith("https://") and host_of(url) not in LOOPBACK:
+                raise ValueError(
+                    f"{variable} must start with https:// unless the agent is on this machine"
+                )
         return self

@@ -14,7 +14,7 @@ from axon_factory.domain.permissions import PUBLIC_ROUTES
 
 __all__ = ["RateLimitFields", "RateLimited"]
 
-_CREDENTIALS = ("authorization", "x-api-key", "x-system-token")
+_CREDENTIALS = ("authorization", "x-api-key", "x-system-token", "x-a2a-notification-token")
 _PUBLIC = [compile_path(path)[0] for path in PUBLIC_ROUTES]
 
 

@@ -93,7 +93,8 @@ SECURITY: Json = {
         "type": "apiKey",
         "in": "header",
         "name": "X-System-Token",
-        "description": "Agentes: el token de su orden y su intento, o el permanente.",
+        "description": "Agentes: el token de su orden y su intento, o el permanente. Las "
+        "notificaciones push de A2A lo traen en `X-A2A-Notification-Token`.",
     },
 }
 _SCHEME_OF = {

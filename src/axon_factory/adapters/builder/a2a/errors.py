@@ -1,0 +1,102 @@
+"""What the agent's failures mean for the order: gone, again later, or never."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import httpx
+from a2a.client.errors import A2AClientError
+from a2a.utils.errors import A2AError, InternalError, TaskNotFoundError
+from google.protobuf.json_format import ParseError
+
+from axon_factory.adapters.builder.a2a.texts import readable
+from axon_factory.domain.failure import FailureCause
+from axon_factory.ports.builder import SessionLost
+from axon_factory.ports.errors import PortError
+
+__all__ = ["AnswerTooLarge", "NoAnswerInTime", "failure", "told_in_sentences"]
+
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERRORS = 500
+_LONGEST_QUOTE = 300
+_REFUSED_CREDENTIAL = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+_UNREADABLE = (ParseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+class AnswerTooLarge(httpx.RequestError):
+    """The agent's answer is longer than it may be, or compressed so that nobody can tell."""
+
+
+class NoAnswerInTime(PortError):
+    """The agent got the request, as far as anybody can tell, and has not answered it yet."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__(
+            "El agente A2A no respondió a tiempo.",
+            cause=FailureCause.CONSTRUCCION_FALLIDA,
+            transient=True,
+        )
+
+
+def failure(message: str, *, transient: bool = False) -> PortError:
+    """Return the failed construction that `message` tells of in Spanish."""
+    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=transient)
+
+
+@contextmanager
+def told_in_sentences() -> Generator[None]:
+    """Turn whatever a request to the agent raises into what the order shows.
+
+    Raises:
+        SessionLost: the agent does not know the task.
+        PortError: anything else.
+    """
+    try:
+        yield
+    except PortError:
+        raise
+    except TimeoutError as error:
+        raise NoAnswerInTime from error
+    except TaskNotFoundError as error:
+        raise SessionLost("El agente A2A ya no conoce la tarea.") from error
+    except A2AClientError as error:
+        raise _of_transport(error, error.__cause__ or error) from error
+    except httpx.HTTPError as error:
+        raise _of_transport(error, error) from error
+    except A2AError as error:
+        raise failure(
+            f"El agente A2A rechazó la petición: {_quote(error)}",
+            transient=isinstance(error, InternalError),
+        ) from error
+    except _UNREADABLE as error:
+        raise failure(
+            "El agente A2A respondió algo que no es una respuesta A2A.", transient=True
+        ) from error
+
+
+def _of_transport(error: Exception, cause: BaseException) -> PortError:
+    """Return what a request that did not bring an answer of the protocol means."""
+    if isinstance(cause, AnswerTooLarge):
+        return failure(f"El agente A2A respondió demasiado: {_quote(cause)}")
+    if isinstance(cause, httpx.ReadTimeout):
+        return NoAnswerInTime()
+    if isinstance(cause, httpx.HTTPStatusError):
+        return _of_status(cause.response.status_code)
+    if isinstance(cause, httpx.RequestError):
+        return failure("No hay conexión con el agente A2A.", transient=True)
+    if isinstance(cause, _UNREADABLE):
+        return failure("El agente A2A respondió algo que no es una respuesta A2A.", transient=True)
+    return failure(f"El agente A2A falló: {_quote(error)}", transient=True)
+
+
+def _of_status(status: int) -> PortError:
+    if status in _REFUSED_CREDENTIAL:
+        return failure(
+            f"El agente A2A rechazó nuestra credencial ({status}): revisa AXON_AGENT_A2A_TOKEN."
+        )
+    later = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERRORS
+    return failure(f"El agente A2A respondió con el código HTTP {status}.", transient=later)
+
+
+def _quote(error: BaseException) -> str:
+    return readable(str(error), _LONGEST_QUOTE) or type(error).__name__

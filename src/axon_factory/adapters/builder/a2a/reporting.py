@@ -1,0 +1,186 @@
+"""From a task to a report: its state, its words, and what it has really handed over."""
+
+import json
+from dataclasses import dataclass
+
+from a2a.types.a2a_pb2 import Task, TaskState
+
+from axon_factory.adapters.builder.a2a.bundles import Delivery, newest_delivery, written
+from axon_factory.adapters.builder.a2a.connection import Agent
+from axon_factory.adapters.builder.a2a.errors import failure
+from axon_factory.adapters.builder.a2a.reading import (
+    Said,
+    open_question,
+    read_messages,
+    spoken_at,
+    status_text,
+)
+from axon_factory.adapters.builder.a2a.texts import readable
+from axon_factory.adapters.builder.handover import (
+    HandoverLimits,
+    final_milestones,
+    take_bundle,
+    verified_milestones,
+)
+from axon_factory.adapters.builder.repository import Repository
+from axon_factory.domain.events import LogLevel
+from axon_factory.ports.builder import (
+    AgentLog,
+    BuildReport,
+    BuildRequest,
+    BuildStatus,
+    MilestoneReport,
+    SessionLost,
+)
+from axon_factory.ports.errors import PortError
+
+__all__ = ["Looked", "report_of"]
+
+_S = TaskState
+_LONGEST_NAME = 100
+_SOON_SECONDS = 1.0
+_NO_REASON = "no dice por qué"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A task as it was just seen.
+
+    `news` says that more is likely to follow at once, `pause` how many seconds to wait otherwise.
+    """
+
+    agent: Agent
+    task: Task
+    news: bool
+    pause: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """How far the session has been read: its newest message, its newest delivery."""
+
+    message: str = ""
+    delivery: str = ""
+
+    @classmethod
+    def read(cls, text: str | None) -> "_Cursor":
+        """Return what an earlier report has written; from the beginning, if it is unreadable."""
+        try:
+            message, delivery = json.loads(text or "[]")
+        except ValueError:
+            return cls()
+        return cls(str(message), str(delivery))
+
+    def write(self) -> str:
+        """Return it for the next request."""
+        return json.dumps([self.message, self.delivery])
+
+
+async def report_of(looked: Looked, request: BuildRequest, limits: HandoverLimits) -> BuildReport:
+    """Return what the task has to show.
+
+    Raises:
+        SessionLost: it was cancelled by somebody else.
+        PortError: it failed, or what it handed over in the end cannot be taken.
+    """
+    task = looked.task
+    _require_alive(task)
+    cursor = _Cursor.read(request.cursor)
+    name = readable(looked.agent.card.name, _LONGEST_NAME) or "Agente A2A"
+    said = read_messages(task, after=cursor.message, agent=name)
+    delivery = newest_delivery(task)
+    if task.status.state == _S.TASK_STATE_COMPLETED:
+        return await _finished(looked, request, limits, delivery, said)
+    digest = delivery.digest if delivery else cursor.delivery
+    milestones: tuple[MilestoneReport, ...] = ()
+    logs = said.logs
+    if delivery is not None and digest != cursor.delivery:
+        milestones, refused = await _intermediate(looked.agent, delivery, request, limits)
+        if refused:
+            logs += (_warning(f"entrega-{digest}", name, refused),)
+    question = open_question(task)
+    alive = bool(logs or milestones or digest != cursor.delivery)
+    return BuildReport(
+        BuildStatus.WORKING,
+        milestones,
+        poll_after_seconds=min(_SOON_SECONDS, looked.pause) if looked.news else looked.pause,
+        logs=logs,
+        questions=(question,) if question else (),
+        reported=said.reported,
+        # Answering for a task is no work on it: its state says when the agent last spoke.
+        heartbeat_at=None if alive else spoken_at(task),
+        cursor=_Cursor(said.last, digest).write(),
+    )
+
+
+def _require_alive(task: Task) -> None:
+    said = status_text(task) or _NO_REASON
+    match task.status.state:
+        case _S.TASK_STATE_FAILED:
+            raise failure(f"El agente A2A falló: {said}")
+        case _S.TASK_STATE_REJECTED:
+            raise failure(f"El agente A2A rechazó el encargo: {said}")
+        case _S.TASK_STATE_AUTH_REQUIRED:
+            raise failure(f"El agente A2A pide una autorización que la fábrica no da: {said}")
+        case _S.TASK_STATE_CANCELED:
+            raise SessionLost(f"La tarea fue cancelada en el agente A2A: {said}")
+        case _:
+            pass
+
+
+async def _finished(
+    looked: Looked,
+    request: BuildRequest,
+    limits: HandoverLimits,
+    delivery: Delivery | None,
+    said: Said,
+) -> BuildReport:
+    """Return the last report; what is in the repository by then is the product."""
+    if delivery is None:
+        raise failure("El agente A2A terminó sin entregar un repositorio (git bundle).")
+    repository = await _take(looked.agent, delivery, request, limits)
+    milestones = await final_milestones(repository, request.attempt, request.plan)
+    return BuildReport(
+        BuildStatus.FINISHED,
+        tuple(item for item in milestones if item.id not in request.completed),
+        logs=said.logs,
+        reported=said.reported,
+        cursor=_Cursor(said.last, delivery.digest).write(),
+    )
+
+
+async def _intermediate(
+    agent: Agent, delivery: Delivery, request: BuildRequest, limits: HandoverLimits
+) -> tuple[tuple[MilestoneReport, ...], str]:
+    """Take what an agent at work hands over; return the milestones that it proves.
+
+    The plan's last open milestone counts only when the task is completed: with it the line goes
+    on, and what the agent still had to hand over would be left behind. What cannot be taken is
+    no failure yet, but the agent's log says so (second value).
+
+    Raises:
+        PortError: it cannot be said now.
+    """
+    try:
+        repository = await _take(agent, delivery, request, limits)
+    except PortError as error:
+        if error.transient:
+            raise
+        return (), str(error)
+    proven = await verified_milestones(repository, request.attempt, request.plan)
+    open_ones = [item.id for item in request.plan.milestones if item.id not in request.completed]
+    new = [item for item in proven if item.id in open_ones]
+    return tuple(new[:-1] if len(new) == len(open_ones) else new), ""
+
+
+async def _take(
+    agent: Agent, delivery: Delivery, request: BuildRequest, limits: HandoverLimits
+) -> Repository:
+    repository = Repository(request.product_dir)
+    async with written(await delivery.fetch(agent)) as bundle:
+        await take_bundle(repository, bundle, limits=limits)
+    return repository
+
+
+def _warning(key: str, agent: str, message: str) -> AgentLog:
+    return AgentLog(key, agent, message, level=LogLevel.WARNING)

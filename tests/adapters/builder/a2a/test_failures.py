@@ -1,0 +1,235 @@
+"""What goes wrong with an agent, and what the order is told of it: one table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from a2a.types.a2a_pb2 import TaskState
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from axon_factory.adapters.builder.a2a import A2ABuilder, A2AOptions
+from axon_factory.adapters.builder.handover import HandoverLimits
+from axon_factory.ports.builder import BuildStatus, SessionLost
+from axon_factory.ports.errors import PortError
+from tests.adapters.builder.a2a.conftest import MILESTONES, Begin
+from tests.support.a2a_script import Act, Commit, End, HandOver, Say, Wait
+
+GOOD: tuple[Act, ...] = (*(Commit(item) for item in MILESTONES), HandOver(), End())
+JSONRPC = ("JSONRPC", "1.0", "/a2a")
+HUGE = b"# v2 git bundle\n" + bytes(2**20)
+NOT_GIT = b"# v2 git bundle\nno es nada"
+
+
+@dataclass(frozen=True)
+class Case:
+    """How the agent behaves, and what `place` then raises."""
+
+    name: str
+    says: str
+    place: str = "proceed"
+    transient: bool = False
+    script: Sequence[Act] = (Say("Va"),)
+    agent: dict[str, Any] = field(default_factory=dict[str, Any])
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _answers(method: str, answer: Response) -> dict[str, Any]:
+    """Return an agent that answers `method` with `answer`."""
+
+    async def intercept(asked: str) -> Response | None:
+        return answer if asked == method else None
+
+    return {"intercept": intercept}
+
+
+def _error(code: int) -> Response:
+    return JSONResponse({"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": "ay\0"}})
+
+
+def _result(value: object) -> Response:
+    return JSONResponse({"jsonrpc": "2.0", "id": 1, "result": value})
+
+
+CARD = "/.well-known/agent-card.json"
+_E = TaskState
+CASES = [
+    Case("fails", "falló: no pude", script=(Say("x"), End(_E.TASK_STATE_FAILED, "no\0 pude"))),
+    Case("fails-silently", "falló: no dice por qué", script=(End(_E.TASK_STATE_FAILED),)),
+    Case("fails-at-length", "falló: a{1,2000}…?$", script=(End(_E.TASK_STATE_FAILED, "a" * 9999),)),
+    Case("rejects", "rechazó el encargo: no", script=(End(_E.TASK_STATE_REJECTED, "no"),)),
+    Case("wants-login", "pide una autoriz", script=(End(_E.TASK_STATE_AUTH_REQUIRED, "x"),)),
+    Case("nothing", "sin entregar un repositorio", script=(End(),)),
+    Case("no-git", "no se acepta", script=(HandOver(instead=NOT_GIT), End())),
+    Case("huge", "no se acepta: pasa de 1 MB", script=(HandOver(instead=HUGE), End())),
+    Case(
+        "elsewhere",
+        "en otro servidor",
+        script=(HandOver("url", NOT_GIT, "http://127.0.0.1:1/x.bundle"), End()),
+    ),
+    Case(
+        "url-gone", "código HTTP 404", script=(HandOver("url", NOT_GIT, "/files/x.bundle"), End())
+    ),
+    Case("500", "código HTTP 500", transient=True, agent=_answers("GetTask", Response("", 500))),
+    Case("429", "código HTTP 429", transient=True, agent=_answers("GetTask", Response("", 429))),
+    Case("410", "código HTTP 410", agent=_answers("GetTask", Response("", 410))),
+    Case("moved", "código HTTP 302", agent=_answers("GetTask", Response("", 302))),
+    Case(
+        "prose", "no es una respuesta A2A", transient=True, agent=_answers("GetTask", Response("x"))
+    ),
+    Case("list", "falló", transient=True, agent=_answers("GetTask", JSONResponse([]))),
+    Case("no-task", "no es una resp", transient=True, agent=_answers("GetTask", _result("x"))),
+    Case(
+        "wrong-types",
+        "no es una resp",
+        transient=True,
+        agent=_answers("GetTask", _result({"id": []})),
+    ),
+    Case(
+        "internal",
+        "rechazó la petición: ay$",
+        transient=True,
+        agent=_answers("GetTask", _error(-32603)),
+    ),
+    Case("refuses", "rechazó la petición", agent=_answers("GetTask", _error(-32602))),
+    Case(
+        "zipped",
+        "respondió demasiado: gzip",
+        agent=_answers("GetTask", Response("x", headers={"Content-Encoding": "gzip"})),
+    ),
+    Case(
+        "endless",
+        "respondió demasiado",
+        agent=_answers("GetTask", PlainTextResponse("x" * (20 * 2**20))),
+        options={"max_artifact_bytes": 2**20},
+    ),
+    Case("wrong-token", "AXON_AGENT_A2A_TOKEN", "start", options={"token": "otra"}),
+    Case("no-card", "código HTTP 404", "start", agent=_answers(CARD, Response("", 404))),
+    Case(
+        "card-prose",
+        "no es una respuesta",
+        "start",
+        transient=True,
+        agent=_answers(CARD, Response("x")),
+    ),
+    Case(
+        "card-list",
+        "no es una resp",
+        "start",
+        transient=True,
+        agent=_answers(CARD, JSONResponse([1])),
+    ),
+    Case("grpc", "ninguno de nuestros", "start", agent={"bindings": [("GRPC", "1.0", "/a2a")]}),
+    Case("version", "la versión 1", "start", agent={"bindings": [("JSONRPC", "0.3", "/a2a")]}),
+    Case(
+        "other-host",
+        "señala otro servidor",
+        "start",
+        agent={"bindings": [("JSONRPC", "1.0", "https://otro.example/a2a")]},
+    ),
+    Case(
+        "message",
+        "un mensaje y no con una tarea",
+        "start",
+        agent=_answers(
+            "SendMessage", _result({"message": {"messageId": "m", "role": "ROLE_AGENT"}})
+        ),
+    ),
+    Case(
+        "bad-id",
+        "identificador que no se acepta",
+        "start",
+        agent=_answers("SendMessage", _result({"task": {"id": "../../x", "contextId": "c"}})),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+async def test_an_agent_that_goes_wrong(begin: Begin, case: Case) -> None:
+    agent = {"bindings": [JSONRPC], "streaming": False, **case.agent}
+    session = await begin(case.options, script=case.script, **agent)
+    if case.place == "proceed":
+        await session.start()
+    call = session.until_finished if case.place == "proceed" else session.start
+    with pytest.raises(PortError, match=case.says) as raised:
+        await call()
+    assert raised.value.transient is case.transient
+    assert not isinstance(raised.value, SessionLost)
+    assert "\0" not in str(raised.value)
+    assert session.request.completed == frozenset()
+
+
+@pytest.mark.parametrize("end", ["canceled", "forgotten"])
+@pytest.mark.parametrize("binding", [JSONRPC, ("HTTP+JSON", "1.0", "/rest")], ids=lambda b: b[0])
+async def test_a_session_that_is_gone_is_lost(
+    begin: Begin, end: str, binding: tuple[str, str, str]
+) -> None:
+    canceled = End(TaskState.TASK_STATE_CANCELED)
+    session = await begin(
+        script=(canceled if end == "canceled" else Wait("x"),), bindings=[binding]
+    )
+    await session.start()
+    if end == "forgotten":
+        await session.agent.forget()
+    with pytest.raises(SessionLost):
+        await session.look()
+
+
+async def test_an_agent_that_does_not_answer_is_asked_again(begin: Begin) -> None:
+    session = await begin({"timeout_seconds": 0.3}, script=(Wait("x"),))
+
+    async def stall(asked: str) -> None:
+        if asked == "GetTask":
+            await session.agent.gate("never").wait()
+
+    await session.start()
+    session.agent.intercept = stall
+    with pytest.raises(PortError, match="no respondió a tiempo") as raised:
+        await session.look()
+    assert raised.value.transient
+    session.agent.gate("never").set()
+
+
+async def test_an_agent_that_is_not_there_is_asked_again(begin: Begin) -> None:
+    session = await begin()
+    nowhere = A2ABuilder(A2AOptions("http://127.0.0.1:1"), HandoverLimits())
+    with pytest.raises(PortError, match="No hay conexión") as raised:
+        await nowhere.start(session.request, idempotency_key="iniciar")
+    assert raised.value.transient
+
+
+async def test_a_bad_handover_of_an_agent_at_work_is_told_and_forgiven(begin: Begin) -> None:
+    session = await begin(
+        script=(Say("Va"), HandOver(instead=NOT_GIT), Wait("x"), *GOOD), streaming=False
+    )
+    await session.start()
+    await session.agent.gate("at x").wait()
+    first, second = await session.look(), await session.look()
+    session.agent.gate("x").set()
+    await session.until_finished()
+
+    assert first.status is BuildStatus.WORKING
+    assert [line.level.value for line in first.logs] == ["info", "warning"]
+    assert "no se acepta" in first.logs[-1].message
+    assert second.logs == ()
+    assert session.request.completed == set(MILESTONES)
+
+
+async def test_a_push_address_that_is_refused_is_no_failure(begin: Begin) -> None:
+    refused = _answers("CreateTaskPushNotificationConfig", _error(-32602))
+    session = await begin(script=GOOD, pushes=True, **refused)
+    await session.start()
+    await session.until_finished()
+
+
+async def test_a_broken_stream_is_no_failure(begin: Begin) -> None:
+    broken = _answers("SubscribeToTask", PlainTextResponse("no", media_type="text/event-stream"))
+    session = await begin(script=(Say("Va"), Wait("x")), **broken)
+    await session.start()
+    await session.agent.gate("at x").wait()
+    report = await session.look()
+    assert [line.message for line in report.logs] == ["Va"]
+    assert "SubscribeToTask" in session.agent.requests
