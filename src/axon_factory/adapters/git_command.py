@@ -8,12 +8,14 @@ nothing (threat A13: option, configuration and transport injection).
 import asyncio
 import os
 import re
+import shutil
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SLUG", "GitError", "run_git"]
+__all__ = ["SLUG", "GitError", "GitLimits", "run_git"]
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What may name a repository; use with `fullmatch`."""
@@ -36,8 +38,31 @@ _OPTIONS = (
 _ERROR_TAIL_CHARACTERS = 1000
 
 
+_CHUNK_BYTES = 64 * 1024
+
+
 class GitError(Exception):
     """git ended with an error or in no time; the message is the end of what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class GitLimits:
+    """What git may use on data of others.
+
+    The first two hold where the program `prlimit` is (Linux).
+
+    Attributes:
+        memory_bytes: address space of each process.
+        file_bytes: largest file that it writes.
+        output_bytes: how much it may say on its standard output.
+    """
+
+    memory_bytes: int | None = None
+    file_bytes: int | None = None
+    output_bytes: int | None = None
+
+
+_UNLIMITED = GitLimits()
 
 
 async def run_git(
@@ -47,6 +72,7 @@ async def run_git(
     repository: Path | None = None,
     configuration: Sequence[str] = (),
     keep_open: Sequence[int] = (),
+    limits: GitLimits = _UNLIMITED,
     timeout_seconds: float = 60.0,
 ) -> str:
     """Run ``git <arguments>`` and return its standard output.
@@ -59,12 +85,18 @@ async def run_git(
         repository: the git directory to work on (``--git-dir``).
         configuration: further ``name=value`` settings for this run.
         keep_open: file descriptors that git inherits, such as a lock that must outlive us.
+        limits: what it may use; beyond it git is killed.
         timeout_seconds: wall-clock limit.
 
     Raises:
-        GitError: no git on the PATH, an exit code other than 0, or out of time.
+        GitError: no git on the PATH, an exit code other than 0, out of time, or beyond a limit.
     """
-    command = ["git", *_OPTIONS, *(part for item in configuration for part in ("-c", item))]
+    command = [
+        *_limited(limits),
+        "git",
+        *_OPTIONS,
+        *(part for item in configuration for part in ("-c", item)),
+    ]
     if repository is not None:
         command.append(f"--git-dir={repository}")
     try:
@@ -83,7 +115,7 @@ async def run_git(
         raise GitError(f"git does not start: {error.strerror}") from error
     try:
         async with asyncio.timeout(timeout_seconds):
-            output, errors = await process.communicate()
+            output, errors = await _communicate(process, limits.output_bytes)
     except TimeoutError as error:
         raise GitError(f"git {arguments[0]} took more than {timeout_seconds:g} s") from error
     finally:
@@ -95,6 +127,39 @@ async def run_git(
         said = errors.decode(errors="replace").strip()[-_ERROR_TAIL_CHARACTERS:]
         raise GitError(f"git {arguments[0]} ended with {process.returncode}: {said}")
     return output.decode(errors="replace")
+
+
+def _limited(limits: GitLimits) -> list[str]:
+    prlimit = shutil.which("prlimit")
+    asked = {"as": limits.memory_bytes, "fsize": limits.file_bytes}
+    words = [f"--{name}={value}" for name, value in asked.items() if value is not None]
+    return [prlimit, *words] if prlimit and words else []
+
+
+async def _communicate(
+    process: asyncio.subprocess.Process, output_bytes: int | None
+) -> tuple[bytes, bytes]:
+    """Read both streams to their end.
+
+    Raises:
+        GitError: standard output is longer than `output_bytes`.
+    """
+    if output_bytes is None:
+        return await process.communicate()
+    if process.stdout is None or process.stderr is None:
+        raise GitError("git has no output")
+    complaints = asyncio.create_task(process.stderr.read())
+    try:
+        output = bytearray()
+        while chunk := await process.stdout.read(_CHUNK_BYTES):
+            output += chunk
+            if len(output) > output_bytes:
+                raise GitError(f"git said more than {output_bytes} bytes")
+        errors = await complaints
+    finally:
+        complaints.cancel()
+    await process.wait()
+    return bytes(output), errors
 
 
 def _environment(home: Path) -> dict[str, str]:

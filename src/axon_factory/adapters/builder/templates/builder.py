@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import axon_factory
+from axon_factory.adapters.builder.repository import GitError, Repository
 from axon_factory.adapters.builder.templates.layers import (
     UnknownTemplateError,
     brought_by,
     load_layers,
 )
 from axon_factory.adapters.builder.templates.processes import Processes
-from axon_factory.adapters.builder.templates.repository import GitError, Repository
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.plan import Milestone
 from axon_factory.ports.builder import (

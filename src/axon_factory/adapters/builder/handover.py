@@ -1,0 +1,136 @@
+"""What an outside agent hands over, and what of it counts as evidence (ADR 23).
+
+A builder that works elsewhere hands over git bundles. :func:`take_bundle` brings one safely into
+the product's repository; :func:`verified_milestones` and :func:`final_milestones` read from the
+repository what is done. What the agent says of its progress proves nothing.
+"""
+
+import asyncio
+from pathlib import Path
+
+from axon_factory.adapters.builder.quarantine import (
+    INCOMING,
+    BundleRefused,
+    HandoverLimits,
+    Quarantine,
+)
+from axon_factory.adapters.builder.repository import Repository
+from axon_factory.adapters.git_command import GitError
+from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.plan import Milestone, Plan
+from axon_factory.ports.builder import MilestoneReport
+from axon_factory.ports.errors import PortError
+
+__all__ = [
+    "HandoverLimits",
+    "final_milestones",
+    "pack_bundle",
+    "take_bundle",
+    "verified_milestones",
+]
+
+_MESSAGE_CHARACTERS = 300
+
+
+async def take_bundle(repository: Repository, bundle: Path, *, limits: HandoverLimits) -> str:
+    """Set `main` of `repository` to the bundle's `main` and check it out; return the commit.
+
+    The repository is made if there is none. A repeated call changes nothing; one that was
+    interrupted is completed by the next.
+
+    Raises:
+        PortError: the bundle is not acceptable (final), or the repository could not be worked
+            (transient). The repository is as it was.
+    """
+    try:
+        await repository.restore()
+        known = repository.git_dir if await repository.has_commits() else None
+        folder = await asyncio.to_thread(repository.staging)
+        try:
+            quarantine = Quarantine(folder, limits)
+            commit = await quarantine.receive(bundle, known)
+            await _accept(repository, quarantine, commit)
+        finally:
+            await repository.unstage()
+    except BundleRefused as error:
+        raise _failed(f"La entrega del agente no se acepta: {error}.") from error
+    except (GitError, OSError) as error:
+        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
+    return commit
+
+
+async def _accept(repository: Repository, quarantine: Quarantine, commit: str) -> None:
+    """Take over the objects, each checked, and the files."""
+    try:
+        await repository.take_objects(quarantine.git_dir, INCOMING)
+    except GitError as error:
+        raise BundleRefused(f"git encontró objetos dañados ({error})") from error
+    await repository.move_to(commit)
+
+
+async def pack_bundle(repository: Repository, target: Path) -> str | None:
+    """Write `main` as a bundle to `target`, for an agent to build on; return its commit.
+
+    None, and no file: there is nothing yet.
+
+    Raises:
+        PortError: the repository could not be read (transient).
+    """
+    try:
+        return await repository.bundle(target)
+    except (GitError, OSError) as error:
+        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
+
+
+async def verified_milestones(
+    repository: Repository, attempt: int, plan: Plan
+) -> tuple[MilestoneReport, ...]:
+    """Return the plan's milestones that a commit of the attempt proves, in the plan's order.
+
+    Proof is a commit on `main` that changes files and carries the trailer `<attempt>/<id>`.
+
+    Raises:
+        PortError: the repository could not be read (transient).
+    """
+    try:
+        proven = await repository.evidence(attempt)
+    except (GitError, OSError) as error:
+        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
+    return tuple(
+        _report(milestone, *proven[milestone.id])
+        for milestone in plan.milestones
+        if milestone.id in proven
+    )
+
+
+async def final_milestones(
+    repository: Repository, attempt: int, plan: Plan
+) -> tuple[MilestoneReport, ...]:
+    """Return every milestone of the plan, once the session says that it is finished.
+
+    What no commit names has the newest commit for its evidence: the council reviews it as a whole.
+
+    Raises:
+        PortError: nothing was handed over (final), or the repository could not be read
+            (transient).
+    """
+    try:
+        head = await repository.head_with_files()
+    except (GitError, OSError) as error:
+        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
+    if head is None:
+        raise _failed("El agente dice que terminó, pero no entregó ningún código.")
+    proven = {report.id: report for report in await verified_milestones(repository, attempt, plan)}
+    return tuple(
+        proven.get(milestone.id) or _report(milestone, head, "") for milestone in plan.milestones
+    )
+
+
+def _report(milestone: Milestone, commit: str, subject: str) -> MilestoneReport:
+    said = "".join(letter for letter in subject if letter.isprintable()).strip()
+    message = said[:_MESSAGE_CHARACTERS] or f"Hito entregado: {milestone.nombre}"
+    return MilestoneReport(milestone.id, milestone.agente, message, commit)
+
+
+def _failed(message: str, *, transient: bool = False) -> PortError:
+    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=transient)
