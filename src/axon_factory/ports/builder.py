@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from axon_factory.domain.events import LogLevel
+from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.plan import Plan
 from axon_factory.ports.errors import PortError
@@ -125,6 +125,8 @@ class AgentLog:
     message: str
     level: LogLevel = LogLevel.INFO
     at: datetime | None = None
+    visibility: Visibility = Visibility.CLIENTE
+    """How an agent goes about its work is for staff."""
 
 
 @dataclass(frozen=True, slots=True)

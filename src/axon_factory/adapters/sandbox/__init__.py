@@ -1,5 +1,6 @@
 """Sandbox: runs one command of a product with limits, in bubblewrap where that works."""
 
+from axon_factory.adapters.sandbox.bubblewrap import python_folders
 from axon_factory.adapters.sandbox.model import Capability, Limits, SandboxRun
 from axon_factory.adapters.sandbox.product import (
     Manifest,
@@ -21,5 +22,6 @@ __all__ = [
     "RepositoryState",
     "Sandbox",
     "SandboxRun",
+    "python_folders",
     "read_manifest",
 ]

@@ -134,9 +134,12 @@ def limit_arguments(program: str, limits: Limits, *, count_processes: bool) -> l
         program,
         f"--cpu={limits.cpu_seconds}",
         f"--fsize={limits.file_bytes}",
-        f"--as={limits.address_space_bytes}",
         "--core=0",
     ]
+    if limits.address_space_bytes is not None:
+        words.append(f"--as={limits.address_space_bytes}")
+    if limits.data_bytes is not None:
+        words.append(f"--data={limits.data_bytes}")
     if count_processes:
         words.append(f"--nproc={limits.processes}")
     return [*words, "--"]

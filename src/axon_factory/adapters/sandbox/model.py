@@ -13,7 +13,8 @@ class Limits:
 
     `processes` counts threads too. It holds only where the command has a user id (or user
     namespace) of its own: for an ordinary user without bubblewrap it would count that person's
-    whole session, and is left out.
+    whole session, and is left out. `address_space_bytes` or `data_bytes` (memory that can be
+    written to) is left out where it is None.
     """
 
     wall_seconds: float = 120.0
@@ -21,7 +22,8 @@ class Limits:
     cpu_seconds: int = 120
     file_bytes: int = 256 * MEBIBYTE
     processes: int = 256
-    address_space_bytes: int = 4096 * MEBIBYTE
+    address_space_bytes: int | None = 4096 * MEBIBYTE
+    data_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

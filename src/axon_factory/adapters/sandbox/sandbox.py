@@ -68,6 +68,7 @@ class Sandbox:
         read_only: Sequence[Path] = (),
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
+        user_id: int = NOBODY,
     ) -> SandboxRun:
         """Run `command` to its end or its limits, without the machine's network.
 
@@ -79,6 +80,7 @@ class Sandbox:
             read_only: what else the command may see.
             environment: added to PATH, HOME, TMPDIR and LANG; nothing else is passed on.
             limits: bounds; the defaults of `Limits` without it.
+            user_id: the unprivileged user, where root starts it.
 
         Raises:
             OSError: a folder is missing, or the command could not be started.
@@ -90,8 +92,10 @@ class Sandbox:
         base = {"PATH": SEARCH_PATH, "HOME": str(scratch), "TMPDIR": str(scratch)}
         whole = {**base, "LANG": "C.UTF-8", **(environment or {})}
         if capability.drops_user:
-            os.chown(scratch, NOBODY, NOBODY)
-        confinement = Confinement(cwd, scratch, tuple(read_only), limits, environment=whole)
+            os.chown(scratch, user_id, user_id)
+        confinement = Confinement(
+            cwd, scratch, tuple(read_only), limits, environment=whole, user_id=user_id
+        )
         words = self._words(capability, command, confinement)
         captured = await run_captured(
             words,
@@ -118,8 +122,9 @@ class Sandbox:
         read_only: Sequence[Path],
         limits: Limits,
         user_id: int,
+        network: bool = True,
     ) -> list[str]:
-        """Return the words that run `command` as a service: with the machine's network.
+        """Return the words that run `command` as a service: with the machine's network, or none.
 
         They pass on the environment of whoever starts them, and stay in that one's process group,
         so that a signal to the group reaches the command. Who is root must give `writable` to
@@ -130,7 +135,7 @@ class Sandbox:
             writable,
             tuple(read_only),
             limits,
-            network=True,
+            network=network,
             new_session=False,
             user_id=user_id,
         )

@@ -133,6 +133,7 @@ async def _keep_logs(
             agent=line.agent,
             message=line.message,
             level=line.level,
+            visibility=line.visibility,
             occurred_at=line.at,
             dedupe_key=f"sesion:{order.session_id}:{line.key}",
         )

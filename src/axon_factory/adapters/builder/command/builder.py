@@ -1,0 +1,323 @@
+"""CommandBuilder: a coding agent works in the sandbox, and we watch (design §5.3, ADR 25)."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from axon_factory.adapters.builder.command import launcher
+from axon_factory.adapters.builder.command.options import CommandOptions
+from axon_factory.adapters.builder.command.output import AGENT, News, Reader
+from axon_factory.adapters.builder.command.questions import (
+    answer_data,
+    as_question,
+    read_question,
+)
+from axon_factory.adapters.builder.command.redaction import Redactor
+from axon_factory.adapters.builder.command.sessions import (
+    Exit,
+    Session,
+    SessionState,
+    Unlaunchable,
+)
+from axon_factory.adapters.builder.command.starting import Desk, Starter
+from axon_factory.adapters.builder.command.workspace import WorkspaceError
+from axon_factory.adapters.builder.handover import (
+    final_milestones,
+    take_bundle,
+    verified_milestones,
+)
+from axon_factory.adapters.sandbox import Sandbox
+from axon_factory.domain.events import LogLevel
+from axon_factory.domain.failure import FailureCause
+from axon_factory.ports.builder import (
+    AgentLog,
+    BuildReport,
+    BuildRequest,
+    BuildStatus,
+    MilestoneReport,
+    SessionLost,
+)
+from axon_factory.ports.errors import PortError
+
+__all__ = ["CommandBuilder"]
+
+_STOP_SECONDS, _FORCE_SECONDS = 2.0, 5.0
+_LONGEST_CURSOR = 15
+_MEBIBYTE = 1024 * 1024
+
+
+class CommandBuilder:
+    """Runs a coding agent's command line, one session an order and attempt.
+
+    The agent runs apart from every worker; a worker only looks at what it has left: lines in its
+    output, commits in its workspace, a question, its end.
+    """
+
+    name = "command"
+
+    def __init__(self, root: Path, sandbox: Sandbox, options: CommandOptions) -> None:
+        """`root` is the folder of all sessions; the agent runs in `sandbox`."""
+        self._options = options
+        self._redactor = Redactor(options.secrets.values())
+        self._starter = Starter(root, sandbox, options, self._redactor)
+        self._reader = Reader(options.profile, options.model, self._redactor)
+
+    async def start(
+        self,
+        request: BuildRequest,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — order and attempt are the key: see Session.of
+    ) -> str:
+        """Start the agent, or find it started; see the port.
+
+        Raises:
+            PortError: it cannot be started.
+        """
+        desk = self._desk(request)
+        async with _failures():
+            state = await asyncio.to_thread(desk.session.state)
+            if state is None or not desk.session.was_launched(state.run):
+                await self._starter.begin(desk)
+        return desk.session.id
+
+    async def find(
+        self,
+        request: BuildRequest,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — as in start
+    ) -> str | None:
+        """Return the session's id if its agent was ever started; see the port."""
+        session = self._desk(request).session
+        state = await asyncio.to_thread(session.state)
+        started = state is not None and session.was_launched(min(state.run, 1))
+        return session.id if started else None
+
+    async def proceed(
+        self,
+        session_id: str,
+        request: BuildRequest,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — looking twice is looking once
+    ) -> BuildReport:
+        """Look at what the agent has done; see the port.
+
+        What an agent that has ended left behind is reported first, and its end by the next call.
+
+        Raises:
+            SessionLost: the agent is gone without a word, or was stopped.
+            PortError: the agent failed, or its work is not acceptable.
+        """
+        desk = self._desk(request)
+        state = await asyncio.to_thread(desk.session.state)
+        if session_id != desk.session.id or state is None or not state.run:
+            raise SessionLost("La sesión del agente no existe en esta máquina")
+        async with _failures():
+            if state.finished is not None:
+                return await self._finished(desk)
+            state = await self._deliver_answers(desk, state)
+            alive = await asyncio.to_thread(desk.session.is_alive)
+            ending = await asyncio.to_thread(desk.session.exit_of, state.run)
+            working = alive and ending is None
+            news = await asyncio.to_thread(
+                self._reader.news, desk.session.output, _offset(request.cursor), ended=not working
+            )
+            state, notes = await self._take(desk, state)
+            done = await self._newly_done(desk)
+            if working or done or notes or news.logs or news.uses or not news.complete:
+                pause = self._options.poll_seconds if working else 0.0
+                return self._report(desk, state, news, notes, done, pause)
+            return await self._end(desk, state, ending, news)
+
+    async def stop(
+        self,
+        session_id: str,  # noqa: ARG002 — the request says which
+        request: BuildRequest,
+        *,
+        force: bool,
+        idempotency_key: str,  # noqa: ARG002 — ending twice is ending once
+    ) -> bool:
+        """Ask the agent to end, or end it with everything it started; see the port."""
+        desk = self._desk(request)
+        session = desk.session
+        async with _failures():
+            state = await asyncio.to_thread(session.state)
+            ended = state is None or not await asyncio.to_thread(session.is_alive)
+            if state is not None and not ended:
+                patience = _FORCE_SECONDS if force else _STOP_SECONDS
+                ended = await session.end(state.run, force=force, patience=patience)
+            if ended:
+                await asyncio.to_thread(desk.workspace.remove)
+            return ended
+
+    def _desk(self, request: BuildRequest) -> Desk:
+        try:
+            return self._starter.desk(request)
+        except ValueError as error:
+            raise _failed("La orden no puede dar nombre a una sesión.") from error
+
+    async def _deliver_answers(self, desk: Desk, state: SessionState) -> SessionState:
+        """Give the agent what was answered; one that waits for it is launched again."""
+        known = {answer["clave"] for answer in state.answers}
+        new = tuple(answer_data(a) for a in desk.request.answers if a.key not in known)
+        if new:
+            state = await asyncio.to_thread(
+                desk.session.remember, state, answers=state.answers + new
+            )
+            await self._starter.write_brief(desk, state)
+        waits = state.question is not None and state.question["key"] in known.union(
+            answer["clave"] for answer in new
+        )
+        interrupted = state.run > 1 and not desk.session.was_launched(state.run)
+        if waits or interrupted:
+            return await self._starter.resume(
+                desk, state, state.run if interrupted else state.run + 1
+            )
+        return state
+
+    async def _take(
+        self, desk: Desk, state: SessionState
+    ) -> tuple[SessionState, tuple[AgentLog, ...]]:
+        """Take new commits into the product's repository; those that are refused are noted."""
+        mark = await asyncio.to_thread(desk.workspace.mark)
+        if not mark or mark == state.taken:
+            return state, ()
+        notes: tuple[AgentLog, ...] = ()
+        try:
+            bundle = await desk.workspace.hand_over()
+            if bundle is not None:
+                await take_bundle(desk.repository, bundle, limits=self._options.handover)
+        except WorkspaceError:
+            return state, ()  # it may be in the middle of something: the next look is soon
+        except PortError as error:
+            if error.transient:
+                return state, ()
+            notes = (AgentLog(f"entrega-{mark}", AGENT, str(error), LogLevel.WARNING),)
+        return await asyncio.to_thread(desk.session.remember, state, taken=mark), notes
+
+    async def _newly_done(self, desk: Desk) -> tuple[MilestoneReport, ...]:
+        """Return the milestones that commits prove, but never the one that would end it all.
+
+        Only the agent's own end ends the session: it may still be at work on what it committed.
+        """
+        request = desk.request
+        proven = await verified_milestones(desk.repository, request.attempt, request.plan)
+        done = tuple(report for report in proven if report.id not in request.completed)
+        missing = {milestone.id for milestone in request.plan.milestones} - request.completed
+        return done[:-1] if len(done) >= len(missing) else done
+
+    def _report(
+        self,
+        desk: Desk,
+        state: SessionState,
+        news: News,
+        notes: tuple[AgentLog, ...],
+        done: tuple[MilestoneReport, ...],
+        pause: float,
+    ) -> BuildReport:
+        return BuildReport(
+            BuildStatus.WORKING,
+            done,
+            poll_after_seconds=pause,
+            logs=news.logs + notes,
+            heartbeat_at=_last_sign(desk.session, state.run),
+            cursor=str(news.offset),
+            uses=news.uses,
+        )
+
+    async def _end(
+        self, desk: Desk, state: SessionState, ending: Exit | None, news: News
+    ) -> BuildReport:
+        """Say how it ended: finished, with a question, or not well."""
+        if ending is None:
+            raise SessionLost("El agente desapareció sin terminar: su proceso o la máquina cayeron")
+        if ending.reason in {launcher.ASKED, launcher.FORCED}:
+            raise SessionLost("El agente fue detenido")
+        verdict = await asyncio.to_thread(self._reader.verdict, desk.session.output)
+        if ending.reason is not None or ending.code != 0 or verdict.gave_up:
+            error = verdict.error or await asyncio.to_thread(self._complaint, desk.session)
+            raise _failed(f"{self._sentence(ending)}: {error}" if error else self._sentence(ending))
+        if state.question is None:
+            content = await asyncio.to_thread(desk.workspace.question)
+            question = read_question(content, state.run, self._redactor) if content else None
+            if question is None:
+                return await self._finish(desk, state, news)
+            state = await asyncio.to_thread(desk.session.remember, state, question=question)
+        asked = as_question(state.question or {})
+        return BuildReport(
+            BuildStatus.WORKING,
+            poll_after_seconds=self._options.poll_seconds,
+            questions=(asked,),
+            heartbeat_at=_last_sign(desk.session, state.run),
+            cursor=str(news.offset),
+        )
+
+    async def _finish(self, desk: Desk, state: SessionState, news: News) -> BuildReport:
+        """Take all that the agent left: what has no commit is the last milestone's work."""
+        request = desk.request
+        last = (request.attempt, request.plan.milestones[-1].id)
+        bundle = await desk.workspace.hand_over(last=last)
+        if bundle is None:
+            raise _failed("El agente terminó sin dejar ningún trabajo.")
+        commit = await take_bundle(desk.repository, bundle, limits=self._options.handover)
+        report = await self._finished(desk, cursor=str(news.offset))
+        await asyncio.to_thread(desk.session.remember, state, finished=commit)
+        await asyncio.to_thread(desk.workspace.remove)
+        return report
+
+    async def _finished(self, desk: Desk, cursor: str | None = None) -> BuildReport:
+        request = desk.request
+        every = await final_milestones(desk.repository, request.attempt, request.plan)
+        done = tuple(report for report in every if report.id not in request.completed)
+        return BuildReport(BuildStatus.FINISHED, done, cursor=cursor or request.cursor)
+
+    def _sentence(self, ending: Exit) -> str:
+        options = self._options
+        sentences = {
+            launcher.TIME: f"El agente no terminó en {options.seconds / 60:g} minutos",
+            launcher.OUTPUT: f"El agente escribió más de {options.output_bytes // _MEBIBYTE} MB",
+            launcher.UNSTARTED: f"{options.program.path.name} no se pudo arrancar",
+        }
+        return sentences.get(ending.reason or "", f"El agente terminó con código {ending.code}")
+
+    def _complaint(self, session: Session) -> str:
+        """Return the end of what the agent wrote to its standard error."""
+        try:
+            content = (session.folder / "errors.log").read_bytes()
+        except OSError:
+            return ""
+        lines = [line.strip() for line in content[-4096:].decode(errors="replace").splitlines()]
+        said = "".join(letter for letter in " ".join(lines[-3:]) if letter.isprintable())
+        return self._redactor.text(said.strip())[:300]
+
+
+@asynccontextmanager
+async def _failures() -> AsyncGenerator[None]:
+    """Turn what can go wrong here into the port's error."""
+    try:
+        yield
+    except (WorkspaceError, Unlaunchable, OSError) as error:
+        message = f"No se pudo trabajar con la sesión del agente: {error}"
+        raise _failed(message, transient=True) from error
+
+
+def _offset(cursor: str | None) -> int:
+    return int(cursor) if cursor and cursor.isdecimal() and len(cursor) <= _LONGEST_CURSOR else 0
+
+
+def _last_sign(session: Session, run: int) -> datetime:
+    """Return when the agent last said or committed something."""
+    signs = [session.began_at(run) or datetime.fromtimestamp(0, UTC)]
+    for path in (session.output, session.workspace / ".git/refs/heads/main"):
+        try:
+            changed = os.lstat(path).st_mtime
+        except OSError:
+            continue
+        signs.append(min(datetime.fromtimestamp(changed, UTC), datetime.now(UTC)))
+    return max(signs)
+
+
+def _failed(message: str, *, transient: bool = False) -> PortError:
+    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=transient)

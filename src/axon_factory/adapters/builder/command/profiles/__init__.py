@@ -1,0 +1,15 @@
+"""The command lines that `command` knows, one file each."""
+
+from collections.abc import Mapping
+
+from axon_factory.adapters.builder.command.profiles.base import Profile
+from axon_factory.adapters.builder.command.profiles.claude_code import ClaudeCode
+from axon_factory.adapters.builder.command.profiles.codex import Codex
+from axon_factory.adapters.builder.command.profiles.opencode import Opencode
+
+__all__ = ["PROFILES", "Profile"]
+
+PROFILES: Mapping[str, Profile] = {
+    profile.name: profile for profile in (Opencode(), Codex(), ClaudeCode())
+}
+"""Every profile by the name that `AXON_AGENT_COMMAND_PROFILE` takes."""

@@ -1,0 +1,131 @@
+"""What a profile is: a command line, and what its JSON lines mean."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from axon_factory.domain.events import LogLevel
+
+__all__ = [
+    "LARGEST_AMOUNT",
+    "Json",
+    "Profile",
+    "Reading",
+    "Said",
+    "Used",
+    "amount",
+    "count",
+    "mapping",
+    "moment",
+    "one_line",
+]
+
+Json = Mapping[str, Any]
+
+_LONGEST_TEXT = 500
+_LARGEST_COUNT = 2**31 - 1
+LARGEST_AMOUNT = Decimal(100_000)
+_LATEST_MILLISECONDS = 4_102_444_800_000  # the year 2100
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing for the log. `internal`: how the agent works, which is for staff only."""
+
+    message: str
+    level: LogLevel = LogLevel.INFO
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What requests to a model have cost; `model` and `cost_usd` are None where it does not say."""
+
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Decimal | None = None
+    model: str | None = None
+    latency_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one line means.
+
+    Attributes:
+        said: entries for the log.
+        used: what models have cost since the line before.
+        error: what went wrong, in the agent's own words.
+        fatal: True where the agent says that it has given up, whatever its exit code; False where
+            it says that it has done what it was asked for.
+        at: the line's own time.
+    """
+
+    said: tuple[Said, ...] = ()
+    used: tuple[Used, ...] = ()
+    error: str | None = None
+    fatal: bool | None = None
+    at: datetime | None = None
+
+
+class Profile(Protocol):
+    """A coding agent's command line. The prompt comes by standard input."""
+
+    name: str
+    program: str
+    """The name under which it is usually installed."""
+    environment: Mapping[str, str]
+    """What it needs to be told besides the words: never a secret."""
+
+    def words(self, program: Path, model: str | None, arguments: Sequence[str]) -> list[str]:
+        """Return the command line; `arguments` are further words of the factory's owner."""
+        ...
+
+    def read(self, line: Json) -> Reading | None:
+        """Return what a line means; None for one of an unknown kind."""
+        ...
+
+
+def one_line(value: object, longest: int = _LONGEST_TEXT) -> str:
+    """Return a text of others as one printable line, shortened."""
+    text = value if isinstance(value, str) else ""
+    # Cut first: an agent may say megabytes in one line.
+    flat = re.sub(r"\s+", " ", text[: longest * 4]).strip()
+    clean = "".join(letter for letter in flat if letter.isprintable())
+    return clean if len(clean) <= longest else clean[: longest - 1] + "…"
+
+
+def mapping(value: object) -> Json:
+    """Return a JSON object, or an empty one for anything else."""
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def count(value: object) -> int:
+    """Return a number of tokens or milliseconds; 0 for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**63:
+        return 0
+    return min(int(value), _LARGEST_COUNT)
+
+
+def amount(value: object) -> Decimal | None:
+    """Return an amount in US dollars; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and 0 <= found <= LARGEST_AMOUNT else None
+
+
+def moment(milliseconds: object) -> datetime | None:
+    """Return a time given in milliseconds since 1970; None for anything else."""
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int):
+        return None
+    if not 0 < milliseconds < _LATEST_MILLISECONDS:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
