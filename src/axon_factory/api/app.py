@@ -16,8 +16,10 @@ from axon_factory.api.routers import (
     listing,
     orders,
     products,
+    questions,
     reading,
     repositories,
+    sessions,
     users,
 )
 from axon_factory.api.services import ApiServices
@@ -42,6 +44,8 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         listing,
         reading,
         decisions,
+        questions,
+        sessions,
         repositories,
         audit,
     )
