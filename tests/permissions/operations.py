@@ -92,6 +92,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{ORDER}/cancel"): Operation(REASON),
     ("POST", f"{ORDER}/retry"): Operation(),
     ("POST", f"{ORDER}/credentials/reveal"): Operation(),
+    ("POST", f"{ORDER}/preguntas"): Operation(
+        {"pregunta": "¿Y ahora?", "destinatario": "operador"}, done=(201,)
+    ),
+    ("GET", f"{ORDER}/preguntas"): Operation(),
+    ("POST", f"{ORDER}/preguntas/{{numero}}/respuesta"): Operation({"respuesta": "Sí"}),
+    ("POST", f"{ORDER}/latido"): Operation(),
+    ("POST", f"{ORDER}/token"): Operation(done=(201,)),
 }
 """Method and path template to what is sent."""
 
@@ -101,5 +108,6 @@ ELSEWHERE = {
     ("GET", "/docs"): "tests/web: public, and absent without its assets",
     ("GET", "/docs/{name}"): "tests/web: public, and absent without its assets",
     ("GET", "/portal/{token}"): "tests/web: the link is the permission",
+    ("POST", "/portal/{token}/preguntas/{number}"): "tests/web: the link is the permission",
 }
 """Routes whose cells are tested elsewhere, and where."""

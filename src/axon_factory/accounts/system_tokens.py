@@ -125,9 +125,11 @@ class SystemTokens:
         if (
             kept.order_id is not None
             and attempt is not None
-            and (attempt != current_attempt or OrderState(state) in TERMINAL_STATES)
+            and (attempt < current_attempt or OrderState(state) in TERMINAL_STATES)
         ):
             raise AttemptEnded(kept.id, kept.agent, kept.order_id, attempt)
+        if attempt is not None and attempt != current_attempt:
+            return None
         if kept.expires_at is not None and kept.expires_at <= datetime.now(UTC):
             return None
         return VerifiedToken(kept.id, kept.agent, kept.order_id, kept.intento)

@@ -76,9 +76,9 @@ async def transition(
         order.fallo = _failure_document(failure, now)
     order.espera = None
     order.silence = None
-    await close_questions(session, order, now)
     order.fence += 1
     _stamp(order, target, now)
+    await close_questions(session, order, now)
     await _enter_stage(session, order, actor, now)
     await append_event(
         session, order, event or _plain_event(source, target, actor), actor=actor, now=now

@@ -179,7 +179,12 @@ async def _page(
             notice = _THANKS
     facts = _facts(order) | _asked(token, questions, tried)
     return render_page(
-        "portal.html", status, support_email=services.support_email, notice=notice, **facts
+        "portal.html",
+        status,
+        forms=bool(questions),
+        support_email=services.support_email,
+        notice=notice,
+        **facts,
     )
 
 
