@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from axon_factory.accounts.errors import AttemptEnded
 from axon_factory.accounts.system_tokens import (
     ATTEMPT_TOKEN_MAX_LIFETIME,
     SystemTokens,
@@ -65,11 +66,11 @@ async def test_a_token_for_an_attempt_holds_until_the_order_ends(
         assignments = f"estado = '{state}'{ENTER.get(state, '')}"
         await execute(database, f"UPDATE orders SET {assignments} WHERE id = '{order_id}'")  # noqa: S608 — literals
 
-        verified = await verify(database, system_tokens, plaintext)
-
         if state in {OrderState.ENTREGADO, OrderState.CANCELADO}:
-            assert verified is None, state
+            with pytest.raises(AttemptEnded):
+                await verify(database, system_tokens, plaintext)
         else:
+            verified = await verify(database, system_tokens, plaintext)
             token_id = plaintext.split("_")[2]
             assert verified == VerifiedToken(token_id, "build-agent", order_id, 1), state
 
@@ -78,7 +79,6 @@ async def test_a_token_that_does_not_hold(
     database: Database, system_tokens: SystemTokens, new_order: NewOrder
 ) -> None:
     for statement in (
-        "UPDATE orders SET intento = 2",
         "UPDATE system_tokens SET expires_at = now()",
         "UPDATE system_tokens SET revoked_at = now()",
         "UPDATE system_tokens SET intento = 2",
@@ -90,6 +90,25 @@ async def test_a_token_that_does_not_hold(
         await execute(database, statement)
 
         assert await verify(database, system_tokens, plaintext) is None, statement
+
+
+async def test_only_a_genuine_token_is_told_that_its_attempt_is_over(
+    database: Database, system_tokens: SystemTokens, new_order: NewOrder
+) -> None:
+    order_id = await new_order()
+    plaintext = await mint(database, system_tokens, order_id)
+    revoked = await mint(database, system_tokens, order_id)
+    async with database.transaction("test") as session:
+        await system_tokens.revoke(session, revoked.split("_")[2])
+    await execute(database, "UPDATE orders SET intento = 2")
+    await execute(database, "UPDATE system_tokens SET expires_at = now() WHERE revoked_at IS NULL")
+
+    with pytest.raises(AttemptEnded) as told:
+        await verify(database, system_tokens, plaintext)
+    assert (told.value.order_id, told.value.attempt) == (order_id, 1)
+    assert await verify(database, system_tokens, revoked) is None
+    other = SystemTokens(b"another pepper of thirty-two bytes")
+    assert await verify(database, other, plaintext) is None
 
 
 async def test_another_orders_attempt_does_not_matter(

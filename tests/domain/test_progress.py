@@ -5,7 +5,12 @@ from hypothesis import strategies as st
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Milestone
-from axon_factory.domain.progress import BANDS, build_progress
+from axon_factory.domain.progress import (
+    BANDS,
+    build_progress,
+    explain_progress,
+    verified_progress,
+)
 from axon_factory.domain.states import OrderState
 
 WHATSAPP = PRODUCT_TYPES["autopilot_whatsapp"].milestones  # 2, 8, 6, 4 and 4 hours
@@ -64,3 +69,77 @@ def test_every_state_has_a_band() -> None:
         "cancelado": (0, 100),
     }
     assert set(BANDS) == set(OrderState)
+
+
+STATES = st.sampled_from(OrderState)
+HOURS = st.lists(st.floats(0.1, 1000), max_size=8)
+
+
+@given(HOURS, STATES, st.integers(0, 3), st.data())
+def test_verified_progress_stays_in_the_band_of_the_state(
+    hours: list[float], state: OrderState, reworks: int, data: st.DataObject
+) -> None:
+    planned = milestones(hours)
+    done = data.draw(st.sets(st.sampled_from([*(item.id for item in planned), "inventado"])))
+    low, high = BANDS[state]
+    assert low <= verified_progress(state, planned, done, reworks=reworks) <= high
+
+
+@given(HOURS, st.integers(0, 3), st.data())
+def test_verified_progress_falls_only_by_a_rejection(
+    hours: list[float], reworks: int, data: st.DataObject
+) -> None:
+    """The life of an order: milestones one by one, the review, a rejection, and on to the end."""
+    planned = milestones(hours)
+    seen: list[int] = []
+    done: list[str] = []
+    for milestone in data.draw(st.permutations(planned)):
+        seen.append(verified_progress(OrderState.CONSTRUCCION, planned, done, reworks=reworks))
+        done.append(milestone.id)
+    onward = (OrderState.CONSTRUCCION, OrderState.QA, OrderState.LISTO, OrderState.ENTREGADO)
+    seen += [verified_progress(state, planned, done, reworks=reworks) for state in onward]
+    assert seen == sorted(seen)
+    assert seen[-1] == 100
+    in_review = verified_progress(OrderState.QA, planned, done, reworks=reworks)
+    rejected = verified_progress(OrderState.CONSTRUCCION, planned, [], reworks=reworks + 1)
+    assert rejected == (70 if planned else 0)
+    assert not planned or rejected <= in_review
+
+
+@given(HOURS, STATES, st.integers(0, 3), st.integers(0, 100), st.integers(0, 100), st.data())
+def test_what_is_said_changes_nothing_that_is_verified(
+    hours: list[float],
+    state: OrderState,
+    reworks: int,
+    shown: int,
+    reported: int,
+    data: st.DataObject,
+) -> None:
+    planned = milestones(hours)
+    done = data.draw(st.sets(st.sampled_from([*(item.id for item in planned), "inventado"])))
+    silent = explain_progress(state, planned, done, reworks=reworks, shown=0)
+    loud = explain_progress(state, planned, done, reworks=reworks, shown=shown, reported=reported)
+    assert (loud.verified, loud.band, loud.milestones) == (
+        silent.verified,
+        silent.band,
+        silent.milestones,
+    )
+    assert loud.sentence.startswith(silent.sentence)
+    assert f"reporta {reported} %" in loud.sentence
+    assert f"reports {reported} %" in loud.sentence.en
+    assert [share.verified for share in loud.milestones] == [item.id in done for item in planned]
+    total = sum(share.percent for share in loud.milestones)
+    assert not planned or abs(total - 100) <= 0.05 * len(planned)
+
+
+def test_the_explanation_counts_milestones_and_says_why_the_order_shows_more() -> None:
+    told = explain_progress(
+        OrderState.CONSTRUCCION, WHATSAPP, ["scaffolding"], reworks=1, shown=90, reported=90
+    )
+    assert told.sentence == (
+        "1 de 5 hitos verificados, 8 % de las horas del plan: 72 %. "
+        "Tras un rechazo de la revisión se cuenta desde 70 %. "
+        "Hasta que la revisión pasa, el avance llega a 95 %. "
+        "El agente reporta 90 %. "
+        "La orden muestra 90 %: lo demás lo dijo un agente o una persona."
+    )

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
+from axon_factory.db.tables import OrderQuestion
 from axon_factory.domain.permissions import Grant, KeyScope
 from axon_factory.domain.states import OrderState
 from tests.support.workshop import Headers, Workshop
@@ -42,8 +43,24 @@ CALLERS = (
 
 @pytest.fixture(scope="session")
 async def templates(workshop: Workshop) -> Mapping[OrderState, UUID]:
-    """An order of the owner's in each state, to be copied."""
-    return {state: await workshop.placed_in(state, notas_internas="notas") for state in OrderState}
+    """An order of the owner's in each state, with an open question to them, to be copied."""
+    made = {state: await workshop.placed_in(state, notas_internas="notas") for state in OrderState}
+    async with workshop.factory.database.transaction("test") as session:
+        for order_id in made.values():
+            session.add(
+                OrderQuestion(
+                    order_id=order_id,
+                    number=1,
+                    intento=1,
+                    audience="cliente",
+                    question="¿En qué idioma?",
+                    blocking=False,
+                    asked_by="worker",
+                    asked_by_name="Builder Agent",
+                    asked_at=datetime.now(UTC),
+                )
+            )
+    return made
 
 
 @pytest.fixture(scope="session")

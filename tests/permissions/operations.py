@@ -110,6 +110,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{ORDER}/retry"): Operation(),
     ("POST", f"{ORDER}/wake"): Operation(),
     ("POST", f"{ORDER}/credentials/reveal"): Operation(),
+    ("POST", f"{ORDER}/preguntas"): Operation(
+        {"pregunta": "¿Y ahora?", "destinatario": "operador"}, done=(201,)
+    ),
+    ("GET", f"{ORDER}/preguntas"): Operation(),
+    ("POST", f"{ORDER}/preguntas/{{numero}}/respuesta"): Operation({"respuesta": "Sí"}),
+    ("POST", f"{ORDER}/latido"): Operation(),
+    ("POST", f"{ORDER}/token"): Operation(done=(201,)),
 }
 """Method and path template to what is sent."""
 
@@ -122,5 +129,6 @@ ELSEWHERE = {
     ("POST", "/mcp"): "tests/mcp: every tool for every caller",
     ("DELETE", "/mcp"): "tests/mcp: every tool for every caller",
     ("GET", "/portal/{token}"): "tests/web: the link is the permission",
+    ("POST", "/portal/{token}/preguntas/{number}"): "tests/web: the link is the permission",
 }
 """Routes whose cells are tested elsewhere, and where."""

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
 
@@ -154,6 +154,36 @@ _on_order("POST", "/reject", "planificacion", {"motivo": "Mal"}, {"motivo": "Muy
 _on_order("POST", "/retry", "fallido", None, None)
 _on_order("POST", "/wake", "construccion", None, None)
 _on_order("POST", "/credentials/reveal", "listo", None, None)
+_QUESTION = {"pregunta": "¿En qué idioma?", "destinatario": "cliente", "clave": "idioma"}
+_on_order(
+    "POST", "/preguntas", "construccion", _QUESTION, {**_QUESTION, "destinatario": "operador"}
+)
+
+
+@_recipe("POST", f"{_ORDER}/preguntas/{{numero}}/respuesta")
+async def _answer(kitchen: Kitchen, by: Headers) -> Prepared:
+    order_id, _ = await kitchen.order("construccion")
+    path = f"/api/orders/{order_id}/preguntas"
+    asked = await kitchen.workshop.http.post(path, json=_QUESTION, headers=by)
+    assert asked.status_code == 201, asked.text
+    body, otherwise = {"respuesta": "Español"}, {"respuesta": "Inglés"}
+    return Prepared("POST", f"{path}/1/respuesta", by, body, otherwise)
+
+
+@_recipe("POST", f"{_ORDER}/latido")
+async def _beat(kitchen: Kitchen, by: Headers) -> Prepared:
+    return await _of_the_agent(kitchen, "latido")
+
+
+@_recipe("POST", f"{_ORDER}/token")
+async def _renew(kitchen: Kitchen, by: Headers) -> Prepared:
+    return await _of_the_agent(kitchen, "token")
+
+
+async def _of_the_agent(kitchen: Kitchen, name: str) -> Prepared:
+    order_id, _ = await kitchen.order("construccion")
+    token = await kitchen.workshop.attempt_token(UUID(order_id))
+    return Prepared("POST", f"/api/orders/{order_id}/{name}", token)
 
 
 @_recipe("POST", "/api/orders")

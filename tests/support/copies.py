@@ -30,6 +30,7 @@ _CHILDREN = (
     "order_milestones",
     "order_checks",
     "order_steps",
+    "order_questions",
 )
 _COLUMNS = text(
     """

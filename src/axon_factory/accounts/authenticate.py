@@ -108,6 +108,7 @@ class Authenticator:
         Raises:
             AuthenticationRequired: there is none, or it does not hold; which of the two, and why,
                 is not told.
+            AttemptEnded: it is a system token whose attempt is over.
             AmbiguousCredentials: there are several.
         """
         if len(credentials) > 1:

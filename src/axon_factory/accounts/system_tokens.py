@@ -1,7 +1,8 @@
 """Tokens of agents: `axs_live_<id>_<secret><checksum>` (design §8.1, resolutions 20).
 
 One minted for an attempt dies with it: when the order's `intento` moves on, when the order ends,
-and after two hours in any case. A permanent one is limited by its grant to PATCH (reference A4).
+and after two hours in any case; until then its agent can have a fresh one. A permanent one is
+limited by its grant to PATCH (reference A4).
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.accounts.errors import AttemptEnded
 from axon_factory.accounts.fields import checked_name
 from axon_factory.accounts.opaque_tokens import (
     checked_pepper,
@@ -99,7 +101,11 @@ class SystemTokens:
         return await self._mint(session, agent=agent, created_by=created_by)
 
     async def verify(self, session: AsyncSession, text: str) -> VerifiedToken | None:
-        """Return the token that `text` is, or None if it is none or does not hold any more."""
+        """Return the token that `text` is, or None if it is none or does not hold any more.
+
+        Raises:
+            AttemptEnded: it is genuine and was not revoked, but its attempt or its order has ended.
+        """
         token = parse_token(SYSTEM_TOKEN_PREFIX, text)
         if token is None:
             return None
@@ -114,11 +120,17 @@ class SystemTokens:
         kept, current_attempt, state = row
         if not token.matches(kept.secret_mac, self._pepper) or kept.revoked_at is not None:
             return None
-        if kept.expires_at is not None and kept.expires_at <= datetime.now(UTC):
-            return None
-        if kept.order_id is not None and (
-            kept.intento != current_attempt or OrderState(state) in TERMINAL_STATES
+        attempt = None if kept.order_id is None else kept.intento
+        # Before its expiry: an agent that reports for hours to no avail is the one to be told.
+        if (
+            kept.order_id is not None
+            and attempt is not None
+            and (attempt < current_attempt or OrderState(state) in TERMINAL_STATES)
         ):
+            raise AttemptEnded(kept.id, kept.agent, kept.order_id, attempt)
+        if attempt is not None and attempt != current_attempt:
+            return None
+        if kept.expires_at is not None and kept.expires_at <= datetime.now(UTC):
             return None
         return VerifiedToken(kept.id, kept.agent, kept.order_id, kept.intento)
 

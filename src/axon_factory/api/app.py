@@ -19,8 +19,10 @@ from axon_factory.api.routers import (
     notifications,
     orders,
     products,
+    questions,
     reading,
     repositories,
+    sessions,
     users,
 )
 from axon_factory.api.services import ApiServices
@@ -46,6 +48,8 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         reading,
         decisions,
         hints,
+        questions,
+        sessions,
         repositories,
         audit,
         notifications,

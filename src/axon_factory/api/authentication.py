@@ -10,7 +10,9 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
+from axon_factory.accounts.errors import AttemptEnded
 from axon_factory.api.auditing import origin_of, record_refusal
+from axon_factory.api.late_reports import record_late_report
 from axon_factory.api.rate_limits import charge_address, charge_principal
 from axon_factory.domain.errors import AuthenticationRequired, Forbidden
 from axon_factory.domain.permissions import Action, Principal, may
@@ -64,10 +66,15 @@ async def current_principal(
 
     Raises:
         AuthenticationRequired: there is no credential, or not exactly one, or it does not hold.
+        AttemptEnded: it is a system token whose attempt is over; the order's staff see that.
         TooManyRequests: this address has sent too many that do not.
     """
     try:
         return await authenticator_of(request).principal(_presented(request))
+    except AttemptEnded as late:
+        await charge_address(request)
+        await record_late_report(request.app.state.services.database, late)
+        raise
     except AuthenticationRequired:
         await charge_address(request)
         raise

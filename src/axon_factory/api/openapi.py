@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from axon_factory.accounts.errors import AmbiguousCredentials
+from axon_factory.accounts.errors import AmbiguousCredentials, AttemptEnded
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import PasswordChangeRequired
 from axon_factory.api.documentation import ERRORS, VALIDATED
@@ -85,6 +85,7 @@ _ALWAYS: Errors = (
 )
 _GUARDED: Errors = (
     AuthenticationRequired,
+    AttemptEnded,
     AmbiguousCredentials,
     Forbidden,
     PasswordChangeRequired,

@@ -83,23 +83,24 @@ class Write:
             kept = await kept_answer(session, self.key, self.services.secret_box)
         return _replayed(kept) if kept else None
 
-    async def once(self, unit: str, work: Work) -> Response:
+    async def once(self, unit: str, work: Work, *, audited: bool = True) -> Response:
         """Do `work` in a transaction called `unit`, or answer what this key was answered before.
 
-        What was done stands on the audit trail, by the same transaction, before it is answered.
+        What was done stands on the audit trail, by the same transaction, before it is answered; not
+        so with `audited=False`, for what comes every minute and decides nothing.
 
         Raises:
             RequestInFlight: the same key is being worked on.
             IdempotencyKeyReused: the key belongs to another request.
         """
         try:
-            return await self._once(unit, work)
+            return await self._once(unit, work, audited=audited)
         except Forbidden as refusal:
             database = self.services.database
             await record_refusal(database, self.origin, self.principal, self.action, refusal)
             raise
 
-    async def _once(self, unit: str, work: Work) -> Response:
+    async def _once(self, unit: str, work: Work, *, audited: bool) -> Response:
         async with self.services.database.transaction(unit) as session:
             if self.key is not None:
                 kept = await kept_answer(session, self.key, self.services.secret_box)
@@ -110,7 +111,8 @@ class Write:
             sent = KeptAnswer(answer.status, answer.headers, rendered(body).decode())
             if self.key is not None:
                 await keep_answer(session, self.key, sent, self.services.secret_box)
-            await append_audit(session, self._entry(unit, answer))
+            if audited:
+                await append_audit(session, self._entry(unit, answer))
         return _response(sent, {})
 
     def _entry(self, unit: str, answer: Answer) -> AuditEntry:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from axon_factory.cli import decisions
+from axon_factory.cli import decisions, questions
 from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
@@ -31,7 +31,7 @@ from axon_factory.cli.render import (
     render_orders,
     safe,
 )
-from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.db.tables import Order, OrderEvent, OrderMilestone
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.priority import Priority
@@ -41,7 +41,7 @@ from axon_factory.orders.create import create_order
 from axon_factory.orders.lists.fields import SUMMARY
 from axon_factory.orders.lists.page import Page, list_orders
 from axon_factory.orders.lists.query import ListQuery
-from axon_factory.orders.read import newest_events, read_order
+from axon_factory.orders.read import newest_events, read_order, verified_milestones
 from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.result import result_of
 
@@ -100,16 +100,17 @@ def show(
     Example: axon orders show ORD-2025-001
     """
 
-    async def command() -> tuple[Order, Sequence[OrderEvent]]:
+    async def command() -> tuple[Order, Sequence[OrderEvent], Sequence[OrderMilestone]]:
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
             order = await read_order(session, reference, local_principal())
-            return order, await newest_events(session, order, local_principal())
+            events = await newest_events(session, order, local_principal())
+            return order, events, await verified_milestones(session, order)
 
-    order, events = run(command, as_json=as_json)
+    order, events, milestones = run(command, as_json=as_json)
     if as_json:
-        print_json(views.detail(order, events, local_principal()))
+        print_json(views.detail(order, events, milestones, local_principal()))
     else:
-        out.print(render_order(order, events))
+        out.print(render_order(order, events, milestones))
 
 
 @_group.command("list")
@@ -206,6 +207,7 @@ def result(
 
 
 decisions.register(_group)
+questions.register(_group)
 
 
 def _read_document(file: str) -> Mapping[str, Any]:

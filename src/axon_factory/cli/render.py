@@ -12,10 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from axon_factory.cli.context import local_principal
-from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.db.tables import Order, OrderEvent, OrderMilestone
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.domain.waiting import WaitsFor
+from axon_factory.orders.progress_view import progress_detail
+from axon_factory.orders.promise import promise_of
 from axon_factory.orders.views import log_entry
 
 __all__ = [
@@ -53,6 +56,13 @@ _STATES = {
 }
 _WHOLE = frozenset({"Número", "Estado", "Id"})
 _NOBODY = "—"
+_SHORT_COMMIT = 10
+_AWAITED = {
+    WaitsFor.PERSONA: "decisión de una persona",
+    WaitsFor.CLIENTE: "respuesta del cliente",
+    WaitsFor.OPERADOR: "respuesta del operador",
+    WaitsFor.PRESUPUESTO: "decisión sobre el presupuesto",
+}
 
 LIST_FIELDS = (
     "order_number",
@@ -144,8 +154,10 @@ def render_plan(order: Order) -> RenderableType:
     return Group(title, facts(rows), milestones, *notes)
 
 
-def render_order(order: Order, events: Sequence[OrderEvent]) -> RenderableType:
-    """Return the whole order: facts, client, plan, result, newest events."""
+def render_order(
+    order: Order, events: Sequence[OrderEvent], milestones: Sequence[OrderMilestone]
+) -> RenderableType:
+    """Return the whole order: facts, client, progress, plan, result, newest events."""
     client: Mapping[str, Any] = order.datos_cliente
     parts: list[RenderableType] = [
         Text(f"{order.order_number}  {safe(order.nombre_producto)}", "bold"),
@@ -160,6 +172,9 @@ def render_order(order: Order, events: Sequence[OrderEvent]) -> RenderableType:
                 "Asignado a": order.asignado_a or _NOBODY,
                 "Intento": order.intento,
                 "Etiquetas": ", ".join(order.tags) or _NOBODY,
+                "Promesa": _promise(order),
+                "Silencio": Text(order.silence, "bold red") if order.silence else _NOBODY,
+                "Último latido": local_time(order.heartbeat_at),
                 "Creada": local_time(order.created_at),
                 "Entregada": local_time(order.entregado_at),
                 "Repositorio": order.repo_url or _NOBODY,
@@ -171,8 +186,37 @@ def render_order(order: Order, events: Sequence[OrderEvent]) -> RenderableType:
     if order.fallo is not None:
         cause, message = order.fallo.get("causa"), order.fallo.get("mensaje")
         parts.append(Text(f"✗ {safe(cause)}: {safe(message)}", "red"))
+    if order.plan is not None:
+        parts += [Text(), _progress(order, milestones)]
     parts += [Text(), render_plan(order), Text(), Text("Eventos", "bold")]
     return Group(*parts, *(render_event(event) for event in events))
+
+
+def _promise(order: Order) -> str:
+    made = promise_of(order)
+    if made is None:
+        return _NOBODY
+    paused = f", en pausa desde {local_time(made.paused_at)}" if made.paused_at else ""
+    return f"{local_time(made.since)} a {local_time(made.until)}{paused}"
+
+
+def _progress(order: Order, milestones: Sequence[OrderMilestone]) -> RenderableType:
+    """Return what the progress is made of: each milestone, and why it is what it is."""
+    detail = progress_detail(order, milestones, local_principal().grant)
+    rows = table("Hito", "Peso", "Estado", "Agente", "Commit", "Verificado", numbers=("Peso",))
+    for item in detail["hitos"]:
+        verified = item["at"] is not None
+        add_row(
+            rows,
+            item["nombre"],
+            f"{item['peso']:g} %",
+            Text("✓ verificado", "green") if verified else Text("○ pendiente", "dim"),
+            item["agente"],
+            (item["commit"] or _NOBODY)[:_SHORT_COMMIT],
+            local_time(datetime.fromisoformat(item["at"])) if verified else _NOBODY,
+        )
+    title = Text(f"Avance verificado: {detail['verificado']} %", "bold")
+    return Group(title, Text(safe(detail["explicacion"])), rows)
 
 
 def render_orders(orders: Iterable[Mapping[str, Any]]) -> Table:
@@ -200,9 +244,10 @@ def waiting_for(order: Order) -> str:
 
 
 def _awaited(plan_status: str | None, plan_version: int, waits_for: str | None) -> str:
-    if plan_status == PlanStatus.PENDIENTE_APROBACION:
-        return f"aprobar el plan v{plan_version}"
-    return "decisión de una persona" if waits_for else ""
+    if waits_for:
+        return _AWAITED[WaitsFor(waits_for)]
+    waits = plan_status == PlanStatus.PENDIENTE_APROBACION
+    return f"aprobar el plan v{plan_version}" if waits else ""
 
 
 def facts(rows: Mapping[str, object]) -> Table:

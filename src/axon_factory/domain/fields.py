@@ -64,6 +64,11 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
             "fallo.estado",
             "fallo.at",
             "transiciones_permitidas",
+            "promesa",
+            "progreso_detalle",
+            "progreso_detalle.*",
+            "progreso_detalle.hitos",
+            "progreso_detalle.hitos.*",
         ),
         _ALL,
     )
@@ -71,12 +76,27 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
     | _rows(("datos_cliente.*",), _OUTSIDE)
     | _rows(("fallo.mensaje", "fallo.paso"), STAFF_GRANTS | _AGENT)
     | _rows(("precio", "moneda"), _OUTSIDE)
+    | _rows(("progreso_detalle.hitos.commit",), STAFF_GRANTS)
     | _rows(
-        ("cliente_id", "session_id", "notas_internas", "espera", "slug", "created_by"),
+        (
+            "cliente_id",
+            "session_id",
+            "notas_internas",
+            "espera",
+            "silencio",
+            "latido_at",
+            "slug",
+            "created_by",
+        ),
         STAFF_GRANTS,
     )
 )
-"""Key of an answer to the grants that read it; `x.*` stands for the members of x without a row."""
+"""Key of an answer to the grants that read it; `x.*` stands for the members of x without a row.
+
+Of a list the members of its items are meant.
+"""
+
+_PARENTS = frozenset(name.rpartition(".")[0] for name in READERS if "." in name)
 
 _HINTS = frozenset({"planificado_at", "construccion_iniciada_at", "qa_iniciada_at", "entregado_at"})
 _REPORTS = frozenset({"estado", "progreso", "asignado_a", "logs", "motivo"}) | _HINTS
@@ -93,7 +113,7 @@ WRITERS: Mapping[Grant, frozenset[str]] = MappingProxyType(
 )
 """Grant to the fields of PATCH that it may send (design §3.5, §8.2)."""
 
-_AGENT_NAMES = frozenset({"Review Council", "Aprobador", "Axon Factory"})
+_AGENT_NAMES = frozenset({"Review Council", "Aprobador", "Axon Factory", "Cliente"})
 
 
 def readable(document: Mapping[str, Any], grant: Grant) -> dict[str, Any]:
@@ -123,13 +143,16 @@ def public_name(name: str | None, grant: Grant) -> str | None:
 
 
 def _members(name: str, value: Any, grant: Grant) -> Any:  # noqa: ANN401 — any JSON value
-    if not isinstance(value, dict) or not any(row.startswith(f"{name}.") for row in READERS):
-        return cast("Any", value)
+    if name not in _PARENTS:
+        return value
+    if isinstance(value, list):
+        return [_members(name, item, grant) for item in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
     nobody: frozenset[Grant] = frozenset()
     others = READERS.get(f"{name}.*", nobody)
-    members = cast("dict[str, Any]", value)
     return {
-        key: member
-        for key, member in members.items()
+        key: _members(f"{name}.{key}", member, grant)
+        for key, member in cast("dict[str, Any]", value).items()
         if grant in READERS.get(f"{name}.{key}", others)
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from axon_factory.domain.states import Actor, ActorKind, OrderState
+from axon_factory.domain.states import ACTIVE_STATES, Actor, ActorKind, OrderState
 
 __all__ = [
     "PERMISSIONS",
@@ -61,6 +61,11 @@ class Action(StrEnum):
     BULK_ORDERS = "orders:bulk"
     REVEAL_CREDENTIALS = "orders:reveal_credentials"
     READ_REPOSITORY = "orders:repository"
+    ASK_QUESTION = "orders:ask"
+    READ_QUESTIONS = "orders:questions"
+    ANSWER_QUESTION = "orders:answer"
+    SEND_HEARTBEAT = "orders:heartbeat"
+    RENEW_TOKEN = "orders:token"  # noqa: S105 — the name of an action
     READ_SELF = "self:read"
     CHANGE_PASSWORD = "self:password"  # noqa: S105 — the name of an action
     END_SESSIONS = "self:sessions"
@@ -141,6 +146,7 @@ _ADMINS = frozenset({_G.ADMIN, _G.KEY_ADMIN})
 _PERSONS = frozenset({_G.ADMIN, _G.OPERATOR, _G.CLIENT_OWN})
 _NOT_ENDED = frozenset(_S) - {_S.ENTREGADO, _S.CANCELADO}
 _FINISHED = frozenset({_S.LISTO, _S.ENTREGADO})
+_AGENT = frozenset({_G.SYSTEM_ASSIGNED})
 
 STAFF_GRANTS = frozenset({_G.ADMIN, _G.OPERATOR, _G.KEY_READ, _G.KEY_WRITE, _G.KEY_ADMIN})
 """Those who work for the factory, and the keys of its systems."""
@@ -170,6 +176,11 @@ PERMISSIONS = MappingProxyType(
         Action.READ_REPOSITORY: Permission(
             frozenset({_G.ADMIN, _G.OPERATOR, _G.CLIENT_OWN, _G.KEY_ADMIN})
         ),
+        Action.ASK_QUESTION: Permission(_ADMINS | _AGENT | {_G.OPERATOR}, ACTIVE_STATES),
+        Action.READ_QUESTIONS: Permission(_READERS | _AGENT),
+        Action.ANSWER_QUESTION: Permission(_ADMINS | {_G.OPERATOR, _G.CLIENT_OWN}, ACTIVE_STATES),
+        Action.SEND_HEARTBEAT: Permission(_AGENT, frozenset({_S.CONSTRUCCION})),
+        Action.RENEW_TOKEN: Permission(_AGENT, ACTIVE_STATES),
         Action.READ_SELF: Permission(_PERSONS | {_G.KEY_READ, _G.KEY_WRITE, _G.KEY_ADMIN}),
         Action.CHANGE_PASSWORD: Permission(_PERSONS),
         Action.END_SESSIONS: Permission(_PERSONS),
@@ -195,6 +206,7 @@ PUBLIC_ROUTES = MappingProxyType(
         "/docs/{name}": "the files of that page",
         "/mcp": "it asks for the API's credentials itself, and its tools are requests to the API",
         "/portal/{token}": "the signed link is the permission",
+        "/portal/{token}/preguntas/{number}": "the signed link is the permission",
     }
 )
 """Paths of routes that ask for no credential, and why; any other route needs an action."""

@@ -1,12 +1,24 @@
 """Progress: milestones weighted by their hours, in a band per state (resolutions 15 and 24)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from axon_factory.domain.plan import Milestone
+from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
 
-__all__ = ["AFTER_REJECTION", "BANDS", "BEFORE_QA_PASSES", "DONE", "build_progress"]
+__all__ = [
+    "AFTER_REJECTION",
+    "BANDS",
+    "BEFORE_QA_PASSES",
+    "DONE",
+    "Explained",
+    "MilestoneShare",
+    "build_progress",
+    "explain_progress",
+    "verified_progress",
+]
 
 BEFORE_QA_PASSES = 95
 AFTER_REJECTION = 70
@@ -36,3 +48,143 @@ def build_progress(
     floor = AFTER_REJECTION if reworks else 0
     share = done / total if total else 0.0
     return floor + int((BEFORE_QA_PASSES - floor) * share)
+
+
+def verified_progress(
+    state: OrderState,
+    milestones: Collection[Milestone],
+    completed: Collection[str],
+    *,
+    reworks: int,
+) -> int:
+    """Return the percentage that the factory itself has seen done, whatever anybody reports.
+
+    `completed` are the milestones whose commits were found in the product's repository. The council
+    has verified the whole of an order that is `listo` or `entregado`. For one that has failed or
+    was cancelled it is what its last attempt had to show.
+    """
+    low, high = BANDS[state]
+    if not milestones or low == high:
+        return low
+    return min(high, build_progress(milestones, completed, reworks=reworks))
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneShare:
+    """A milestone, how many percent of the plan's hours it is, and whether it is verified."""
+
+    milestone: Milestone
+    percent: float
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What an order's progress is made of. `band` is the lowest and highest of its state."""
+
+    verified: int
+    band: tuple[int, int]
+    milestones: Sequence[MilestoneShare]
+    sentence: Sentence
+
+
+def explain_progress(
+    state: OrderState,
+    milestones: Sequence[Milestone],
+    completed: Collection[str],
+    *,
+    reworks: int,
+    shown: int,
+    reported: int | None = None,
+) -> Explained:
+    """Explain an order's progress to a person.
+
+    Args:
+        state: where the order is.
+        milestones: those of its plan, in its order.
+        completed: ids of those that are verified.
+        reworks: how often the council has sent it back.
+        shown: the percentage that the order shows (`progreso`).
+        reported: the percentage that the agent gives of itself, if it does.
+    """
+    verified = verified_progress(state, milestones, completed, reworks=reworks)
+    total = sum(item.estimacion_horas for item in milestones)
+    shares = [
+        MilestoneShare(item, round(100 * item.estimacion_horas / total, 1), item.id in completed)
+        for item in milestones
+    ]
+    sentence = _in_words(state, shares, reworks=reworks, verified=verified)
+    if reported is not None:
+        sentence = _joined(
+            sentence,
+            Sentence(f"El agente reporta {reported} %.", f"The agent reports {reported} %."),
+        )
+    if shown > verified and state in _BUILT:
+        sentence = _joined(
+            sentence,
+            Sentence(
+                f"La orden muestra {shown} %: lo demás lo dijo un agente o una persona.",
+                f"The order shows {shown} %: the rest was said by an agent or a person.",
+            ),
+        )
+    return Explained(verified, BANDS[state], shares, sentence)
+
+
+_BUILT = frozenset({OrderState.CONSTRUCCION, OrderState.QA})
+_STATES_IN_WORDS: Mapping[OrderState, Sentence] = MappingProxyType(
+    {
+        OrderState.NUEVO: Sentence(
+            "La construcción no ha empezado.", "Construction has not begun."
+        ),
+        OrderState.PLANIFICACION: Sentence(
+            "La construcción empieza cuando se aprueba el plan.",
+            "Construction begins when the plan is approved.",
+        ),
+        OrderState.LISTO: Sentence(
+            "La revisión de calidad pasó: el producto está completo.",
+            "The quality review has passed: the product is complete.",
+        ),
+        OrderState.ENTREGADO: Sentence(
+            "El producto está entregado.", "The product has been delivered."
+        ),
+    }
+)
+
+
+def _in_words(
+    state: OrderState, shares: Sequence[MilestoneShare], *, reworks: int, verified: int
+) -> Sentence:
+    said = _STATES_IN_WORDS.get(state)
+    if said is not None:
+        return said
+    if not shares:
+        return Sentence("La orden no llegó a tener plan.", "The order never had a plan.")
+    done = sum(share.verified for share in shares)
+    weight = round(sum(share.percent for share in shares if share.verified))
+    sentence = Sentence(
+        f"{done} de {len(shares)} hitos verificados, {weight} % de las horas del plan: "
+        f"{verified} %.",
+        f"{done} of {len(shares)} milestones verified, {weight} % of the plan's hours: "
+        f"{verified} %.",
+    )
+    if reworks:
+        sentence = _joined(
+            sentence,
+            Sentence(
+                f"Tras un rechazo de la revisión se cuenta desde {AFTER_REJECTION} %.",
+                f"After a rejection by the review it is counted from {AFTER_REJECTION} %.",
+            ),
+        )
+    if state in _BUILT:
+        sentence = _joined(
+            sentence,
+            Sentence(
+                f"Hasta que la revisión pasa, el avance llega a {BEFORE_QA_PASSES} %.",
+                f"Until the review passes, progress goes up to {BEFORE_QA_PASSES} %.",
+            ),
+        )
+    return sentence
+
+
+def _joined(first: Sentence, second: Sentence) -> Sentence:
+    return Sentence(f"{first} {second}", f"{first.en} {second.en}")

@@ -13,6 +13,7 @@ from axon_factory.domain.events import EventKind
 from axon_factory.domain.plan import Plan
 from axon_factory.factory.goal import goal_of
 from axon_factory.factory.situation import completed_milestones
+from axon_factory.orders.asking import AGENT_KEY
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.questions import undelivered_answers
 from axon_factory.ports.builder import AgentAnswer, BuildRequest, Finding
@@ -57,10 +58,10 @@ async def build_request(
 
 
 def _key_of(asked: OrderQuestion, order: Order) -> str:
-    """Return the session's own key of its question, or our number of one asked over the API."""
-    prefix = f"sesion:{order.session_id}:"
-    if asked.dedupe_key is not None and asked.dedupe_key.startswith(prefix):
-        return asked.dedupe_key.removeprefix(prefix)
+    """Return the session's own key of its question, or our number of one that has none."""
+    for prefix in (f"sesion:{order.session_id}:", f"{AGENT_KEY}{order.intento}:"):
+        if asked.dedupe_key is not None and asked.dedupe_key.startswith(prefix):
+            return asked.dedupe_key.removeprefix(prefix)
     return str(asked.number)
 
 

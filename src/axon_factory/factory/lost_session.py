@@ -49,7 +49,7 @@ async def resume_without_session(
         metadata={"session_id": order.session_id, "intento": order.intento},
     )
     await append_event(session, order, event, actor=_LINE, now=now)
-    await begin_attempt(session, order)
+    await begin_attempt(session, order, now)
     order.session_open = False
     order.espera = None
     await wake(session, order, now)

@@ -12,6 +12,7 @@ from axon_factory.domain.errors import PlanOutdated
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState, PlanStatus
+from axon_factory.orders.promise import make_promise
 from axon_factory.orders.transitions import refuse, transition
 
 __all__ = ["APPROVER", "PlanReference", "approve_plan", "reject_plan"]
@@ -54,6 +55,7 @@ async def approve_plan(
     waiting.decided_at, waiting.decided_by, waiting.motivo = now, actor.id, note or None
     order.plan_estado = PlanStatus.APROBADO
     order.aprobado_at = now
+    await make_promise(session, order, now)
     await transition(
         session,
         order,

@@ -1,9 +1,12 @@
 """A new attempt (`intento`) at an order that resumes where the one before it was."""
 
+from datetime import datetime
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
+from axon_factory.orders.open_questions import close_questions
 
 __all__ = ["begin_attempt"]
 
@@ -28,11 +31,12 @@ _CARRY_PASSED_CHECKS = text(
 )
 
 
-async def begin_attempt(session: AsyncSession, order: Order) -> None:
+async def begin_attempt(session: AsyncSession, order: Order, now: datetime) -> None:
     """Give the locked order its next attempt, with what was finished, and without a session.
 
-    Tokens of the attempt before do not hold from here on.
+    Tokens of the attempt before do not hold from here on, and its open questions are moot.
     """
+    await close_questions(session, order, now)
     parameters = {"order_id": order.id, "current": order.intento, "next": order.intento + 1}
     await session.execute(_CARRY_MILESTONES, parameters)
     await session.execute(_CARRY_PASSED_CHECKS, parameters)

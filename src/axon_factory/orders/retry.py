@@ -29,7 +29,7 @@ async def retry_order(
         raise refuse(order, OrderState(order.estado), actor, only_failed)
     target = OrderState(order.fallo["estado"])
     step = order.fallo.get("paso")
-    await begin_attempt(session, order)
+    await begin_attempt(session, order, now)
     await transition(
         session,
         order,

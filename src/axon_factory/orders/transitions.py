@@ -25,8 +25,10 @@ from axon_factory.domain.states import (
     find_transition,
     targets_from,
 )
+from axon_factory.domain.waiting import OBSTACLES, WaitsFor
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.events import append_event
+from axon_factory.orders.open_questions import close_questions
 
 __all__ = ["enter_first_state", "legal_targets", "refuse", "transition", "wake"]
 
@@ -73,8 +75,10 @@ async def transition(
     if failure is not None:
         order.fallo = _failure_document(failure, now)
     order.espera = None
+    order.silence = None
     order.fence += 1
     _stamp(order, target, now)
+    await close_questions(session, order, now)
     await _enter_stage(session, order, actor, now)
     await append_event(
         session, order, event or _plain_event(source, target, actor), actor=actor, now=now
@@ -158,9 +162,7 @@ def _obstacle(
             "Todavía no hay un despliegue que entregar", "There is no deployment to hand over yet"
         )
     if order.espera is not None and actor.kind in {ActorKind.WORKER, ActorKind.SYSTEM}:
-        return Sentence(
-            "La orden espera la decisión de una persona", "The order waits for a person's decision"
-        )
+        return OBSTACLES[WaitsFor(order.espera)]
     failed_in = (order.fallo or {}).get("estado")
     if source is OrderState.FALLIDO and target not in {failed_in, OrderState.CANCELADO}:
         return Sentence(

@@ -20,11 +20,14 @@ from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.events import append_event, content_key
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.handover import hand_over
+from axon_factory.orders.liveness import note_caller
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.reported import keep_report
 from axon_factory.orders.requests import LogEntry, OrderPatch
 from axon_factory.orders.retry import retry_order
 from axon_factory.orders.rework import accept_product, send_back
 from axon_factory.orders.transitions import refuse, transition, wake
+from axon_factory.ports.builder import ReportedProgress
 
 __all__ = ["patch_order"]
 
@@ -58,7 +61,10 @@ async def patch_order(
         await _move(session, order, patch, principal, policy, now)
     elif patch.fields:
         await wake(session, order, now)
+    await note_caller(session, order, principal, now)
     _set_progress(order, patch, before, source)
+    if patch.progreso is not None and principal.actor.kind is ActorKind.SYSTEM:
+        keep_report(order, ReportedProgress(percent=patch.progreso), now)
     _set_fields(order, patch)
     for entry in patch.logs:
         event = _event(entry, principal)

@@ -1,17 +1,18 @@
 """How orders look in answers: the documented keys, filtered by what the caller may read."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.db.tables import Order, OrderEvent, OrderMilestone
 from axon_factory.domain.events import EventKind
 from axon_factory.domain.fields import public_name, readable
 from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.preview import OrderPreview
+from axon_factory.orders.progress_view import progress_detail, promise_detail
+from axon_factory.orders.times import timestamp
 from axon_factory.orders.transitions import legal_targets
 
 __all__ = [
@@ -40,13 +41,6 @@ _OPTIONAL_TIMES = (
 _PEOPLES_ACTORS = ("user:", "key:", "local:")
 _STATE_FACTS = ("estado_anterior", "estado_nuevo")
 _CENT = Decimal("0.01")
-
-
-def timestamp(value: datetime | None) -> str | None:
-    """Return e.g. "2025-11-14T10:00:00Z": the one way a time is written (resolutions 2)."""
-    if value is None:
-        return None
-    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def summary(order: Order, principal: Principal) -> dict[str, Any]:
@@ -134,8 +128,16 @@ def cancelled(order: Order, before: OrderState) -> dict[str, Any]:
     }
 
 
-def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> dict[str, Any]:
-    """Return the whole order as this caller may read it (design §3.2)."""
+def detail(
+    order: Order,
+    events: Sequence[OrderEvent],
+    milestones: Sequence[OrderMilestone],
+    principal: Principal,
+) -> dict[str, Any]:
+    """Return the whole order as this caller may read it (design §3.2).
+
+    `milestones` are the verified ones of its current attempt (`read.verified_milestones`).
+    """
     legal = legal_targets(order, principal.actor) if may(principal, Action.UPDATE_ORDER) else []
     document: dict[str, Any] = {
         **summary(order, principal),
@@ -159,6 +161,10 @@ def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> 
         "session_id": order.session_id,
         "notas_internas": order.notas_internas,
         "espera": order.espera,
+        "promesa": promise_detail(order),
+        "progreso_detalle": progress_detail(order, milestones, principal.grant),
+        "silencio": order.silence,
+        "latido_at": timestamp(order.heartbeat_at),
         "slug": order.slug,
         "created_by": order.created_by,
     }

@@ -12,16 +12,26 @@ _templates = Environment(
     autoescape=True,
     undefined=StrictUndefined,
 )
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action "
+)
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex",
 }
 
 
-def render_page(template: str, status: int, **facts: object) -> HTMLResponse:
-    """Return the page `template` with `facts`; a fact that the template misses is an error."""
+def render_page(
+    template: str, status: int, *, forms: bool = False, **facts: object
+) -> HTMLResponse:
+    """Return the page `template` with `facts`; a fact that the template misses is an error.
+
+    With `forms` it may send forms, to where it came from and nowhere else.
+    """
     html = _templates.get_template(template).render(facts)
-    return HTMLResponse(html, status_code=status, headers=_HEADERS)
+    policy = _POLICY + ("'self'" if forms else "'none'")
+    return HTMLResponse(
+        html, status_code=status, headers={**_HEADERS, "Content-Security-Policy": policy}
+    )

@@ -1,18 +1,39 @@
-"""The client's portal: one page behind an unguessable link, with no secret and no internals."""
+"""The client's portal: one page behind an unguessable link, with no secret and no internals.
 
+The signed link is the permission, to read and to answer. No cookie or other ambient authority is
+involved, so there is nothing that another site could make a browser send along (CSRF): whoever can
+name the address may do what it does. Referrers are off, so that the address does not travel.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from axon_factory.db.audit import append_audit
 from axon_factory.db.sessions import Database
-from axon_factory.db.tables import Order
+from axon_factory.db.tables import Order, OrderQuestion
+from axon_factory.domain.audit import AuditEntry
+from axon_factory.domain.errors import NotFound, ValidationFailed
+from axon_factory.domain.permissions import Action
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.asking import answer_by_link
+from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.portal_links import PortalLinks
+from axon_factory.orders.questions import (
+    CLIENT_NAME,
+    QuestionClosed,
+    is_answered,
+    open_questions_to_client,
+)
 from axon_factory.orders.read import read_order_for_portal
+from axon_factory.orders.requests import QuestionAnswer, validated
 from axon_factory.web.pages import render_page
 
 __all__ = ["PortalServices", "router"]
@@ -39,6 +60,10 @@ _SENTENCES = {
     OrderState.FALLIDO: "Tuvimos un contratiempo; nuestro equipo ya lo está viendo.",
     OrderState.CANCELADO: "Esta orden fue cancelada.",
 }
+_MOST_DIGITS = 8
+_WAITING = "Esperamos tu respuesta para seguir."
+_THANKS = "Gracias: recibimos tu respuesta."
+_TOO_LATE = "Esa pregunta ya no espera respuesta; no se cambió nada."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +75,141 @@ class PortalServices:
     support_email: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """An answer that was not taken: shown again, with what is wrong with it."""
+
+    number: int
+    text: str
+    problem: str
+
+
 @router.get("/portal/{token}")
-async def portal(token: str, request: Request) -> HTMLResponse:
-    """Show the order behind the link."""
-    services = cast("PortalServices", request.app.state.portal)
+async def portal(token: str, request: Request, respondida: str = "") -> HTMLResponse:
+    """Show the order behind the link; `respondida` is the question that was just answered."""
+    return await _page(request, token, answered=respondida)
+
+
+@router.post("/portal/{token}/preguntas/{number}")
+async def answer(token: str, number: str, request: Request) -> Response:
+    """Take the client's answer and show the page anew: reloading it sends nothing again."""
+    services = _services(request)
+    order_id = services.links.order_id(token)
+    asked = _number(number)
+    if order_id is None or asked is None:
+        return _not_found(services)
+    text = _answer_in(await request.body())
+    try:
+        await _record(services, request, order_id, asked, text)
+    except NotFound:
+        return _not_found(services)
+    except QuestionClosed:
+        return await _page(request, token, notice=_TOO_LATE, status=HTTPStatus.CONFLICT)
+    except ValidationFailed as wrong:
+        problem = next(iter(wrong.details.values()))
+        tried = _Attempt(asked, text, problem)
+        return await _page(request, token, tried=tried, status=HTTPStatus.BAD_REQUEST)
+    return RedirectResponse(f"/portal/{token}?respondida={asked}", HTTPStatus.SEE_OTHER)
+
+
+def _services(request: Request) -> PortalServices:
+    return cast("PortalServices", request.app.state.portal)
+
+
+def _number(text: str) -> int | None:
+    plain = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
+    return int(text) if plain else None
+
+
+def _answer_in(body: bytes) -> str:
+    """Return the form's answer with the line ends of the question's options; empty if none."""
+    try:
+        fields = parse_qs(body.decode("ascii"), max_num_fields=10, errors="replace")
+    except ValueError:
+        return ""
+    return fields.get("respuesta", [""])[0].replace("\r\n", "\n")
+
+
+async def _record(
+    services: PortalServices, request: Request, order_id: UUID, number: int, text: str
+) -> None:
+    """Record the answer, and on the audit trail that it came by the link.
+
+    Raises:
+        NotFound: there is no such order, or no such question to its client.
+        QuestionClosed: it does not wait for an answer any more.
+        ValidationFailed: it is no answer to it.
+    """
+    given = validated(QuestionAnswer, {"respuesta": text}).respuesta
+    async with services.database.transaction("answer") as session:
+        order = await lock_order_by_id(session, order_id)
+        await answer_by_link(session, order, number, given, datetime.now(UTC))
+        entry = AuditEntry(
+            chain=str(order_id),
+            actor="portal",
+            actor_name=CLIENT_NAME,
+            actor_grant=None,
+            action=Action.ANSWER_QUESTION.value,
+            subject=str(order_id),
+            address=request.client.host if request.client else None,
+            request_id=getattr(request.state, "request_id", None),
+            details={"unidad": "answer", "ruta": "/portal/{token}/preguntas/{number}"},
+        )
+        await append_audit(session, entry)
+
+
+async def _page(
+    request: Request,
+    token: str,
+    *,
+    answered: str = "",
+    notice: str = "",
+    tried: _Attempt | None = None,
+    status: int = HTTPStatus.OK,
+) -> HTMLResponse:
+    services = _services(request)
     order_id = services.links.order_id(token)
     async with services.database.reading() as session:
-        order = await _find(session, order_id)
-    if order is None:
-        return render_page("not_found.html", 404, support_email=services.support_email)
-    return render_page("portal.html", 200, support_email=services.support_email, **_facts(order))
+        order = await read_order_for_portal(session, order_id) if order_id else None
+        if order is None:
+            return _not_found(services)
+        questions = await open_questions_to_client(session, order)
+        number = _number(answered)
+        if number is not None and await is_answered(session, order, number):
+            notice = _THANKS
+    facts = _facts(order) | _asked(token, questions, tried)
+    return render_page(
+        "portal.html",
+        status,
+        forms=bool(questions),
+        support_email=services.support_email,
+        notice=notice,
+        **facts,
+    )
 
 
-async def _find(session: AsyncSession, order_id: UUID | None) -> Order | None:
-    return await read_order_for_portal(session, order_id) if order_id else None
+def _not_found(services: PortalServices) -> HTMLResponse:
+    return render_page("not_found.html", 404, support_email=services.support_email)
+
+
+def _asked(
+    token: str, questions: Sequence[OrderQuestion], tried: _Attempt | None
+) -> dict[str, Any]:
+    waits = {"sentence": _WAITING} if any(item.blocking for item in questions) else {}
+    return {
+        **waits,
+        "questions": [
+            {
+                "number": item.number,
+                "text": item.question,
+                "options": item.options,
+                "action": f"/portal/{token}/preguntas/{item.number}",
+                "tried": tried.text if tried and tried.number == item.number else "",
+                "problem": tried.problem if tried and tried.number == item.number else "",
+            }
+            for item in questions
+        ],
+    }
 
 
 def _facts(order: Order) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from axon_factory.worker.maintenance import (
     rescue_stalled_jobs,
     sweep,
 )
+from axon_factory.worker.question_reminders import remind_of_questions
+from axon_factory.worker.silence import notice_silence
 
 __all__ = ["Worker", "WorkerOptions"]
 
@@ -127,6 +129,8 @@ class Worker:
             await age_waiting_orders(self._database)
             await keep_lists(self._database)
             await forget_expired_keys(self._database)
+            await notice_silence(self._database, self._policy)
+            await remind_of_questions(self._database, self._policy)
             await asyncio.sleep(options.maintenance_seconds)
 
     async def _dropped_jobs(self) -> frozenset[int]:

@@ -7,18 +7,21 @@ from fastapi import APIRouter, Depends, Request, Response
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers, raises
+from axon_factory.api.languages import prefers_english
 from axon_factory.api.routers.feeds import After, PageSize
 from axon_factory.api.schemas.orders import LogPage, Order
 from axon_factory.api.schemas.results import OrderResult
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.sentences import in_english
 from axon_factory.orders import views
 from axon_factory.orders.read import (
     NEWEST_EVENTS,
     events_after,
     newest_events,
     read_order,
+    verified_milestones,
 )
 from axon_factory.orders.result import result_of
 
@@ -43,7 +46,10 @@ async def show(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         events = await newest_events(session, order, principal)
-    document = views.detail(order, events, principal)
+        milestones = await verified_milestones(session, order)
+    document = views.detail(order, events, milestones, principal)
+    if prefers_english(request.headers.get("accept-language", "")):
+        document = in_english(document)
     return json_response(request, document, etag=version_etag(order.version))
 
 

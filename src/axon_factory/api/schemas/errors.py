@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from fastapi import Request
 
-from axon_factory.accounts.errors import TooManyAttempts, WeakPassword
+from axon_factory.accounts.errors import AttemptEnded, TooManyAttempts, WeakPassword
 from axon_factory.api.errors import error_answer
 from axon_factory.api.idempotency import IdempotencyKeyReused, RequestInFlight
 from axon_factory.api.refusals import (
@@ -41,6 +42,7 @@ from axon_factory.domain.errors import (
 )
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.bulk import SelectionChanged
+from axon_factory.orders.questions import QuestionClosed
 
 __all__ = ["error_example", "error_schema"]
 
@@ -174,6 +176,7 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
             extra={"total": 4, "esperado": 3},
         ),
         UnknownVersion: lambda: UnknownVersion("2020-01-01"),
+        AttemptEnded: lambda: AttemptEnded("0", "Builder Agent", UUID(EXAMPLE_ID), 1),
         WeakPassword: lambda: WeakPassword("password_nueva", _TOO_EASY),
         TooManyAttempts: lambda: TooManyAttempts(_SECONDS),
         TooManyRequests: lambda: TooManyRequests(_SECONDS),
@@ -212,6 +215,9 @@ _SENTENCES: Mapping[type[AxonError], Sentence] = MappingProxyType(
         NotFound: Sentence("No hay nada en esta dirección", "There is nothing here"),
         PayloadTooLarge: Sentence(
             "El cuerpo admite como máximo 262144 bytes", "The body may have at most 262144 bytes"
+        ),
+        QuestionClosed: Sentence(
+            "La pregunta 1 ya tiene respuesta", "Question 1 has been answered already"
         ),
         RequestInFlight: Sentence(
             "Una solicitud con esta Idempotency-Key está en curso; repítela en unos segundos",

@@ -7,9 +7,11 @@ from pydantic import ConfigDict, Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example, extended
+from axon_factory.api.schemas.progress import ProgressDetail, Promise
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.priority import Priority
+from axon_factory.domain.silence import Silence
 from axon_factory.domain.states import OrderState, PlanStatus
 
 __all__ = [
@@ -34,7 +36,18 @@ Attempt = Annotated[
 ]
 Message = Annotated[str, Field(description="Una frase para personas.")]
 _NOT_LISTED = frozenset(
-    {"plan", "plan_hash", "logs", "session_id", "fallo", "transiciones_permitidas"}
+    {
+        "plan",
+        "plan_hash",
+        "logs",
+        "session_id",
+        "fallo",
+        "transiciones_permitidas",
+        "promesa",
+        "progreso_detalle",
+        "silencio",
+        "latido_at",
+    }
 )
 """Keys of an order that a list does not show (`orders.lists.fields`)."""
 Assigned = Annotated[str | None, Field(description="Agente responsable en este momento.")]
@@ -261,6 +274,33 @@ class Order(OrderSummary):
             "deploy_url": None,
             "fallo": None,
             "transiciones_permitidas": [],
+            "promesa": {
+                "desde": "2025-11-15T00:54:00Z",
+                "hasta": "2025-11-15T08:06:00Z",
+                "pausada_desde": None,
+            },
+            "progreso_detalle": {
+                "verificado": 7,
+                "reportado": {
+                    "progreso": 45,
+                    "acciones": 5,
+                    "hitos": ["scaffolding"],
+                    "at": "2025-11-14T11:30:00Z",
+                },
+                "banda": [0, 95],
+                "hitos": [
+                    {
+                        "id": "scaffolding",
+                        "nombre": "Scaffolding",
+                        "horas": 2,
+                        "peso": 8.3,
+                        "estado": "verificado",
+                        "agente": "Builder Agent",
+                        "at": "2025-11-14T11:00:00Z",
+                    }
+                ],
+                "explicacion": "1 de 5 hitos verificados, 8 % de las horas del plan: 7 %.",
+            },
             "precio": "2500.00",
             "moneda": "USD",
         },
@@ -296,7 +336,22 @@ class Order(OrderSummary):
     cliente_id: str | None = Field(default=None, description="Cliente dueño de la orden.")
     session_id: str | None = Field(default=None, description="Sesión del agente que construye.")
     notas_internas: str = Field(default="", description="Notas del equipo.")
-    espera: str | None = Field(default=None, description="A quién espera: `persona`, o a nadie.")
+    promesa: Promise | None = Field(
+        description="Cuándo se prometió entregarla; null antes de aprobar el plan."
+    )
+    progreso_detalle: ProgressDetail
+    silencio: Silence | None = Field(
+        default=None,
+        description="Si el agente que construye no da señales de vida; null si las da.",
+    )
+    latido_at: Timestamp | None = Field(
+        default=None,
+        description="Última señal de vida del agente; no cambia el `ETag` de la orden.",
+    )
+    espera: str | None = Field(
+        default=None,
+        description="A quién espera: `persona`, `cliente`, `operador`, `presupuesto`, o a nadie.",
+    )
     slug: str = Field(default="", description="Nombre del producto en direcciones y repositorios.")
     created_by: str = Field(default="", description="Quién la creó.")
 

@@ -118,6 +118,29 @@ SCHEMAS: Mapping[str, SchemaText] = MappingProxyType(
             {"motivo": "Queda en el historial de la orden."},
             {"motivo": "El cliente desistió"},
         ),
+        "QuestionRequest": SchemaText(
+            "Pregunta nueva.",
+            {
+                "pregunta": "Qué se pregunta.",
+                "destinatario": "Quién responde: `cliente` u `operador`.",
+                "opciones": "Las respuestas posibles; sin ellas, cualquiera.",
+                "bloquea": "La orden espera la respuesta; sin bloqueo el trabajo sigue.",
+                "clave": "Nombre de la pregunta en este intento: repetirla no pregunta de nuevo.",
+            },
+            {
+                "pregunta": "¿En qué idioma saluda el bot?",
+                "destinatario": "cliente",
+                "opciones": ["Español", "Inglés"],
+                "clave": "idioma-del-saludo",
+            },
+        ),
+        "QuestionAnswer": SchemaText(
+            "La respuesta.",
+            {"respuesta": "Una de las opciones, si las hay."},
+            {"respuesta": "Español"},
+        ),
+        "Audience": SchemaText("Quién responde una pregunta."),
+        "Silence": SchemaText("Desde hace cuánto el agente que construye no da señales de vida."),
         "LoginRequest": SchemaText(
             "Correo y contraseña.",
             {"email": "Correo del usuario.", "password": "Contraseña."},
@@ -323,6 +346,8 @@ TAGS: Mapping[str, str] = MappingProxyType(
     {
         "ordenes": "Crear, consultar, listar, actualizar y cancelar órdenes (§3).",
         "decisiones": "Actos de personas sobre una orden: aprobar, rechazar, cancelar, reintentar.",
+        "preguntas": "Preguntas sobre una orden, y sus respuestas.",
+        "agentes": "Lo que hace el agente de un intento además de reportar.",
         "productos": "El catálogo de tipos de producto (§4).",
         "acceso": "Sesiones, usuarios, claves y tokens (§8).",
         "auditoria": "El registro de quién hizo qué.",

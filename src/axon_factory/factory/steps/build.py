@@ -1,6 +1,5 @@
 """Build: one milestone a step, and whatever else the session has to say (design §5.3, §5.4)."""
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,14 +12,17 @@ from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.progress import BEFORE_QA_PASSES, build_progress
+from axon_factory.domain.questions import LONGEST_QUESTION, MOST_OPTIONS, Audience
 from axon_factory.domain.states import OrderState
 from axon_factory.factory.build_request import build_request
 from axon_factory.factory.step import line_actor
 from axon_factory.factory.steps.session import SessionWork
 from axon_factory.orders.budget import record_uses
 from axon_factory.orders.events import append_event
+from axon_factory.orders.liveness import note_life
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.questions import Audience, NewQuestion, ask_question
+from axon_factory.orders.questions import NewQuestion, ask_question
+from axon_factory.orders.reported import keep_report
 from axon_factory.orders.transitions import transition, wake
 from axon_factory.ports.builder import Builder, BuildReport
 from axon_factory.ports.errors import PortError
@@ -70,14 +72,12 @@ class BuildNext:
         await _mark_delivered(session, order, work, now)
         await _keep_logs(session, order, outcome, now)
         await _complete_milestones(session, order, work, outcome, now)
-        await _keep_questions(session, order, outcome, now)
-        order.heartbeat_at = max(outcome.heartbeat_at or now, order.heartbeat_at or now)
+        await _keep_questions(session, order, outcome, self._policy, now)
+        at = outcome.heartbeat_at or now
+        await note_life(session, order, at=at, actor=line_actor(_agent_of(order)), now=now)
         order.session_cursor = outcome.cursor
         if outcome.reported is not None:
-            order.reported = {
-                **{key: value for key, value in asdict(outcome.reported).items() if value},
-                "at": now.isoformat(timespec="seconds"),
-            }
+            keep_report(order, outcome.reported, now)
         await wake(session, order, now, at=again)
 
 
@@ -179,14 +179,18 @@ async def _complete_milestones(
 
 
 async def _keep_questions(
-    session: AsyncSession, order: Order, report: BuildReport, now: datetime
+    session: AsyncSession, order: Order, report: BuildReport, policy: Policy, now: datetime
 ) -> None:
-    asker = line_actor(order.asignado_a or "Builder Agent")
+    asker = line_actor(_agent_of(order))
     for asked in report.questions:
         question = NewQuestion(
             audience=Audience.CLIENTE if asked.to_client else Audience.OPERADOR,
-            text=asked.text,
-            options=asked.options,
+            text=asked.text[:LONGEST_QUESTION],
+            options=tuple(dict.fromkeys(asked.options))[:MOST_OPTIONS],
             dedupe_key=f"sesion:{order.session_id}:{asked.key}",
         )
-        await ask_question(session, order, question, actor=asker, now=now)
+        await ask_question(session, order, question, actor=asker, policy=policy, now=now)
+
+
+def _agent_of(order: Order) -> str:
+    return order.asignado_a or "Builder Agent"

@@ -2,6 +2,7 @@
 
 from axon_factory.orders.requests.messages import field_messages, validated
 from axon_factory.orders.requests.models import ClientData, LogEntry, NewOrder, OrderPatch
+from axon_factory.orders.requests.questions import QuestionAnswer, QuestionRequest
 from axon_factory.orders.requests.values import LongText
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "LongText",
     "NewOrder",
     "OrderPatch",
+    "QuestionAnswer",
+    "QuestionRequest",
     "field_messages",
     "validated",
 ]

@@ -1,0 +1,43 @@
+"""Whom an order waits for: `espera`, apart from its state."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+from axon_factory.domain.sentences import Sentence
+
+__all__ = ["FOR_AN_ANSWER", "OBSTACLES", "WaitsFor"]
+
+
+class WaitsFor(StrEnum):
+    """Each value of `espera`. While it is set, neither the line nor an agent moves the order."""
+
+    PERSONA = "persona"
+    """The council rejected too often: a person decides."""
+    CLIENTE = "cliente"
+    """The client owes an answer."""
+    OPERADOR = "operador"
+    """Somebody of the factory owes an answer."""
+    PRESUPUESTO = "presupuesto"
+    """Models have used what they might: a person decides about more."""
+
+
+FOR_AN_ANSWER = frozenset({WaitsFor.CLIENTE, WaitsFor.OPERADOR})
+"""Those that the answer to a question ends; the others end by a decision."""
+
+_DECISION = Sentence(
+    "La orden espera la decisión de una persona", "The order waits for a person's decision"
+)
+OBSTACLES: Mapping[WaitsFor, Sentence] = MappingProxyType(
+    {
+        WaitsFor.PERSONA: _DECISION,
+        WaitsFor.PRESUPUESTO: _DECISION,
+        WaitsFor.CLIENTE: Sentence(
+            "La orden espera una respuesta del cliente", "The order waits for the client's answer"
+        ),
+        WaitsFor.OPERADOR: Sentence(
+            "La orden espera una respuesta del equipo", "The order waits for the team's answer"
+        ),
+    }
+)
+"""What keeps the line and agents from moving an order that waits."""

@@ -1,0 +1,72 @@
+"""Tell whoever has to answer a question that it waits, and remind them."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.db.tables import Order, OrderQuestion
+from axon_factory.domain.waiting import WaitsFor
+from axon_factory.orders.outbox import post_message
+from axon_factory.orders.policy import Policy
+
+__all__ = ["tell_of_question"]
+
+
+async def tell_of_question(
+    session: AsyncSession, order: Order, question: OrderQuestion, *, policy: Policy, now: datetime
+) -> None:
+    """Post the mail about an open question: the first, or the reminder that its row counts.
+
+    The client gets the link to their page, the approver the command; a planner reads no mail.
+    """
+    match question.audience:
+        case WaitsFor.CLIENTE:
+            recipient, body = order.datos_cliente["email"], _to_client(order, question, policy)
+        case WaitsFor.OPERADOR:
+            recipient, body = policy.approver_email, _to_operator(order, question)
+        case _:
+            return
+    reminder = f":recordatorio:{question.reminders}" if question.reminders else ""
+    subject = (
+        f"{order.nombre_producto}: necesitamos una respuesta"
+        if question.audience == WaitsFor.CLIENTE
+        else f"{order.order_number}: pregunta {question.number} para el equipo"
+    )
+    await post_message(
+        session,
+        order,
+        topic=f"pregunta:{question.number}{reminder}",
+        recipient=recipient,
+        subject=f"Recordatorio: {subject}" if reminder else subject,
+        body=body,
+        now=now,
+    )
+
+
+def _to_client(order: Order, question: OrderQuestion, policy: Policy) -> str:
+    pause = (
+        "Mientras no la tengamos, la construcción y su plazo quedan en pausa.\n\n"
+        if question.blocking
+        else ""
+    )
+    return (
+        f"Hola, {order.datos_cliente['nombre']}:\n\n"
+        f"Para seguir con {order.nombre_producto} (orden {order.order_number}) necesitamos tu "
+        f"respuesta:\n\n{_quoted(question)}\n\n{pause}"
+        f"Respóndela en tu portal:\n{policy.portal_url(order.id)}\n\n"
+        f"¿Preguntas? {policy.support_email}\n"
+    )
+
+
+def _to_operator(order: Order, question: OrderQuestion) -> str:
+    return (
+        f"{question.asked_by_name} pregunta por la orden {order.order_number} "
+        f"({order.nombre_producto}):\n\n{_quoted(question)}\n\n"
+        f'Para responder: axon orders answer {order.order_number} {question.number} "…"\n'
+    )
+
+
+def _quoted(question: OrderQuestion) -> str:
+    """Return the question and its options, set apart from our own words."""
+    lines = [f"> {line}" for line in question.question.splitlines()]
+    return "\n".join([*lines, *(f"  - {option}" for option in question.options)])

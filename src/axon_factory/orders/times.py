@@ -1,0 +1,12 @@
+"""The one way in which answers write a time (resolutions 2)."""
+
+from datetime import UTC, datetime
+
+__all__ = ["timestamp"]
+
+
+def timestamp(value: datetime | None) -> str | None:
+    """Return e.g. "2025-11-14T10:00:00Z"."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
