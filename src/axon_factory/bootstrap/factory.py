@@ -103,6 +103,7 @@ class Factory:
             ports=settings.port_range,
         )
         self.policy = policy_of(settings, self.portal_links)
+        self.outbound = outbound_rules(settings)
 
     @property
     def maildir(self) -> Path:
@@ -135,7 +136,7 @@ class Factory:
                 secret_box=self.secret_box,
                 planner=CataloguePlanner(),
                 repository_file=self._repository_file,
-                outbound=outbound_rules(self.settings),
+                outbound=self.outbound,
             ),
             edge_options(self.settings),
         )

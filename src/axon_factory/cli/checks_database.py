@@ -118,6 +118,10 @@ def _outbox(health: LineHealth) -> Check:
     detail = f"{health.messages_unsent} sin enviar"
     if health.message_error:
         detail += f"; último error: {health.message_error}"
+    if health.messages_given_up:
+        detail += f"; {health.messages_given_up} abandonados en siete días"
+        action = "Míralos: axon notifications deliveries --state abandonada"
+        return Check(name, Status.WARNING, detail, action)
     if health.message_error or health.oldest_message_seconds > _LATE_SECONDS:
         return Check(name, Status.WARNING, detail, "Comprueba el correo y que haya trabajadores")
     return Check(name, Status.OK, detail)

@@ -24,6 +24,7 @@ _COMMANDS = MappingProxyType(
         "orders": "Create, follow and decide orders.",
         "users": "People who may log in.",
         "keys": "API keys and system tokens.",
+        "notifications": "Where notifications go, and how they arrive.",
         "audit": "Who did what: the audit trail, and the proof that it is whole.",
     }
 )

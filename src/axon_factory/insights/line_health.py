@@ -38,7 +38,9 @@ _WAITING = text(
 _OUTBOX = text(
     """
     SELECT count(*) AS unsent, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS oldest,
-           (array_agg(last_error) FILTER (WHERE last_error IS NOT NULL))[1] AS error
+           (array_agg(last_error) FILTER (WHERE last_error IS NOT NULL))[1] AS error,
+           (SELECT count(*) FROM outbox_messages
+            WHERE sent_at IS NULL AND given_up_at > now() - interval '7 days') AS given_up
     FROM outbox_messages WHERE sent_at IS NULL AND given_up_at IS NULL
     """
 )
@@ -58,6 +60,8 @@ class LineHealth:
     messages_unsent: int
     oldest_message_seconds: float
     message_error: str | None
+    messages_given_up: int
+    """Of the last seven days; a person can have them delivered again."""
 
 
 async def read_line_health(session: AsyncSession, *, stalled_after: float) -> LineHealth:
@@ -75,6 +79,7 @@ async def read_line_health(session: AsyncSession, *, stalled_after: float) -> Li
         messages_unsent=outbox["unsent"],
         oldest_message_seconds=float(outbox["oldest"]),
         message_error=outbox["error"],
+        messages_given_up=outbox["given_up"],
     )
 
 

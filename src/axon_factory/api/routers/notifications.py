@@ -237,7 +237,7 @@ async def rotate(
     responses=answers(Delivery, status.HTTP_201_CREATED),
 )
 @raises(Conflict)
-async def test(
+async def try_out(
     id: str,  # noqa: A002 — every path of the API names its id so
     write: Administer,
 ) -> Response:
