@@ -58,15 +58,16 @@ class PlanningSettings(BaseSettings):
     @property
     def models(self) -> tuple[tuple[str, str], ...]:
         """The models that plan as pairs of provider and name, in the order of trying."""
-        return tuple(
-            (name.partition(":")[0], name.partition(":")[2])
-            for name in (part.strip() for part in self.llm_models.split(","))
-            if name
-        )
+        pairs = (name.partition(":") for name in self._model_names)
+        return tuple((provider, name) for provider, _, name in pairs)
+
+    @property
+    def _model_names(self) -> list[str]:
+        return [name for part in self.llm_models.split(",") if (name := part.strip())]
 
     @model_validator(mode="after")
     def _check_models(self) -> Self:
-        names = [f"{provider}:{name}" for provider, name in self.models]
+        names = self._model_names
         for name in names:
             if not _MODEL.fullmatch(name):
                 raise ValueError(

@@ -10,8 +10,12 @@ NAME_PATTERN = r"^[\w\u00c0-\u024f][\w\u00c0-\u024f .,:()+&/'-]{0,79}$"
 """Names of milestones: letters, digits and the marks that stand between words."""
 
 _SUSPECT = re.compile(
-    r"://|\bwww\.|[`$|<>{}\\\[\]]|\.\./|\.\.\\|&&|\b(?:javascript|data|file):|(?:^|\s)~?/\w+/",
-    re.IGNORECASE,
+    r"""://|\bwww\.|\b(?:javascript|data|file):   # addresses
+    | \.\./|\.\.\\|(?:^|\s)~?/\w+/               # paths
+    | [`|\\]|&&|\$[({\w]*[({]|;\s*(?:rm|curl|sh)\b  # commands
+    | [{}]|\]\(|<[\w/!?|%]                        # templates and markup
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _FOREIGN = frozenset(
