@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from axon_factory.adapters.builder.a2a import A2ABuilder, A2AOptions
 from axon_factory.adapters.builder.handover import HandoverLimits
-from axon_factory.ports.builder import BuildStatus, SessionLost
+from axon_factory.ports.builder import BuildReport, BuildStatus, SessionLost
 from axon_factory.ports.errors import PortError
 from tests.adapters.builder.a2a.conftest import MILESTONES, Begin
 from tests.support.a2a_script import Act, Commit, End, HandOver, Say, Wait
@@ -73,27 +73,8 @@ CASES = [
     Case(
         "url-gone", "código HTTP 404", script=(HandOver("url", NOT_GIT, "/files/x.bundle"), End())
     ),
-    Case("500", "código HTTP 500", transient=True, agent=_answers("GetTask", Response("", 500))),
-    Case("429", "código HTTP 429", transient=True, agent=_answers("GetTask", Response("", 429))),
     Case("410", "código HTTP 410", agent=_answers("GetTask", Response("", 410))),
     Case("moved", "código HTTP 302", agent=_answers("GetTask", Response("", 302))),
-    Case(
-        "prose", "no es una respuesta A2A", transient=True, agent=_answers("GetTask", Response("x"))
-    ),
-    Case("list", "falló", transient=True, agent=_answers("GetTask", JSONResponse([]))),
-    Case("no-task", "no es una resp", transient=True, agent=_answers("GetTask", _result("x"))),
-    Case(
-        "wrong-types",
-        "no es una resp",
-        transient=True,
-        agent=_answers("GetTask", _result({"id": []})),
-    ),
-    Case(
-        "internal",
-        "rechazó la petición: ay$",
-        transient=True,
-        agent=_answers("GetTask", _error(-32603)),
-    ),
     Case("refuses", "rechazó la petición", agent=_answers("GetTask", _error(-32602))),
     Case(
         "zipped",
@@ -147,6 +128,31 @@ CASES = [
 ]
 
 
+UNHEARD = {
+    "500": Response("", 500),
+    "503": Response("", 503),
+    "429": Response("", 429),
+    "prose": Response("x"),
+    "list": JSONResponse([]),
+    "text": _result("x"),
+    "wrong types": _result({"id": []}),
+    "deep": Response('{"a":' * 100_000),
+    "internal error": _error(-32603),
+    "unknown error": _error(1),
+}
+
+
+@pytest.mark.parametrize("answer", UNHEARD.values(), ids=UNHEARD)
+async def test_an_agent_that_is_not_understood_is_only_not_heard(
+    begin: Begin, answer: Response
+) -> None:
+    session = await begin(script=(Say("Va"),), bindings=[JSONRPC], **_answers("GetTask", answer))
+    await session.start()
+    assert await session.look(cursor="c") == BuildReport(
+        BuildStatus.WORKING, poll_after_seconds=0.05, heard=False, cursor="c"
+    )
+
+
 @pytest.mark.parametrize("case", CASES, ids=str)
 async def test_an_agent_that_goes_wrong(begin: Begin, case: Case) -> None:
     agent = {"bindings": [JSONRPC], "streaming": False, **case.agent}
@@ -187,9 +193,7 @@ async def test_an_agent_that_does_not_answer_is_asked_again(begin: Begin) -> Non
 
     await session.start()
     session.agent.intercept = stall
-    with pytest.raises(PortError, match="no respondió a tiempo") as raised:
-        await session.look()
-    assert raised.value.transient
+    assert not (await session.look()).heard
     session.agent.gate("never").set()
 
 

@@ -14,14 +14,25 @@ from a2a.utils.errors import (
 from axon_factory.adapters.builder.a2a import messages
 from axon_factory.adapters.builder.a2a.bundles import own_bundle
 from axon_factory.adapters.builder.a2a.connection import A2AOptions, Agent, Agents
-from axon_factory.adapters.builder.a2a.errors import NoAnswerInTime, failure, told_in_sentences
+from axon_factory.adapters.builder.a2a.errors import (
+    NoAnswerInTime,
+    NotHeard,
+    failure,
+    told_in_sentences,
+)
 from axon_factory.adapters.builder.a2a.reading import TERMINAL, open_question
 from axon_factory.adapters.builder.a2a.reporting import Looked, report_of
 from axon_factory.adapters.builder.a2a.watching import watched
 from axon_factory.adapters.builder.handover import HandoverLimits
 from axon_factory.adapters.builder.repository import Repository
 from axon_factory.domain.addresses import LOOPBACK, host_of
-from axon_factory.ports.builder import AgentAnswer, BuildReport, BuildRequest, SessionLost
+from axon_factory.ports.builder import (
+    AgentAnswer,
+    BuildReport,
+    BuildRequest,
+    BuildStatus,
+    SessionLost,
+)
 from axon_factory.ports.errors import PortError
 
 __all__ = ["A2ABuilder"]
@@ -90,10 +101,24 @@ class A2ABuilder:
     ) -> BuildReport:
         """Give answers, look at the task, take what it hands over.
 
+        An agent that is not heard is no failure: it is looked at again, and its silence is noticed.
+
         Raises:
             SessionLost: the task is unknown, or was cancelled by somebody else.
             PortError: the agent failed, refused, or handed over what cannot be taken.
         """
+        try:
+            return await self._look(session_id, request)
+        except NotHeard as error:
+            _log.warning("agent not heard", order_id=request.order_id, error=str(error))
+            return BuildReport(
+                BuildStatus.WORKING,
+                poll_after_seconds=self._options.poll_seconds,
+                cursor=request.cursor,
+                heard=False,
+            )
+
+    async def _look(self, session_id: str, request: BuildRequest) -> BuildReport:
         async with self._agents.conversation() as agent:
             task = await agent.task(session_id)
             for answer in request.answers:

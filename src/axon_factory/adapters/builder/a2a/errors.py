@@ -13,11 +13,12 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
-__all__ = ["AnswerTooLarge", "NoAnswerInTime", "failure", "told_in_sentences"]
+__all__ = ["AnswerTooLarge", "NoAnswerInTime", "NotHeard", "failure", "told_in_sentences"]
 
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = 500
 _LONGEST_QUOTE = 300
+_NO_ANSWER_OF_A2A = "El agente A2A respondió algo que no es una respuesta A2A."
 _REFUSED_CREDENTIAL = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 _UNREADABLE = (ParseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
@@ -26,21 +27,25 @@ class AnswerTooLarge(httpx.RequestError):
     """The agent's answer is longer than it may be, or compressed so that nobody can tell."""
 
 
-class NoAnswerInTime(PortError):
+class NotHeard(PortError):
+    """The agent could not be asked, or said nothing that can be understood: it may yet."""
+
+    def __init__(self, message: str) -> None:
+        """`message` says in Spanish why."""
+        super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=True)
+
+
+class NoAnswerInTime(NotHeard):
     """The agent got the request, as far as anybody can tell, and has not answered it yet."""
 
     def __init__(self) -> None:
         """Say so."""
-        super().__init__(
-            "El agente A2A no respondió a tiempo.",
-            cause=FailureCause.CONSTRUCCION_FALLIDA,
-            transient=True,
-        )
+        super().__init__("El agente A2A no respondió a tiempo.")
 
 
-def failure(message: str, *, transient: bool = False) -> PortError:
-    """Return the failed construction that `message` tells of in Spanish."""
-    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=transient)
+def failure(message: str) -> PortError:
+    """Return the failed construction that `message` tells of in Spanish; no retry would help."""
+    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA)
 
 
 @contextmanager
@@ -64,14 +69,10 @@ def told_in_sentences() -> Generator[None]:
     except httpx.HTTPError as error:
         raise _of_transport(error, error) from error
     except A2AError as error:
-        raise failure(
-            f"El agente A2A rechazó la petición: {_quote(error)}",
-            transient=isinstance(error, InternalError),
-        ) from error
+        kind = NotHeard if isinstance(error, InternalError) else failure
+        raise kind(f"El agente A2A rechazó la petición: {_quote(error)}") from error
     except _UNREADABLE as error:
-        raise failure(
-            "El agente A2A respondió algo que no es una respuesta A2A.", transient=True
-        ) from error
+        raise NotHeard(_NO_ANSWER_OF_A2A) from error
 
 
 def _of_transport(error: Exception, cause: BaseException) -> PortError:
@@ -83,10 +84,10 @@ def _of_transport(error: Exception, cause: BaseException) -> PortError:
     if isinstance(cause, httpx.HTTPStatusError):
         return _of_status(cause.response.status_code)
     if isinstance(cause, httpx.RequestError):
-        return failure("No hay conexión con el agente A2A.", transient=True)
+        return NotHeard("No hay conexión con el agente A2A.")
     if isinstance(cause, _UNREADABLE):
-        return failure("El agente A2A respondió algo que no es una respuesta A2A.", transient=True)
-    return failure(f"El agente A2A falló: {_quote(error)}", transient=True)
+        return NotHeard(_NO_ANSWER_OF_A2A)
+    return NotHeard(f"El agente A2A falló: {_quote(error)}")
 
 
 def _of_status(status: int) -> PortError:
@@ -95,7 +96,8 @@ def _of_status(status: int) -> PortError:
             f"El agente A2A rechazó nuestra credencial ({status}): revisa AXON_AGENT_A2A_TOKEN."
         )
     later = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERRORS
-    return failure(f"El agente A2A respondió con el código HTTP {status}.", transient=later)
+    kind = NotHeard if later else failure
+    return kind(f"El agente A2A respondió con el código HTTP {status}.")
 
 
 def _quote(error: BaseException) -> str:

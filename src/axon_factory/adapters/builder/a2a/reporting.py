@@ -18,6 +18,7 @@ from axon_factory.adapters.builder.a2a.reading import (
 from axon_factory.adapters.builder.a2a.texts import readable
 from axon_factory.adapters.builder.handover import (
     HandoverLimits,
+    before_the_end,
     final_milestones,
     take_bundle,
     verified_milestones,
@@ -154,9 +155,7 @@ async def _intermediate(
 ) -> tuple[tuple[MilestoneReport, ...], str]:
     """Take what an agent at work hands over; return the milestones that it proves.
 
-    The plan's last open milestone counts only when the task is completed: with it the line goes
-    on, and what the agent still had to hand over would be left behind. What cannot be taken is
-    no failure yet, but the agent's log says so (second value).
+    What cannot be taken is no failure yet, but the agent's log says so (second value).
 
     Raises:
         PortError: it cannot be said now.
@@ -168,9 +167,7 @@ async def _intermediate(
             raise
         return (), str(error)
     proven = await verified_milestones(repository, request.attempt, request.plan)
-    open_ones = [item.id for item in request.plan.milestones if item.id not in request.completed]
-    new = [item for item in proven if item.id in open_ones]
-    return tuple(new[:-1] if len(new) == len(open_ones) else new), ""
+    return before_the_end(proven, request.plan, request.completed), ""
 
 
 async def _take(
