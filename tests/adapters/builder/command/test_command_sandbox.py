@@ -52,6 +52,7 @@ async def test_an_agent_sees_and_writes_its_own_only(
     assert not outside.exists()
     assert (found["network"] == "reached") is network
     assert found["uid"] != 0
+    assert found["environment"]["PWD"] == str(at.workspace)
     assert found["processes"] < 10
     own = {"PATH", "HOME", "LANG", "FAKE_AGENT", *extra, *options.profile.environment}
     assert set(found["environment"]) - {"PWD", "OLDPWD", "SHLVL", "_", "LC_CTYPE"} == own

@@ -104,7 +104,8 @@ class Starter:
         options, session = self._options, desk.session
         agent = options.profile.words(options.program.path, options.model, options.arguments)
         words = await self._sandbox.service_words(
-            ["/usr/bin/env", "--default-signal=TERM", *agent],
+            # The sandbox leaves PWD at its root, and opencode believes PWD.
+            ["/usr/bin/env", "--default-signal=TERM", f"PWD={session.workspace}", *agent],
             cwd=session.workspace,
             writable=session.agent,
             read_only=[*options.program.visible, *options.folders, session.data],
