@@ -166,7 +166,7 @@ class Factory:
         """Return the adapters that the settings choose, each behind its failpoints."""
         return LinePorts(
             planner=crossing("planner", planner_of(self.settings)),
-            builder=crossing("builder", builders_of(self.settings)),
+            builder=crossing("builder", builders_of(self.settings, self.sandbox)),
             council=crossing("council", LocalCouncil(self.sandbox)),
             deployer=crossing("deployer", self.deployer),
             git_host=crossing(

@@ -1,18 +1,42 @@
 """Agents that build: which, where they are, how long they may be silent."""
 
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from axon_factory.domain.addresses import LOOPBACK, host_of
-from axon_factory.settings.values import PER_TYPE, BaseUrl
+from axon_factory.settings.values import COMMA_SEPARATED, PER_TYPE, BaseUrl
 
 __all__ = ["AgentSettings"]
 
 BuilderName = Literal["templates", "http", "a2a", "command"]
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
+_RESERVED = frozenset({"PATH", "HOME", "LANG", "LD_PRELOAD", "LD_LIBRARY_PATH"})
+
+
+def _shell_words(value: str) -> str:
+    try:
+        shlex.split(value)
+    except ValueError as error:
+        raise ValueError(f"is not quoted as in a shell: {error}") from None
+    return value
+
+
+def _variable_name(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError(f"'{name}' cannot name a variable")
+    if name.startswith("AXON_") or name in _RESERVED:
+        raise ValueError(f"{name} is not for agents")
+    return name
+
+
+VariableName = Annotated[str, AfterValidator(_variable_name)]
 
 
 class AgentSettings(BaseSettings):
@@ -48,10 +72,24 @@ class AgentSettings(BaseSettings):
     agent_command_model: str | None = Field(
         None, max_length=200, description="Model that it is told to use; unset: its own choice."
     )
-    agent_command_environment: str = Field(
+    agent_command_arguments: Annotated[str, AfterValidator(_shell_words)] = Field(
         "",
-        description="Names of variables of the worker's environment, separated by commas, that "
-        "the command line gets besides `PATH`, `HOME` and `LANG`: its provider's key, say.",
+        max_length=4000,
+        description="Further words of its command line, quoted as in a shell: "
+        "`-c model_provider=mine`. Everybody on the machine can read them: no secrets.",
+    )
+    agent_command_environment: Annotated[frozenset[VariableName], NoDecode, COMMA_SEPARATED] = (
+        Field(
+            default_factory=frozenset[str],
+            description="Names of variables of the worker's environment, separated by commas, that "
+            "the command line gets besides `PATH`, `HOME` and `LANG`: its provider's key, say. The "
+            "factory's own (`AXON_…`) are refused.",
+        )
+    )
+    agent_command_folders: Annotated[frozenset[Path], NoDecode, COMMA_SEPARATED] = Field(
+        default_factory=frozenset[Path],
+        description="Files and folders, separated by commas, that it may read besides its program "
+        "and the system's: its configuration, certificates.",
     )
     agent_command_minutes: float = Field(
         60.0, gt=0, le=1440, description="How long one run of the command line may take."
@@ -107,3 +145,8 @@ class AgentSettings(BaseSettings):
                     f"{variable} must start with https:// unless the agent is on this machine"
                 )
         return self
+
+    @property
+    def agent_command_words(self) -> tuple[str, ...]:
+        """The further words of the command line."""
+        return tuple(shlex.split(self.agent_command_arguments))

@@ -68,7 +68,7 @@ def _prompt(folder: Path, request: BuildRequest, *, answered: bool) -> str:
         parts.append(_REWORK)
     if answered:
         parts.append(_ANSWERED)
-    return "\n".join(parts)
+    return "\n".join(part.rstrip() + "\n" for part in parts)
 
 
 _DATA = """\

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from axon_factory.adapters.builder.command.redaction import Redactor
 from axon_factory.adapters.builder.command.sessions import (
     Exit,
     Session,
+    SessionBusy,
     SessionState,
     Unlaunchable,
 )
@@ -44,7 +46,7 @@ from axon_factory.ports.errors import PortError
 
 __all__ = ["CommandBuilder"]
 
-_STOP_SECONDS, _FORCE_SECONDS = 2.0, 5.0
+_ASK_SECONDS = 2.0
 _LONGEST_CURSOR = 15
 _MEBIBYTE = 1024 * 1024
 
@@ -125,7 +127,7 @@ class CommandBuilder:
                 self._reader.news, desk.session.output, _offset(request.cursor), ended=not working
             )
             state, notes = await self._take(desk, state)
-            done = await self._newly_done(desk)
+            done = _newly_done(desk.request, state)
             if working or done or notes or news.logs or news.uses or not news.complete:
                 pause = self._options.poll_seconds if working else 0.0
                 return self._report(desk, state, news, notes, done, pause)
@@ -146,7 +148,8 @@ class CommandBuilder:
             state = await asyncio.to_thread(session.state)
             ended = state is None or not await asyncio.to_thread(session.is_alive)
             if state is not None and not ended:
-                patience = _FORCE_SECONDS if force else _STOP_SECONDS
+                most = self._options.patience_seconds
+                patience = most if force else min(most, _ASK_SECONDS)
                 ended = await session.end(state.run, force=force, patience=patience)
             if ended:
                 await asyncio.to_thread(desk.workspace.remove)
@@ -184,29 +187,22 @@ class CommandBuilder:
         mark = await asyncio.to_thread(desk.workspace.mark)
         if not mark or mark == state.taken:
             return state, ()
-        notes: tuple[AgentLog, ...] = ()
         try:
             bundle = await desk.workspace.hand_over()
             if bundle is not None:
                 await take_bundle(desk.repository, bundle, limits=self._options.handover)
-        except WorkspaceError:
+            proven = await verified_milestones(
+                desk.repository, desk.request.attempt, desk.request.plan
+            )
+        except (WorkspaceError, OSError):
             return state, ()  # it may be in the middle of something: the next look is soon
         except PortError as error:
             if error.transient:
                 return state, ()
-            notes = (AgentLog(f"entrega-{mark}", AGENT, str(error), LogLevel.WARNING),)
-        return await asyncio.to_thread(desk.session.remember, state, taken=mark), notes
-
-    async def _newly_done(self, desk: Desk) -> tuple[MilestoneReport, ...]:
-        """Return the milestones that commits prove, but never the one that would end it all.
-
-        Only the agent's own end ends the session: it may still be at work on what it committed.
-        """
-        request = desk.request
-        proven = await verified_milestones(desk.repository, request.attempt, request.plan)
-        done = tuple(report for report in proven if report.id not in request.completed)
-        missing = {milestone.id for milestone in request.plan.milestones} - request.completed
-        return done[:-1] if len(done) >= len(missing) else done
+            note = AgentLog(f"entrega-{mark}", AGENT, str(error), LogLevel.WARNING)
+            return await asyncio.to_thread(desk.session.remember, state, taken=mark), (note,)
+        kept = tuple(asdict(report) for report in proven)
+        return await asyncio.to_thread(desk.session.remember, state, taken=mark, proven=kept), ()
 
     def _report(
         self,
@@ -258,7 +254,11 @@ class CommandBuilder:
         """Take all that the agent left: what has no commit is the last milestone's work."""
         request = desk.request
         last = (request.attempt, request.plan.milestones[-1].id)
-        bundle = await desk.workspace.hand_over(last=last)
+        try:
+            bundle = await desk.workspace.hand_over(last=last)
+        except WorkspaceError as error:
+            said = " ".join(str(error).split())
+            raise _failed(f"El repositorio del agente no se puede guardar: {said}") from error
         if bundle is None:
             raise _failed("El agente terminó sin dejar ningún trabajo.")
         commit = await take_bundle(desk.repository, bundle, limits=self._options.handover)
@@ -298,9 +298,20 @@ async def _failures() -> AsyncGenerator[None]:
     """Turn what can go wrong here into the port's error."""
     try:
         yield
-    except (WorkspaceError, Unlaunchable, OSError) as error:
+    except (WorkspaceError, SessionBusy, Unlaunchable, OSError) as error:
         message = f"No se pudo trabajar con la sesión del agente: {error}"
         raise _failed(message, transient=True) from error
+
+
+def _newly_done(request: BuildRequest, state: SessionState) -> tuple[MilestoneReport, ...]:
+    """Return the milestones that commits prove, but never the one that would end it all.
+
+    Only the agent's own end ends the session: it may still be at work on what it committed.
+    """
+    proven = (MilestoneReport(**kept) for kept in state.proven)
+    done = tuple(report for report in proven if report.id not in request.completed)
+    missing = {milestone.id for milestone in request.plan.milestones} - request.completed
+    return done[:-1] if len(done) >= len(missing) else done
 
 
 def _offset(cursor: str | None) -> int:

@@ -29,6 +29,7 @@ class CommandOptions:
         seconds: how long one run may take.
         poll_seconds: how often it is looked at.
         grace_seconds: what an agent that overstepped is given to end in order.
+        patience_seconds: how long a call that ends it waits to see it gone.
         output_bytes: how much one run may say.
         handover: how large a repository may be.
     """
@@ -43,6 +44,7 @@ class CommandOptions:
     seconds: float = 3600.0
     poll_seconds: float = 15.0
     grace_seconds: float = 10.0
+    patience_seconds: float = 5.0
     output_bytes: int = 64 * 1024 * 1024
     handover: HandoverLimits = field(default_factory=HandoverLimits)
 

@@ -70,6 +70,7 @@ class SessionState:
     Attributes:
         run: number of the newest run; 0: none yet.
         taken: the mark of the workspace's newest commit that was taken over.
+        proven: the milestones that commits proved then (`MilestoneReport` as JSON).
         question: what the newest run has asked and nobody has answered yet.
         answers: everything that was answered, for the agent to read.
         finished: the commit with which the session ended.
@@ -77,6 +78,7 @@ class SessionState:
 
     run: int = 0
     taken: str = ""
+    proven: tuple[Mapping[str, str], ...] = ()
     question: Mapping[str, Any] | None = None
     answers: tuple[Mapping[str, Any], ...] = ()
     finished: str | None = None
@@ -140,7 +142,7 @@ class Session:
         content = _read_json(self.folder / "state.json")
         if content is None:
             return None
-        content["answers"] = tuple(content["answers"])
+        content |= {name: tuple(content[name]) for name in ("proven", "answers")}
         return SessionState(**content)
 
     def remember(self, state: SessionState, **changes: Any) -> SessionState:  # noqa: ANN401 — fields of SessionState
@@ -270,7 +272,7 @@ def _take(descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise SessionBusy from None
+        raise SessionBusy("la sesión está en otras manos") from None
 
 
 def _started(pid: int) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import zlib
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +75,10 @@ class Starter:
         """Make workspace and brief, and launch the first run, unless somebody else has.
 
         Raises:
-            WorkspaceError, Unlaunchable, OSError: it cannot be started.
+            WorkspaceError, SessionBusy, Unlaunchable, OSError: it cannot be started.
         """
-        async with _holding(desk.session) as lock:
-            if lock is None or desk.session.was_launched(1):
+        async with _holding(desk.session, run=1) as lock:
+            if lock is None:
                 return
             await asyncio.to_thread(self._forget_earlier, desk)
             await desk.workspace.make(desk.request.product_dir)
@@ -104,7 +104,8 @@ class Starter:
         options, session = self._options, desk.session
         agent = options.profile.words(options.program.path, options.model, options.arguments)
         words = await self._sandbox.service_words(
-            ["/usr/bin/env", "--default-signal=TERM", *agent],
+            # The sandbox leaves PWD at its root, and opencode believes PWD.
+            ["/usr/bin/env", "--default-signal=TERM", f"PWD={session.workspace}", *agent],
             cwd=session.workspace,
             writable=session.agent,
             read_only=[*options.program.visible, *options.folders, session.data],
@@ -133,14 +134,14 @@ class Starter:
 
         Raises:
             PortError: there were too many.
-            Unlaunchable, OSError: it cannot be started.
+            SessionBusy, Unlaunchable, OSError: it cannot be started.
         """
         if run > _MOST_RUNS:
             raise PortError(
                 f"El agente preguntó más de {_MOST_RUNS} veces.",
                 cause=FailureCause.CONSTRUCCION_FALLIDA,
             )
-        async with _holding(desk.session) as lock:
+        async with _holding(desk.session, run=run) as lock:
             if lock is None:
                 return state  # another worker is at it
             await asyncio.to_thread(desk.workspace.forget_question)
@@ -150,24 +151,24 @@ class Starter:
 
 
 @asynccontextmanager
-async def _holding(session: Session) -> AsyncGenerator[int | None]:
-    """Hold the session; None once it is seen that its agent runs in somebody else's hands.
+async def _holding(session: Session, *, run: int) -> AsyncGenerator[int | None]:
+    """Hold the session to launch a run; None once somebody else has launched it.
 
     A launcher that has just written its last record, or somebody who only looks, is waited for.
+
+    Raises:
+        SessionBusy: it stays in the hands of others.
     """
     for _ in range(_LOOKS):
-        try:
-            held = session.held()
-            lock = held.__enter__()
-        except SessionBusy:
-            await asyncio.sleep(_LOOK_SECONDS)  # a lock gives no event
-            continue
-        try:
-            yield lock
-        finally:
-            held.__exit__(None, None, None)
-        return
-    yield None
+        if session.was_launched(run):
+            yield None
+            return
+        with suppress(SessionBusy), session.held() as lock:
+            # What happened while we waited for the lock is known only now.
+            yield None if session.was_launched(run) else lock
+            return
+        await asyncio.sleep(_LOOK_SECONDS)  # a lock gives no event
+    raise SessionBusy(f"{session.id} está en otras manos")
 
 
 def _user_id(session: Session) -> int:

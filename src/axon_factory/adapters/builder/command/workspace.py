@@ -54,6 +54,7 @@ if [ -n "$2" ]; then
     fi
 fi
 git rev-parse --verify --quiet refs/heads/main >/dev/null || exit 3
+rm -f "$1"
 git bundle create --quiet "$1" refs/heads/main
 """
 
@@ -126,29 +127,27 @@ class Workspace:
         committed first, as that milestone's work.
 
         Raises:
-            WorkspaceError: git failed in the workspace.
+            WorkspaceError: git does not take what the agent has left.
+            OSError: the sandbox or the disk failed.
         """
         trailer = f"{TRAILER}: {last[0]}/{last[1]}" if last else ""
         bundle = self._session.agent / _BUNDLE
-        try:
-            run = await self._sandbox.run(
-                ["/bin/sh", "-c", _HAND_OVER, "entrega", str(bundle), trailer],
-                cwd=self._session.workspace,
-                scratch=self._session.agent,
-                environment=_git_environment(),
-                limits=Limits(
-                    cpu_seconds=300, wall_seconds=300, file_bytes=max(self._max_bytes, 1 << 26)
-                ),
-                user_id=self._user_id,
-            )
-            if run.exit_code == _NOTHING_YET:
-                return None
-            if run.exit_code != 0:
-                said = run.output.decode(errors="replace").strip()[-300:]
-                raise WorkspaceError(said or f"código {run.exit_code}")
-            return await asyncio.to_thread(self._fetch)
-        except OSError as error:
-            raise WorkspaceError(str(error)) from error
+        run = await self._sandbox.run(
+            ["/bin/sh", "-c", _HAND_OVER, "entrega", str(bundle), trailer],
+            cwd=self._session.workspace,
+            scratch=self._session.agent,
+            environment=_git_environment(),
+            limits=Limits(
+                cpu_seconds=300, wall_seconds=300, file_bytes=max(self._max_bytes, 1 << 26)
+            ),
+            user_id=self._user_id,
+        )
+        if run.exit_code == _NOTHING_YET:
+            return None
+        if run.exit_code != 0:
+            said = run.output.decode(errors="replace").strip()[-300:]
+            raise WorkspaceError(said or f"código {run.exit_code}")
+        return await asyncio.to_thread(self._fetch)
 
     def _fetch(self) -> Path:
         """Copy the bundle to where the agent cannot change it any more."""
