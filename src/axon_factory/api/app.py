@@ -15,6 +15,7 @@ from axon_factory.api.routers import (
     keys,
     listing,
     orders,
+    plans,
     products,
     reading,
     repositories,
@@ -42,6 +43,7 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         listing,
         reading,
         decisions,
+        plans,
         repositories,
         audit,
     )

@@ -28,7 +28,7 @@ from axon_factory.db.embedded import (
 )
 from axon_factory.db.migrate import schema_state
 from axon_factory.db.sessions import is_unavailable
-from axon_factory.domain.errors import AxonError, ValidationFailed
+from axon_factory.domain.errors import AxonError, PlanOutdated, ValidationFailed
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.settings import Settings, SettingsInvalid, load_settings
 
@@ -171,6 +171,8 @@ def _failure_of(error: Exception) -> CliError | None:
     if isinstance(error, ValidationFailed):
         fields = "; ".join(f"{name}: {text}" for name, text in error.details.items())
         return CliError(Exit.REFUSED, fields)
+    if isinstance(error, PlanOutdated):
+        return CliError(Exit.REFUSED, "\n  ".join([error.message, *_changes(error)]))
     if isinstance(error, AxonError):
         sentence = error.message or error.extra.get("mensaje") or error.title
         return CliError(Exit.REFUSED, str(sentence))
@@ -183,6 +185,12 @@ def _failure_of(error: Exception) -> CliError | None:
     if is_unavailable(error):
         return CliError(Exit.DATABASE_UNREACHABLE, _unreachable(error))
     return None
+
+
+def _changes(error: PlanOutdated) -> list[str]:
+    """Return a line for each field that changed since the plan was read."""
+    changes: list[dict[str, Any]] = error.extra.get("cambios") or []
+    return [f"{change['campo']}: {change['antes']} → {change['despues']}" for change in changes]
 
 
 def _checked_url(url: str) -> str:

@@ -134,9 +134,18 @@ def cancelled(order: Order, before: OrderState) -> dict[str, Any]:
     }
 
 
-def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> dict[str, Any]:
-    """Return the whole order as this caller may read it (design §3.2)."""
-    legal = legal_targets(order, principal.actor) if may(principal, Action.UPDATE_ORDER) else []
+def detail(
+    order: Order, events: Sequence[OrderEvent], principal: Principal, *, own_orders: bool = True
+) -> dict[str, Any]:
+    """Return the whole order as this caller may read it (design §3.2).
+
+    `own_orders`: whether whoever placed an order may approve its plan.
+    """
+    legal = (
+        legal_targets(order, principal.actor, own_orders=own_orders)
+        if may(principal, Action.UPDATE_ORDER)
+        else []
+    )
     document: dict[str, Any] = {
         **summary(order, principal),
         "datos_cliente": order.datos_cliente,

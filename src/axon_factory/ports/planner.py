@@ -73,6 +73,8 @@ class PlanRequest:
     answers: tuple[tuple[str, str], ...] = ()
     """Questions about the order that were asked of the client, with their answers."""
     budget: Budget = UNLIMITED
+    catalogue_only: bool = False
+    """A person has decided that no model is asked for this order: the catalogue plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +105,15 @@ class PlanQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PlannerAnswer:
-    """The planner's answer: plain text for people, from which nothing else follows."""
+    """The planner's answer: plain text for people, from which nothing else follows.
+
+    Without a text where the budget ended before there was one: a person is asked then.
+    """
 
     text: str
     planner: str
     uses: tuple[ModelUse, ...] = ()
+    budget_spent: bool = False
 
 
 class Planner(Protocol):

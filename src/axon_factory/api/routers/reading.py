@@ -43,7 +43,8 @@ async def show(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         events = await newest_events(session, order, principal)
-    document = views.detail(order, events, principal)
+    own_orders = services.policy.approval.own_orders
+    document = views.detail(order, events, principal, own_orders=own_orders)
     return json_response(request, document, etag=version_etag(order.version))
 
 
