@@ -33,6 +33,10 @@ COMMANDS = [
             "cancel",
             "retry",
             "reveal",
+            "plan",
+            "edit",
+            "ask",
+            "budget",
         )
     ),
 ]

@@ -25,7 +25,7 @@ from tests.permissions.operations import ELSEWHERE, OPERATIONS, Operation
 from tests.support.copies import copy_order
 from tests.support.workshop import PASSWORD, Headers, Workshop
 
-OTHER_PARAMETERS = {"product_id": "webhook_service"}
+OTHER_PARAMETERS = {"product_id": "webhook_service", "version": "1"}
 
 
 Routes = list[tuple[str, DeclaredRoute]]

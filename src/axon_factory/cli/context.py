@@ -28,7 +28,7 @@ from axon_factory.db.embedded import (
 )
 from axon_factory.db.migrate import schema_state
 from axon_factory.db.sessions import is_unavailable
-from axon_factory.domain.errors import AxonError, PlanOutdated, ValidationFailed
+from axon_factory.domain.errors import AxonError, ValidationFailed
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.settings import Settings, SettingsInvalid, load_settings
 
@@ -171,11 +171,9 @@ def _failure_of(error: Exception) -> CliError | None:
     if isinstance(error, ValidationFailed):
         fields = "; ".join(f"{name}: {text}" for name, text in error.details.items())
         return CliError(Exit.REFUSED, fields)
-    if isinstance(error, PlanOutdated):
-        return CliError(Exit.REFUSED, "\n  ".join([error.message, *_changes(error)]))
     if isinstance(error, AxonError):
         sentence = error.message or error.extra.get("mensaje") or error.title
-        return CliError(Exit.REFUSED, str(sentence))
+        return CliError(Exit.REFUSED, "\n  ".join([str(sentence), *_changes(error)]))
     if isinstance(error, OSError) and error.filename is not None:
         return CliError(
             Exit.DATA_DIR_UNWRITABLE, f"No se puede usar {error.filename}: {error.strerror}"
@@ -187,8 +185,8 @@ def _failure_of(error: Exception) -> CliError | None:
     return None
 
 
-def _changes(error: PlanOutdated) -> list[str]:
-    """Return a line for each field that changed since the plan was read."""
+def _changes(error: AxonError) -> list[str]:
+    """Return a line for each field of a plan that changed since it was read."""
     changes: list[dict[str, Any]] = error.extra.get("cambios") or []
     return [f"{change['campo']}: {change['antes']} → {change['despues']}" for change in changes]
 

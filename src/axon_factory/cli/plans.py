@@ -1,10 +1,9 @@
 """`axon orders plan|edit|ask|budget`: read a plan, change it, ask about it, pay for models."""
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -26,6 +25,7 @@ from axon_factory.cli.deciding import (
     read_waiting,
 )
 from axon_factory.cli.documents import read_document
+from axon_factory.cli.editor import edit_document
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.render_plans import render_comparison, render_plans
 from axon_factory.domain.permissions import Action
@@ -122,7 +122,7 @@ def edit(
     waiting, read_version = run(read, as_json=as_json)
 
     async def edited() -> Plan:
-        document = _edited(waiting or {}) if file is None else read_document(file)
+        document = await edit_document(waiting or {}) if file is None else read_document(file)
         return validated(PlanDraft, document).plan
 
     change = PlanEdit(run(edited, as_json=as_json), read_version, approve, reason or "")
@@ -235,24 +235,6 @@ def _against(diff: str) -> Against:
     if diff.isascii() and diff.isdigit() and int(diff) > 0:
         return int(diff)
     raise CliError(Exit.USAGE, "--diff espera una versión o catalogue")
-
-
-def _edited(waiting: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the waiting plan as the person leaves it in their editor.
-
-    Raises:
-        CliError: nothing was saved, or what was saved is no JSON object.
-    """
-    text = typer.edit(json.dumps(waiting, ensure_ascii=False, indent=2), extension=".json")
-    if text is None:
-        raise CliError(Exit.REFUSED, "No se guardó ningún cambio")
-    try:
-        document: object = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CliError(Exit.REFUSED, f"Lo guardado no es JSON válido: {error}") from None
-    if not isinstance(document, dict):
-        raise CliError(Exit.REFUSED, "Lo guardado debe ser un objeto JSON")
-    return cast("Mapping[str, Any]", document)
 
 
 def _amount(usd: str | None, *, catalogue: bool) -> Decimal | None:
