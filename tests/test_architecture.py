@@ -69,7 +69,8 @@ def assignments_of_state(module: ast.Module) -> Iterator[ast.Assign]:
         if isinstance(node, ast.Assign) and any(
             isinstance(target, ast.Attribute) and target.attr == "estado" for target in node.targets
         ):
-            is_plans = ast.unparse(node.value).startswith("PlanStatus.")
+            kinds = ("PlanStatus.", "PlanVersionStatus.")
+            is_plans = ast.unparse(node.value).startswith(kinds)
             if not is_plans:
                 yield node
 

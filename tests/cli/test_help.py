@@ -48,6 +48,10 @@ COMMANDS = [
             "cancel",
             "retry",
             "reveal",
+            "plan",
+            "edit",
+            "ask",
+            "budget",
         )
     ),
 ]

@@ -60,7 +60,7 @@ Change = Callable[[Any, Order, datetime], Awaitable[object]]
 
 async def approve(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     """Approve the waiting plan as an administrator."""
-    await approve_plan(session, order, actor=ADMIN.actor, now=now)
+    await approve_plan(session, order, actor=ADMIN.actor, rules=POLICY.approval, now=now)
 
 
 async def cancel(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from axon_factory.db.tables import Order
+from tests.support.plans import edited_plan
 from tests.support.workshop import PASSWORD, example_order
 
 __all__ = ["ELSEWHERE", "OPERATIONS", "Operation"]
@@ -43,6 +44,14 @@ def _plan(order: Order | None) -> Json:
 
 def _rejection(order: Order | None) -> Json:
     return _plan(order) | REASON
+
+
+def _edit(order: Order | None) -> Json:
+    return _plan(order) | {"plan": edited_plan()}
+
+
+def _question(order: Order | None) -> Json:
+    return _plan(order) | {"para": "planificador", "pregunta": "¿Por qué?"}
 
 
 def _new_user(_: Order | None) -> Json:
@@ -106,6 +115,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("DELETE", ORDER): Operation(),
     ("POST", f"{ORDER}/approve"): Operation(_plan),
     ("POST", f"{ORDER}/reject"): Operation(_rejection),
+    ("GET", f"{ORDER}/plans"): Operation(),
+    ("GET", f"{ORDER}/plans/{{version}}"): Operation(done=(200, 404)),  # not every order has a plan
+    ("GET", f"{ORDER}/plans/{{version}}/diff"): Operation(done=(200, 404)),
+    ("POST", f"{ORDER}/plans/edit"): Operation(_edit),
+    ("POST", f"{ORDER}/plans/ask"): Operation(_question),
+    ("POST", f"{ORDER}/budget"): Operation({"presupuesto_usd": "5.00"}),
     ("POST", f"{ORDER}/cancel"): Operation(REASON),
     ("POST", f"{ORDER}/retry"): Operation(),
     ("POST", f"{ORDER}/wake"): Operation(),

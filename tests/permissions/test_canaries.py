@@ -180,8 +180,9 @@ def _places(planted: Planted) -> list[str]:
         if "GET" not in route.methods or "{path:path}" in route.path:
             continue
         for order_id in (planted.delivered, planted.failed):
-            if "{" not in route.path.replace("{id}", ""):
-                places.add(route.path.replace("{id}", str(order_id)))
+            path = route.path.replace("{version}", "1")
+            if "{" not in path.replace("{id}", ""):
+                places.add(path.replace("{id}", str(order_id)))
     return sorted(places)
 
 

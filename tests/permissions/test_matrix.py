@@ -26,7 +26,7 @@ from tests.support.copies import copy_order
 from tests.support.destinations import make_destination
 from tests.support.workshop import PASSWORD, Headers, Workshop
 
-OTHER_PARAMETERS = {"product_id": "webhook_service", "numero": 1}
+OTHER_PARAMETERS = {"product_id": "webhook_service", "numero": 1, "version": "1"}
 
 
 Routes = list[tuple[str, DeclaredRoute]]

@@ -9,7 +9,7 @@ _REPORT = frozenset(
     {"estado", "progreso", "asignado_a", "logs", "motivo", "planificado_at", "qa_iniciada_at"}
 )
 _STAFF = _REPORT | {"prioridad", "tags", "notas_internas"}
-_DECIDE = frozenset({"approve", "reject"})
+_DECIDE = frozenset({"approve", "reject", "edit", "ask", "budget"})
 _ADMINISTER = frozenset({"create", "patch", "delete", "cancel", "retry", "bulk"})
 
 

@@ -107,7 +107,7 @@ class By:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One request: patch, delete, cancel, approve, reject, retry, reveal, or bulk on one order."""
+    """One request: what `_ACTS` names, on one order."""
 
     name: str
     body: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -301,6 +301,23 @@ def _decide(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     return entered(order, target)
 
 
+def _edit(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    """A person's own version, approved at once: told of first as a version, then as approved."""
+    approved = _decide(order, replace(act, name="approve"), caller)
+    return replace(approved, plan_version=order.plan_version + 1, event_seq=approved.event_seq + 1)
+
+
+def _ask(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    _decide(order, act, caller)  # who asks has read a plan that waits
+    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1)
+
+
+def _budget(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    if order.estado in TERMINAL:
+        raise _Refused(409)
+    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1)
+
+
 def _retry(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     if order.failed_in is None:
         raise _Refused(409)
@@ -334,6 +351,9 @@ _ACTS: Mapping[str, Callable[[OrderModel, Act, Caller], OrderModel]] = {
     "cancel": _cancel,
     "approve": _decide,
     "reject": _decide,
+    "edit": _edit,
+    "ask": _ask,
+    "budget": _budget,
     "retry": _retry,
     "reveal": _reveal,
     "bulk": _bulk,

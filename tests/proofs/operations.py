@@ -10,6 +10,7 @@ import httpx2
 
 from tests.proofs.model import ADMIN, Act, OrderModel, perform
 from tests.proofs.writes import Endpoint
+from tests.support.plans import edited_plan
 from tests.support.workshop import Workshop
 
 __all__ = ["OPERATIONS", "Operation", "send", "status_of"]
@@ -58,6 +59,15 @@ def _plan(order: OrderModel, digest: str) -> Mapping[str, Any]:
     return {"plan_version": order.plan_version, "plan_hash": digest, "motivo": "Leído"}
 
 
+def _edit(order: OrderModel, digest: str) -> Mapping[str, Any]:
+    return {**_plan(order, digest), "plan": edited_plan()}
+
+
+def _question(order: OrderModel, digest: str) -> Mapping[str, Any]:
+    read = {"plan_version": order.plan_version, "plan_hash": digest}
+    return {**read, "para": "planificador", "pregunta": f"¿Pregunta {next(_marks)}?"}
+
+
 def _bulk(accion: str, **more: Any) -> Callable[[OrderModel, str], Mapping[str, Any]]:  # noqa: ANN401 — JSON
     return lambda _order, _digest: {"accion": accion, **more}
 
@@ -85,6 +95,14 @@ _ALL = (
     ),
     Operation("approve", Endpoint("POST", f"{_ORDER}/approve"), "approve", _plan),
     Operation("reject", Endpoint("POST", f"{_ORDER}/reject"), "reject", _plan),
+    Operation("edit", Endpoint("POST", f"{_ORDER}/plans/edit"), "edit", _edit),
+    Operation("ask", Endpoint("POST", f"{_ORDER}/plans/ask"), "ask", _question),
+    Operation(
+        "budget",
+        Endpoint("POST", f"{_ORDER}/budget"),
+        "budget",
+        lambda _order, _digest: {"presupuesto_usd": "5.00"},
+    ),
     Operation("retry", Endpoint("POST", f"{_ORDER}/retry"), "retry"),
     Operation("reveal", Endpoint("POST", f"{_ORDER}/credentials/reveal"), "reveal"),
     Operation("bulk_cancel", _BULK, "bulk", _bulk("cancel", motivo="Ya no")),

@@ -13,6 +13,7 @@ from axon_factory.domain.permissions import KeyScope, Role
 from tests.proofs.copies import Copies
 from tests.proofs.writes import Endpoint
 from tests.support.destinations import make_destination
+from tests.support.plans import edited_plan
 from tests.support.workshop import PASSWORD, Headers, Workshop, example_order
 
 __all__ = ["RECIPES", "Kitchen", "Prepared"]
@@ -128,7 +129,9 @@ def _on_order(
 ) -> None:
     async def recipe(kitchen: Kitchen, by: Headers) -> Prepared:
         order_id, plan = await kitchen.order(state)
-        decides = suffix in {"/approve", "/reject"}
+        if suffix == "/plans/ask":
+            del plan["motivo"]
+        decides = suffix in {"/approve", "/reject", "/plans/edit", "/plans/ask"}
         return Prepared(
             method,
             f"/api/orders/{order_id}{suffix}",
@@ -151,6 +154,23 @@ _on_order("DELETE", "", "nuevo", None, None)
 _on_order("POST", "/cancel", "construccion", {"motivo": "Ya no"}, {"motivo": "Nunca más"})
 _on_order("POST", "/approve", "planificacion", {"motivo": "Bien"}, {"motivo": "Muy bien"})
 _on_order("POST", "/reject", "planificacion", {"motivo": "Mal"}, {"motivo": "Muy mal"})
+_on_order(
+    "POST",
+    "/plans/edit",
+    "planificacion",
+    {"plan": edited_plan()},
+    {"plan": edited_plan(), "aprobar": False},
+)
+_on_order(
+    "POST",
+    "/plans/ask",
+    "planificacion",
+    {"para": "planificador", "pregunta": "¿Por qué?"},
+    {"para": "planificador", "pregunta": "¿Cuánto?"},
+)
+_on_order(
+    "POST", "/budget", "planificacion", {"presupuesto_usd": "5"}, {"planificador": "catalogo"}
+)
 _on_order("POST", "/retry", "fallido", None, None)
 _on_order("POST", "/wake", "construccion", None, None)
 _on_order("POST", "/credentials/reveal", "listo", None, None)

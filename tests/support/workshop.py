@@ -142,7 +142,8 @@ class Workshop:
     async def _approve(self, order_id: UUID) -> None:
         async with self.factory.database.transaction("test") as session:
             order = await lock_order_by_id(session, order_id)
-            await approve_plan(session, order, actor=ADMIN.actor, now=order.updated_at)
+            rules = self.factory.policy.approval
+            await approve_plan(session, order, actor=ADMIN.actor, rules=rules, now=order.updated_at)
 
 
 def _has_arrived(order: Order, state: OrderState) -> bool:

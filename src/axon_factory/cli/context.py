@@ -173,7 +173,7 @@ def _failure_of(error: Exception) -> CliError | None:
         return CliError(Exit.REFUSED, fields)
     if isinstance(error, AxonError):
         sentence = error.message or error.extra.get("mensaje") or error.title
-        return CliError(Exit.REFUSED, str(sentence))
+        return CliError(Exit.REFUSED, "\n  ".join([str(sentence), *_changes(error)]))
     if isinstance(error, OSError) and error.filename is not None:
         return CliError(
             Exit.DATA_DIR_UNWRITABLE, f"No se puede usar {error.filename}: {error.strerror}"
@@ -183,6 +183,12 @@ def _failure_of(error: Exception) -> CliError | None:
     if is_unavailable(error):
         return CliError(Exit.DATABASE_UNREACHABLE, _unreachable(error))
     return None
+
+
+def _changes(error: AxonError) -> list[str]:
+    """Return a line for each field of a plan that changed since it was read."""
+    changes: list[dict[str, Any]] = error.extra.get("cambios") or []
+    return [f"{change['campo']}: {change['antes']} → {change['despues']}" for change in changes]
 
 
 def _checked_url(url: str) -> str:

@@ -1,13 +1,11 @@
 """What people decide about an order: plan, cancel, retry, reveal (resolutions 23, 28)."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.cli.context import (
     DataDirOption,
@@ -18,31 +16,30 @@ from axon_factory.cli.context import (
     print_json,
     run,
 )
-from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.deciding import (
+    Deciding,
+    ReasonOption,
+    Reference,
+    checked_reason,
+    decide,
+    given_plan,
+    read_waiting,
+    refuse_question,
+)
 from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.states import Actor, PlanStatus
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.credentials import mark_revealed, open_credentials
 from axon_factory.orders.locking import lock_order
 from axon_factory.orders.read import read_order
-from axon_factory.orders.requests import LongText, validated
 from axon_factory.orders.retry import retry_order
 
 __all__ = ["Reference", "register"]
 
-Reference = Annotated[str, typer.Argument(metavar="ID", help="The order's number or id.")]
-ReasonOption = Annotated[str, typer.Option(help="Why: it is kept with the order.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
-Decision = Callable[[AsyncSession, Order, Actor, datetime], Awaitable[object]]
-
-
-class _Reason(BaseModel):
-    reason: LongText
 
 
 def register(group: typer.Typer) -> None:
@@ -67,17 +64,22 @@ def approve(
 
     Example: axon orders approve ORD-2025-001
     """
-    plan = run(lambda: _given_plan(plan_version, plan_hash), as_json=as_json)
+
+    async def named() -> PlanReference | None:
+        return given_plan(plan_version, plan_hash)
+
+    plan = run(named, as_json=as_json)
     if plan is None:
         plan = _shown_plan(reference, data_dir, ask=not yes, as_json=as_json)
 
-    async def decide(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
-        await approve_plan(session, order, actor=actor, now=now, plan=plan)
+    async def decision(by: Deciding) -> None:
+        rules = by.policy.approval
+        await approve_plan(by.session, by.order, actor=by.actor, rules=rules, now=by.now, plan=plan)
 
-    _decide(
+    decide(
         reference,
         Action.DECIDE_PLAN,
-        decide,
+        decision,
         "Plan aprobado",
         data_dir=data_dir,
         as_json=as_json,
@@ -96,13 +98,14 @@ def reject(
     Example: axon orders reject ORD-2025-001 --reason "Falta la integración con Stripe"
     """
 
-    async def decide(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
-        await reject_plan(session, order, actor=actor, now=now, reason=_checked_reason(reason))
+    async def decision(by: Deciding) -> None:
+        told = checked_reason(reason)
+        await reject_plan(by.session, by.order, actor=by.actor, now=by.now, reason=told)
 
-    _decide(
+    decide(
         reference,
         Action.DECIDE_PLAN,
-        decide,
+        decision,
         "Plan rechazado",
         data_dir=data_dir,
         as_json=as_json,
@@ -121,13 +124,14 @@ def cancel(
     Example: axon orders cancel ORD-2025-001 --reason "El cliente desistió"
     """
 
-    async def decide(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
-        await cancel_order(session, order, actor=actor, reason=_checked_reason(reason), now=now)
+    async def decision(by: Deciding) -> None:
+        told = checked_reason(reason)
+        await cancel_order(by.session, by.order, actor=by.actor, reason=told, now=by.now)
 
-    _decide(
+    decide(
         reference,
         Action.CANCEL_ORDER,
-        decide,
+        decision,
         "Orden cancelada",
         data_dir=data_dir,
         as_json=as_json,
@@ -142,13 +146,13 @@ def retry(
     Example: axon orders retry ORD-2025-001
     """
 
-    async def decide(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
-        await retry_order(session, order, actor=actor, now=now)
+    async def decision(by: Deciding) -> None:
+        await retry_order(by.session, by.order, actor=by.actor, now=by.now)
 
-    _decide(
+    decide(
         reference,
         Action.RETRY_ORDER,
-        decide,
+        decision,
         "Nuevo intento en marcha",
         data_dir=data_dir,
         as_json=as_json,
@@ -167,7 +171,7 @@ def reveal(
     Example: axon orders reveal ORD-2025-001
     """
     if not yes:
-        run(lambda: _refuse_question(as_json=as_json), as_json=as_json)
+        run(lambda: refuse_question(as_json=as_json), as_json=as_json)
         typer.confirm("Las credenciales se muestran una sola vez. ¿Mostrarlas ahora?", abort=True)
 
     async def command() -> tuple[Order, Mapping[str, str]]:
@@ -190,39 +194,6 @@ def reveal(
         out.print(facts(values))
 
 
-def _decide(
-    reference: str,
-    action: Action,
-    decision: Decision,
-    sentence: str,
-    *,
-    data_dir: Path | None,
-    as_json: bool,
-) -> None:
-    async def command() -> Order:
-        principal = local_principal()
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("decide") as session,
-        ):
-            order = await lock_order(session, reference, principal)
-            await decision(session, order, principal.actor, datetime.now(UTC))
-            await record(session, action, order_id=order.id)
-            return order
-
-    order = run(command, as_json=as_json)
-    if as_json:
-        print_json(_document(order, sentence))
-    else:
-        out.print(f"{sentence}: {order.order_number} está en '{order.estado}'", highlight=False)
-
-
-async def _given_plan(version: int | None, digest: str | None) -> PlanReference | None:
-    if (version is None) != (digest is None):
-        raise CliError(Exit.USAGE, "--plan-version y --plan-hash van juntos")
-    return PlanReference(version, digest) if version is not None and digest is not None else None
-
-
 def _shown_plan(
     reference: str, data_dir: Path | None, *, ask: bool, as_json: bool
 ) -> PlanReference:
@@ -235,14 +206,8 @@ def _shown_plan(
 
     async def command() -> tuple[Order, PlanReference]:
         if ask:
-            await _refuse_question(as_json=as_json)
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
-            order = await read_order(session, reference, local_principal())
-        if order.plan_estado != PlanStatus.PENDIENTE_APROBACION or order.plan_hash is None:
-            raise CliError(
-                Exit.REFUSED, f"Ningún plan espera aprobación en la orden {order.order_number}"
-            )
-        return order, PlanReference(order.plan_version, order.plan_hash)
+            await refuse_question(as_json=as_json)
+        return await read_waiting(reference, data_dir)
 
     order, plan = run(command, as_json=as_json)
     if not as_json:
@@ -250,23 +215,3 @@ def _shown_plan(
     if ask:
         typer.confirm(f"¿Aprobar el plan v{plan.version}?", abort=True)
     return plan
-
-
-async def _refuse_question(*, as_json: bool) -> None:
-    if as_json:
-        raise CliError(Exit.USAGE, "Con --json no se pregunta: añade --yes")
-
-
-def _checked_reason(reason: str) -> str:
-    return validated(_Reason, {"reason": reason}).reason
-
-
-def _document(order: Order, message: str) -> dict[str, Any]:
-    return {
-        "order_id": str(order.id),
-        "order_number": order.order_number,
-        "estado": order.estado,
-        "plan_estado": order.plan_estado,
-        "intento": order.intento,
-        "message": message,
-    }

@@ -22,6 +22,7 @@ from axon_factory.orders.approval import PlanReference, approve_plan
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.outbox import count_unsent
+from axon_factory.orders.policy import ApprovalRules
 from axon_factory.orders.requests import NewOrder, validated
 
 __all__ = ["run_demo"]
@@ -106,6 +107,7 @@ async def _approve(
                 session,
                 await lock_order_by_id(session, order.id),
                 actor=_DEMO.actor,
+                rules=ApprovalRules(),  # it places and approves: nobody else is there to do it
                 now=datetime.now(UTC),
                 plan=PlanReference(order.plan_version, order.plan_hash),
                 note="Aprobado por la demostración, después de mostrar el plan",

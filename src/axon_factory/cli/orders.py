@@ -1,15 +1,12 @@
 """`axon orders`: create, read and follow orders; `decisions` has what people decide about them."""
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
-from axon_factory.cli import decisions, questions
+from axon_factory.cli import decisions, plans, questions
 from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
@@ -19,6 +16,7 @@ from axon_factory.cli.context import (
     print_json,
     run,
 )
+from axon_factory.cli.documents import STDIN, read_document
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.follow import follow
 from axon_factory.cli.recording import record
@@ -49,8 +47,6 @@ __all__ = ["register"]
 
 _group = typer.Typer(no_args_is_help=True, help="Create, follow and decide orders.")
 
-_STDIN = "-"
-
 Reference = decisions.Reference
 
 
@@ -62,7 +58,7 @@ def register(app: typer.Typer) -> None:
 @_group.command("create")
 def create(
     *,
-    file: Annotated[str, typer.Argument(help="File with the order as JSON; - is stdin.")] = _STDIN,
+    file: Annotated[str, typer.Argument(help="File with the order as JSON; - is stdin.")] = STDIN,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -72,7 +68,7 @@ def create(
     """
 
     async def command() -> Order:
-        request = validated(NewOrder, _read_document(file))
+        request = validated(NewOrder, read_document(file))
         async with (
             open_factory(data_dir) as factory,
             factory.database.transaction("create") as session,
@@ -207,27 +203,8 @@ def result(
 
 
 decisions.register(_group)
+plans.register(_group)
 questions.register(_group)
-
-
-def _read_document(file: str) -> Mapping[str, Any]:
-    """Return the JSON object in `file`.
-
-    Raises:
-        CliError: it cannot be read, or is none.
-    """
-    try:
-        content = sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
-    except OSError as error:
-        raise CliError(Exit.USAGE, f"No se puede leer {file}: {error.strerror}") from None
-    try:
-        document: object = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        cause = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
-        raise CliError(Exit.REFUSED, f"El archivo {file} no es JSON válido{cause}") from None
-    if not isinstance(document, dict):
-        raise CliError(Exit.REFUSED, f"El archivo {file} debe contener un objeto JSON")
-    return cast("Mapping[str, Any]", document)
 
 
 def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

@@ -27,6 +27,7 @@ __all__ = [
     "event_document",
     "facts",
     "local_time",
+    "plan_details",
     "render_event",
     "render_order",
     "render_orders",
@@ -131,8 +132,13 @@ def render_plan(order: Order) -> RenderableType:
     """Return the order's plan as an approver reads it: version and hash included."""
     if order.plan is None:
         return Text("Todavía no hay un plan.", "dim")
-    plan = Plan.model_validate(order.plan)
-    status = order.plan_estado or _NOBODY
+    title = Text(f"Plan v{order.plan_version} ({order.plan_estado or _NOBODY})", "bold")
+    rows = {"Precio": f"{order.precio} {order.moneda}", "Hash": order.plan_hash or _NOBODY}
+    return Group(title, facts(rows), *plan_details(Plan.model_validate(order.plan)))
+
+
+def plan_details(plan: Plan) -> list[RenderableType]:
+    """Return what a plan says, its milestones and its notes."""
     milestones = table("Hito", "Horas", "Agente", "Entregable", numbers=("Horas",))
     for item in plan.milestones:
         hours = f"{item.estimacion_horas:g}"
@@ -140,18 +146,15 @@ def render_plan(order: Order) -> RenderableType:
     needs = plan.recursos_requeridos
     rows: dict[str, object] = {
         "Estimación": f"{plan.estimacion_horas:g} horas",
-        "Precio": f"{order.precio} {order.moneda}",
         "Agentes": ", ".join(plan.subagentes_asignados),
         "Integraciones": ", ".join(plan.integraciones) or _NOBODY,
         "Plantillas": ", ".join(plan.templates),
         "Stack": ", ".join(plan.stack_tecnologico),
         "Recursos": f"{needs.cpu_cores} CPU, {needs.ram_gb} GB de memoria, "
         f"{needs.storage_gb} GB de disco",
-        "Hash": order.plan_hash or _NOBODY,
     }
     notes = [Text(f"! {safe(note)}", "yellow") for note in plan.observaciones]
-    title = Text(f"Plan v{order.plan_version} ({status})", "bold")
-    return Group(title, facts(rows), milestones, *notes)
+    return [facts(rows), milestones, *notes]
 
 
 def render_order(

@@ -6,8 +6,10 @@
     ├── NotCancellable            400  §3.6: DELETE in a later state
     ├── AuthenticationRequired    401
     ├── Forbidden                 403
+    │   └── OwnOrder              403  whoever placed an order may not approve its plan
     ├── NotFound                  404
-    │   └── OrderNotFound
+    │   ├── OrderNotFound
+    │   └── PlanNotFound
     ├── TransitionRefused         409  the state machine says no; the answer lists what is legal
     ├── PlanOutdated              409  the decision names another version of the plan
     ├── Conflict                  409  anything else that cannot be as things stand
@@ -30,6 +32,8 @@ __all__ = [
     "NotCancellable",
     "NotFound",
     "OrderNotFound",
+    "OwnOrder",
+    "PlanNotFound",
     "PlanOutdated",
     "PreconditionFailed",
     "ResultNotReady",
@@ -135,6 +139,19 @@ class Forbidden(AxonError):
     title_en = "Forbidden"
 
 
+class OwnOrder(Forbidden):
+    """A setting says that the plan of an order is approved by somebody else than who placed it."""
+
+    codigo = "orden_propia"
+
+    def __init__(self) -> None:
+        """There is one sentence."""
+        super().__init__(
+            "Tú creaste esta orden: su plan lo aprueba otra persona",
+            message_en="You placed this order: its plan is approved by somebody else",
+        )
+
+
 class NotFound(AxonError):
     """There is no such thing, or it is not the caller's to see."""
 
@@ -155,6 +172,19 @@ class OrderNotFound(NotFound):
         """`reference` is the id or number that was asked for."""
         sentence = f"No order exists with ID: {reference}"  # the design's, in any language
         super().__init__(sentence, message_en=sentence)
+
+
+class PlanNotFound(NotFound):
+    """The order has no such version of its plan."""
+
+    codigo = "plan_no_encontrado"
+
+    def __init__(self, order_number: str, version: int) -> None:
+        """`version` is what was asked for."""
+        super().__init__(
+            f"La orden {order_number} no tiene un plan v{version}",
+            message_en=f"Order {order_number} has no plan v{version}",
+        )
 
 
 class Conflict(AxonError):

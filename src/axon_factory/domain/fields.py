@@ -10,7 +10,15 @@ from typing import Any, cast
 
 from axon_factory.domain.permissions import STAFF_GRANTS, Grant
 
-__all__ = ["READERS", "TEAM_NAME", "WRITERS", "public_name", "readable", "writable_by"]
+__all__ = [
+    "PLAN_READERS",
+    "READERS",
+    "TEAM_NAME",
+    "WRITERS",
+    "public_name",
+    "readable",
+    "writable_by",
+]
 
 TEAM_NAME = "Equipo Axon"
 """What those outside the factory read where a person of the factory acted."""
@@ -96,7 +104,45 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
 Of a list the members of its items are meant.
 """
 
-_PARENTS = frozenset(name.rpartition(".")[0] for name in READERS if "." in name)
+PLAN_READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
+    _rows(
+        (
+            "order_id",
+            "order_number",
+            "plan_version",
+            "plan_estado",
+            "count",
+            "planes",
+            "version",
+            "hash",
+            "plan",
+            "planificador",
+            "autor",
+            "version_base",
+            "estado",
+            "created_at",
+            "decidido_at",
+            "decidido_por",
+        ),
+        _ALL,
+    )
+    | _rows(
+        (
+            "motivo",
+            "avisos",
+            "modelo",
+            "version_prompt",
+            "recordatorios",
+            "recordado_at",
+            "escalado_at",
+            "preguntas",
+            "uso",
+        ),
+        STAFF_GRANTS,
+    )
+)
+"""The same for answers about the plans of an order. A reason is the approver's word to the
+planner; flags, models and costs are the factory's own business."""
 
 _HINTS = frozenset({"planificado_at", "construccion_iniciada_at", "qa_iniciada_at", "entregado_at"})
 _REPORTS = frozenset({"estado", "progreso", "asignado_a", "logs", "motivo"}) | _HINTS
@@ -116,17 +162,21 @@ WRITERS: Mapping[Grant, frozenset[str]] = MappingProxyType(
 _AGENT_NAMES = frozenset({"Review Council", "Aprobador", "Axon Factory", "Cliente"})
 
 
-def readable(document: Mapping[str, Any], grant: Grant) -> dict[str, Any]:
-    """Return the part of an order's answer that `grant` may read.
+def readable(
+    document: Mapping[str, Any],
+    grant: Grant,
+    readers: Mapping[str, frozenset[Grant]] = READERS,
+) -> dict[str, Any]:
+    """Return the part of an answer that `grant` may read; `readers` is its table.
 
     Raises:
-        KeyError: a key has no row in `READERS`; nothing is answered by default.
+        KeyError: a key has no row in the table; nothing is answered by default.
     """
     seen: dict[str, Any] = {}
     for name, value in document.items():
-        if grant not in READERS[name]:
+        if grant not in readers[name]:
             continue
-        seen[name] = _members(name, value, grant)
+        seen[name] = _members(name, value, grant, readers)
     return seen
 
 
@@ -142,17 +192,26 @@ def public_name(name: str | None, grant: Grant) -> str | None:
     return name if name in _AGENT_NAMES or name.endswith(" Agent") else TEAM_NAME
 
 
-def _members(name: str, value: Any, grant: Grant) -> Any:  # noqa: ANN401 — any JSON value
-    if name not in _PARENTS:
+def _parents(readers: Mapping[str, frozenset[Grant]]) -> frozenset[str]:
+    return frozenset(name.rpartition(".")[0] for name in readers if "." in name)
+
+
+def _members(
+    name: str,
+    value: Any,  # noqa: ANN401 — any JSON value
+    grant: Grant,
+    readers: Mapping[str, frozenset[Grant]],
+) -> Any:  # noqa: ANN401 — any JSON value
+    if name not in _parents(readers):
         return value
     if isinstance(value, list):
-        return [_members(name, item, grant) for item in cast("list[Any]", value)]
+        return [_members(name, item, grant, readers) for item in cast("list[Any]", value)]
     if not isinstance(value, dict):
         return value
     nobody: frozenset[Grant] = frozenset()
-    others = READERS.get(f"{name}.*", nobody)
+    others = readers.get(f"{name}.*", nobody)
     return {
-        key: _members(f"{name}.{key}", member, grant)
+        key: _members(f"{name}.{key}", member, grant, readers)
         for key, member in cast("dict[str, Any]", value).items()
-        if grant in READERS.get(f"{name}.{key}", others)
+        if grant in readers.get(f"{name}.{key}", others)
     }

@@ -18,6 +18,7 @@ class StepKind(StrEnum):
 
     CLAIM = "reclamar"
     PLAN = "planificar"
+    ANSWER = "responder"
     AUTO_APPROVE = "aprobar"
     START_SESSION = "iniciar_sesion"
     BUILD = "construir"
@@ -63,6 +64,8 @@ class Situation:
     completed: Collection[str] = ()
     checks: Sequence[str] = ()
     checked: Collection[str] = ()
+    questions: Sequence[str] = ()
+    """Numbers of the questions that the planner has not answered yet."""
 
 
 def due_step(now: Situation) -> DueStep | None:
@@ -88,6 +91,8 @@ def due_step(now: Situation) -> DueStep | None:
 
 def _planning(now: Situation) -> DueStep | None:
     if now.plan_status is PlanStatus.PENDIENTE_APROBACION:
+        if now.questions:
+            return DueStep(StepKind.ANSWER, now.questions[0])
         return DueStep(StepKind.AUTO_APPROVE) if now.auto_approve else None
     return DueStep(StepKind.PLAN)
 

@@ -56,6 +56,7 @@ class Action(StrEnum):
     DELETE_ORDER = "orders:delete"
     CANCEL_ORDER = "orders:cancel"
     DECIDE_PLAN = "orders:decide_plan"
+    DECIDE_BUDGET = "orders:decide_budget"
     RETRY_ORDER = "orders:retry"
     WAKE_ORDER = "orders:wake"
     BULK_ORDERS = "orders:bulk"
@@ -169,6 +170,7 @@ PERMISSIONS = MappingProxyType(
         Action.DELETE_ORDER: Permission(_ADMINS, frozenset({_S.NUEVO, _S.PLANIFICACION}), 400),
         Action.CANCEL_ORDER: Permission(_ADMINS, _NOT_ENDED),
         Action.DECIDE_PLAN: Permission(frozenset({_G.ADMIN}), frozenset({_S.PLANIFICACION})),
+        Action.DECIDE_BUDGET: Permission(frozenset({_G.ADMIN}), _NOT_ENDED),
         Action.RETRY_ORDER: Permission(_ADMINS, frozenset({_S.FALLIDO})),
         Action.WAKE_ORDER: Permission(_ADMINS | {_G.SYSTEM_ASSIGNED}),
         Action.BULK_ORDERS: Permission(_ADMINS),

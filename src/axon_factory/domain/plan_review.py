@@ -12,7 +12,15 @@ from axon_factory.domain.catalogue import INTEGRATIONS, ProductType
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.sentences import Sentence
 
-__all__ = ["AGENTS", "LARGEST_DEVIATION", "FlagKind", "PlanFlag", "flags_of", "problems_of"]
+__all__ = [
+    "AGENTS",
+    "LARGEST_DEVIATION",
+    "FlagKind",
+    "PlanFlag",
+    "flags_of",
+    "problems_by_field",
+    "problems_of",
+]
 
 AGENTS = ("Builder", "Developer", "RAG", "QA", "Security", "Ops")
 """The subagents of the factory (design §2.1); in milestones and logs each is called "… Agent"."""
@@ -48,7 +56,12 @@ class PlanFlag:
 
 def problems_of(plan: Plan, product: ProductType) -> list[Sentence]:
     """Return why the line cannot take this plan for this product; empty when it can."""
-    return list(_problems(plan, product))
+    return [sentence for _, sentence in _problems(plan, product)]
+
+
+def problems_by_field(plan: Plan, product: ProductType) -> dict[str, Sentence]:
+    """Return the same by the path of the field that is wrong, e.g. "milestones.0.agente"."""
+    return dict(_problems(plan, product))
 
 
 def flags_of(plan: Plan, product: ProductType, *, fallback: str | None = None) -> list[PlanFlag]:
@@ -59,41 +72,60 @@ def flags_of(plan: Plan, product: ProductType, *, fallback: str | None = None) -
     return list(_flags(plan, product, fallback))
 
 
-def _problems(plan: Plan, product: ProductType) -> Iterator[Sentence]:
-    for template in plan.templates:
+def _problems(plan: Plan, product: ProductType) -> Iterator[tuple[str, Sentence]]:
+    for place, template in enumerate(plan.templates):
         if template not in product.templates:
-            yield Sentence(
-                f"La plantilla '{template}' no es de {product.nombre}",
-                f"Template '{template}' does not belong to {product.nombre}",
+            yield (
+                f"templates.{place}",
+                Sentence(
+                    f"La plantilla '{template}' no es de {product.nombre}",
+                    f"Template '{template}' does not belong to {product.nombre}",
+                ),
             )
     labels = {*INTEGRATIONS.values(), *product.integraciones_comunes}
-    for integration in plan.integraciones:
+    for place, integration in enumerate(plan.integraciones):
         if integration not in labels:
-            yield Sentence(
-                f"La integración '{integration}' no está en el catálogo",
-                f"Integration '{integration}' is not in the catalogue",
+            yield (
+                f"integraciones.{place}",
+                Sentence(
+                    f"La integración '{integration}' no está en el catálogo",
+                    f"Integration '{integration}' is not in the catalogue",
+                ),
             )
-    for agent in plan.subagentes_asignados:
+    for place, agent in enumerate(plan.subagentes_asignados):
         if agent not in AGENTS:
-            yield Sentence(f"No existe el subagente '{agent}'", f"There is no subagent '{agent}'")
+            yield (
+                f"subagentes_asignados.{place}",
+                Sentence(f"No existe el subagente '{agent}'", f"There is no subagent '{agent}'"),
+            )
     yield from _milestone_problems(plan)
 
 
-def _milestone_problems(plan: Plan) -> Iterator[Sentence]:
+def _milestone_problems(plan: Plan) -> Iterator[tuple[str, Sentence]]:
     identifiers = [milestone.id for milestone in plan.milestones]
-    for milestone in plan.milestones:
+    for place, milestone in enumerate(plan.milestones):
         if milestone.agente not in _TITLES:
-            yield Sentence(
-                f"No existe el agente '{milestone.agente}'",
-                f"There is no agent '{milestone.agente}'",
+            yield (
+                f"milestones.{place}.agente",
+                Sentence(
+                    f"No existe el agente '{milestone.agente}'",
+                    f"There is no agent '{milestone.agente}'",
+                ),
             )
-    if len(set(identifiers)) != len(identifiers):
-        yield Sentence("Dos hitos tienen el mismo id", "Two milestones have the same id")
+        if milestone.id in identifiers[:place]:
+            yield (
+                f"milestones.{place}.id",
+                Sentence("Dos hitos tienen el mismo id", "Two milestones have the same id"),
+            )
     total = sum(milestone.estimacion_horas for milestone in plan.milestones)
     if abs(total - plan.estimacion_horas) > 0.01:  # noqa: PLR2004 — hours are written to the minute
-        yield Sentence(
-            f"Los hitos suman {total:g} horas y el plan dice {plan.estimacion_horas:g}",
-            f"The milestones add up to {total:g} hours and the plan says {plan.estimacion_horas:g}",
+        yield (
+            "estimacion_horas",
+            Sentence(
+                f"Los hitos suman {total:g} horas y el plan dice {plan.estimacion_horas:g}",
+                f"The milestones add up to {total:g} hours and the plan says "
+                f"{plan.estimacion_horas:g}",
+            ),
         )
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "ActorKind",
     "OrderState",
     "PlanStatus",
+    "PlanVersionStatus",
     "Transition",
     "find_transition",
     "targets_from",
@@ -41,6 +42,15 @@ class PlanStatus(StrEnum):
     PENDIENTE_APROBACION = "pendiente_aprobacion"
     APROBADO = "aprobado"
     RECHAZADO = "rechazado"
+
+
+class PlanVersionStatus(StrEnum):
+    """What became of one version of a plan. `reemplazado`: a person wrote another one from it."""
+
+    PENDIENTE_APROBACION = "pendiente_aprobacion"
+    APROBADO = "aprobado"
+    RECHAZADO = "rechazado"
+    REEMPLAZADO = "reemplazado"
 
 
 class ActorKind(StrEnum):

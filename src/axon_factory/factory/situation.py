@@ -12,6 +12,8 @@ from axon_factory.db.tables import Order, OrderCheck, OrderCredential, OrderMile
 from axon_factory.domain.lifecycle import Situation, StepKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.orders.plans.questions import open_planner_questions
+from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.council import Council, ProductUnderReview
 
@@ -28,6 +30,11 @@ async def read_situation(
     checks: tuple[str, ...] = ()
     checked: Collection[str] = ()
     credentials_ready = False
+    auto_approve, questions = False, tuple[str, ...]()
+    if _waits_for_approval(order):
+        auto_approve = await _approves_itself(session, order, policy)
+        asked = await open_planner_questions(session, order)
+        questions = tuple(str(question.number) for question in asked)
     if state is OrderState.CONSTRUCCION:
         plan = Plan.model_validate(order.plan)
         milestones = tuple(milestone.id for milestone in plan.milestones)
@@ -40,7 +47,7 @@ async def read_situation(
     return Situation(
         state=state,
         plan_status=PlanStatus(order.plan_estado) if order.plan_estado else None,
-        auto_approve=order.tipo_producto in policy.approval.auto_types,
+        auto_approve=auto_approve,
         waits_for_person=order.espera is not None,
         session_open=order.session_open,
         session_known=order.session_id is not None,
@@ -52,6 +59,7 @@ async def read_situation(
         completed=completed,
         checks=checks,
         checked=checked,
+        questions=questions,
     )
 
 
@@ -75,6 +83,21 @@ async def completed_milestones(session: AsyncSession, order: Order) -> frozenset
         )
     )
     return frozenset(found)
+
+
+def _waits_for_approval(order: Order) -> bool:
+    return (
+        order.estado == OrderState.PLANIFICACION
+        and order.plan_estado == PlanStatus.PENDIENTE_APROBACION
+    )
+
+
+async def _approves_itself(session: AsyncSession, order: Order, policy: Policy) -> bool:
+    waiting = await find_plan(session, order, order.plan_version)
+    if waiting is None or waiting.author is not None:
+        return False
+    rules = policy.approval
+    return rules.approves_itself(order.tipo_producto, order.precio, flagged=bool(waiting.flags))
 
 
 async def _checked(session: AsyncSession, order: Order) -> frozenset[str]:

@@ -14,6 +14,7 @@ from axon_factory.domain.lifecycle import DueStep, StepKind
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
 from axon_factory.factory.lost_session import resume_without_session
 from axon_factory.factory.step import Ticket, line_actor
+from axon_factory.factory.unanswered import give_up_question
 from axon_factory.orders.events import append_event
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.locking import lock_order_by_id
@@ -53,12 +54,14 @@ async def begin_step(
 ) -> Ticket | None:
     """Record that the step begins and return the right to record its outcome.
 
-    Returns None when the step was begun too often already (a crash loop): the order then fails.
+    Returns None when the step was begun too often already (a crash loop): it is given up then.
     """
     record = await _record_of(session, order, step)
     unfinished = record.attempts if record is not None and record.finished_at is None else 0
     if unfinished >= policy.max_step_attempts and _is_active(order):
-        await _fail_exhausted(session, order, step, policy, now)
+        reason = f"El paso '{step.key}' se interrumpió {unfinished} veces sin terminar"
+        cause = FailureCause.INTENTOS_AGOTADOS
+        await _give_up(session, order, step, cause, reason, policy, now)
         return None
     order.fence += 1
     if record is None:
@@ -123,8 +126,7 @@ async def fail_step(
     record.error = str(error)
     final = not error.transient or record.failures >= policy.max_step_failures
     if final and _is_active(order):
-        failure = Failure(error.cause, str(error), OrderState(order.estado), ticket.step.key)
-        await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
+        await _give_up(session, order, ticket.step, error.cause, str(error), policy, now)
         return
     doublings = min(record.failures - 1, _MOST_DOUBLINGS)
     delay = min(policy.retry_delay * 2**doublings, _LONGEST_DELAY)
@@ -162,15 +164,20 @@ async def fail_damaged(
     await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
 
 
-async def _fail_exhausted(
-    session: AsyncSession, order: Order, step: DueStep, policy: Policy, now: datetime
+async def _give_up(
+    session: AsyncSession,
+    order: Order,
+    step: DueStep,
+    cause: FailureCause,
+    reason: str,
+    policy: Policy,
+    now: datetime,
 ) -> None:
-    failure = Failure(
-        FailureCause.INTENTOS_AGOTADOS,
-        f"El paso '{step.key}' se interrumpió {policy.max_step_attempts} veces sin terminar",
-        OrderState(order.estado),
-        step.key,
-    )
+    """Fail the order; for a question without an answer only the question is given up."""
+    if step.kind is StepKind.ANSWER:
+        await give_up_question(session, order, step, reason, policy=policy, now=now)
+        return
+    failure = Failure(cause, reason, OrderState(order.estado), step.key)
     await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
 
 

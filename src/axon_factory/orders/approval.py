@@ -1,36 +1,33 @@
 """Decide about a plan: approve or reject, bound to its version and hash (resolutions 23)."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from axon_factory.db.tables import Order, OrderPlan
-from axon_factory.domain.errors import PlanOutdated
+from axon_factory.db.tables import Order
+from axon_factory.domain.errors import OwnOrder
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Actor, OrderState, PlanStatus
+from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
+from axon_factory.orders.plans.questions import close_planner_questions
+from axon_factory.orders.plans.waiting import PlanReference, waiting_plan
+from axon_factory.orders.policy import ApprovalRules
 from axon_factory.orders.promise import make_promise
-from axon_factory.orders.transitions import refuse, transition
+from axon_factory.orders.transitions import transition
 
-__all__ = ["APPROVER", "PlanReference", "approve_plan", "reject_plan"]
+__all__ = ["APPROVER", "PlanReference", "approve_plan", "reject_plan", "require_may_approve"]
 
-
-_NO_PLAN = Sentence(
-    "Ningún plan espera aprobación en esta orden", "No plan of this order waits for approval"
-)
 APPROVER = "Aprobador"
 """Whom an order shows as responsible while it waits for a decision; clients see no address."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanReference:
-    """The plan that the decider read."""
+def require_may_approve(order: Order, actor: Actor, rules: ApprovalRules) -> None:
+    """Refuse whoever placed the order, where a setting says that somebody else approves.
 
-    version: int
-    digest: str
+    Raises:
+        OwnOrder: the actor placed it.
+    """
+    if not rules.may_approve(actor.id, placed_by=order.created_by):
+        raise OwnOrder
 
 
 async def approve_plan(
@@ -38,6 +35,7 @@ async def approve_plan(
     order: Order,
     *,
     actor: Actor,
+    rules: ApprovalRules,
     now: datetime,
     plan: PlanReference | None = None,
     note: str = "",
@@ -47,15 +45,18 @@ async def approve_plan(
     `plan` binds the decision to what the decider read; None takes the plan that waits.
 
     Raises:
+        OwnOrder: the actor placed the order, and `rules` say that somebody else approves.
         TransitionRefused: no plan waits for approval.
-        PlanOutdated: another plan waits than the one decided about.
+        PlanOutdated: another plan waits than the one decided about; it shows what changed.
     """
-    waiting = await _waiting_plan(session, order, OrderState.CONSTRUCCION, actor, plan)
-    waiting.estado = PlanStatus.APROBADO
+    require_may_approve(order, actor, rules)
+    waiting = await waiting_plan(session, order, actor, plan)
+    waiting.estado = PlanVersionStatus.APROBADO
     waiting.decided_at, waiting.decided_by, waiting.motivo = now, actor.id, note or None
     order.plan_estado = PlanStatus.APROBADO
     order.aprobado_at = now
     await make_promise(session, order, now)
+    await close_planner_questions(session, order, now)
     await transition(
         session,
         order,
@@ -90,12 +91,13 @@ async def reject_plan(
 
     Raises:
         TransitionRefused: no plan waits for approval.
-        PlanOutdated: another plan waits than the one decided about.
+        PlanOutdated: another plan waits than the one decided about; it shows what changed.
     """
-    waiting = await _waiting_plan(session, order, OrderState.PLANIFICACION, actor, plan)
-    waiting.estado = PlanStatus.RECHAZADO
+    waiting = await waiting_plan(session, order, actor, plan)
+    waiting.estado = PlanVersionStatus.RECHAZADO
     waiting.decided_at, waiting.decided_by, waiting.motivo = now, actor.id, reason
     order.plan_estado = PlanStatus.RECHAZADO
+    await close_planner_questions(session, order, now)
     await transition(
         session,
         order,
@@ -116,33 +118,3 @@ async def reject_plan(
             },
         ),
     )
-
-
-async def _waiting_plan(
-    session: AsyncSession,
-    order: Order,
-    target: OrderState,
-    actor: Actor,
-    reference: PlanReference | None,
-) -> OrderPlan:
-    if (
-        order.estado != OrderState.PLANIFICACION
-        or order.plan_estado != PlanStatus.PENDIENTE_APROBACION
-    ):
-        raise refuse(order, target, actor, _NO_PLAN)
-    if reference is not None and (
-        reference.version != order.plan_version or reference.digest != order.plan_hash
-    ):
-        raise PlanOutdated(
-            f"Leíste el plan v{reference.version}; el que espera es el v{order.plan_version}",
-            message_en=f"You read plan v{reference.version}; v{order.plan_version} is waiting",
-            extra={"plan_version": order.plan_version, "plan_hash": order.plan_hash},
-        )
-    plan = await session.scalar(
-        select(OrderPlan).where(
-            col(OrderPlan.order_id) == order.id, col(OrderPlan.version) == order.plan_version
-        )
-    )
-    if plan is None:
-        raise refuse(order, target, actor, _NO_PLAN)
-    return plan

@@ -9,23 +9,33 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import ModelCall, Order
+from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.states import Actor
+from axon_factory.domain.permissions import Action, serves_in
+from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.transitions import refuse, wake
 from axon_factory.ports.planner import Budget, ModelUse
 
 __all__ = [
     "WAITS_FOR_BUDGET",
     "ask_for_budget",
+    "decide_budget",
     "models_allowed",
     "record_uses",
     "remaining_budget",
 ]
 
 WAITS_FOR_BUDGET = "presupuesto"
+_NOTHING = Decimal(0)
+_ENDED = Sentence(
+    "La orden terminó: ningún modelo trabaja ya para ella",
+    "The order has ended: no model works for it any more",
+)
 Purpose = Literal["plan", "respuesta", "construccion"]
 
 _USED = text(
@@ -39,6 +49,7 @@ _USED = text(
     FROM model_calls WHERE order_id = :order_id OR started_at >= :day
     """
 )
+_SPENT = text("SELECT sum(cost_usd) FROM model_calls WHERE order_id = :order_id")
 _LONGEST_ERROR = 2000
 
 
@@ -47,23 +58,67 @@ async def remaining_budget(
 ) -> Budget:
     """Return what models may still use for this order at this time of the day.
 
-    A person's decision about the order (`budget_usd`) replaces the amount of the setting, and
-    lifts the limit on its tokens, which were only to protect that amount.
+    A person's decision about the order (`budget_usd`) replaces the amount of the setting and lifts
+    the other limits, or it would change nothing: what is decided on a day whose budget is spent
+    counts at once. No more than an order's tokens are given at a time: a price may be unknown.
     """
     midnight = datetime.combine(now.astimezone(policy.zone).date(), time.min, policy.zone)
     used = (await session.execute(_USED, {"order_id": order.id, "day": midnight})).one()
     rules = policy.budgets
-    amounts: list[Decimal] = []
-    tokens = [rules.day_tokens - used.day_tokens]
     if order.budget_usd is not None:
-        amounts.append(order.budget_usd - used.order_usd)
-    else:
-        tokens.append(rules.order_tokens - used.order_tokens)
-        if rules.order_usd is not None:
-            amounts.append(rules.order_usd - used.order_usd)
+        return Budget(tokens=rules.order_tokens, usd=order.budget_usd - used.order_usd)
+    amounts: list[Decimal] = []
+    if rules.order_usd is not None:
+        amounts.append(rules.order_usd - used.order_usd)
     if rules.day_usd is not None:
         amounts.append(rules.day_usd - used.day_usd)
-    return Budget(tokens=min(tokens), usd=min(amounts, default=None))
+    tokens = min(rules.order_tokens - used.order_tokens, rules.day_tokens - used.day_tokens)
+    return Budget(tokens=tokens, usd=min(amounts, default=None))
+
+
+async def decide_budget(
+    session: AsyncSession, order: Order, *, usd: Decimal | None, actor: Actor, now: datetime
+) -> None:
+    """Record what models may cost for the locked order altogether; None: no model is asked.
+
+    If the order waits for this, it goes on; else the decision counts from now on.
+
+    Raises:
+        TransitionRefused: the order has come to its end.
+        ValidationFailed: the models have used that much already.
+    """
+    state = OrderState(order.estado)
+    if not serves_in(Action.DECIDE_BUDGET, state):
+        raise refuse(order, state, actor, _ENDED)
+    if usd is not None:
+        spent: Decimal = await session.scalar(_SPENT, {"order_id": order.id}) or _NOTHING
+        if usd <= spent:
+            raise ValidationFailed(
+                {
+                    "presupuesto_usd": Sentence(
+                        f"Ya se han usado {spent:f} USD: indica más",
+                        f"{spent:f} USD have been used already: give more",
+                    )
+                }
+            )
+    order.budget_usd = _NOTHING if usd is None else usd
+    if order.espera == WAITS_FOR_BUDGET:
+        order.espera = None
+    limit = "sin modelos, con el catálogo" if usd is None else f"hasta {usd:f} USD"
+    await append_event(
+        session,
+        order,
+        NewEvent(
+            kind=EventKind.PRESUPUESTO_DECIDIDO,
+            agent=actor.name,
+            message=f"Presupuesto de modelos decidido: {limit}",
+            metadata={"presupuesto_usd": None if usd is None else f"{usd:f}"},
+            visibility=Visibility.INTERNO,
+        ),
+        actor=actor,
+        now=now,
+    )
+    await wake(session, order, now)
 
 
 def models_allowed(order: Order) -> bool:
@@ -125,8 +180,7 @@ async def ask_for_budget(
             f"La orden {order.order_number} ({order.nombre_producto}) espera: los modelos han "
             "usado lo que podían usar para ella o para hoy.\n\n"
             f"Para ampliarlo: axon orders budget {order.order_number} --usd 5\n"
-            f"Para seguir con el catálogo: axon orders budget {order.order_number} --usd 0 "
-            "--catalogue\n"
+            f"Para seguir con el catálogo: axon orders budget {order.order_number} --catalogue\n"
         ),
         now=now,
     )

@@ -38,6 +38,22 @@ class ApprovalRules:
     escalation_email: str | None = None
     question_reminder: timedelta = timedelta(hours=24)
 
+    def may_approve(self, actor: str, *, placed_by: str) -> bool:
+        """Return whether `actor` may approve the plan of an order that `placed_by` placed."""
+        return self.own_orders or actor != placed_by
+
+    def approves_itself(self, product_type: str, price: Decimal, *, flagged: bool) -> bool:
+        """Return whether the plan of such an order needs no person.
+
+        What a person wrote is theirs to approve, whatever is said here; the worker's sweep asks
+        the database the same (`worker.maintenance`).
+        """
+        return (
+            product_type in self.auto_types
+            and (self.auto_max_price is None or price <= self.auto_max_price)
+            and (self.auto_flagged or not flagged)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class AgentRules:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order, OrderQuestion
+from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.waiting import WaitsFor
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
@@ -36,6 +37,9 @@ async def tell_of_question(
         session,
         order,
         topic=f"pregunta:{question.number}{reminder}",
+        kind=NotificationKind.ORDEN_PREGUNTA_RECORDATORIO
+        if reminder
+        else NotificationKind.ORDEN_PREGUNTA,
         recipient=recipient,
         subject=f"Recordatorio: {subject}" if reminder else subject,
         body=body,

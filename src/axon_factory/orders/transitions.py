@@ -32,10 +32,8 @@ from axon_factory.orders.open_questions import close_questions
 
 __all__ = ["enter_first_state", "legal_targets", "refuse", "transition", "wake"]
 
-_PLAN_DECISIONS = {
-    (OrderState.PLANIFICACION, OrderState.PLANIFICACION),
-    (OrderState.PLANIFICACION, OrderState.CONSTRUCCION),
-}
+_APPROVAL = (OrderState.PLANIFICACION, OrderState.CONSTRUCCION)
+_PLAN_DECISIONS = {(OrderState.PLANIFICACION, OrderState.PLANIFICACION), _APPROVAL}
 _FIRST_ENTRY = {
     OrderState.CONSTRUCCION: "construccion_iniciada_at",
     OrderState.QA: "qa_iniciada_at",
@@ -113,9 +111,13 @@ async def wake(
     await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank, at=at)
 
 
-def legal_targets(order: Order, actor: Actor) -> list[OrderState]:
-    """Return the states that `actor` may move this order to now, guards included."""
+def legal_targets(order: Order, actor: Actor, *, own_orders: bool = True) -> list[OrderState]:
+    """Return the states that `actor` may move this order to now, guards included.
+
+    `own_orders`: whether whoever placed an order may approve its plan.
+    """
     source = OrderState(order.estado)
+    barred = not own_orders and actor.id == order.created_by
     return [
         target
         for target in targets_from(source, actor.kind)
@@ -124,6 +126,7 @@ def legal_targets(order: Order, actor: Actor) -> list[OrderState]:
             (source, target) not in _PLAN_DECISIONS
             or order.plan_estado == PlanStatus.PENDIENTE_APROBACION
         )
+        and not (barred and (source, target) == _APPROVAL)
     ]
 
 

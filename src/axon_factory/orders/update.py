@@ -44,6 +44,7 @@ async def patch_order(
 
     Raises:
         Forbidden: the caller may not change one of the fields.
+        OwnOrder: it approves the plan of an order that the caller placed, and may not.
         TransitionRefused: `estado` is not reachable for this caller; nothing was changed.
         ValidationFailed: `progreso` is outside the state's band or falls.
     """
@@ -94,7 +95,8 @@ async def _move(
             await fail_order(session, order, failure=failure, actor=actor, policy=policy, now=now)
         case (OrderState.PLANIFICACION, OrderState.CONSTRUCCION):
             _require_decider(principal)
-            await approve_plan(session, order, actor=actor, now=now, note=reason)
+            rules = policy.approval
+            await approve_plan(session, order, actor=actor, rules=rules, now=now, note=reason)
         case (OrderState.QA, OrderState.CONSTRUCCION):
             _require_reworks_left(order, actor, policy)
             reasons = [reason] if reason else []

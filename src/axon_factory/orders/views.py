@@ -133,12 +133,19 @@ def detail(
     events: Sequence[OrderEvent],
     milestones: Sequence[OrderMilestone],
     principal: Principal,
+    *,
+    own_orders: bool = True,
 ) -> dict[str, Any]:
     """Return the whole order as this caller may read it (design §3.2).
 
-    `milestones` are the verified ones of its current attempt (`read.verified_milestones`).
+    `milestones` are the verified ones of its current attempt (`read.verified_milestones`);
+    `own_orders` says whether whoever placed an order may approve its plan.
     """
-    legal = legal_targets(order, principal.actor) if may(principal, Action.UPDATE_ORDER) else []
+    legal = (
+        legal_targets(order, principal.actor, own_orders=own_orders)
+        if may(principal, Action.UPDATE_ORDER)
+        else []
+    )
     document: dict[str, Any] = {
         **summary(order, principal),
         "datos_cliente": order.datos_cliente,

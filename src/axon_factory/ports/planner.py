@@ -105,11 +105,15 @@ class PlanQuestion:
 
 @dataclass(frozen=True, slots=True)
 class PlannerAnswer:
-    """The planner's answer: plain text for people, from which nothing else follows."""
+    """The planner's answer: plain text for people, from which nothing else follows.
+
+    Without a text where the budget ended before there was one: a person is asked then.
+    """
 
     text: str
     planner: str
     uses: tuple[ModelUse, ...] = ()
+    budget_spent: bool = False
 
 
 class Planner(Protocol):

@@ -31,8 +31,21 @@ _STRANDED_ORDERS = text(
     SELECT id, prioridad_rank FROM orders
     WHERE (
         (estado IN ('nuevo', 'construccion', 'qa', 'listo') AND espera IS NULL)
-        OR (estado = 'planificacion'
-            AND (plan_estado <> 'pendiente_aprobacion' OR tipo_producto = ANY (:auto_approve)))
+        OR (estado = 'planificacion' AND espera IS NULL AND (
+            plan_estado <> 'pendiente_aprobacion'
+            OR EXISTS (
+                SELECT 1 FROM order_questions
+                WHERE order_id = orders.id AND audience = 'planificador'
+                  AND answered_at IS NULL AND closed_at IS NULL
+            )
+            OR (tipo_producto = ANY (:auto_types)
+                AND precio <= coalesce(CAST(:auto_max_price AS numeric), 'Infinity')
+                AND EXISTS (
+                    SELECT 1 FROM order_plans
+                    WHERE order_id = orders.id AND version = orders.plan_version
+                      AND author IS NULL AND (:auto_flagged OR flags = '[]')
+                ))
+        ))
         OR (estado IN ('cancelado', 'fallido') AND (session_open OR deployment_open))
     ) AND NOT EXISTS (
         SELECT 1 FROM procrastinate_jobs
@@ -132,11 +145,18 @@ async def rescue_stalled_jobs(
 async def sweep(database: Database, policy: Policy) -> int:
     """Enqueue the orders and messages that should have a job and have none; return how many.
 
-    An order that waits for a person has none by right.
+    An order that waits for a person has none by right; which plans approve themselves is asked as
+    `ApprovalRules.approves_itself` does.
     """
+    rules = policy.approval
     async with database.transaction("maintenance") as session:
         orders = await session.execute(
-            _STRANDED_ORDERS, {"auto_approve": sorted(policy.approval.auto_types)}
+            _STRANDED_ORDERS,
+            {
+                "auto_types": sorted(rules.auto_types),
+                "auto_max_price": rules.auto_max_price,
+                "auto_flagged": rules.auto_flagged,
+            },
         )
         found = 0
         for order_id, rank in orders.all():

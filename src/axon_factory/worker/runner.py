@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -24,6 +25,7 @@ from axon_factory.worker.maintenance import (
     sweep,
 )
 from axon_factory.worker.question_reminders import remind_of_questions
+from axon_factory.worker.reminders import remind_approvers, tell_answers
 from axon_factory.worker.silence import notice_silence
 
 __all__ = ["Worker", "WorkerOptions"]
@@ -126,6 +128,8 @@ class Worker:
                 dropped=await self._dropped_jobs(),
             )
             await sweep(self._database, self._policy)
+            await remind_approvers(self._database, self._policy, datetime.now(UTC))
+            await tell_answers(self._database, self._policy, datetime.now(UTC))
             await age_waiting_orders(self._database)
             await keep_lists(self._database)
             await forget_expired_keys(self._database)

@@ -12,7 +12,13 @@ from axon_factory.api.schemas.feeds import OrderPreview
 from axon_factory.api.schemas.orders import OrderCancelled, OrderCreated, OrderUpdated
 from axon_factory.api.services import ApiServices
 from axon_factory.api.writing import Answer, Write, write_as
-from axon_factory.domain.errors import Conflict, NotCancellable, TransitionRefused, ValidationFailed
+from axon_factory.domain.errors import (
+    Conflict,
+    NotCancellable,
+    OwnOrder,
+    TransitionRefused,
+    ValidationFailed,
+)
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence, in_english
 from axon_factory.orders import views
@@ -81,7 +87,7 @@ async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -
     summary="Actualizar una orden",
     responses=answers(OrderUpdated, etag=True),
 )
-@raises(TransitionRefused, Conflict)
+@raises(TransitionRefused, Conflict, OwnOrder)
 async def update(
     id: str,  # noqa: A002 — the design's name of the parameter
     patch: OrderPatch,

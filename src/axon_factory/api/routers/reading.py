@@ -47,7 +47,8 @@ async def show(
         order = await read_order(session, id, principal)
         events = await newest_events(session, order, principal)
         milestones = await verified_milestones(session, order)
-    document = views.detail(order, events, milestones, principal)
+    own_orders = services.policy.approval.own_orders
+    document = views.detail(order, events, milestones, principal, own_orders=own_orders)
     if prefers_english(request.headers.get("accept-language", "")):
         document = in_english(document)
     return json_response(request, document, etag=version_etag(order.version))

@@ -33,6 +33,8 @@ from axon_factory.domain.errors import (
     NotCancellable,
     NotFound,
     OrderNotFound,
+    OwnOrder,
+    PlanNotFound,
     PlanOutdated,
     PreconditionFailed,
     ResultNotReady,
@@ -99,6 +101,11 @@ _MEMBERS: Mapping[type[AxonError], Mapping[str, Schema]] = MappingProxyType(
                 "type": ["string", "null"],
                 "description": "SHA-256 del plan vigente.",
             },
+            "cambios": {
+                "type": ["array", "null"],
+                "items": {"$ref": "#/components/schemas/PlanDifference"},
+                "description": "Qué cambió desde el plan leído; null si lo leído no era de aquí.",
+            },
         },
         PreconditionFailed: {
             "version_actual": {"type": "integer", "description": "Versión vigente de la orden."}
@@ -153,6 +160,8 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
             message_en="This endpoint is for internal use of the system only",
         ),
         OrderNotFound: lambda: OrderNotFound(EXAMPLE_ID),
+        OwnOrder: OwnOrder,
+        PlanNotFound: lambda: PlanNotFound(EXAMPLE_NUMBER, 9),
         TransitionRefused: lambda: TransitionRefused(
             f"La orden {EXAMPLE_NUMBER} está en 'construccion' y no puede pasar a 'entregado'",
             message_en=f"Order {EXAMPLE_NUMBER} is in 'construccion' and cannot move to "
@@ -162,7 +171,18 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
         PlanOutdated: lambda: PlanOutdated(
             "Leíste el plan v1; el que espera es el v2",
             message_en="You read plan v1; v2 is waiting",
-            extra={"plan_version": 2, "plan_hash": "9f86d081884c7d65" * 4},
+            extra={
+                "plan_version": 2,
+                "plan_hash": "9f86d081884c7d65" * 4,
+                "cambios": [
+                    {
+                        "campo": "recursos_requeridos.ram_gb",
+                        "cambio": "cambiado",
+                        "antes": 4,
+                        "despues": 2,
+                    }
+                ],
+            },
         ),
         PreconditionFailed: lambda: PreconditionFailed(
             f"La orden {EXAMPLE_NUMBER} está en la versión 9; léela de nuevo y repite el cambio",

@@ -8,6 +8,7 @@ from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.domain.lifecycle import StepKind
 from axon_factory.factory.ports import LinePorts
 from axon_factory.factory.step import LocalStep, PortStep
+from axon_factory.factory.steps.answer import AnswerQuestion
 from axon_factory.factory.steps.build import BuildNext, FinishBuild
 from axon_factory.factory.steps.deliver import Deliver
 from axon_factory.factory.steps.deploy import Deploy, MakeCredentials, Undeploy
@@ -30,7 +31,8 @@ def build_steps(
     return {
         StepKind.CLAIM: Claim(),
         StepKind.PLAN: MakePlan(ports.planner, policy),
-        StepKind.AUTO_APPROVE: AutoApprove(),
+        StepKind.ANSWER: AnswerQuestion(ports.planner, policy),
+        StepKind.AUTO_APPROVE: AutoApprove(policy),
         StepKind.START_SESSION: StartSession(ports.builder, policy, products, tokens),
         StepKind.BUILD: BuildNext(ports.builder, policy, products),
         StepKind.PUBLISH: PublishRepository(ports.git_host, products),

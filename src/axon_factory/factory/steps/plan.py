@@ -2,29 +2,23 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from axon_factory.db.tables import Order, OrderPlan
+from axon_factory.db.tables import Order
 from axon_factory.domain.catalogue import ProductType
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
-from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import flags_of, problems_of
 from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.factory.plan_request import plan_request
 from axon_factory.factory.step import line_actor
 from axon_factory.orders.approval import APPROVER, approve_plan
-from axon_factory.orders.budget import (
-    ask_for_budget,
-    models_allowed,
-    record_uses,
-    remaining_budget,
-)
+from axon_factory.orders.budget import ask_for_budget, record_uses
 from axon_factory.orders.events import append_event
-from axon_factory.orders.outbox import post_message
+from axon_factory.orders.plans.notices import tell_waiting_plan
+from axon_factory.orders.plans.questions import close_planner_questions
+from axon_factory.orders.plans.versions import NewVersion, add_version
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition, wake
 from axon_factory.ports.errors import PortError
@@ -74,20 +68,7 @@ class MakePlan:
     async def prepare(self, session: AsyncSession, order: Order, _step: DueStep) -> PlanRequest:
         """Collect what the planner may know of the order."""
         order.plan_estado = PlanStatus.GENERANDO
-        rejected = await _last_rejection(session, order)
-        return PlanRequest(
-            order_id=str(order.id),
-            order_number=order.order_number,
-            product_type=order.tipo_producto,
-            product_name=order.nombre_producto,
-            industry=order.datos_cliente.get("industria", "general"),
-            configuration=order.datos_cliente["configuracion"],
-            client_name=order.datos_cliente["nombre"],
-            rejection_reason=rejected.motivo if rejected else None,
-            rejected_plan=Plan.model_validate(rejected.plan) if rejected else None,
-            budget=await remaining_budget(session, order, self._policy, datetime.now(UTC)),
-            models_allowed=models_allowed(order),
-        )
+        return await plan_request(session, order, self._policy, datetime.now(UTC))
 
     async def call(self, work: PlanRequest, *, idempotency_key: str) -> PlanningOutcome:
         """Ask the planner."""
@@ -115,28 +96,17 @@ class MakePlan:
         problems = problems_of(plan, product)
         if problems:
             raise PortError(f"El plan no es válido: {'; '.join(problems)}", cause=self.cause)
-        document = plan.model_dump(mode="json")
-        order.plan_version += 1
-        order.plan, order.plan_hash = document, plan.digest()
-        order.plan_estado = PlanStatus.PENDIENTE_APROBACION
         order.planificado_at = order.planificado_at or now
         order.asignado_a = APPROVER
-        session.add(
-            OrderPlan(
-                order_id=order.id,
-                version=order.plan_version,
-                plan=document,
-                hash=order.plan_hash,
-                planner=outcome.planner,
-                model=outcome.model,
-                prompt_version=outcome.prompt_version,
-                flags=[
-                    flag.document() for flag in flags_of(plan, product, fallback=outcome.fallback)
-                ],
-                estado=PlanStatus.PENDIENTE_APROBACION,
-                created_at=now,
-            )
+        await close_planner_questions(session, order, now)
+        new = NewVersion(
+            plan,
+            outcome.planner,
+            flags_of(plan, product, fallback=outcome.fallback),
+            model=outcome.model,
+            prompt_version=outcome.prompt_version,
         )
+        version = await add_version(session, order, new, now)
         await append_event(
             session,
             order,
@@ -146,8 +116,8 @@ class MakePlan:
                 message="Plan de construcción generado exitosamente",
                 level=LogLevel.SUCCESS,
                 metadata={
-                    "plan_version": order.plan_version,
-                    "plan_hash": order.plan_hash,
+                    "plan_version": version.version,
+                    "plan_hash": version.hash,
                     "planificador": outcome.planner,
                     "estimacion_horas": plan.estimacion_horas,
                 },
@@ -155,50 +125,24 @@ class MakePlan:
             actor=_PLANNER,
             now=now,
         )
-        await self._notify(session, order, plan, now)
+        await tell_waiting_plan(session, order, plan, self._policy, now)
         await wake(session, order, now)
-
-    async def _notify(self, session: AsyncSession, order: Order, plan: Plan, now: datetime) -> None:
-        milestones = "\n".join(
-            f"- {item.nombre}: {item.estimacion_horas:g} h ({item.agente})"
-            for item in plan.milestones
-        )
-        notes = "".join(f"\nNota: {note}" for note in plan.observaciones)
-        await post_message(
-            session,
-            order,
-            topic=f"plan_v{order.plan_version}",
-            kind=NotificationKind.PLAN_PENDIENTE,
-            recipient=self._policy.approver_email,
-            subject=f"{order.order_number}: el plan v{order.plan_version} espera tu aprobación",
-            body=(
-                f"{order.nombre_producto} ({order.tipo_producto})\n\n"
-                f"Stack: {', '.join(plan.stack_tecnologico)}\n"
-                f"Integraciones: {', '.join(plan.integraciones) or 'ninguna'}\n"
-                f"Horas estimadas: {plan.estimacion_horas:g}\n{milestones}\n{notes}\n\n"
-                f"Para verlo y decidir:\n  axon orders show {order.order_number}\n"
-                f"  axon orders approve {order.order_number}\n"
-                f"  {self._policy.public_url}/api/orders/{order.order_number}\n"
-            ),
-            now=now,
-        )
 
 
 class AutoApprove:
-    """Approve a waiting plan where a setting says so for this type of product."""
+    """Approve a waiting plan where the settings say so for its type, price and flags."""
+
+    def __init__(self, policy: Policy) -> None:
+        """`policy` has said that nobody needs to be asked."""
+        self._policy = policy
 
     async def apply(self, session: AsyncSession, order: Order, now: datetime) -> None:
         """Record the policy's approval."""
         await approve_plan(
-            session, order, actor=line_actor("Política auto_aprobar"), now=now, note="auto_aprobar"
+            session,
+            order,
+            actor=line_actor("Política auto_aprobar"),
+            rules=self._policy.approval,
+            now=now,
+            note="auto_aprobar",
         )
-
-
-async def _last_rejection(session: AsyncSession, order: Order) -> OrderPlan | None:
-    return await session.scalar(
-        select(OrderPlan).where(
-            col(OrderPlan.order_id) == order.id,
-            col(OrderPlan.version) == order.plan_version,
-            col(OrderPlan.estado) == PlanStatus.RECHAZADO,
-        )
-    )

@@ -15,6 +15,7 @@ from axon_factory.orders.requests.formats import FORMATS
 __all__ = [
     "ClientId",
     "JsonObject",
+    "Line",
     "LongText",
     "MailAddress",
     "Notes",
@@ -116,17 +117,17 @@ def _in_calendar(value: datetime) -> datetime:
     return value
 
 
-_Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_whole)]
-ClientId = Annotated[_Text, StringConstraints(min_length=1, max_length=100)]
-ShortText = Annotated[_Text, StringConstraints(min_length=1, max_length=200)]
-OptionalText = Annotated[_Text, StringConstraints(max_length=200)]
-LongText = Annotated[_Text, StringConstraints(min_length=1, max_length=4000)]
-Notes = Annotated[_Text, StringConstraints(max_length=10_000)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_whole)]
+ClientId = Annotated[Line, StringConstraints(min_length=1, max_length=100)]
+ShortText = Annotated[Line, StringConstraints(min_length=1, max_length=200)]
+OptionalText = Annotated[Line, StringConstraints(max_length=200)]
+LongText = Annotated[Line, StringConstraints(min_length=1, max_length=4000)]
+Notes = Annotated[Line, StringConstraints(max_length=10_000)]
 ProductTypeId = Annotated[str, AfterValidator(_known_product)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 PhoneNumber = Annotated[OptionalText, AfterValidator(_phone_number)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]
 Time = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_calendar)]
 Tags = Annotated[
-    list[Annotated[_Text, StringConstraints(min_length=1, max_length=50)]], Field(max_length=50)
+    list[Annotated[Line, StringConstraints(min_length=1, max_length=50)]], Field(max_length=50)
 ]

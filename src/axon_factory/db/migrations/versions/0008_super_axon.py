@@ -75,6 +75,8 @@ CREATE TABLE order_questions (
 );
 CREATE INDEX order_questions_open_idx ON order_questions (asked_at)
     WHERE answered_at IS NULL AND closed_at IS NULL;
+CREATE INDEX order_questions_undelivered_idx ON order_questions (answered_at)
+    WHERE answered_at IS NOT NULL AND delivered_at IS NULL;
 
 CREATE TABLE model_calls (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,0 +1,58 @@
+"""What routes share in which people decide about an order."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.api.answers import version_etag
+from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.db.tables import Order
+from axon_factory.domain.permissions import Action
+from axon_factory.domain.sentences import Sentence
+from axon_factory.orders.approval import PlanReference
+from axon_factory.orders.locking import lock_order
+
+__all__ = ["Decide", "PlanRead", "decided", "locked", "now"]
+
+Decide = Annotated[Write, Depends(write_as(Action.DECIDE_PLAN))]
+
+
+class PlanRead(BaseModel):
+    """The plan that the decider read: its version and hash."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    plan_version: Annotated[int, Field(ge=1, le=10_000)]
+    plan_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def reference(self) -> PlanReference:
+        """The plan that the decision is about."""
+        return PlanReference(self.plan_version, self.plan_hash)
+
+
+def now() -> datetime:
+    """Return the time of a decision."""
+    return datetime.now(UTC)
+
+
+async def locked(session: AsyncSession, reference: str, write: Write) -> Order:
+    """Return the order that is decided about, its row locked."""
+    return await lock_order(session, reference, write.principal, if_version=write.if_match)
+
+
+def decided(order: Order, message: Sentence, **more: Any) -> Answer:  # noqa: ANN401 — JSON values
+    """Return the answer: what is left of the order after the decision, and what else to say."""
+    body = {
+        "order_id": str(order.id),
+        "order_number": order.order_number,
+        "estado": order.estado,
+        "plan_estado": order.plan_estado,
+        "intento": order.intento,
+        "message": message,
+        **more,
+    }
+    return Answer(body, headers={"ETag": version_etag(order.version)}, order_id=order.id)

@@ -1,0 +1,284 @@
+"""Versions of an order's plan: read, compare, edit, ask about; and what models may cost for it."""
+
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.api.answers import json_response
+from axon_factory.api.authentication import require
+from axon_factory.api.decisions import Decide, PlanRead, decided, locked, now
+from axon_factory.api.documentation import answers, raises
+from axon_factory.api.schemas.plans import (
+    BudgetDecided,
+    PlanComparison,
+    PlanEdited,
+    PlanPage,
+    PlanVersion,
+    QuestionAsked,
+)
+from axon_factory.api.services import Services
+from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
+from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.sentences import Sentence
+from axon_factory.orders.budget import decide_budget
+from axon_factory.orders.plans.compare import CATALOGUE, compare_plans
+from axon_factory.orders.plans.edit import PlanEdit, edit_plan
+from axon_factory.orders.plans.questions import ask_about_plan, read_approver_questions
+from axon_factory.orders.plans.read import read_plan, read_plans
+from axon_factory.orders.plans.requests import PlanDraft, Question
+from axon_factory.orders.plans.usage import usage_of
+from axon_factory.orders.plans.views import plans_document, version_document
+from axon_factory.orders.questions import Audience
+from axon_factory.orders.read import read_order
+from axon_factory.orders.requests import LongText
+from axon_factory.orders.requests.messages import error_line
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/orders", tags=["decisiones"])
+
+Version = Annotated[int, Path(ge=1, le=10_000, description="Versión del plan.")]
+Against = Annotated[
+    str | None,
+    Query(
+        pattern=r"^(catalogo|[1-9][0-9]{0,3})$",
+        description="Con qué se compara: otra versión, o `catalogo`. Sin él, la versión anterior.",
+    ),
+]
+Reads = Annotated[Principal, Depends(require(Action.READ_ORDER))]
+
+
+# More than nothing, with at most four decimals.
+_AMOUNT = (
+    r"^([1-9][0-9]{0,5}(\.[0-9]{1,4})?"
+    r"|0\.([1-9][0-9]{0,3}|0[1-9][0-9]{0,2}|00[1-9][0-9]?|000[1-9]))$"
+)
+Amount = Annotated[str, StringConstraints(pattern=_AMOUNT)]
+_ONE_OF_BOTH = Sentence(
+    "Envía `presupuesto_usd` o `planificador`, uno de los dos",
+    "Send `presupuesto_usd` or `planificador`, one of them",
+)
+
+
+class EditedPlan(PlanRead):
+    """The whole plan as it is to be, and whether it is approved at once."""
+
+    plan: PlanDraft
+    aprobar: bool = True
+    motivo: LongText | None = None
+
+
+class PlanInquiry(PlanRead):
+    """A question about the plan that was read, and who is to answer it."""
+
+    para: Literal["planificador", "cliente"]
+    pregunta: Question
+
+
+class BudgetChoice(BaseModel):
+    """What models may cost for the order altogether, or that none is asked."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["presupuesto_usd"],
+                    "properties": {"presupuesto_usd": {"type": "string"}},
+                    "not": {"required": ["planificador"]},
+                },
+                {
+                    "required": ["planificador"],
+                    "properties": {"planificador": {"type": "string"}},
+                    "not": {"required": ["presupuesto_usd"]},
+                },
+            ]
+        },
+    )
+
+    presupuesto_usd: Amount | None = None
+    planificador: Literal["catalogo"] | None = None
+
+    @property
+    def usd(self) -> Decimal | None:
+        """The amount, None for the catalogue."""
+        return None if self.presupuesto_usd is None else Decimal(self.presupuesto_usd)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.presupuesto_usd is None) == (self.planificador is None):
+            line = error_line(("presupuesto_usd",), _ONE_OF_BOTH)
+            raise ValidationError.from_exception_data(type(self).__name__, [line])
+        return self
+
+
+@router.get(
+    "/{id}/plans",
+    operation_id="listPlans",
+    summary="Consultar las versiones del plan",
+    responses=answers(PlanPage, etag=True),
+)
+async def show_plans(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    request: Request,
+    services: Services,
+    principal: Reads,
+) -> Response:
+    """Devuelve todas las versiones del plan, de la primera a la última, y quién decidió qué."""
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        versions = await read_plans(session, order, principal)
+        questions = await read_approver_questions(session, order)
+        usage = await usage_of(session, order)
+    return json_response(request, plans_document(order, versions, questions, usage, principal))
+
+
+@router.get(
+    "/{id}/plans/{version}",
+    operation_id="getPlan",
+    summary="Consultar una versión del plan",
+    responses=answers(PlanVersion, etag=True),
+)
+@raises(PlanNotFound)
+async def show_plan(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    version: Version,
+    request: Request,
+    services: Services,
+    principal: Reads,
+) -> Response:
+    """Devuelve una versión del plan."""
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        found = await read_plan(session, order, version, principal)
+    return json_response(request, version_document(found, principal))
+
+
+@router.get(
+    "/{id}/plans/{version}/diff",
+    operation_id="comparePlans",
+    summary="Comparar versiones del plan",
+    responses=answers(PlanComparison, etag=True),
+)
+@raises(PlanNotFound)
+async def show_difference(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    version: Version,
+    request: Request,
+    services: Services,
+    principal: Reads,
+    contra: Against = None,
+) -> Response:
+    """Devuelve qué cambió, campo por campo, de lo que dice `contra` a esta versión."""
+    other = contra if contra is None or contra == CATALOGUE else int(contra)
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        comparison = await compare_plans(session, order, version, other)
+    return json_response(request, comparison.document(order))
+
+
+@router.post(
+    "/{id}/plans/edit",
+    operation_id="editPlan",
+    summary="Editar el plan y aprobarlo",
+    responses=answers(PlanEdited, etag=True),
+)
+@raises(TransitionRefused, PlanOutdated, OwnOrder)
+async def edit(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    edited: EditedPlan,
+    write: Decide,
+) -> Response:
+    """Sustituye el plan leído por el que se envía, completo, y lo aprueba.
+
+    Con `aprobar: false` la versión nueva queda esperando la aprobación de una persona.
+    """
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await locked(session, id, write)
+        change = PlanEdit(
+            edited.plan.plan, edited.reference, edited.aprobar, note=edited.motivo or ""
+        )
+        actor, policy = write.principal.actor, write.services.policy
+        version = await edit_plan(session, order, change, actor=actor, policy=policy, now=now())
+        told = (
+            Sentence("Plan editado y aprobado", "Plan edited and approved")
+            if edited.aprobar
+            else Sentence("Plan editado; espera aprobación", "Plan edited; it waits for approval")
+        )
+        return decided(order, told, plan_version=version.version, plan_hash=version.hash)
+
+    return await write.once("edit", work)
+
+
+@router.post(
+    "/{id}/plans/ask",
+    operation_id="askAboutPlan",
+    summary="Preguntar sobre el plan",
+    responses=answers(QuestionAsked, etag=True),
+)
+@raises(TransitionRefused, PlanOutdated)
+async def ask(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    inquiry: PlanInquiry,
+    write: Decide,
+) -> Response:
+    """Pregunta al planificador o al cliente sobre el plan leído, que sigue esperando.
+
+    La respuesta llega por correo y a `preguntas` de `GET /api/orders/{id}/plans`.
+    """
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await locked(session, id, write)
+        asked = await ask_about_plan(
+            session,
+            order,
+            inquiry.pregunta,
+            Audience(inquiry.para),
+            actor=write.principal.actor,
+            policy=write.services.policy,
+            plan=inquiry.reference,
+            now=now(),
+        )
+        told = Sentence("Pregunta enviada", "The question was sent")
+        return decided(order, told, pregunta=asked.number, para=asked.audience)
+
+    return await write.once("ask", work)
+
+
+@router.post(
+    "/{id}/budget",
+    operation_id="decideBudget",
+    summary="Decidir el presupuesto de modelos",
+    responses=answers(BudgetDecided, etag=True),
+)
+@raises(TransitionRefused)
+async def budget(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    choice: BudgetChoice,
+    write: Annotated[Write, Depends(write_as(Action.DECIDE_BUDGET))],
+) -> Response:
+    """Decide cuánto pueden costar los modelos para esta orden en total, o que siga sin ellos.
+
+    Una orden que esperaba por su presupuesto continúa.
+    """
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await locked(session, id, write)
+        actor, time = write.principal.actor, now()
+        await decide_budget(session, order, usd=choice.usd, actor=actor, now=time)
+        told = Sentence("Presupuesto decidido", "The budget was decided")
+        return decided(order, told, presupuesto_usd=choice.presupuesto_usd, espera=order.espera)
+
+    return await write.once("budget", work)

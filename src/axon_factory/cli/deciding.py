@@ -1,0 +1,151 @@
+"""What commands share by which people decide about an order."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.cli.context import (
+    local_principal,
+    open_factory,
+    out,
+    print_json,
+    run,
+)
+from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.recording import record
+from axon_factory.db.tables import Order
+from axon_factory.domain.permissions import Action
+from axon_factory.domain.states import Actor, PlanStatus
+from axon_factory.orders.approval import PlanReference
+from axon_factory.orders.locking import lock_order
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.read import read_order
+from axon_factory.orders.requests import LongText, validated
+
+__all__ = [
+    "Deciding",
+    "ReasonOption",
+    "Reference",
+    "checked_reason",
+    "decide",
+    "given_plan",
+    "read_waiting",
+    "refuse_question",
+]
+
+Reference = Annotated[str, typer.Argument(metavar="ID", help="The order's number or id.")]
+ReasonOption = Annotated[str, typer.Option(help="Why: it is kept with the order.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """A decision about a locked order, in its transaction."""
+
+    session: AsyncSession
+    order: Order
+    actor: Actor
+    policy: Policy
+    now: datetime
+
+
+Decision = Callable[[Deciding], Awaitable[Mapping[str, Any] | None]]
+
+
+class _Reason(BaseModel):
+    reason: LongText
+
+
+def checked_reason(reason: str) -> str:
+    """Return the reason, or whatever else was said in a text.
+
+    Raises:
+        ValidationFailed: it is none, or too long.
+    """
+    return validated(_Reason, {"reason": reason}).reason
+
+
+def decide(
+    reference: str,
+    action: Action,
+    decision: Decision,
+    sentence: str,
+    *,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a decision, record it on the audit trail, and say `sentence`.
+
+    What the decision returns is added to the JSON.
+    """
+
+    async def command() -> tuple[Order, Mapping[str, Any]]:
+        principal = local_principal()
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("decide") as session,
+        ):
+            order = await lock_order(session, reference, principal)
+            now = datetime.now(UTC)
+            deciding = Deciding(session, order, principal.actor, factory.policy, now)
+            more = await decision(deciding)
+            await record(session, action, order_id=order.id)
+            return order, more or {}
+
+    order, more = run(command, as_json=as_json)
+    if as_json:
+        print_json({**_document(order, sentence), **more})
+    else:
+        out.print(f"{sentence}: {order.order_number} está en '{order.estado}'", highlight=False)
+
+
+def given_plan(version: int | None, digest: str | None) -> PlanReference | None:
+    """Return the plan that the command line names, None if it names none.
+
+    Raises:
+        CliError: it says only half of it.
+    """
+    if (version is None) != (digest is None):
+        raise CliError(Exit.USAGE, "--plan-version y --plan-hash van juntos")
+    return PlanReference(version, digest) if version is not None and digest is not None else None
+
+
+async def read_waiting(reference: str, data_dir: Path | None) -> tuple[Order, PlanReference]:
+    """Return the order and the plan that waits.
+
+    Raises:
+        CliError: none waits.
+    """
+    async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        order = await read_order(session, reference, local_principal())
+    if order.plan_estado != PlanStatus.PENDIENTE_APROBACION or order.plan_hash is None:
+        raise CliError(
+            Exit.REFUSED, f"Ningún plan espera aprobación en la orden {order.order_number}"
+        )
+    return order, PlanReference(order.plan_version, order.plan_hash)
+
+
+async def refuse_question(*, as_json: bool) -> None:
+    """Refuse to ask where a script reads the answer.
+
+    Raises:
+        CliError: JSON was asked for.
+    """
+    if as_json:
+        raise CliError(Exit.USAGE, "Con --json no se pregunta: añade --yes")
+
+
+def _document(order: Order, message: str) -> dict[str, Any]:
+    return {
+        "order_id": str(order.id),
+        "order_number": order.order_number,
+        "estado": order.estado,
+        "plan_estado": order.plan_estado,
+        "intento": order.intento,
+        "message": message,
+    }

@@ -1,0 +1,256 @@
+"""`axon orders plan|edit|ask|budget`: read a plan, change it, ask about it, pay for models."""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from axon_factory.cli.context import (
+    DataDirOption,
+    JsonOption,
+    local_principal,
+    open_factory,
+    out,
+    print_json,
+    run,
+)
+from axon_factory.cli.deciding import (
+    Deciding,
+    Reference,
+    checked_reason,
+    decide,
+    given_plan,
+    read_waiting,
+)
+from axon_factory.cli.documents import read_document
+from axon_factory.cli.editor import edit_document
+from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.render_plans import render_comparison, render_plans
+from axon_factory.domain.permissions import Action
+from axon_factory.domain.plan import Plan
+from axon_factory.orders.approval import PlanReference
+from axon_factory.orders.budget import decide_budget
+from axon_factory.orders.plans.compare import CATALOGUE, Against, PlanComparison, compare_plans
+from axon_factory.orders.plans.edit import PlanEdit, edit_plan
+from axon_factory.orders.plans.questions import ask_about_plan, read_approver_questions
+from axon_factory.orders.plans.read import read_plan, read_plans
+from axon_factory.orders.plans.requests import PlanDraft
+from axon_factory.orders.plans.usage import usage_of
+from axon_factory.orders.plans.views import plans_document, version_document
+from axon_factory.orders.questions import Audience
+from axon_factory.orders.read import read_order
+from axon_factory.orders.requests import validated
+
+__all__ = ["register"]
+
+_MOST_USD = Decimal(1_000_000)
+VersionOption = Annotated[int | None, typer.Option("--plan-version", help="The version you read.")]
+HashOption = Annotated[str | None, typer.Option("--plan-hash", help="The hash you read.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to `axon orders`."""
+    for command in (plan, edit, ask, budget):
+        group.command(command.__name__)(command)
+
+
+def plan(
+    *,
+    reference: Reference,
+    version: Annotated[int | None, typer.Option(min=1, help="Only this version.")] = None,
+    diff: Annotated[
+        str | None,
+        typer.Option(help="What changed since this version, or since the catalogue's: catalogue."),
+    ] = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the versions of an order's plan, with flags, questions and what models used.
+
+    Example: axon orders plan ORD-2025-001 --diff catalogue
+    """
+    if diff is not None:
+        _show_difference(reference, version, diff, data_dir, as_json=as_json)
+        return
+
+    async def command() -> dict[str, Any]:
+        principal = local_principal()
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            order = await read_order(session, reference, principal)
+            if version is not None:
+                found = await read_plan(session, order, version, principal)
+                return version_document(found, principal)
+            versions = await read_plans(session, order, principal)
+            questions = await read_approver_questions(session, order)
+            usage = await usage_of(session, order)
+            return plans_document(order, versions, questions, usage, principal)
+
+    document = run(command, as_json=as_json)
+    if as_json:
+        print_json(document)
+    else:
+        out.print(render_plans(document))
+
+
+def edit(
+    *,
+    reference: Reference,
+    file: Annotated[
+        str | None,
+        typer.Argument(help="File with the whole plan as JSON; - is stdin. Without it: $EDITOR."),
+    ] = None,
+    approve: Annotated[bool, typer.Option(help="Whether construction begins at once.")] = True,
+    reason: Annotated[str | None, typer.Option(help="Why: kept with the version before.")] = None,
+    plan_version: VersionOption = None,
+    plan_hash: HashOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put your own plan in the place of the one that waits, and approve it.
+
+    With --no-approve it waits for approval as a new version.
+
+    Example: axon orders edit ORD-2025-001 plan.json
+    """
+
+    async def read() -> tuple[Mapping[str, Any] | None, PlanReference]:
+        order, waiting = await read_waiting(reference, data_dir)
+        return order.plan, given_plan(plan_version, plan_hash) or waiting
+
+    waiting, read_version = run(read, as_json=as_json)
+
+    async def edited() -> Plan:
+        document = await edit_document(waiting or {}) if file is None else read_document(file)
+        return validated(PlanDraft, document).plan
+
+    change = PlanEdit(run(edited, as_json=as_json), read_version, approve, reason or "")
+
+    async def decision(by: Deciding) -> dict[str, Any]:
+        if reason is not None:
+            checked_reason(reason)
+        made = await edit_plan(
+            by.session, by.order, change, actor=by.actor, policy=by.policy, now=by.now
+        )
+        return {"plan_version": made.version, "plan_hash": made.hash}
+
+    sentence = "Plan editado y aprobado" if approve else "Plan editado; espera aprobación"
+    decide(reference, Action.DECIDE_PLAN, decision, sentence, data_dir=data_dir, as_json=as_json)
+
+
+def ask(
+    *,
+    reference: Reference,
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    client: Annotated[
+        bool, typer.Option("--client", help="Ask the client, not the planner.")
+    ] = False,
+    plan_version: VersionOption = None,
+    plan_hash: HashOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask about the plan that waits; the answer comes by mail and with `axon orders plan`.
+
+    Example: axon orders ask ORD-2025-001 "¿Por qué Redis?"
+    """
+
+    async def decision(by: Deciding) -> dict[str, Any]:
+        asked = await ask_about_plan(
+            by.session,
+            by.order,
+            checked_reason(question),
+            Audience.CLIENTE if client else Audience.PLANIFICADOR,
+            actor=by.actor,
+            policy=by.policy,
+            plan=given_plan(plan_version, plan_hash),
+            now=by.now,
+        )
+        return {"pregunta": asked.number, "para": asked.audience}
+
+    decide(
+        reference,
+        Action.DECIDE_PLAN,
+        decision,
+        "Pregunta enviada",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
+
+
+def budget(
+    *,
+    reference: Reference,
+    usd: Annotated[
+        str | None, typer.Option(help="What models may cost for the order altogether.")
+    ] = None,
+    catalogue: Annotated[
+        bool, typer.Option("--catalogue", help="Ask no model: the catalogue plans.")
+    ] = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide what models may cost for an order; one that waits for this goes on.
+
+    Example: axon orders budget ORD-2025-001 --usd 5
+    """
+
+    async def decision(by: Deciding) -> dict[str, Any]:
+        amount = _amount(usd, catalogue=catalogue)
+        await decide_budget(by.session, by.order, usd=amount, actor=by.actor, now=by.now)
+        return {"presupuesto_usd": None if amount is None else f"{amount:f}"}
+
+    decide(
+        reference,
+        Action.DECIDE_BUDGET,
+        decision,
+        "Presupuesto decidido",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
+
+
+def _show_difference(
+    reference: str, version: int | None, diff: str, data_dir: Path | None, *, as_json: bool
+) -> None:
+    async def command() -> tuple[PlanComparison, dict[str, Any]]:
+        against = _against(diff)
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            order = await read_order(session, reference, local_principal())
+            newest = order.plan_version
+            comparison = await compare_plans(session, order, version or newest, against)
+            return comparison, comparison.document(order)
+
+    comparison, document = run(command, as_json=as_json)
+    if as_json:
+        print_json(document)
+    else:
+        out.print(render_comparison(comparison))
+
+
+def _against(diff: str) -> Against:
+    if diff in {"catalogue", CATALOGUE}:
+        return CATALOGUE
+    if diff.isascii() and diff.isdigit() and int(diff) > 0:
+        return int(diff)
+    raise CliError(Exit.USAGE, "--diff espera una versión o catalogue")
+
+
+def _amount(usd: str | None, *, catalogue: bool) -> Decimal | None:
+    """Return the amount, None for the catalogue.
+
+    Raises:
+        CliError: neither or both are given, or it is no amount.
+    """
+    if (usd is None) != catalogue:
+        raise CliError(Exit.USAGE, "Indica --usd o --catalogue, uno de los dos")
+    if usd is None:
+        return None
+    try:
+        amount = Decimal(usd)
+    except InvalidOperation:
+        amount = Decimal(0)
+    if not 0 < amount < _MOST_USD or amount != round(amount, 4):
+        raise CliError(Exit.USAGE, "--usd espera una cantidad positiva, por ejemplo 5 o 2.50")
+    return amount

@@ -1,0 +1,98 @@
+"""How the versions of a plan, and what changed between two, look on a terminal."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from axon_factory.cli.render import add_row, facts, local_time, plan_details, safe, table
+from axon_factory.domain.plan import Plan
+from axon_factory.domain.plan_diff import Change, Difference
+from axon_factory.orders.plans.compare import CATALOGUE, PlanComparison
+
+__all__ = ["render_comparison", "render_plans"]
+
+_CHANGES = {
+    Change.AGREGADO: ("+", "green"),
+    Change.QUITADO: ("-", "red"),
+    Change.CAMBIADO: ("~", "yellow"),
+}
+_NOBODY = "—"
+
+
+def render_plans(document: Mapping[str, Any]) -> RenderableType:
+    """Return the versions of a plan, or one version, as `orders.plans.views` documents them."""
+    if "planes" not in document:
+        return _version(document)
+    versions = document["planes"]
+    if not versions:
+        return Text("Todavía no hay un plan.", "dim")
+    rows = table("Versión", "Estado", "Hecho por", "Cuándo", "Decidió", "Motivo")
+    for version in versions:
+        add_row(
+            rows,
+            f"v{version['version']}",
+            version["estado"],
+            version["autor"] or version["planificador"],
+            _when(version["created_at"]),
+            version["decidido_por"] or _NOBODY,
+            version["motivo"] or _NOBODY,
+        )
+    parts: list[RenderableType] = [Text(document["order_number"], "bold"), rows, Text()]
+    parts.append(_version(versions[-1]))
+    parts += [_question(question) for question in document["preguntas"]]
+    return Group(*parts, Text(), _usage(document["uso"]))
+
+
+def render_comparison(comparison: PlanComparison) -> RenderableType:
+    """Return a line for each change, with its sign."""
+    before = "catálogo" if comparison.against == CATALOGUE else f"v{comparison.against}"
+    title = Text(f"Plan v{comparison.version} frente a {before}", "bold")
+    if not comparison.differences:
+        return Group(title, Text("Son iguales.", "dim"))
+    return Group(title, *(_difference(item) for item in comparison.differences))
+
+
+def _version(version: Mapping[str, Any]) -> RenderableType:
+    plan = Plan.model_validate(version["plan"])
+    title = Text(f"Plan v{version['version']} ({version['estado']})", "bold")
+    rows = facts({"Hash": version["hash"], "Modelo": version["modelo"] or _NOBODY})
+    flags = [Text(f"! {safe(flag['mensaje'])}", "yellow") for flag in version["avisos"]]
+    return Group(title, rows, *plan_details(plan), *flags)
+
+
+def _question(question: Mapping[str, Any]) -> RenderableType:
+    answer = question["respuesta"] or ("sin respuesta" if question["cerrada_at"] else "en espera")
+    return Text(
+        f"? {question['numero']} ({question['para']}) {safe(question['pregunta'])}\n"
+        f"  {safe(answer)}"
+    )
+
+
+def _usage(usage: Mapping[str, Any]) -> RenderableType:
+    cost = usage["costo_usd"] or "0"
+    return facts(
+        {
+            "Modelos": f"{usage['llamadas']} llamadas, "
+            f"{usage['tokens_entrada'] + usage['tokens_salida']} tokens, {cost} USD",
+            "Presupuesto": usage["presupuesto_usd"] or "el de la configuración",
+        }
+    )
+
+
+def _difference(item: Difference) -> Text:
+    sign, style = _CHANGES[item.change]
+    match item.change:
+        case Change.AGREGADO:
+            told = safe(item.after)
+        case Change.QUITADO:
+            told = safe(item.before)
+        case Change.CAMBIADO:
+            told = f"{safe(item.before)} → {safe(item.after)}"
+    return Text(f"{sign} {item.field}: {told}", style)
+
+
+def _when(moment: str | None) -> str:
+    return local_time(datetime.fromisoformat(moment)) if moment else _NOBODY

@@ -1,0 +1,111 @@
+"""What an approver is told about plans, by mail."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.db.tables import Order, OrderQuestion
+from axon_factory.domain.notifications import NotificationKind
+from axon_factory.domain.plan import Plan
+from axon_factory.orders.outbox import post_message
+from axon_factory.orders.policy import Policy
+
+__all__ = ["remind_approver", "tell_answer", "tell_escalation", "tell_waiting_plan"]
+
+
+async def tell_waiting_plan(
+    session: AsyncSession, order: Order, plan: Plan, policy: Policy, now: datetime
+) -> None:
+    """Tell the approver that the order's newest plan waits."""
+    milestones = "\n".join(
+        f"- {item.nombre}: {item.estimacion_horas:g} h ({item.agente})" for item in plan.milestones
+    )
+    notes = "".join(f"\nNota: {note}" for note in plan.observaciones)
+    await post_message(
+        session,
+        order,
+        kind=NotificationKind.PLAN_PENDIENTE,
+        topic=f"plan_v{order.plan_version}",
+        recipient=policy.approver_email,
+        subject=f"{order.order_number}: el plan v{order.plan_version} espera tu aprobación",
+        body=(
+            f"{order.nombre_producto} ({order.tipo_producto})\n\n"
+            f"Stack: {', '.join(plan.stack_tecnologico)}\n"
+            f"Integraciones: {', '.join(plan.integraciones) or 'ninguna'}\n"
+            f"Horas estimadas: {plan.estimacion_horas:g}\n{milestones}\n{notes}\n\n"
+            + _how_to_decide(order, policy)
+        ),
+        now=now,
+    )
+
+
+async def remind_approver(
+    session: AsyncSession, order: Order, *, number: int, hours: int, policy: Policy, now: datetime
+) -> None:
+    """Remind the approver for the `number`-th time of a plan that has waited for `hours`."""
+    await post_message(
+        session,
+        order,
+        kind=NotificationKind.PLAN_RECORDATORIO,
+        topic=f"recordatorio_plan_v{order.plan_version}_{number}",
+        recipient=policy.approver_email,
+        subject=f"{order.order_number}: el plan v{order.plan_version} sigue esperando",
+        body=_waiting(order, hours) + _how_to_decide(order, policy),
+        now=now,
+    )
+
+
+async def tell_escalation(
+    session: AsyncSession, order: Order, *, hours: int, policy: Policy, now: datetime
+) -> None:
+    """Tell whoever plans are escalated to that one has waited for `hours`."""
+    await post_message(
+        session,
+        order,
+        kind=NotificationKind.PLAN_ESCALADO,
+        topic=f"escalado_plan_v{order.plan_version}",
+        recipient=policy.approval.escalation_email or policy.approver_email,
+        subject=f"{order.order_number}: nadie ha decidido el plan v{order.plan_version}",
+        body=_waiting(order, hours) + _how_to_decide(order, policy),
+        now=now,
+    )
+
+
+async def tell_answer(
+    session: AsyncSession,
+    order: Order,
+    question: OrderQuestion,
+    answer: str,
+    *,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    """Tell the approver what was answered to their question."""
+    await post_message(
+        session,
+        order,
+        kind=NotificationKind.ORDEN_RESPUESTA,
+        topic=f"respuesta_{question.number}",
+        recipient=policy.approver_email,
+        subject=f"{order.order_number}: respuesta a la pregunta {question.number}",
+        body=(
+            f"Preguntaste ({question.audience}):\n{question.question}\n\n"
+            f"Respuesta:\n{answer}\n\n" + _how_to_decide(order, policy)
+        ),
+        now=now,
+    )
+
+
+def _waiting(order: Order, hours: int) -> str:
+    return (
+        f"El plan v{order.plan_version} de {order.nombre_producto} ({order.tipo_producto}) espera "
+        f"una decisión desde hace {hours} h.\n\n"
+    )
+
+
+def _how_to_decide(order: Order, policy: Policy) -> str:
+    number = order.order_number
+    return (
+        f"Para verlo y decidir:\n  axon orders plan {number}\n  axon orders approve {number}\n"
+        f"  {policy.public_url}/api/orders/{number}/plans\n"
+    )
