@@ -10,9 +10,8 @@ import axon_factory
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.planner.llm import LlmPlanner
 from axon_factory.bootstrap.planner import planner_of
-from axon_factory.ports.planner import PlanRequest
 from axon_factory.settings import Settings, SettingsInvalid, load_settings
-from tests.support.model_behaviours import GOOD
+from tests.support.model_behaviours import GOOD, REQUEST
 from tests.support.model_server import serving
 
 KEY = "sk-canario-de-ajustes"
@@ -87,15 +86,7 @@ async def test_models_are_asked_in_the_order_of_the_setting(
         )
         planner = planner_of(settings)
         assert isinstance(planner, LlmPlanner)
-        request = PlanRequest(
-            order_id="1",
-            order_number="ORD-2025-001",
-            product_type="webhook_service",
-            product_name="Avisos",
-            industry="retail",
-            configuration={},
-        )
-        outcome = await planner.make_plan(request, idempotency_key="k")
+        outcome = await planner.make_plan(REQUEST, idempotency_key="k")
     assert outcome.model == "compatible:vendor/b:1"
     (asked,) = server.asked["vendor/b:1"]
     assert asked.headers["authorization"] == f"Bearer {KEY}"

@@ -28,8 +28,8 @@ from axon_factory.ports.crossing import crossing
 from tests.support.model_behaviours import BEHAVIOURS, GOOD, good_plan
 from tests.support.model_server import Behaviour, ModelServer, answering, serving
 
-PLAYED = tuple(BEHAVIOURS)[::2]
-"""Every other behaviour: the adapter's own tests play them all."""
+PLAYED = tuple(BEHAVIOURS)[::3]
+"""Every third behaviour: the adapter's own tests play them all."""
 LIMITS = Limits(timeout_seconds=0.8, pause_seconds=0, longest_pause_seconds=2)
 
 

@@ -14,12 +14,24 @@ from typing import Any
 
 from axon_factory.adapters.planner.llm.outcomes import Outcome
 from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.ports.planner import PlanRequest
 from tests.support.model_server import Behaviour, Exchange, answering, status
 
-__all__ = ["BEHAVIOURS", "GOOD", "INVALID", "Case", "good_plan"]
+__all__ = ["BEHAVIOURS", "GOOD", "INVALID", "REQUEST", "Case", "good_plan"]
 
 Json = Any
 _O = Outcome
+
+REQUEST = PlanRequest(
+    order_id="1",
+    order_number="ORD-2025-001",
+    product_type="webhook_service",
+    product_name="Avisos",
+    industry="retail",
+    client_name="Empresa XYZ",
+    configuration={"integraciones": ["slack"]},
+)
+"""An order to plan, without anything odd."""
 
 
 def good_plan(product_id: str = "webhook_service", **changes: Json) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 catalogue's, after no more requests and no more time than is allowed."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -20,19 +21,11 @@ from axon_factory.adapters.planner.llm import (
 from axon_factory.adapters.planner.llm.outcomes import SENTENCES, Outcome
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan_review import problems_of
-from axon_factory.ports.planner import Budget, PlanQuestion, PlanRequest
-from tests.support.model_behaviours import BEHAVIOURS, GOOD, good_plan
+from axon_factory.ports.planner import Budget, PlanQuestion
+from tests.support.model_behaviours import BEHAVIOURS, GOOD, REQUEST, good_plan
 from tests.support.model_server import ModelServer, answering, serving
 
 LIMITS = Limits(timeout_seconds=0.4, total_seconds=10, pause_seconds=0.01, longest_pause_seconds=2)
-REQUEST = PlanRequest(
-    order_id="1",
-    order_number="ORD-2025-001",
-    product_type="webhook_service",
-    product_name="Avisos",
-    industry="retail",
-    configuration={"integraciones": ["slack"]},
-)
 LONGEST_CASE_SECONDS = 5.0
 
 
@@ -126,8 +119,6 @@ async def test_nobody_listens() -> None:
     ],
 )
 async def test_a_server_without_tools_may_answer_in_text(server: ModelServer, text: str) -> None:
-    import json  # noqa: PLC0415 — only here
-
     content = text.replace("{}", json.dumps(good_plan()))
     server.play("malo", answering(tool=None, content=content))
     outcome = await planner(server, "malo").make_plan(REQUEST, idempotency_key="k")

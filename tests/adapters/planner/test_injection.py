@@ -23,39 +23,30 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.redaction import redacted, redacted_text
 from axon_factory.ports.planner import PlanQuestion, PlanRequest
 from tests.support.injections import HOSTILE_PLANS, PAYLOADS
-from tests.support.model_behaviours import GOOD, good_plan
+from tests.support.model_behaviours import GOOD, REQUEST, good_plan
 from tests.support.model_server import ModelServer, answering, serving
 
-HARMLESS = PlanRequest(
-    order_id="1",
-    order_number="ORD-2025-001",
-    product_type="webhook_service",
-    product_name="Avisos",
-    industry="retail",
-    client_name="Empresa XYZ",
-    configuration={"integraciones": ["slack"]},
-)
 JOINER = "\u200d"
 PLAN = Plan.model_validate(good_plan())
 Place = tuple[Callable[[str], PlanRequest], Callable[[dict[str, Any]], str | None]]
 
 
 def configured(make: Callable[[str], dict[str, Any]]) -> Callable[[str], PlanRequest]:
-    return lambda text: replace(HARMLESS, configuration=make(text))
+    return lambda text: replace(REQUEST, configuration=make(text))
 
 
 KEY = "a key of configuracion"
 FIELDS: dict[str, Place] = {
     "nombre_producto": (
-        lambda text: replace(HARMLESS, product_name=text),
+        lambda text: replace(REQUEST, product_name=text),
         lambda data: data["producto"]["nombre"],
     ),
     "nombre del cliente": (
-        lambda text: replace(HARMLESS, client_name=text),
+        lambda text: replace(REQUEST, client_name=text),
         lambda data: data["cliente"]["nombre"],
     ),
     "industria": (
-        lambda text: replace(HARMLESS, industry=text),
+        lambda text: replace(REQUEST, industry=text),
         lambda data: data["cliente"]["industria"],
     ),
     "configuracion.texto": (
@@ -109,8 +100,8 @@ def test_there_are_sixty_payloads_and_thirty_hostile_plans() -> None:
 def test_no_payload_leaves_its_place(field: str) -> None:
     """Sixty payloads, in the prompt for a plan and in the one for an answer."""
     request, find = FIELDS[field]
-    usual = without_delimiters(plan_prompt("webhook_service", data_of_order(HARMLESS)))
-    asked = PlanQuestion(HARMLESS, PLAN, "¿Por qué?")
+    usual = without_delimiters(plan_prompt("webhook_service", data_of_order(REQUEST)))
+    asked = PlanQuestion(REQUEST, PLAN, "¿Por qué?")
     usual_answer = without_delimiters(answer_prompt("webhook_service", data_of_question(asked)))
     for payload in PAYLOADS:
         hostile = request(payload)
@@ -121,7 +112,7 @@ def test_no_payload_leaves_its_place(field: str) -> None:
         assert without_delimiters(plan) == usual
         data = data_of(plan)
         assert find(data) == told
-        assert data.keys() == data_of_order(HARMLESS).keys()
+        assert data.keys() == data_of_order(REQUEST).keys()
         answer = answer_prompt(
             "webhook_service", data_of_question(PlanQuestion(hostile, PLAN, payload))
         )
@@ -167,7 +158,7 @@ async def test_a_model_that_obeys_gets_nothing_past_the_catalogue(
     server: ModelServer, name: str
 ) -> None:
     server.play(name, answering(HOSTILE_PLANS[name]))
-    outcome = await planner(server, name).make_plan(HARMLESS, idempotency_key="k")
+    outcome = await planner(server, name).make_plan(REQUEST, idempotency_key="k")
     assert outcome.planner == "catalogue"
     assert [use.outcome for use in outcome.uses] == ["salida_invalida"] * 2
     assert outcome.plan is not None
@@ -197,7 +188,7 @@ CANARIES = {
 
 async def test_planted_secrets_appear_in_no_prompt(server: ModelServer) -> None:
     request = replace(
-        HARMLESS,
+        REQUEST,
         configuration=CANARIES,
         product_name="Avisos (password: canario-12)",
         client_name="Ana canario13@example.com",
@@ -218,7 +209,7 @@ async def test_planted_secrets_appear_in_no_prompt(server: ModelServer) -> None:
 
 
 async def test_the_rejection_reaches_the_model_as_data(server: ModelServer) -> None:
-    request = replace(HARMLESS, rejection_reason="Faltan pruebas", rejected_plan=PLAN)
+    request = replace(REQUEST, rejection_reason="Faltan pruebas", rejected_plan=PLAN)
     server.play("rechazo", GOOD)
     await asyncio.gather(planner(server, "rechazo").make_plan(request, idempotency_key="k"))
     system, user = server.messages("rechazo")

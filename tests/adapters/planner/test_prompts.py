@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -17,23 +18,13 @@ from axon_factory.adapters.planner.llm.prompts import (
 from axon_factory.domain.catalogue import INTEGRATIONS, PRODUCT_TYPES
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import flags_of, problems_of
-from axon_factory.ports.planner import PlanRequest
-from tests.support.model_behaviours import good_plan
+from tests.support.model_behaviours import REQUEST, good_plan
 
 DIGESTS: dict[str, str] = {
     "answer.v1.md": "7583a842ddd39cd8d43fa06d8cf084e7c6d0cfed62f616c322182f472b1473a7",
     "plan.v1.md": "c6872293d62734214ed2f900f19aca685b976e3e89d6949387c9c171b732c0a0",
 }
 """Whoever changes a prompt adds a file with the next number, and its digest here."""
-
-REQUEST = PlanRequest(
-    order_id="1",
-    order_number="ORD-2025-001",
-    product_type="autopilot_ventas",
-    product_name="Ventas",
-    industry="retail",
-    configuration={},
-)
 
 
 def test_a_version_of_a_prompt_is_never_changed() -> None:
@@ -108,8 +99,6 @@ def test_data_come_back_as_they_went_in(text: str) -> None:
     ids=["many", "lists", "deep", "long"],
 )
 def test_data_have_an_end(configuration: dict[str, object]) -> None:
-    from dataclasses import replace  # noqa: PLC0415 — only here
-
     data = data_of_order(replace(REQUEST, configuration=configuration))
     assert len(json.dumps(data)) < 45_000
-    assert data["producto"] == {"tipo": "autopilot_ventas", "nombre": "Ventas"}
+    assert data["producto"] == {"tipo": "webhook_service", "nombre": "Avisos"}

@@ -14,18 +14,9 @@ from axon_factory.adapters.planner.llm import (
     ModelRouter,
     Provider,
 )
-from axon_factory.ports.planner import PlanningOutcome, PlanRequest
-from tests.support.model_behaviours import GOOD, good_plan
+from axon_factory.ports.planner import PlanningOutcome
+from tests.support.model_behaviours import GOOD, REQUEST, good_plan
 from tests.support.model_server import Exchange, ModelServer, serving
-
-REQUEST = PlanRequest(
-    order_id="1",
-    order_number="ORD-2025-001",
-    product_type="webhook_service",
-    product_name="Avisos",
-    industry="retail",
-    configuration={"integraciones": ["slack"]},
-)
 
 
 async def anthropic_messages(exchange: Exchange) -> None:
