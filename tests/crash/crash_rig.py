@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 from ledger import Ledger
+from ledger_ports import ledger_box
 from line_process import settings_for
 from psycopg import sql
 from rig import ADMIN, approve
@@ -22,12 +23,18 @@ from sqlalchemy import text
 
 from axon_factory.bootstrap import Factory
 from axon_factory.db.sessions import Database
+from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.notifications import NotificationKind
+from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.notifications.destinations import NewDestination, create_destination
 from axon_factory.orders.requests import ClientData, NewOrder
 
 __all__ = ["Host", "Life", "Scene", "scene"]
 
+_AT_LEAST_ONCE = frozenset({"mailer.send", "notifier.deliver"})
+"""What cannot be taken back or asked about: its receiver recognises the key."""
 _HOST = Path(__file__).with_name("line_process.py")
 
 
@@ -120,6 +127,7 @@ class Life:
     events: tuple[tuple[str, str, str], ...]
     effects: tuple[tuple[str, str], ...]
     mails: tuple[str, ...]
+    told: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -168,6 +176,23 @@ class Scene:
         """Return whether the plan waits for approval."""
         return (await self._look())["plan_estado"] == "pendiente_aprobacion"
 
+    async def listen(self) -> None:
+        """Make a webhook that is told of the plan."""
+        async with self.database.transaction("test") as session:
+            await create_destination(
+                session,
+                NewDestination(
+                    Channel.WEBHOOK,
+                    "crm",
+                    "https://crm.example/",
+                    [NotificationKind.PLAN_PENDIENTE],
+                ),
+                box=ledger_box(),
+                rules=OutboundRules(),
+                created_by="t",
+                now=datetime.now(UTC),
+            )
+
     async def approve(self) -> None:
         """Approve the plan as an administrator."""
         if self.order_id is None:
@@ -200,15 +225,18 @@ class Scene:
         events = await self.rows("SELECT seq, kind, agente, mensaje FROM order_events ORDER BY seq")
         stages = await self.rows("SELECT estado FROM order_stages ORDER BY ordinal")
         effects = self.ledger.effects()
-        sent = Counter(e.key for e in effects if e.place == "mailer.send")
-        others = [e for e in effects if e.place != "mailer.send"]
+        sent = Counter(e.key for e in effects if e.place in _AT_LEAST_ONCE)
+        mails = {e.key for e in effects if e.place == "mailer.send"}
+        told = {e.key: e.details["kind"] for e in effects if e.place == "notifier.deliver"}
+        others = [e for e in effects if e.place not in _AT_LEAST_ONCE]
         return Life(
             state=order.estado,
             progress=order.progreso,
             stages=tuple(stage.estado for stage in stages),
             events=tuple((event.kind, event.agente, event.mensaje) for event in events),
             effects=tuple((e.place, e.key.partition(":")[2]) for e in others),
-            mails=tuple(sorted(key.partition(":")[2] for key in sent)),
+            mails=tuple(sorted(key.partition(":")[2] for key in mails)),
+            told=tuple(sorted(told.values())),
             problems=tuple(_problems(events, others, sent, self.ledger)),
         )
 
@@ -230,7 +258,7 @@ def _problems(
         if count > 1
     ]
     if sum(count - 1 for count in sent.values()) > 1:
-        found.append(f"more than one doubled mail: {sent}")
+        found.append(f"more than one doubled message: {sent}")
     deployed = sum(1 for e in effects if e.place == "deployer.deploy")
     withdrawn = sum(1 for e in effects if e.place == "deployer.undeploy")
     if deployed - withdrawn != 1:

@@ -28,6 +28,7 @@ async def _undisturbed(
 ) -> tuple[Life, list[str]]:
     async with scene(postgres_url, template, folder) as quiet:
         log = folder / "crossings.log"
+        await quiet.listen()
         await quiet.place()
         worker = await host.run("worker", quiet, log=log)
         await quiet.to_rest(seconds=60)
@@ -42,6 +43,7 @@ async def _killed_at(
 ) -> Life:
     async with scene(postgres_url, template, folder) as scenery:
         log = folder / "crossings.log"
+        await scenery.listen()
         await scenery.place()
         victim = await host.run("worker", scenery, kill=crossing, log=log)
         life = asyncio.create_task(scenery.to_rest(seconds=90))

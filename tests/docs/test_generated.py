@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ import pytest
 
 from axon_factory.api.schemas.errors import error_example
 from axon_factory.cli.exits import Exit
+from axon_factory.domain.deliveries import MOST_TRIES, Channel, delay_after
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.fields import READERS, WRITERS, writable_by
+from axon_factory.domain.notifications import FACTS, NOTIFICATIONS, NotificationKind
 from axon_factory.domain.permissions import PERMISSIONS, RELATIONS, Action, Grant
 from axon_factory.domain.states import (
     TERMINAL_STATES,
@@ -88,6 +91,7 @@ ADVICE: Mapping[str, str] = {
     "demasiados_intentos": "Wait for the seconds in `Retry-After` before you log in again.",
     "ultimo_administrador": "Give another user the role `admin` first.",
     "cuenta_propia": "Ask another administrator.",
+    "destino_existente": "Choose another name, or delete the destination that has it.",
     "clave_en_rotacion": "Revoke one of the two live keys, then rotate again.",
     "correo_en_uso": "Use another address, or the user that exists (command line only).",
 }
@@ -214,6 +218,51 @@ def _in_english(spanish: Mapping[str, Any], english: Mapping[str, Any]) -> Itera
         yield f"`details.{field}` “{sentence}”"
 
 
+def notification_table() -> str:
+    def facts(kind: NotificationKind) -> str:
+        return ", ".join(f"`{name}`" for name in NOTIFICATIONS[kind].facts)
+
+    kinds = table(
+        ("`type`", "When", "Further members of `data`"),
+        ((f"`{kind}`", NOTIFICATIONS[kind].when, facts(kind)) for kind in NotificationKind),
+    )
+    members = table(
+        ("Member", "Meaning"), ((f"`{name}`", meaning) for name, meaning in FACTS.items())
+    )
+    return f"{kinds}\n\n{members}"
+
+
+def retry_table() -> str:
+    def cells(tries: int) -> tuple[str, ...]:
+        delay = delay_after(Channel.WEBHOOK, tries)
+        assert delay is not None
+        return str(tries + 1), _spelt(delay)
+
+    webhooks = table(
+        ("Try of a webhook or chat", "After the one before"),
+        (("1", "at once"), *(cells(tries) for tries in range(1, MOST_TRIES[Channel.WEBHOOK]))),
+    )
+    first, last = (
+        delay_after(Channel.MAIL, 1),
+        delay_after(Channel.MAIL, MOST_TRIES[Channel.MAIL] - 1),
+    )
+    assert first is not None
+    assert last is not None
+    return (
+        f"{webhooks}\n\nMail is tried {MOST_TRIES[Channel.MAIL]} times: after {_spelt(first)}, "
+        f"twice as long each time, and then every {_spelt(last)}."
+    )
+
+
+def _spelt(delay: timedelta) -> str:
+    seconds = int(delay.total_seconds())
+    for size, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds % size == 0:
+            count = seconds // size
+            return f"{count} {unit}" + "s" * (count != 1)
+    raise ValueError(delay)
+
+
 BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("architecture.md", "state-diagram"): state_diagram,
     ("architecture.md", "transitions"): transition_table,
@@ -222,6 +271,8 @@ BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("operations.md", "exit-codes"): exit_table,
     ("operations.md", "settings"): settings_table,
     ("errors.md", "errors"): error_sections,
+    ("notifications.md", "notifications"): notification_table,
+    ("notifications.md", "retries"): retry_table,
 }
 
 

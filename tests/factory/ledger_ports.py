@@ -33,7 +33,7 @@ from axon_factory.ports.planner import (
     PlanRequest,
 )
 
-__all__ = ["CHECKS", "ledger_ports"]
+__all__ = ["CHECKS", "ledger_box", "ledger_ports"]
 
 CHECKS = ("pruebas", "seguridad", "arranque")
 _LOOKS = 60
@@ -340,6 +340,11 @@ class LedgerNotifier:
             return Receipt(204)
 
 
+def ledger_box() -> EnvelopeSecretBox:
+    """Return the secret box of every process over ledger ports."""
+    return EnvelopeSecretBox({"k1": b"k" * 32}, "k1")
+
+
 @asynccontextmanager
 async def ledger_ports(ledger: Ledger, database_url: str) -> AsyncGenerator[LinePorts]:
     """Yield the line's ports over `ledger`, each behind its failpoints as the factory has them."""
@@ -354,7 +359,7 @@ async def ledger_ports(ledger: Ledger, database_url: str) -> AsyncGenerator[Line
             git_host=crossing("git_host", LedgerGitHost(desk)),
             mailer=crossing("mailer", LedgerMailer(desk)),
             notifier=crossing("notifier", LedgerNotifier(desk)),
-            secret_box=EnvelopeSecretBox({"k1": b"k" * 32}, "k1"),
+            secret_box=ledger_box(),
         )
     finally:
         await watcher.close()

@@ -15,6 +15,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from axon_factory.adapters.mailer.message import message_name
 from axon_factory.adapters.mailer.smtp import SmtpMailer, SmtpServer
+from axon_factory.bootstrap.mailer import mailer_of
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
 from axon_factory.settings import SettingsInvalid, load_settings
@@ -233,3 +234,19 @@ def test_settings_that_cannot_work_are_refused(
 ) -> None:
     with pytest.raises(SettingsInvalid, match=told):
         load_settings(data_dir=tmp_path, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({}, "maildir"),
+        ({"smtp_host": "mail.example"}, "smtp"),
+        ({"smtp_host": "127.0.0.1", "smtp_security": "none", "smtp_port": 25}, "smtp"),
+        ({"smtp_host": "mail.example", "smtp_user": "u", "smtp_password": "p"}, "smtp"),
+    ],
+)
+def test_the_settings_choose_the_mailer(
+    settings: dict[str, object], name: str, tmp_path: Path
+) -> None:
+    mailer = mailer_of(load_settings(data_dir=tmp_path, **settings), tmp_path)
+    assert mailer.name == name

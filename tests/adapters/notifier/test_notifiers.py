@@ -2,7 +2,6 @@
 
 import json
 import ssl
-import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -14,10 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from receiver import Receiver, receiving, says
 
 from axon_factory.adapters.guarded_http import GuardedHttp
 from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
@@ -33,6 +28,7 @@ from axon_factory.domain.notifications import (
 from axon_factory.domain.outbound import OutboundRules
 from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Notifier
 from tests.support.certificates import certificate
+from tests.support.receiver import Receiver, receiving, says
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLDER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDazEdMw=="

@@ -2,21 +2,16 @@
 
 import asyncio
 import itertools
-import sys
 from collections.abc import AsyncIterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from receiver import Receiver, receiving
-
 from axon_factory.adapters.guarded_http import CallFailed, GuardedHttp
 from axon_factory.domain.outbound import OutboundRules, UrlRefused, is_public, parse_outbound
+from tests.support.receiver import Receiver, receiving
 
 # {port} is the canary's. Of each it does not matter whether reading or resolving refuses it.
 LITERALS = [
