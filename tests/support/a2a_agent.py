@@ -79,6 +79,8 @@ class A2AAgent:
     url: str = ""
     requests: list[str] = field(default_factory=list[str])
     """What was asked for: paths, and of JSON-RPC the methods."""
+    pushed: list[int] = field(default_factory=list[int])
+    """What push notifications were answered."""
     received: list[Message] = field(default_factory=list[Message])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
     card: AgentCard = field(default_factory=AgentCard)
@@ -233,6 +235,12 @@ class _Executor(AgentExecutor):
 async def agent_on_loopback(agent: A2AAgent) -> AsyncGenerator[A2AAgent]:
     """Serve `agent` on a free port for the length of the block."""
     async with _pusher() as http:
+
+        async def pushed(response: httpx.Response) -> None:
+            agent.pushed.append(response.status_code)
+            agent.gate("pushed").set()
+
+        http.event_hooks = {"response": [pushed]}
         app: Any = agent.application(http)
         async with listening(uvicorn_config(app, ServerLimits())) as url:
             agent.listen_at(url)
