@@ -8,6 +8,7 @@ runs it as a process of its own, for trying it by hand and for the acceptance te
 import argparse
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,8 +46,9 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from axon_factory.api.server import ServerLimits, uvicorn_config
 from tests.support.a2a_script import COMPLETE_PRODUCT, Act, Ask, Stage
-from tests.support.server import running
+from tests.support.server import listening
 
 __all__ = ["A2AAgent", "agent_on_loopback"]
 
@@ -77,6 +79,8 @@ class A2AAgent:
     url: str = ""
     requests: list[str] = field(default_factory=list[str])
     """What was asked for: paths, and of JSON-RPC the methods."""
+    pushed: list[int] = field(default_factory=list[int])
+    """What push notifications were answered."""
     received: list[Message] = field(default_factory=list[Message])
     gates: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
     card: AgentCard = field(default_factory=AgentCard)
@@ -230,13 +234,24 @@ class _Executor(AgentExecutor):
 @contextlib.asynccontextmanager
 async def agent_on_loopback(agent: A2AAgent) -> AsyncGenerator[A2AAgent]:
     """Serve `agent` on a free port for the length of the block."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with _pusher() as http:
+
+        async def pushed(response: httpx.Response) -> None:
+            agent.pushed.append(response.status_code)
+            agent.gate("pushed").set()
+
+        http.event_hooks = {"response": [pushed]}
         app: Any = agent.application(http)
-        async with running(app) as client:
-            agent.listen_at(str(client.base_url).rstrip("/"))
+        async with listening(uvicorn_config(app, ServerLimits())) as url:
+            agent.listen_at(url)
             yield agent
             assert agent.handler is not None
             await agent.handler.aclose()
+
+
+def _pusher() -> httpx.AsyncClient:
+    """Return what pushes on loopback, without reading authorities that it needs none of."""
+    return httpx.AsyncClient(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
 async def _serve(port: int, *, ask: bool) -> None:
@@ -244,7 +259,7 @@ async def _serve(port: int, *, ask: bool) -> None:
         agent = A2AAgent(Path(folder))
         if ask:
             agent.script = (Ask("¿Qué color prefiere el cliente?"), *COMPLETE_PRODUCT)
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with _pusher() as http:
             app = agent.application(http)
             agent.listen_at(f"http://127.0.0.1:{port}")
             config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
