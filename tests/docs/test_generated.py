@@ -59,6 +59,8 @@ ADVICE: Mapping[str, str] = {
     "producto_no_listo": "Wait: follow the order, and ask again once it is `listo`.",
     "no_cancelable": "An administrator can use `POST /api/orders/{id}/cancel` with a reason.",
     "autenticacion_requerida": "Send one credential that holds; log in again if the token is old.",
+    "intento_terminado": "Stop working on the order: nothing that you report counts any more.",
+    "pregunta_cerrada": "Read the questions again; this one needs no answer.",
     "prohibido": "Use a credential with the permission that `permiso_requerido` names.",
     "no_encontrado": "Check the address.",
     "orden_no_encontrada": "Check the id; an order that is not yours is not found either.",
