@@ -100,7 +100,8 @@ def everything() -> None:
     """Commit every milestone of the plan that is not done yet."""
     done = data("hitos_completados.json")
     for milestone in data("plan.json")["milestones"]:
-        if milestone["id"] not in done:
+        committed = Path(f"{milestone['id']}-{attempt()}.txt").exists()
+        if milestone["id"] not in done and not committed:
             tool(f"git commit {milestone['id']}")
             commit(milestone["id"])
 
