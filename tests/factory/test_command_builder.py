@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -87,7 +87,13 @@ async def test_a_question_waits_for_its_answer(rig: Rig) -> None:
     assert row.delivered_at is not None
 
 
-@pytest.mark.parametrize("crossing", ["port:builder.start:after#1", "port:builder.proceed:after#2"])
+@pytest.mark.parametrize(
+    "crossing",
+    [
+        "port:builder.start:after#1",
+        pytest.param("port:builder.proceed:after#2", marks=pytest.mark.crash_matrix),
+    ],
+)
 async def test_a_worker_killed_in_the_middle_leaves_its_session_to_the_next(
     crossing: str, rig: Rig, database_url: str
 ) -> None:
@@ -112,25 +118,13 @@ async def test_a_worker_killed_in_the_middle_leaves_its_session_to_the_next(
     assert launched(site) == 1
 
 
-@pytest.mark.parametrize("deaf", [False, True], ids=["confirmed", "forced"])
-async def test_a_cancelled_order_ends_its_agent(deaf: bool, rig: Rig) -> None:
-    steps = ([["deaf"]] if deaf else []) + [["say", "Sigo"], ["sleep", 60]]
-    site = over_agent(rig, steps)
+async def test_a_cancelled_order_ends_its_agent(rig: Rig) -> None:
+    site = over_agent(rig, (["say", "Sigo"], ["sleep", 60]))
     order_id = await begin(site)
     line = site.line()
     while not any(event.kind == EventKind.REGISTRO for event in await site.events(order_id)):
         await line.advance(order_id)
     await site.change(order_id, cancel)
-    await line.advance(order_id)
-    assert (await site.order(order_id)).session_open is deaf
-    if deaf:
-        past = datetime.now(UTC) - site.policy.agents.stop_deadline
-
-        async def long_ago(session: Any, order: Order, _: datetime) -> None:  # noqa: ANN401 — a session
-            del session
-            order.stop_requested_at = past
-
-        await site.change(order_id, long_ago)
     await site.drive(order_id)
     assert not (await site.order(order_id)).session_open
     (ending,) = (site.products.parent / "sessions").glob("*/exit-1.json")
