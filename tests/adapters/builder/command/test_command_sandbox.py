@@ -11,7 +11,7 @@ import pytest
 
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.ports.errors import PortError
-from tests.support.command_agents import MILESTONES, Bench, Steps, command_options
+from tests.support.command_agents import MILESTONES, Bench, command_options
 from tests.support.products import git
 
 Open = Callable[..., Bench]
@@ -75,16 +75,13 @@ async def test_without_bubblewrap_it_works_and_says_why(
     assert "desactivado" in await plain.probe()
 
 
-@pytest.mark.parametrize(
-    "steps",
-    [
-        [["link", "PREGUNTA.json", "/etc/hostname"], ["everything"]],
-        [["link", "../.entrega.bundle", "/etc/hostname"], ["everything"]],
-        [["git", "config", "core.fsmonitor", "touch ../escrito; false"], ["everything"]],
-    ],
-)
-async def test_links_and_settings_of_the_agent_lead_nowhere(steps: Steps, bench: Open) -> None:
-    at = bench(*steps)
+async def test_links_and_settings_of_the_agent_lead_nowhere(bench: Open) -> None:
+    at = bench(
+        ["link", "PREGUNTA.json", "/etc/hostname"],
+        ["link", "../.entrega.bundle", "/etc/hostname"],
+        ["git", "config", "core.fsmonitor", "touch ../escrito; false"],
+        ["everything"],
+    )
     seen = await at.run()
     assert not any(report.questions for report in seen.reports)
     assert seen.milestones == list(MILESTONES)
