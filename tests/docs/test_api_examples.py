@@ -42,8 +42,8 @@ class Part:
     state: OrderState | None
 
 
-def parts() -> Iterator[Part]:
-    text = GUIDE.read_text(encoding="utf-8")
+def parts(guide: Path = GUIDE) -> Iterator[Part]:
+    text = guide.read_text(encoding="utf-8")
     for found in PART.finditer(text):
         line = text.count("\n", 0, found.start()) + 1
         state = OrderState(found["state"]) if found["state"] else None
@@ -95,7 +95,7 @@ class Shell:
             stderr=asyncio.subprocess.PIPE,
         )
         output, complaints = await process.communicate()
-        where = f"docs/api.md:{part.line}"
+        where = f"the page's line {part.line}"
         assert process.returncode == 0, f"{where}: {complaints.decode()}{output.decode()}"
         return output.decode()
 
@@ -122,8 +122,13 @@ async def test_examples_of_the_guide(fresh_workshop: Workshop, tmp_path: Path) -
             "SYSTEM_TOKEN": headers["permanent"]["X-System-Token"],
         },
     )
+    await run_guide(GUIDE, workshop, shell)
+
+
+async def run_guide(guide: Path, workshop: Workshop, shell: Shell) -> None:
+    """Run every block of a page; the order of its examples is in `order.json`."""
     printed = ""
-    for part in parts():
+    for part in parts(guide):
         if part.state is not None:
             await bring(workshop, UUID(shell.read("order.json")["id"]), part.state)
         elif part.language == "bash":
@@ -133,7 +138,7 @@ async def test_examples_of_the_guide(fresh_workshop: Workshop, tmp_path: Path) -
             printed = await shell.run(part)
         else:
             lacking = missing_keys(json.loads(part.code), json.loads(printed))
-            assert lacking == [], f"docs/api.md:{part.line}: {lacking} in {printed}"
+            assert lacking == [], f"docs/{guide.name}:{part.line}: {lacking} in {printed}"
 
 
 async def bring(workshop: Workshop, order_id: UUID, state: OrderState) -> None:

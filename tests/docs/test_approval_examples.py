@@ -1,0 +1,37 @@
+"""The approver's guide runs: every bash block of docs/approval.md, over API and program."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs.test_api_examples import Shell, run_guide
+from tests.support.workshop import SECRET_KEY, Workshop
+
+GUIDE = Path(__file__).parents[2] / "docs" / "approval.md"
+PROGRAM = '#!/bin/sh\nexec "{python}" -m axon_factory "$@"\n'
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the guide's examples need curl")
+async def test_examples_of_the_guide(fresh_workshop: Workshop, tmp_path: Path) -> None:
+    folder = tmp_path / "shell"
+    folder.mkdir()
+    program = folder / "axon"
+    program.write_text(PROGRAM.format(python=sys.executable), encoding="utf-8")
+    program.chmod(0o755)
+    factory = fresh_workshop.factory
+    shell = Shell(
+        folder,
+        {
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
+            "API": str(fresh_workshop.http.base_url).rstrip("/"),
+            "TOKEN": fresh_workshop.headers["admin"]["Authorization"].removeprefix("Bearer "),
+            "AXON_DATABASE_URL": factory.database.url,
+            "AXON_DATA_DIR": str(factory.data_dir),
+            "AXON_SECRET_KEY": SECRET_KEY,
+        },
+    )
+    await run_guide(GUIDE, fresh_workshop, shell)
