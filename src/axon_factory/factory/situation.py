@@ -12,6 +12,8 @@ from axon_factory.db.tables import Order, OrderCheck, OrderCredential, OrderMile
 from axon_factory.domain.lifecycle import Situation, StepKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
+from axon_factory.orders.line_mode import hold_mode
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.council import Council, ProductUnderReview
 
@@ -28,6 +30,9 @@ async def read_situation(
     checks: tuple[str, ...] = ()
     checked: Collection[str] = ()
     credentials_ready = False
+    mode = await hold_mode(session)
+    sessions = await sessions_of(session, order)
+    unwanted = unwanted_session(order, sessions)
     if state is OrderState.CONSTRUCCION:
         plan = Plan.model_validate(order.plan)
         milestones = tuple(milestone.id for milestone in plan.milestones)
@@ -48,6 +53,10 @@ async def read_situation(
         credentials_ready=credentials_ready,
         deployed=order.resultado is not None and order.deployment_open,
         published=state is OrderState.CONSTRUCCION and await _is_published(session, order),
+        mode=mode,
+        stopping=unwanted.intento if unwanted is not None else None,
+        begun=bool(sessions),
+        outside=order.builder is not None and order.builder != OWN_BUILDER,
         milestones=milestones,
         completed=completed,
         checks=checks,

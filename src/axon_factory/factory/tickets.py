@@ -14,6 +14,7 @@ from axon_factory.domain.lifecycle import DueStep, StepKind
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
 from axon_factory.factory.lost_session import resume_without_session
 from axon_factory.factory.step import Ticket, line_actor
+from axon_factory.orders.build_sessions import give_up_sessions
 from axon_factory.orders.events import append_event
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.locking import lock_order_by_id
@@ -22,7 +23,14 @@ from axon_factory.orders.transitions import wake
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
-__all__ = ["StepSuperseded", "begin_step", "fail_damaged", "fail_step", "finish_step"]
+__all__ = [
+    "StepSuperseded",
+    "begin_step",
+    "fail_damaged",
+    "fail_step",
+    "finish_step",
+    "give_back_step",
+]
 
 _LONGEST_DELAY = timedelta(minutes=5)
 _MOST_DOUBLINGS = 16  # a clean-up is repeated for ever, and a timedelta overflows
@@ -79,8 +87,6 @@ async def begin_step(
     record.attempts += 1
     record.fence, record.worker, record.started_at = order.fence, worker, now
     record.finished_at = None
-    if step.kind is StepKind.START_SESSION:
-        order.session_open = True
     if step.kind is StepKind.DEPLOY:
         order.deployment_open = True
     await session.flush()
@@ -122,7 +128,7 @@ async def fail_step(
     record.failures += 1
     record.error = str(error)
     final = not error.transient or record.failures >= policy.max_step_failures
-    if final and _is_active(order):
+    if final and _is_active(order) and ticket.step.kind is not StepKind.STOP_SESSION:
         failure = Failure(error.cause, str(error), OrderState(order.estado), ticket.step.key)
         await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
         return
@@ -145,6 +151,31 @@ async def fail_step(
     await wake(session, order, now, at=now + delay)
 
 
+async def give_back_step(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
+    """Record that the step was interrupted because the line was stopped: it is begun anew later.
+
+    Raises:
+        StepSuperseded: the order's fence moved on.
+    """
+    order = await lock_order_by_id(session, ticket.order_id)
+    if order.fence != ticket.fence:
+        raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
+    record = await _record_of(session, order, ticket.step)
+    if record is not None:
+        record.attempts -= 1  # it has not crashed
+    order.fence += 1
+    event = NewEvent(
+        kind=EventKind.PASO_INTERRUMPIDO,
+        agent=_LINE.name,
+        message=f"La línea se detuvo: el paso '{ticket.step.key}' se interrumpe y se repetirá",
+        level=LogLevel.WARNING,
+        metadata={"paso": ticket.step.key},
+        visibility=Visibility.INTERNO,
+    )
+    await append_event(session, order, event, actor=_LINE, now=now)
+    await wake(session, order, now)
+
+
 async def fail_damaged(
     session: AsyncSession, order: Order, error: Exception, *, policy: Policy, now: datetime
 ) -> None:
@@ -153,7 +184,7 @@ async def fail_damaged(
     Of one that has failed or was cancelled, the session that it cannot name any more is given up.
     """
     if not _is_active(order):
-        order.session_open = False
+        await give_up_sessions(session, order, now)
         await wake(session, order, now)
         return
     state = OrderState(order.estado)

@@ -31,13 +31,15 @@ _CARRY_PASSED_CHECKS = text(
 async def begin_attempt(session: AsyncSession, order: Order) -> None:
     """Give the locked order its next attempt, with what was finished, and without a session.
 
-    Tokens of the attempt before do not hold from here on.
+    Tokens of the attempt before do not hold from here on, and a session of it that is still open
+    is stopped (`orders/build_sessions.py`).
     """
     parameters = {"order_id": order.id, "current": order.intento, "next": order.intento + 1}
     await session.execute(_CARRY_MILESTONES, parameters)
     await session.execute(_CARRY_PASSED_CHECKS, parameters)
     order.intento += 1
     order.session_id = None
+    order.session_open = False
     order.session_cursor = None
     order.reported = None
     order.silence = None

@@ -10,7 +10,7 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OutboxMessage
 from axon_factory.jobs.queue import enqueue_message
 
-__all__ = ["count_unsent", "post_message"]
+__all__ = ["count_unsent", "post_message", "post_notice"]
 
 
 async def post_message(
@@ -30,10 +30,29 @@ async def post_message(
     )
     if known is not None:
         return
+    await _keep(session, key, order.id, recipient, subject, body, now)
+
+
+async def post_notice(
+    session: AsyncSession, *, key: str, recipient: str, subject: str, body: str, now: datetime
+) -> None:
+    """Put a message that is about no order into the outbox, and enqueue it; `key` is its own."""
+    await _keep(session, key, None, recipient, subject, body, now)
+
+
+async def _keep(
+    session: AsyncSession,
+    key: str,
+    order_id: UUID | None,
+    recipient: str,
+    subject: str,
+    body: str,
+    now: datetime,
+) -> None:
     message = OutboxMessage(
         id=uuid4(),
         dedupe_key=key,
-        order_id=order.id,
+        order_id=order_id,
         recipient=recipient,
         subject=subject,
         body=body,

@@ -26,9 +26,10 @@ from axon_factory.domain.states import (
     targets_from,
 )
 from axon_factory.jobs.queue import enqueue_advance
+from axon_factory.orders.build_sessions import release_session
 from axon_factory.orders.events import append_event
 
-__all__ = ["enter_first_state", "legal_targets", "refuse", "transition", "wake"]
+__all__ = ["enter_first_state", "legal_targets", "note_change", "refuse", "transition", "wake"]
 
 _PLAN_DECISIONS = {
     (OrderState.PLANIFICACION, OrderState.PLANIFICACION),
@@ -75,6 +76,8 @@ async def transition(
     order.espera = None
     order.fence += 1
     _stamp(order, target, now)
+    if source is OrderState.CONSTRUCCION:
+        await release_session(session, order, now, reviewed=target is OrderState.QA)
     await _enter_stage(session, order, actor, now)
     await append_event(
         session, order, event or _plain_event(source, target, actor), actor=actor, now=now
@@ -103,10 +106,15 @@ async def wake(
     session: AsyncSession, order: Order, now: datetime, *, at: datetime | None = None
 ) -> None:
     """Note that the locked order was written, and enqueue its next advance (not before `at`)."""
+    await note_change(session, order, now)
+    await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank, at=at)
+
+
+async def note_change(session: AsyncSession, order: Order, now: datetime) -> None:
+    """Note that the locked order was written; nothing is enqueued."""
     order.version += 1
     order.updated_at = now
     await session.flush()
-    await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank, at=at)
 
 
 def legal_targets(order: Order, actor: Actor) -> list[OrderState]:

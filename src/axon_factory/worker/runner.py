@@ -116,6 +116,7 @@ class Worker:
 
     async def _keep_up(self) -> None:
         options = self._options
+        afresh = True
         while True:
             await rescue_stalled_jobs(
                 self._database,
@@ -123,7 +124,8 @@ class Worker:
                 longest_step=options.longest_step_seconds,
                 dropped=await self._dropped_jobs(),
             )
-            await sweep(self._database, self._policy)
+            await sweep(self._database, self._policy, afresh=afresh)
+            afresh = False
             await age_waiting_orders(self._database)
             await keep_lists(self._database)
             await forget_expired_keys(self._database)
