@@ -75,6 +75,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/system-tokens/{id}"): Operation(about="token"),
     ("DELETE", "/api/system-tokens/{id}"): Operation(about="token"),
     ("GET", "/api/audit"): Operation(),
+    ("GET", "/api/line"): Operation(),
+    ("POST", "/api/line/pause"): Operation(REASON),
+    ("POST", "/api/line/drain"): Operation(REASON),
+    ("POST", "/api/line/stop"): Operation(REASON),
+    ("POST", "/api/line/resume"): Operation(),  # the last of them: the others' tests need a line
     ("POST", "/api/orders"): Operation(example_order(), done=(201,)),
     ("GET", "/api/orders"): Operation(),
     ("POST", "/api/orders/bulk"): Operation(

@@ -37,6 +37,7 @@ from axon_factory.domain.permissions import Action
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders import views
+from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.create import create_order
 from axon_factory.orders.lists.fields import SUMMARY
 from axon_factory.orders.lists.page import Page, list_orders
@@ -100,14 +101,15 @@ def show(
     Example: axon orders show ORD-2025-001
     """
 
-    async def command() -> tuple[Order, Sequence[OrderEvent]]:
+    async def command() -> tuple[Order, Sequence[OrderEvent], int | None]:
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
             order = await read_order(session, reference, local_principal())
-            return order, await newest_events(session, order, local_principal())
+            place = await place_in_queue(session, order, datetime.now(UTC))
+            return order, await newest_events(session, order, local_principal()), place
 
-    order, events = run(command, as_json=as_json)
+    order, events, place = run(command, as_json=as_json)
     if as_json:
-        print_json(views.detail(order, events, local_principal()))
+        print_json(views.detail(order, events, local_principal(), place_in_queue=place))
     else:
         out.print(render_order(order, events))
 

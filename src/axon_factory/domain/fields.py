@@ -64,6 +64,7 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
             "fallo.estado",
             "fallo.at",
             "transiciones_permitidas",
+            "en_cola_desde",
         ),
         _ALL,
     )
@@ -72,7 +73,15 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
     | _rows(("fallo.mensaje", "fallo.paso"), STAFF_GRANTS | _AGENT)
     | _rows(("precio", "moneda"), _OUTSIDE)
     | _rows(
-        ("cliente_id", "session_id", "notas_internas", "espera", "slug", "created_by"),
+        (
+            "cliente_id",
+            "session_id",
+            "notas_internas",
+            "espera",
+            "slug",
+            "created_by",
+            "posicion_en_cola",
+        ),
         STAFF_GRANTS,
     )
 )

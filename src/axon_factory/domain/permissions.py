@@ -66,6 +66,8 @@ class Action(StrEnum):
     MANAGE_USERS = "access:users"
     MANAGE_KEYS = "access:keys"
     READ_AUDIT = "access:audit"
+    READ_LINE = "line:read"
+    CONTROL_LINE = "line:control"
 
 
 class Grant(StrEnum):
@@ -173,6 +175,8 @@ PERMISSIONS = MappingProxyType(
         Action.MANAGE_USERS: Permission(frozenset({_G.ADMIN})),
         Action.MANAGE_KEYS: Permission(frozenset({_G.ADMIN})),
         Action.READ_AUDIT: Permission(frozenset({_G.ADMIN})),
+        Action.READ_LINE: Permission(frozenset({_G.ADMIN, _G.OPERATOR, _G.KEY_READ, _G.KEY_ADMIN})),
+        Action.CONTROL_LINE: Permission(_ADMINS),
     }
 )
 """Action to its row; what is not here is denied."""

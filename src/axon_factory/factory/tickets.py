@@ -162,7 +162,7 @@ async def give_back_step(session: AsyncSession, ticket: Ticket, now: datetime) -
         raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
     record = await _record_of(session, order, ticket.step)
     if record is not None:
-        record.attempts -= 1  # it has not crashed
+        record.attempts = max(1, record.attempts - 1)  # it has not crashed
     order.fence += 1
     event = NewEvent(
         kind=EventKind.PASO_INTERRUMPIDO,

@@ -134,8 +134,17 @@ def cancelled(order: Order, before: OrderState) -> dict[str, Any]:
     }
 
 
-def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> dict[str, Any]:
-    """Return the whole order as this caller may read it (design §3.2)."""
+def detail(
+    order: Order,
+    events: Sequence[OrderEvent],
+    principal: Principal,
+    *,
+    place_in_queue: int | None = None,
+) -> dict[str, Any]:
+    """Return the whole order as this caller may read it (design §3.2).
+
+    `place_in_queue` is that among the orders that wait for a place to be built.
+    """
     legal = legal_targets(order, principal.actor) if may(principal, Action.UPDATE_ORDER) else []
     document: dict[str, Any] = {
         **summary(order, principal),
@@ -159,6 +168,8 @@ def detail(order: Order, events: Sequence[OrderEvent], principal: Principal) -> 
         "session_id": order.session_id,
         "notas_internas": order.notas_internas,
         "espera": order.espera,
+        "en_cola_desde": timestamp(order.queued_at),
+        "posicion_en_cola": place_in_queue,
         "slug": order.slug,
         "created_by": order.created_by,
     }

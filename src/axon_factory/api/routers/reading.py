@@ -1,5 +1,6 @@
 """The documented reads of orders (design §3.2, §3.3, §3.4)."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -14,6 +15,7 @@ from axon_factory.api.services import Services
 from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders import views
+from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.read import (
     NEWEST_EVENTS,
     events_after,
@@ -43,7 +45,8 @@ async def show(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         events = await newest_events(session, order, principal)
-    document = views.detail(order, events, principal)
+        place = await place_in_queue(session, order, datetime.now(UTC))
+    document = views.detail(order, events, principal, place_in_queue=place)
     return json_response(request, document, etag=version_etag(order.version))
 
 

@@ -34,7 +34,16 @@ Attempt = Annotated[
 ]
 Message = Annotated[str, Field(description="Una frase para personas.")]
 _NOT_LISTED = frozenset(
-    {"plan", "plan_hash", "logs", "session_id", "fallo", "transiciones_permitidas"}
+    {
+        "plan",
+        "plan_hash",
+        "logs",
+        "session_id",
+        "fallo",
+        "transiciones_permitidas",
+        "en_cola_desde",
+        "posicion_en_cola",
+    }
 )
 """Keys of an order that a list does not show (`orders.lists.fields`)."""
 Assigned = Annotated[str | None, Field(description="Agente responsable en este momento.")]
@@ -287,6 +296,9 @@ class Order(OrderSummary):
     transiciones_permitidas: list[OrderState] = Field(
         description="Estados a los que quien pregunta puede llevar la orden."
     )
+    en_cola_desde: Timestamp | None = Field(
+        description="Desde cuándo espera un lugar de construcción; null si no lo espera."
+    )
     tags: list[str] = Field(default_factory=list, description="Etiquetas.")
     deploy_url: str | None = Field(default=None, description="Dirección del producto en marcha.")
     precio: str = Field(
@@ -297,6 +309,9 @@ class Order(OrderSummary):
     session_id: str | None = Field(default=None, description="Sesión del agente que construye.")
     notas_internas: str = Field(default="", description="Notas del equipo.")
     espera: str | None = Field(default=None, description="A quién espera: `persona`, o a nadie.")
+    posicion_en_cola: int | None = Field(
+        default=None, ge=1, description="Su turno entre las que esperan un lugar; null si ninguno."
+    )
     slug: str = Field(default="", description="Nombre del producto en direcciones y repositorios.")
     created_by: str = Field(default="", description="Quién la creó.")
 

@@ -113,6 +113,14 @@ SCHEMAS: Mapping[str, SchemaText] = MappingProxyType(
             {**_PLAN_READ, "motivo": "Por qué; el plan siguiente lo atiende."},
             {"plan_version": 1, "plan_hash": _EXAMPLE_HASH, "motivo": "Falta Google Sheets"},
         ),
+        "LineReason": SchemaText(
+            "Por qué cambia el modo de la línea.",
+            {"motivo": "Lo lee quien consulta la línea."},
+            {"motivo": "Actualización del servidor"},
+        ),
+        "LineMode": SchemaText(
+            "Cómo marcha la línea: `activa`, `drenando`, `pausada`, `detenida`."
+        ),
         "Reason": SchemaText(
             "Por qué.",
             {"motivo": "Queda en el historial de la orden."},
@@ -291,6 +299,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "decisiones": "Actos de personas sobre una orden: aprobar, rechazar, cancelar, reintentar.",
         "productos": "El catálogo de tipos de producto (§4).",
         "acceso": "Sesiones, usuarios, claves y tokens (§8).",
+        "linea": "La línea entera: mirarla, pausarla, drenarla, detenerla y reanudarla.",
         "auditoria": "El registro de quién hizo qué.",
         "salud": "Si el servicio responde.",
     }
