@@ -54,7 +54,9 @@ class OrderSession(Table, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=TIME)
     """Since when it says that it has nothing left to do."""
     stop_requested_at: datetime | None = Field(default=None, sa_type=TIME)
-    """Since when it is to end; after the deadline it is forced."""
+    """Since when it is not wanted any more."""
+    asked_at: datetime | None = Field(default=None, sa_type=TIME)
+    """Since when it has been asked to end; after the deadline it is forced."""
     ended_at: datetime | None = Field(default=None, sa_type=TIME)
     outcome: str | None = Field(default=None, sa_type=Text)
     """How it ended: "terminada", "detenida", "abandonada" or "perdida"."""

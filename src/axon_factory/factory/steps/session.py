@@ -124,8 +124,9 @@ class StopSession:
         now = datetime.now(UTC)
         unwanted = await _session_of(session, order, step.subject)
         unwanted.stop_requested_at = unwanted.stop_requested_at or now
+        unwanted.asked_at = unwanted.asked_at or now
         request = await build_request(session, order, self._policy, self._products)
-        deadline = unwanted.stop_requested_at + self._policy.agents.stop_deadline
+        deadline = unwanted.asked_at + self._policy.agents.stop_deadline
         return SessionWork(
             unwanted.session_id,
             replace(request, attempt=unwanted.intento, builder=unwanted.builder),
@@ -165,7 +166,7 @@ class StopSession:
         unwanted = await _session_of(session, order, str(work.request.attempt))
         if not outcome and not work.force:
             rules = self._policy.agents
-            deadline = (unwanted.stop_requested_at or now) + rules.stop_deadline
+            deadline = (unwanted.asked_at or now) + rules.stop_deadline
             await wake(session, order, now, at=min(now + rules.stop_poll, max(now, deadline)))
             return
         how = SessionEnd.STOPPED if outcome else SessionEnd.ABANDONED

@@ -19,6 +19,7 @@ CREATE TABLE order_sessions (
     started_at timestamptz NOT NULL,
     finished_at timestamptz,
     stop_requested_at timestamptz,
+    asked_at timestamptz,
     ended_at timestamptz,
     outcome text CHECK (outcome IN ('terminada', 'detenida', 'abandonada', 'perdida')),
     PRIMARY KEY (order_id, intento),
