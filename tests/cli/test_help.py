@@ -16,6 +16,7 @@ COMMANDS = [
     "runtime show",
     *(f"audit {verb}" for verb in ("list", "verify", "checkpoint")),
     *(f"users {verb}" for verb in ("create", "list", "deactivate")),
+    *(f"line {verb}" for verb in ("status", "pause", "drain", "stop", "resume")),
     *(
         f"keys {verb}"
         for verb in ("create", "create-system", "list", "rotate", "revoke", "revoke-system")
@@ -50,7 +51,7 @@ def test_help_has_an_example_and_json(command: str) -> None:
 def test_every_command_is_in_the_table() -> None:
     runner = CliRunner(env={"COLUMNS": "200"})
     listed: set[str] = set()
-    for group in ("", "runtime", "users", "keys", "orders", "audit"):
+    for group in ("", "runtime", "users", "keys", "orders", "audit", "line"):
         output = runner.invoke(app, [*group.split(), "--help"]).output
         names = [
             line.split()[1]
@@ -59,7 +60,7 @@ def test_every_command_is_in_the_table() -> None:
         ]
         assert names
         listed |= {f"{group} {name}".strip() for name in names}
-    assert listed - {"runtime", "users", "keys", "orders", "audit"} == set(COMMANDS)
+    assert listed - {"runtime", "users", "keys", "orders", "audit", "line"} == set(COMMANDS)
 
 
 async def test_root_loads_no_command(bare: Program) -> None:

@@ -68,6 +68,11 @@ class Worker:
         self._running: set[int] = set()
         self._suspects: frozenset[int] = frozenset()
 
+    @property
+    def line(self) -> Line:
+        """The line that it moves orders on."""
+        return self._line
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a database that goes away is waited for."""
         delay = 0.2

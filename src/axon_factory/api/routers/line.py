@@ -10,11 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers
+from axon_factory.api.documentation import answers, raises
 from axon_factory.api.line_view import line_document
 from axon_factory.api.schemas.line import Line
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.domain.errors import PreconditionFailed
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.insights.line_status import read_line_status
@@ -59,8 +60,9 @@ async def show(
     "/pause",
     operation_id="pauseLine",
     summary="Pausar la línea",
-    responses=answers(Line),
+    responses=answers(Line, etag=True),
 )
+@raises(PreconditionFailed)
 async def pause(request: LineReason, write: Control) -> Response:
     """No empieza ningún paso; los que están en curso terminan y se registran."""
     return await write.once("pause_line", _change(write, LineMode.PAUSADA, request.motivo))
@@ -70,8 +72,9 @@ async def pause(request: LineReason, write: Control) -> Response:
     "/drain",
     operation_id="drainLine",
     summary="Drenar la línea",
-    responses=answers(Line),
+    responses=answers(Line, etag=True),
 )
+@raises(PreconditionFailed)
 async def drain(request: LineReason, write: Control) -> Response:
     """Lo empezado llega a su entrega; no se planifica ni se construye nada nuevo."""
     return await write.once("drain_line", _change(write, LineMode.DRENANDO, request.motivo))
@@ -81,8 +84,9 @@ async def drain(request: LineReason, write: Control) -> Response:
     "/stop",
     operation_id="stopLine",
     summary="Detener la línea (emergencia)",
-    responses=answers(Line),
+    responses=answers(Line, etag=True),
 )
+@raises(PreconditionFailed)
 async def stop(request: LineReason, write: Control) -> Response:
     """Interrumpe los pasos en curso y ordena parar a los agentes externos.
 
@@ -95,8 +99,9 @@ async def stop(request: LineReason, write: Control) -> Response:
     "/resume",
     operation_id="resumeLine",
     summary="Reanudar la línea",
-    responses=answers(Line),
+    responses=answers(Line, etag=True),
 )
+@raises(PreconditionFailed)
 async def resume(write: Control) -> Response:
     """La línea vuelve a marchar, y todo lo que esperaba por ella continúa."""
     return await write.once("resume_line", _change(write, LineMode.ACTIVA, ""))

@@ -62,7 +62,7 @@ class Line(AnswerModel):
     motivo: str | None = Field(description="Por qué; null si está activa o nadie lo cambió.")
     cambiado_por: str | None = Field(description="Quién lo cambió por última vez.")
     desde: Timestamp | None = Field(description="Desde cuándo está en este modo.")
-    version: int = Field(ge=1, description="Crece con cada cambio de modo; es su `ETag`.")
+    version: int = Field(ge=1, description="Crece con cada cambio de modo; `If-Match` la cita.")
     drenada: bool = Field(description="No está activa, y nada de lo empezado sigue en curso.")
     nuevas: Count = Field(description="Órdenes que aún no se planifican.")
     en_cola: Count = Field(description="Órdenes que esperan un lugar de construcción.")
