@@ -1,4 +1,4 @@
-"""`python -m benchmarks [api|line|lists] [--json]`: measure on databases of its own."""
+"""`python -m benchmarks [api|line|lists|waiting] [--json]`: measure on databases of its own."""
 
 import asyncio
 import json
@@ -23,14 +23,21 @@ from benchmarks.api import Rate, measure_api
 from benchmarks.line import Stage, measure_line
 from benchmarks.lists.measure import Cost, measure_lists
 from benchmarks.lists.report import show_costs
+from benchmarks.waiting import Idle, measure_waiting, measured_how
 
 _out = Console()
 
 
 def main(
-    what: Annotated[str, typer.Argument(help="api, line, lists, or all: api and line")] = "all",
+    what: Annotated[
+        str, typer.Argument(help="api, line, lists, waiting, or all: api and line")
+    ] = "all",
     *,
     orders: Annotated[int, typer.Option(min=10_000, help="Orders of the large lists.")] = 1_000_000,
+    waiting: Annotated[int, typer.Option(min=1, help="Orders that wait for approval.")] = 2_000,
+    seconds: Annotated[
+        float, typer.Option(min=5, help="How long the idle worker is watched.")
+    ] = 30,
     turns: Annotated[int, typer.Option(min=3, help="How often each list is asked for.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")] = False,
 ) -> None:
@@ -38,14 +45,19 @@ def main(
 
     `lists` takes half an hour with a million orders, and 5 GB in the folder for temporary files.
     """
-    if what not in {"api", "line", "lists", "all"}:
-        raise typer.BadParameter("one of: api, line, lists, all")
+    if what not in {"api", "line", "lists", "waiting", "all"}:
+        raise typer.BadParameter("one of: api, line, lists, waiting, all")
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(
         wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
     if what == "lists":
         show_costs(asyncio.run(_measure_lists(orders, turns)), orders, as_json=as_json)
+        return
+    if what == "waiting":
+        _show_idle(
+            asyncio.run(_measure_waiting([0, waiting, 0, waiting], seconds)), as_json=as_json
+        )
         return
     rates, stages = asyncio.run(_measure(what))
     if as_json:
@@ -64,6 +76,28 @@ async def _measure_lists(orders: int, turns: int) -> list[Cost]:
         async with EmbeddedPostgres(data_dir) as server:
             with Progress(console=Console(stderr=True)) as progress:
                 return await measure_lists(server.dsn, data_dir, orders, turns, progress)
+
+
+async def _measure_waiting(numbers: list[int], seconds: float) -> list[Idle]:
+    with (
+        tempfile.TemporaryDirectory(prefix="axon-bench-") as folder,
+        Progress(console=Console(stderr=True)) as progress,
+    ):
+        return await measure_waiting(Path(folder), numbers, seconds, progress)
+
+
+def _show_idle(windows: list[Idle], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(window) for window in windows]) + "\n")
+        return
+    table = Table(
+        *("Waiting", "s", "worker CPU %", "PostgreSQL CPU %", "tx/s", "jobs", "jobs made"),
+        title="An idle worker beside orders that wait for approval",
+    )
+    for window in windows:
+        table.add_row(*(str(value) for value in asdict(window).values()))
+    _out.print(table)
+    _out.print(measured_how(), markup=False, highlight=False)
 
 
 async def _measure(what: str) -> tuple[list[Rate], list[Stage]]:

@@ -6,27 +6,23 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.progress import Progress
 from sqlalchemy import select
 from sqlmodel import col
 
-import axon_factory.cli
 from axon_factory.bootstrap import Factory
 from axon_factory.db.tables import Order, OrderEvent
-from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import NewOrder, validated
+from benchmarks.orders import EXAMPLE, PRINCIPAL
 
 __all__ = ["Stage", "measure_line"]
 
-_PRINCIPAL = Principal("benchmark", "Medición", Role.ADMIN, Grant.ADMIN)
-_EXAMPLE = Path(axon_factory.cli.__file__).with_name("example_order.json")
 _LONGEST_SECONDS = 300.0
 
 
@@ -66,16 +62,16 @@ async def measure_line(factory: Factory, progress: Progress) -> list[Stage]:
 
 
 async def _drive(factory: Factory, show: Callable[[int], None]) -> Order:
-    request = validated(NewOrder, json.loads(_EXAMPLE.read_text(encoding="utf-8")))
+    request = validated(NewOrder, json.loads(EXAMPLE.read_text(encoding="utf-8")))
     async with factory.database.transaction("benchmark") as session:
-        order = await create_order(session, request, _PRINCIPAL, factory.policy, datetime.now(UTC))
+        order = await create_order(session, request, PRINCIPAL, factory.policy, datetime.now(UTC))
     while order.estado not in {"entregado", "fallido", "cancelado"}:
         await asyncio.sleep(0.05)
         async with factory.database.reading() as session:
-            order = await read_order(session, str(order.id), _PRINCIPAL)
+            order = await read_order(session, str(order.id), PRINCIPAL)
         show(order.progreso)
         if order.plan_estado == "pendiente_aprobacion":
             async with factory.database.transaction("benchmark") as session:
                 locked = await lock_order_by_id(session, order.id)
-                await approve_plan(session, locked, actor=_PRINCIPAL.actor, now=datetime.now(UTC))
+                await approve_plan(session, locked, actor=PRINCIPAL.actor, now=datetime.now(UTC))
     return order

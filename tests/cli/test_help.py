@@ -16,6 +16,7 @@ COMMANDS = [
     "runtime show",
     *(f"audit {verb}" for verb in ("list", "verify", "checkpoint")),
     *(f"users {verb}" for verb in ("create", "list", "deactivate")),
+    *(f"line {verb}" for verb in ("status", "pause", "drain", "stop", "resume")),
     *(
         f"notifications {verb}"
         for verb in (
@@ -69,7 +70,7 @@ def test_help_has_an_example_and_json(command: str) -> None:
 def test_every_command_is_in_the_table() -> None:
     runner = CliRunner(env={"COLUMNS": "200"})
     listed: set[str] = set()
-    groups = ("runtime", "users", "keys", "orders", "notifications", "audit")
+    groups = ("runtime", "users", "keys", "orders", "notifications", "audit", "line")
     for group in ("", *groups):
         output = runner.invoke(app, [*group.split(), "--help"]).output
         names = [

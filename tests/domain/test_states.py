@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_factory.domain.lifecycle import Situation, StepKind, due_step
+from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.states import (
     ACTIVE_STATES,
     TERMINAL_STATES,
@@ -60,6 +61,10 @@ SITUATIONS = st.builds(
     credentials_ready=st.booleans(),
     deployed=st.booleans(),
     published=st.booleans(),
+    mode=st.sampled_from(LineMode),
+    stopping=st.none() | st.integers(1, 3),
+    begun=st.booleans(),
+    outside=st.booleans(),
     milestones=NAMES,
     completed=NAMES,
     checks=NAMES,
@@ -73,20 +78,30 @@ STEPS_OF = {
         StepKind.BUILD,
         StepKind.PUBLISH,
         StepKind.FINISH_BUILD,
+        StepKind.INTERRUPT,
     },
     "qa": {StepKind.CHECK, StepKind.VERDICT},
     "listo": {StepKind.CREDENTIALS, StepKind.DEPLOY, StepKind.DELIVER},
     "entregado": set[StepKind](),
-    "fallido": {StepKind.STOP_SESSION, StepKind.UNDEPLOY},
-    "cancelado": {StepKind.STOP_SESSION, StepKind.UNDEPLOY},
+    "fallido": {StepKind.UNDEPLOY},
+    "cancelado": {StepKind.UNDEPLOY},
 }
 
 
 def rests(now: Situation) -> bool:
-    """Whether an order waits for a person or has nothing left to do."""
+    """Whether an order waits for a person or for the line, or has nothing left to do."""
+    if now.stopping is not None:
+        return False
     if now.state in {OrderState.CANCELADO, OrderState.FALLIDO}:
-        return not now.session_open and not now.deployment_open
-    if now.state is OrderState.ENTREGADO or now.waits_for_person:
+        return not now.deployment_open
+    building = now.state is OrderState.CONSTRUCCION
+    if now.mode is LineMode.DETENIDA and building and now.session_open and now.outside:
+        return False
+    begun = now.state in {OrderState.QA, OrderState.LISTO} or (
+        building and (now.begun or now.session_known)
+    )
+    goes_on = now.mode is LineMode.ACTIVA or (now.mode is LineMode.DRENANDO and begun)
+    if now.state is OrderState.ENTREGADO or now.waits_for_person or not goes_on:
         return True
     waiting_plan = now.plan_status is PlanStatus.PENDIENTE_APROBACION and not now.auto_approve
     return now.state is OrderState.PLANIFICACION and waiting_plan
@@ -98,7 +113,9 @@ def test_every_situation_has_one_step_or_rests(now: Situation) -> None:
     assert (step is None) == rests(now)
     assert step == due_step(now)
     if step is not None:
-        assert step.kind in STEPS_OF[now.state]
+        stops = step.kind is StepKind.STOP_SESSION
+        assert stops == (now.stopping is not None)
+        assert stops or step.kind in STEPS_OF[now.state]
         assert step.key == (f"{step.kind}:{step.subject}" if step.subject else step.kind)
 
 

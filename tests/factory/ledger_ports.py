@@ -19,7 +19,13 @@ from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.domain.failure import FailureCause
 from axon_factory.factory.ports import LinePorts
-from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
+from axon_factory.ports.builder import (
+    BuildReport,
+    BuildRequest,
+    BuildStatus,
+    MilestoneReport,
+    SessionLost,
+)
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.crossing import crossing
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
@@ -124,6 +130,8 @@ async def _play(fault: Fault | None, cause: FailureCause) -> None:
             raise PortError("Avería definitiva", cause=cause)
         case "raise":
             raise LookupError("nobody foresaw this")
+        case "lost":
+            raise SessionLost("La sesión ya no existe")
         case "hang":
             await asyncio.Event().wait()
         case "slow" if fault:

@@ -135,9 +135,9 @@ TOOLS: dict[str, dict[str, Any]] = {
     "aprobar_plan": {"orden": "{id}", "plan_version": 1, "plan_hash": "0" * 64},
     "rechazar_plan": {"orden": "{id}", "plan_version": 1, "plan_hash": "0" * 64, "motivo": "no"},
     "reportar_progreso": {"orden": "{id}", "mensaje": "hola"},
-    "preguntar": {"orden": "{id}", "pregunta": "¿Qué color?", "bloquea": False},
+    "preguntar": {"orden": "{id}", "pregunta": "¿Qué color?", "destinatario": "operador"},
     "ver_preguntas": {"orden": "{id}"},
-    "responder": {"orden": "{id}", "numero": 1, "respuesta": "azul"},
+    "responder": {"orden": "{id}", "numero": 2, "respuesta": "azul"},  # 1 is answered over HTTP
 }
 REQUESTS = {
     "listar_ordenes": ("GET", "/api/orders"),

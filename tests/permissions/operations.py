@@ -101,6 +101,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", DELIVERIES): Operation(),
     ("GET", f"{DELIVERIES}/{{id}}"): Operation(about="delivery"),
     ("POST", f"{DELIVERIES}/{{id}}/redeliver"): Operation(about="delivery"),
+    ("GET", "/api/line"): Operation(),
+    ("POST", "/api/line/pause"): Operation(REASON),
+    ("POST", "/api/line/drain"): Operation(REASON),
+    ("POST", "/api/line/stop"): Operation(REASON),
+    ("POST", "/api/line/resume"): Operation(),  # the last of them: the others' tests need a line
     ("POST", "/api/orders"): Operation(example_order(), done=(201,)),
     ("GET", "/api/orders"): Operation(),
     ("POST", "/api/orders/bulk"): Operation(

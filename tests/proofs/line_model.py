@@ -12,7 +12,7 @@ _BUILT = {"base": 18, "qa": 6}
 
 def advanced(order: OrderModel, *, council_passes: bool = True) -> OrderModel | None:
     """Return the order after its due step; None when it waits for a person or is at rest."""
-    if order.estado in {"fallido", "cancelado"}:
+    if order.stopping or order.estado in {"fallido", "cancelado"}:
         return _cleaned(order)
     if order.waits:
         return None
@@ -36,8 +36,8 @@ def _noted(order: OrderModel) -> OrderModel:
 
 
 def _cleaned(order: OrderModel) -> OrderModel | None:
-    if order.session_open:
-        return replace(_noted(order), session_open=False)
+    if order.stopping:
+        return replace(_noted(order), stopping=False)
     if order.deployment_open:
         return replace(_noted(order), deployment_open=False, deployed=False)
     return None
@@ -66,7 +66,9 @@ def _built(order: OrderModel) -> OrderModel:
             progreso=max(order.progreso, reached),
             ever_built=True,
         )
-    return entered(order, "qa") if order.published else replace(_noted(order), published=True)
+    if order.published:  # the session has finished: there is nothing to stop
+        return entered(replace(order, session_open=False), "qa")
+    return replace(_noted(order), published=True)
 
 
 def _reviewed(order: OrderModel, *, council_passes: bool) -> OrderModel:

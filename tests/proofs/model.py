@@ -53,7 +53,7 @@ _ON_ENTRY: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("nuevo", "planificacion"): {"plan_estado": "generando"},
     ("planificacion", "planificacion"): {"plan_estado": "rechazado"},
     ("planificacion", "construccion"): {"plan_estado": "aprobado"},
-    ("construccion", "qa"): {"progreso": 95, "session_open": False},
+    ("construccion", "qa"): {"progreso": 95},
     ("qa", "listo"): {"progreso": 100},
 }
 """What else a legal move changes; a rework and a retry change more."""
@@ -79,6 +79,8 @@ class OrderModel:
     failed_in: str | None = None
     session_known: bool = False
     session_open: bool = False
+    stopping: bool = False
+    """A session that the order does not want any more is still open."""
     deployment_open: bool = False
     deployed: bool = False
     credentials: bool = False
@@ -204,7 +206,8 @@ def _patch(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     if "prioridad" in body:
         after = replace(after, prioridad=body["prioridad"])
     if "session_id" in body:
-        after = replace(after, session_known=True)
+        taken = after.estado == "construccion" and not after.stopping
+        after = replace(after, session_known=True, session_open=after.session_open or taken)
     for entry in body.get("logs", ()):
         after = _log(after, entry)
     return after
@@ -232,6 +235,8 @@ def entered(order: OrderModel, target: str) -> OrderModel:
         failed_in=source if target == "fallido" else None,
         waits=False,
     )
+    if source == "construccion":
+        after = replace(after, session_open=False, stopping=after.stopping or after.session_open)
     if source == "fallido" and target != "cancelado":
         return _resumed(after)
     if (source, target) == ("qa", "construccion"):

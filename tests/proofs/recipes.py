@@ -3,18 +3,21 @@
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 
 from axon_factory.accounts import users
+from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import KeyScope, Role
+from axon_factory.orders.line_control import ModeChange, change_mode
 from tests.proofs.copies import Copies
 from tests.proofs.writes import Endpoint
 from tests.support.destinations import make_destination
 from tests.support.plans import edited_plan
-from tests.support.workshop import PASSWORD, Headers, Workshop, example_order
+from tests.support.workshop import ADMIN, PASSWORD, Headers, Workshop, example_order
 
 __all__ = ["RECIPES", "Kitchen", "Prepared"]
 
@@ -90,6 +93,13 @@ class Kitchen:
         )
         assert answer.status_code == 200, answer.text
         return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    async def set_line(self, mode: LineMode) -> None:
+        """Bring the line into a mode."""
+        factory = self.workshop.factory
+        async with factory.database.transaction("test") as session:
+            now = datetime.now(UTC)
+            await change_mode(session, ModeChange(mode), ADMIN, factory.policy, now)
 
     async def key(self) -> str:
         """Return the id of a fresh API key."""
@@ -223,6 +233,21 @@ async def _bulk(kitchen: Kitchen, by: Headers) -> Prepared:
     ids = [(await kitchen.order("construccion"))[0] for _ in range(3)]
     body = {"accion": "cancel", "ids": ids, "motivo": "Ya no"}
     return Prepared("POST", "/api/orders/bulk", by, body, {**body, "motivo": "Nunca más"})
+
+
+def _on_line(verb: str, before: LineMode, body: Mapping[str, Any] | None) -> None:
+    async def recipe(kitchen: Kitchen, by: Headers) -> Prepared:
+        await kitchen.set_line(before)
+        otherwise = {"motivo": "Otra cosa"} if body else None
+        return Prepared("POST", f"/api/line/{verb}", by, body, otherwise)
+
+    RECIPES[Endpoint("POST", f"/api/line/{verb}")] = recipe
+
+
+_on_line("pause", LineMode.ACTIVA, {"motivo": "Porque sí"})
+_on_line("drain", LineMode.PAUSADA, {"motivo": "Porque sí"})
+_on_line("stop", LineMode.DRENANDO, {"motivo": "Porque sí"})
+_on_line("resume", LineMode.DETENIDA, None)
 
 
 @_recipe("POST", "/api/auth/logout")

@@ -19,6 +19,8 @@ _FACTS = text(
         o.prioridad, o.plan_estado, o.plan_version, o.espera IS NOT NULL AS waits,
         o.fallo->>'estado' AS failed_in,
         o.session_id IS NOT NULL AS session_known, o.session_open, o.deployment_open,
+        EXISTS (SELECT FROM order_sessions n WHERE n.order_id = o.id AND n.ended_at IS NULL
+            AND (n.intento < o.intento OR o.estado <> 'construccion')) AS stopping,
         o.resultado IS NOT NULL AS deployed,
         EXISTS (SELECT FROM order_credentials c WHERE c.order_id = o.id) AS credentials,
         EXISTS (SELECT FROM order_credentials c
@@ -50,6 +52,7 @@ _IN_MODEL = (
     "failed_in",
     "session_known",
     "session_open",
+    "stopping",
     "deployment_open",
     "deployed",
     "credentials",

@@ -29,6 +29,7 @@ _CHILDREN = (
     "order_plans",
     "order_milestones",
     "order_checks",
+    "order_sessions",
     "order_steps",
     "order_questions",
 )

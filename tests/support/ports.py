@@ -68,7 +68,8 @@ class ExampleBuilder:
         missing = (item for item in request.plan.milestones if item.id not in request.completed)
         done = next(missing)
         report = MilestoneReport(done.id, done.agente, f"{done.nombre} listo", COMMIT)
-        return BuildReport(BuildStatus.WORKING, (report,))
+        status = BuildStatus.WORKING if next(missing, None) else BuildStatus.FINISHED
+        return BuildReport(status, (report,))
 
     async def stop(
         self, session_id: str, request: BuildRequest, *, force: bool, idempotency_key: str

@@ -7,13 +7,8 @@ from axon_factory.accounts.throttle import LoginLimits
 from axon_factory.api.json_text import JsonLimits
 from axon_factory.api.middleware import EdgeOptions
 from axon_factory.api.rate_limits import Quotas
-from axon_factory.orders.policy import (
-    AgentRules,
-    ApprovalRules,
-    BudgetRules,
-    BuildLimits,
-    Policy,
-)
+from axon_factory.domain.capacity import BuildLimits
+from axon_factory.orders.policy import AgentRules, ApprovalRules, BudgetRules, Policy
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.settings import Settings
 from axon_factory.worker.runner import WorkerOptions

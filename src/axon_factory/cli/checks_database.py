@@ -8,9 +8,11 @@ from sqlalchemy.engine import make_url
 from axon_factory.cli.checks import Check, Status
 from axon_factory.cli.context import database_url
 from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.render import local_time
 from axon_factory.db.migrate import schema_state
 from axon_factory.db.roles import owns_trail
 from axon_factory.db.sessions import Database, is_unavailable
+from axon_factory.domain.line_mode import LineMode
 from axon_factory.insights.line_health import LineHealth, read_line_health
 from axon_factory.settings import Settings
 
@@ -57,7 +59,13 @@ async def _checks(database: Database, settings: Settings, shown: str) -> list[Ch
         if checks[-1].status is Status.OK:
             health = await read_line_health(session, stalled_after=settings.stalled_after_seconds)
             checks.append(await _role(database.url, settings))
-            checks += [_workers(health), _queue(health), _waiting(health), _outbox(health)]
+            checks += [
+                _line(health),
+                _workers(health),
+                _queue(health),
+                _waiting(health),
+                _outbox(health),
+            ]
     return checks
 
 
@@ -86,6 +94,14 @@ async def _role(url: str, settings: Settings) -> Check:
         return Check(name, Status.OK, detail)
     action = "Usa otro rol, preparado con `axon migrate --app-role`"
     return Check(name, Status.WARNING, detail, action)
+
+
+def _line(health: LineHealth) -> Check:
+    if health.mode is LineMode.ACTIVA:
+        return Check("Línea", Status.OK, "En marcha")
+    since = f" desde {local_time(health.mode_since)}" if health.mode_since else ""
+    detail = f"{health.mode.capitalize()}{since} por {health.mode_by}: {health.mode_reason}"
+    return Check("Línea", Status.WARNING, detail, "Cuando pueda seguir: axon line resume")
 
 
 def _workers(health: LineHealth) -> Check:

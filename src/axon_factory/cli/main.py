@@ -22,6 +22,7 @@ _COMMANDS = MappingProxyType(
         "doctor": "Check everything and say what to do.",
         "runtime": "The Python environment that products run in.",
         "orders": "Create, follow and decide orders.",
+        "line": "Look at the line, pause it, drain it, stop it.",
         "users": "People who may log in.",
         "keys": "API keys and system tokens.",
         "notifications": "Where notifications go, and how they arrive.",

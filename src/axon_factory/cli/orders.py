@@ -35,6 +35,7 @@ from axon_factory.domain.permissions import Action
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders import views
+from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.create import create_order
 from axon_factory.orders.lists.fields import SUMMARY
 from axon_factory.orders.lists.page import Page, list_orders
@@ -96,15 +97,17 @@ def show(
     Example: axon orders show ORD-2025-001
     """
 
-    async def command() -> tuple[Order, Sequence[OrderEvent], Sequence[OrderMilestone]]:
+    async def command() -> tuple[Order, Sequence[OrderEvent], Sequence[OrderMilestone], int | None]:
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             events = await newest_events(session, order, local_principal())
-            return order, events, await verified_milestones(session, order)
+            place = await place_in_queue(session, order, datetime.now(UTC))
+            return order, events, await verified_milestones(session, order), place
 
-    order, events, milestones = run(command, as_json=as_json)
+    order, events, milestones, place = run(command, as_json=as_json)
     if as_json:
-        print_json(views.detail(order, events, milestones, local_principal()))
+        document = views.detail(order, events, milestones, local_principal(), place_in_queue=place)
+        print_json(document)
     else:
         out.print(render_order(order, events, milestones))
 

@@ -77,6 +77,7 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
             "progreso_detalle.*",
             "progreso_detalle.hitos",
             "progreso_detalle.hitos.*",
+            "en_cola_desde",
         ),
         _ALL,
     )
@@ -95,6 +96,7 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
             "latido_at",
             "slug",
             "created_by",
+            "posicion_en_cola",
         ),
         STAFF_GRANTS,
     )

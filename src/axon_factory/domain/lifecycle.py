@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.states import OrderState, PlanStatus
 
 __all__ = ["DueStep", "Situation", "StepKind", "due_step"]
@@ -30,12 +31,16 @@ class StepKind(StrEnum):
     DEPLOY = "desplegar"
     DELIVER = "entregar"
     STOP_SESSION = "detener_sesion"
+    INTERRUPT = "interrumpir"
     UNDEPLOY = "retirar"
 
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
-    """One thing to do next. `subject` tells apart steps of a kind: a milestone, a check."""
+    """One thing to do next. `subject` tells apart steps of a kind: a milestone, a check.
+
+    That of stopping a session is the attempt that the session was for.
+    """
 
     kind: StepKind
     subject: str = ""
@@ -60,6 +65,13 @@ class Situation:
     credentials_ready: bool
     deployed: bool
     published: bool
+    mode: LineMode = LineMode.ACTIVA
+    stopping: int | None = None
+    """The attempt whose session is not wanted any more and has not ended yet."""
+    begun: bool = False
+    """Whether the order has ever had a session."""
+    outside: bool = False
+    """Whether somebody else than the factory itself builds it."""
     milestones: Sequence[str] = ()
     completed: Collection[str] = ()
     checks: Sequence[str] = ()
@@ -68,12 +80,26 @@ class Situation:
     """Numbers of the questions that the planner has not answered yet."""
 
 
+_REVIEWED = frozenset({OrderState.QA, OrderState.LISTO})
+
+
 def due_step(now: Situation) -> DueStep | None:
-    """Return the one step that is due, or None when the order waits for a person or is at rest."""
+    """Return the one step that is due, or None when the order waits or is at rest.
+
+    Nothing else is begun for an order while a session that it does not want is at work.
+    """
+    if now.stopping is not None:
+        return DueStep(StepKind.STOP_SESSION, str(now.stopping))
     if now.state in {OrderState.CANCELADO, OrderState.FALLIDO}:
-        return _cleanup(now)
-    if now.waits_for_person:
+        return DueStep(StepKind.UNDEPLOY) if now.deployment_open else None
+    if now.mode is LineMode.DETENIDA and _is_at_work_outside(now):
+        return DueStep(StepKind.INTERRUPT)
+    if now.waits_for_person or not _may_go_on(now):
         return None
+    return _work(now)
+
+
+def _work(now: Situation) -> DueStep | None:
     match now.state:
         case OrderState.NUEVO:
             return DueStep(StepKind.CLAIM)
@@ -117,7 +143,18 @@ def _delivery(now: Situation) -> DueStep:
     return DueStep(StepKind.DELIVER if now.deployed else StepKind.DEPLOY)
 
 
-def _cleanup(now: Situation) -> DueStep | None:
-    if now.session_open:
-        return DueStep(StepKind.STOP_SESSION)
-    return DueStep(StepKind.UNDEPLOY) if now.deployment_open else None
+def _is_at_work_outside(now: Situation) -> bool:
+    return now.state is OrderState.CONSTRUCCION and now.session_open and now.outside
+
+
+def _may_go_on(now: Situation) -> bool:
+    """Return whether the line's mode lets the order take its next step."""
+    match now.mode:
+        case LineMode.ACTIVA:
+            return True
+        case LineMode.DRENANDO:
+            return now.state in _REVIEWED or (
+                now.state is OrderState.CONSTRUCCION and (now.begun or now.session_known)
+            )
+        case _:
+            return False

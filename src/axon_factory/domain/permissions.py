@@ -74,6 +74,8 @@ class Action(StrEnum):
     MANAGE_KEYS = "access:keys"
     READ_AUDIT = "access:audit"
     MANAGE_NOTIFICATIONS = "notifications:manage"
+    READ_LINE = "line:read"
+    CONTROL_LINE = "line:control"
 
 
 class Grant(StrEnum):
@@ -191,6 +193,8 @@ PERMISSIONS = MappingProxyType(
         Action.READ_AUDIT: Permission(frozenset({_G.ADMIN})),
         # Whoever names an address makes the factory send there: a person decides.
         Action.MANAGE_NOTIFICATIONS: Permission(frozenset({_G.ADMIN})),
+        Action.READ_LINE: Permission(frozenset({_G.ADMIN, _G.OPERATOR, _G.KEY_READ, _G.KEY_ADMIN})),
+        Action.CONTROL_LINE: Permission(_ADMINS),
     }
 )
 """Action to its row; what is not here is denied."""

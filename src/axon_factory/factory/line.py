@@ -8,12 +8,15 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database, is_unavailable
+from axon_factory.db.tables import Order
 from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
+from axon_factory.domain.line_mode import LineMode
 from axon_factory.factory.ports import LinePorts
 from axon_factory.factory.situation import read_situation
 from axon_factory.factory.step import LocalStep, PortStep, Ticket
@@ -24,15 +27,23 @@ from axon_factory.factory.tickets import (
     fail_damaged,
     fail_step,
     finish_step,
+    give_back_step,
 )
+from axon_factory.orders.capacity import take_place
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.read import read_fence
+from axon_factory.orders.read import read_watch
 from axon_factory.ports.errors import PortError
 
 __all__ = ["Line"]
 
 _log = structlog.get_logger(__name__)
+_CLEANUP = frozenset({StepKind.STOP_SESSION, StepKind.UNDEPLOY})
+"""What is done whatever the line's mode."""
+
+
+class _LineStopped(Exception):
+    """Somebody has stopped the line: what runs is interrupted."""
 
 
 class Line:
@@ -70,7 +81,8 @@ class Line:
     async def advance(self, order_id: UUID) -> DueStep | None:
         """Do the one thing that is due for the order; return it, or None when nothing is.
 
-        Idempotent: whatever is not due any more is not done.
+        Idempotent: whatever is not due any more is not done. An order that has to wait for a place
+        among those that are built has nothing due until it is woken.
         """
         try:
             ticket, work, step = await self._decide(order_id)
@@ -88,6 +100,9 @@ class Line:
             log.info("step done")
         except StepSuperseded:
             log.info("step superseded")
+        except _LineStopped:
+            log.warning("step interrupted")
+            await self._give_back(ticket)
         except PortError as error:
             log.warning("step failed", error=str(error), cause=error.cause)
             await self._record_failure(ticket, error)
@@ -107,7 +122,7 @@ class Line:
                 products=self._products,
             )
             step = due_step(situation)
-            if step is None:
+            if step is None or not await self._has_place(session, order, step, situation.mode):
                 return None, None, None
             action: Any = self._steps[step.kind]
             if hasattr(action, "apply"):
@@ -129,10 +144,17 @@ class Line:
             raise PortError(
                 f"No terminó en {minutes:.0f} minutos", cause=action.cause, transient=True
             ) from None
-        except (PortError, StepSuperseded):
+        except (PortError, StepSuperseded, _LineStopped):
             raise
         except Exception as error:
             raise _unforeseen(error, ticket, action.cause) from error
+
+    async def _has_place(
+        self, session: AsyncSession, order: Order, step: DueStep, mode: LineMode
+    ) -> bool:
+        if step.kind is not StepKind.START_SESSION:
+            return True
+        return await take_place(session, order, self._policy.limits, mode, _now())
 
     async def _record(
         self,
@@ -174,17 +196,24 @@ class Line:
                 await asyncio.wait({call})
 
     async def _require_wanted(self, ticket: Ticket) -> None:
-        if not await self._still_wanted(ticket):
-            raise StepSuperseded(ticket.step.key)
-
-    async def _still_wanted(self, ticket: Ticket) -> bool:
         try:
             async with self._database.reading() as session:
-                return await read_fence(session, ticket.order_id) == ticket.fence
+                fence, mode = await read_watch(session, ticket.order_id)
         except Exception as error:
             if is_unavailable(error):
-                return True  # the database is away; recording the outcome will find out
+                return  # the database is away; recording the outcome will find out
             raise
+        if fence != ticket.fence:
+            raise StepSuperseded(ticket.step.key)
+        if mode is LineMode.DETENIDA and ticket.step.kind not in _CLEANUP:
+            raise _LineStopped(ticket.step.key)
+
+    async def _give_back(self, ticket: Ticket) -> None:
+        try:
+            async with self._database.transaction("record.interrupted") as session:
+                await give_back_step(session, ticket, _now())
+        except StepSuperseded:
+            _log.info("interrupted step superseded", step=ticket.step.key)
 
     async def _record_failure(self, ticket: Ticket, error: PortError) -> None:
         try:

@@ -12,6 +12,8 @@ from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.states import OrderState
 from axon_factory.factory.step import line_actor
 from axon_factory.orders.attempts import begin_attempt
+from axon_factory.orders.build_sessions import SessionEnd, current_session
+from axon_factory.orders.capacity import free_place
 from axon_factory.orders.events import append_event
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.policy import Policy
@@ -30,6 +32,10 @@ async def resume_without_session(
 
     An order that loses one session after another fails, with what was lost last as its cause.
     """
+    vanished = await current_session(session, order)
+    if vanished is not None:
+        limits = policy.limits
+        await free_place(session, order, vanished, SessionEnd.LOST, limits=limits, now=now)
     lost = await session.scalar(
         select(func.count()).where(
             col(OrderEvent.order_id) == order.id, col(OrderEvent.kind) == EventKind.SESION_PERDIDA
@@ -37,7 +43,6 @@ async def resume_without_session(
     )
     if (lost or 0) >= policy.agents.max_lost_sessions:
         failure = Failure(FailureCause.SESION_PERDIDA, str(loss), OrderState(order.estado))
-        order.session_open = False
         await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
         return
     event = NewEvent(
@@ -50,6 +55,5 @@ async def resume_without_session(
     )
     await append_event(session, order, event, actor=_LINE, now=now)
     await begin_attempt(session, order, now)
-    order.session_open = False
     order.espera = None
     await wake(session, order, now)

@@ -12,6 +12,8 @@ from axon_factory.db.tables import Order, OrderCheck, OrderCredential, OrderMile
 from axon_factory.domain.lifecycle import Situation, StepKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
+from axon_factory.orders.line_mode import hold_mode
 from axon_factory.orders.plans.questions import open_planner_questions
 from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
@@ -35,6 +37,9 @@ async def read_situation(
         auto_approve = await _approves_itself(session, order, policy)
         asked = await open_planner_questions(session, order)
         questions = tuple(str(question.number) for question in asked)
+    mode = await hold_mode(session)
+    sessions = await sessions_of(session, order)
+    unwanted = unwanted_session(order, sessions)
     if state is OrderState.CONSTRUCCION:
         plan = Plan.model_validate(order.plan)
         milestones = tuple(milestone.id for milestone in plan.milestones)
@@ -55,6 +60,10 @@ async def read_situation(
         credentials_ready=credentials_ready,
         deployed=order.resultado is not None and order.deployment_open,
         published=state is OrderState.CONSTRUCCION and await _is_published(session, order),
+        mode=mode,
+        stopping=unwanted.intento if unwanted is not None else None,
+        begun=bool(sessions),
+        outside=order.builder is not None and order.builder != OWN_BUILDER,
         milestones=milestones,
         completed=completed,
         checks=checks,

@@ -15,6 +15,7 @@ from axon_factory.domain.states import ACTIVE_STATES, OrderState
 from axon_factory.factory.lost_session import resume_without_session
 from axon_factory.factory.step import Ticket, line_actor
 from axon_factory.factory.unanswered import give_up_question
+from axon_factory.orders.build_sessions import give_up_sessions
 from axon_factory.orders.events import append_event
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.locking import lock_order_by_id
@@ -23,7 +24,14 @@ from axon_factory.orders.transitions import wake
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
-__all__ = ["StepSuperseded", "begin_step", "fail_damaged", "fail_step", "finish_step"]
+__all__ = [
+    "StepSuperseded",
+    "begin_step",
+    "fail_damaged",
+    "fail_step",
+    "finish_step",
+    "give_back_step",
+]
 
 _LONGEST_DELAY = timedelta(minutes=5)
 _MOST_DOUBLINGS = 16  # a clean-up is repeated for ever, and a timedelta overflows
@@ -82,8 +90,6 @@ async def begin_step(
     record.attempts += 1
     record.fence, record.worker, record.started_at = order.fence, worker, now
     record.finished_at = None
-    if step.kind is StepKind.START_SESSION:
-        order.session_open = True
     if step.kind is StepKind.DEPLOY:
         order.deployment_open = True
     await session.flush()
@@ -125,7 +131,7 @@ async def fail_step(
     record.failures += 1
     record.error = str(error)
     final = not error.transient or record.failures >= policy.max_step_failures
-    if final and _is_active(order):
+    if final and _is_active(order) and ticket.step.kind is not StepKind.STOP_SESSION:
         await _give_up(session, order, ticket.step, error.cause, str(error), policy, now)
         return
     doublings = min(record.failures - 1, _MOST_DOUBLINGS)
@@ -147,6 +153,31 @@ async def fail_step(
     await wake(session, order, now, at=now + delay)
 
 
+async def give_back_step(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
+    """Record that the step was interrupted because the line was stopped: it is begun anew later.
+
+    Raises:
+        StepSuperseded: the order's fence moved on.
+    """
+    order = await lock_order_by_id(session, ticket.order_id)
+    if order.fence != ticket.fence:
+        raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
+    record = await _record_of(session, order, ticket.step)
+    if record is not None:
+        record.attempts = max(1, record.attempts - 1)  # it has not crashed
+    order.fence += 1
+    event = NewEvent(
+        kind=EventKind.PASO_INTERRUMPIDO,
+        agent=_LINE.name,
+        message=f"La línea se detuvo: el paso '{ticket.step.key}' se interrumpe y se repetirá",
+        level=LogLevel.WARNING,
+        metadata={"paso": ticket.step.key},
+        visibility=Visibility.INTERNO,
+    )
+    await append_event(session, order, event, actor=_LINE, now=now)
+    await wake(session, order, now)
+
+
 async def fail_damaged(
     session: AsyncSession, order: Order, error: Exception, *, policy: Policy, now: datetime
 ) -> None:
@@ -155,7 +186,7 @@ async def fail_damaged(
     Of one that has failed or was cancelled, the session that it cannot name any more is given up.
     """
     if not _is_active(order):
-        order.session_open = False
+        await give_up_sessions(session, order, now)
         await wake(session, order, now)
         return
     state = OrderState(order.estado)

@@ -1,9 +1,12 @@
 """How the line is doing now: workers, queue, who waits, what is unsent."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.domain.line_mode import LineMode
 
 __all__ = ["LineHealth", "read_line_health"]
 
@@ -35,6 +38,7 @@ _WAITING = text(
     ORDER BY prioridad_rank DESC, created_at LIMIT 100
     """
 )
+_CONTROL = text("SELECT mode, reason, changed_by, changed_at FROM line_controls")
 _OUTBOX = text(
     """
     SELECT count(*) AS unsent, coalesce(extract(epoch FROM now() - min(created_at)), 0) AS oldest,
@@ -62,6 +66,10 @@ class LineHealth:
     message_error: str | None
     messages_given_up: int
     """Of the last seven days; a person can have them delivered again."""
+    mode: LineMode
+    mode_reason: str
+    mode_by: str | None
+    mode_since: datetime | None
 
 
 async def read_line_health(session: AsyncSession, *, stalled_after: float) -> LineHealth:
@@ -69,6 +77,7 @@ async def read_line_health(session: AsyncSession, *, stalled_after: float) -> Li
     workers = await _row(session, _WORKERS, stalled=stalled_after)
     queue = await _row(session, _QUEUE)
     outbox = await _row(session, _OUTBOX)
+    control = await _row(session, _CONTROL)
     return LineHealth(
         workers_alive=workers["alive"],
         workers_silent=workers["known"] - workers["alive"],
@@ -80,6 +89,10 @@ async def read_line_health(session: AsyncSession, *, stalled_after: float) -> Li
         oldest_message_seconds=float(outbox["oldest"]),
         message_error=outbox["error"],
         messages_given_up=outbox["given_up"],
+        mode=LineMode(control["mode"]),
+        mode_reason=control["reason"],
+        mode_by=control["changed_by"],
+        mode_since=control["changed_at"],
     )
 
 

@@ -4,6 +4,7 @@ Two kinds exist: `advance` moves one order one step, `send_message` empties one 
 Both are idempotent, so a job too many is harmless and a lost one is found by the sweep.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,7 +22,9 @@ __all__ = [
     "change_priority",
     "count_ahead",
     "enqueue_advance",
+    "enqueue_advances",
     "enqueue_message",
+    "pull_forward",
 ]
 
 ADVANCE = "advance"
@@ -40,6 +43,32 @@ _PULL_FORWARD = text(
     """
     UPDATE procrastinate_jobs SET scheduled_at = NULL, priority = greatest(priority, :priority)
     WHERE lock = :lock AND status = 'todo' RETURNING id
+    """
+)
+# Rows that others hold are skipped: this locks many, and their holders see to their own orders.
+_PULL_MANY = text(
+    """
+    WITH later AS (
+        SELECT id FROM procrastinate_jobs
+        WHERE lock = ANY (:locks) AND status = 'todo' AND scheduled_at > now()
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE procrastinate_jobs SET scheduled_at = NULL FROM later
+    WHERE procrastinate_jobs.id = later.id RETURNING procrastinate_jobs.id
+    """
+)
+_ENQUEUE_MANY = text(
+    """
+    SELECT coalesce(cardinality(procrastinate_defer_jobs_v1(array_agg(ROW(
+        'default', :task, rank * :a_rank, 'order:' || id::text, NULL,
+        jsonb_build_object('order_id', id::text), NULL
+    )::procrastinate_job_to_defer_v1 ORDER BY place))), 0)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:ranks AS integer[])) WITH ORDINALITY
+        AS wanted(id, rank, place)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM procrastinate_jobs
+        WHERE lock = 'order:' || wanted.id::text AND status = 'todo'
+    )
     """
 )
 _WAKE = text(
@@ -83,6 +112,31 @@ async def enqueue_advance(
         schedule_at=at,
         connection=await driver_connection(session),
     ).defer_async(order_id=str(order_id))
+
+
+async def enqueue_advances(session: AsyncSession, orders: Sequence[tuple[UUID, int]]) -> int:
+    """Enqueue an advance of each order (id and rank) of which no job waits; return how many.
+
+    One statement, whatever the number, and no row of another's job is locked by it. A job that
+    runs already does not count: it may have looked before what this is about.
+    """
+    if not orders:
+        return 0
+    parameters = {
+        "task": ADVANCE,
+        "a_rank": _PRIORITIES_A_RANK,
+        "ids": [order_id for order_id, _ in orders],
+        "ranks": [rank for _, rank in orders],
+    }
+    return await session.scalar(_ENQUEUE_MANY, parameters) or 0
+
+
+async def pull_forward(session: AsyncSession, orders: Sequence[UUID]) -> None:
+    """Make the scheduled jobs of these orders due now."""
+    locks = [advance_lock(order_id) for order_id in orders]
+    pulled = list(await session.scalars(_PULL_MANY, {"locks": locks}))
+    if pulled:
+        await announce(session, pulled[0])
 
 
 async def change_priority(session: AsyncSession, order_id: UUID, *, rank: int) -> None:

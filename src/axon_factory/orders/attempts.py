@@ -34,7 +34,8 @@ _CARRY_PASSED_CHECKS = text(
 async def begin_attempt(session: AsyncSession, order: Order, now: datetime) -> None:
     """Give the locked order its next attempt, with what was finished, and without a session.
 
-    Tokens of the attempt before do not hold from here on, and its open questions are moot.
+    Tokens of the attempt before do not hold from here on, its open questions are moot, and a
+    session of it that is still open is stopped (`orders/build_sessions.py`).
     """
     await close_questions(session, order, now)
     parameters = {"order_id": order.id, "current": order.intento, "next": order.intento + 1}
@@ -42,6 +43,7 @@ async def begin_attempt(session: AsyncSession, order: Order, now: datetime) -> N
     await session.execute(_CARRY_PASSED_CHECKS, parameters)
     order.intento += 1
     order.session_id = None
+    order.session_open = False
     order.session_cursor = None
     order.reported = None
     order.silence = None

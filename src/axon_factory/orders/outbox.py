@@ -17,7 +17,7 @@ __all__ = ["address_to", "count_unsent", "notify", "post_message"]
 
 async def post_message(
     session: AsyncSession,
-    order: Order,
+    order: Order | None,
     *,
     topic: str,
     recipient: str,
@@ -28,6 +28,8 @@ async def post_message(
 ) -> None:
     """Put a mail into the outbox, once per order, `topic` and attempt, and enqueue it.
 
+    Without an order it is about the line, and `topic` must name the occasion.
+
     With `kind`, every destination that listens to it is told too. What they are told is that
     kind's own sentence: a mail goes to one person, and may hold a link that is a permission.
     """
@@ -36,7 +38,7 @@ async def post_message(
         mail = OutboxMessage(
             id=uuid4(),
             dedupe_key=key,
-            order_id=order.id,
+            order_id=None if order is None else order.id,
             event=kind,
             recipient=recipient,
             subject=subject,

@@ -7,7 +7,9 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-__all__ = ["AgentRules", "ApprovalRules", "BudgetRules", "BuildLimits", "Policy"]
+from axon_factory.domain.capacity import BuildLimits
+
+__all__ = ["AgentRules", "ApprovalRules", "BudgetRules", "Policy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +80,6 @@ class AgentRules:
 
 
 @dataclass(frozen=True, slots=True)
-class BuildLimits:
-    """How many orders are built at once: altogether, of a type, of a client; 0: any number."""
-
-    altogether: int = 0
-    per_client: int = 0
-    by_type: Mapping[str, int] = field(default_factory=dict[str, int])
-
-    @property
-    def any(self) -> bool:
-        """True if there is a limit at all."""
-        return bool(self.altogether or self.per_client or self.by_type)
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """Business settings (resolutions 27).
 
@@ -115,4 +103,4 @@ class Policy:
     budgets: BudgetRules = BudgetRules()
     approval: ApprovalRules = ApprovalRules()
     agents: AgentRules = AgentRules()
-    limits: BuildLimits = BuildLimits()
+    limits: BuildLimits = field(default_factory=BuildLimits)

@@ -7,9 +7,10 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.tables import Order, OrderEvent, OrderMilestone
+from axon_factory.db.tables import LineControl, Order, OrderEvent, OrderMilestone
 from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.events import Visibility
+from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import Principal
 from axon_factory.orders.locking import matches, visible_to
 
@@ -17,10 +18,10 @@ __all__ = [
     "NEWEST_EVENTS",
     "events_after",
     "newest_events",
-    "read_fence",
     "read_order",
     "read_order_by_slug",
     "read_order_for_portal",
+    "read_watch",
     "verified_milestones",
 ]
 
@@ -69,9 +70,15 @@ def _visible_events(order: Order, principal: Principal) -> Select[OrderEvent]:
     return query.where(col(OrderEvent.visibilidad) == Visibility.CLIENTE)
 
 
-async def read_fence(session: AsyncSession, order_id: UUID) -> int | None:
-    """Return the order's fencing token, None when there is no such order."""
-    return await session.scalar(select(col(Order.fence)).where(col(Order.id) == order_id))
+async def read_watch(session: AsyncSession, order_id: UUID) -> tuple[int | None, LineMode]:
+    """Return what may end a running step: the order's fencing token, and how the line runs.
+
+    One read for both, because every running call asks twice a second. The token is None when there
+    is no such order.
+    """
+    fence = select(col(Order.fence)).where(col(Order.id) == order_id).scalar_subquery()
+    found = (await session.execute(select(fence, col(LineControl.mode)))).one()
+    return found[0], LineMode(found[1])
 
 
 async def read_order_by_slug(

@@ -27,10 +27,11 @@ from axon_factory.domain.states import (
 )
 from axon_factory.domain.waiting import OBSTACLES, WaitsFor
 from axon_factory.jobs.queue import enqueue_advance
+from axon_factory.orders.build_sessions import release_session
 from axon_factory.orders.events import append_event
 from axon_factory.orders.open_questions import close_questions
 
-__all__ = ["enter_first_state", "legal_targets", "refuse", "transition", "wake"]
+__all__ = ["enter_first_state", "legal_targets", "note_change", "refuse", "transition", "wake"]
 
 _APPROVAL = (OrderState.PLANIFICACION, OrderState.CONSTRUCCION)
 _PLAN_DECISIONS = {(OrderState.PLANIFICACION, OrderState.PLANIFICACION), _APPROVAL}
@@ -77,6 +78,8 @@ async def transition(
     order.fence += 1
     _stamp(order, target, now)
     await close_questions(session, order, now)
+    if source is OrderState.CONSTRUCCION:
+        await release_session(session, order, now, reviewed=target is OrderState.QA)
     await _enter_stage(session, order, actor, now)
     await append_event(
         session, order, event or _plain_event(source, target, actor), actor=actor, now=now
@@ -105,10 +108,15 @@ async def wake(
     session: AsyncSession, order: Order, now: datetime, *, at: datetime | None = None
 ) -> None:
     """Note that the locked order was written, and enqueue its next advance (not before `at`)."""
+    await note_change(session, order, now)
+    await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank, at=at)
+
+
+async def note_change(session: AsyncSession, order: Order, now: datetime) -> None:
+    """Note that the locked order was written; nothing is enqueued."""
     order.version += 1
     order.updated_at = now
     await session.flush()
-    await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank, at=at)
 
 
 def legal_targets(order: Order, actor: Actor, *, own_orders: bool = True) -> list[OrderState]:

@@ -16,6 +16,7 @@ from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, ActorKind, OrderState, PlanStatus
 from axon_factory.jobs.queue import change_priority
 from axon_factory.orders.approval import approve_plan
+from axon_factory.orders.build_sessions import adopt_session
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.events import append_event, content_key
 from axon_factory.orders.failing import fail_order
@@ -67,6 +68,9 @@ async def patch_order(
     if patch.progreso is not None and principal.actor.kind is ActorKind.SYSTEM:
         keep_report(order, ReportedProgress(percent=patch.progreso), now)
     _set_fields(order, patch)
+    if patch.session_id is not None and order.estado == OrderState.CONSTRUCCION:
+        builder = order.builder or policy.agents.builder_of(order.tipo_producto)
+        await adopt_session(session, order, patch.session_id, builder, now)
     for entry in patch.logs:
         event = _event(entry, principal)
         await append_event(session, order, event, actor=principal.actor, now=now)
@@ -107,7 +111,6 @@ async def _move(
             await hand_over(session, order, actor=actor, policy=policy, now=now)
         case (_, OrderState.QA):
             order.progreso = BEFORE_QA_PASSES
-            order.session_open = False
             await transition(session, order, target, actor=actor, now=now)
         case _:
             # The table leaves only nuevo → planificacion, as the line's own claim.

@@ -135,11 +135,13 @@ def detail(
     principal: Principal,
     *,
     own_orders: bool = True,
+    place_in_queue: int | None = None,
 ) -> dict[str, Any]:
     """Return the whole order as this caller may read it (design §3.2).
 
     `milestones` are the verified ones of its current attempt (`read.verified_milestones`);
-    `own_orders` says whether whoever placed an order may approve its plan.
+    `own_orders` says whether whoever placed an order may approve its plan; `place_in_queue` is
+    that among the orders that wait for a place to be built.
     """
     legal = (
         legal_targets(order, principal.actor, own_orders=own_orders)
@@ -172,6 +174,8 @@ def detail(
         "progreso_detalle": progress_detail(order, milestones, principal.grant),
         "silencio": order.silence,
         "latido_at": timestamp(order.heartbeat_at),
+        "en_cola_desde": timestamp(order.queued_at),
+        "posicion_en_cola": place_in_queue,
         "slug": order.slug,
         "created_by": order.created_by,
     }

@@ -4,6 +4,7 @@ Each is idempotent and safe to run in every worker at once.
 """
 
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 import structlog
 from psycopg.errors import LockNotAvailable
@@ -11,9 +12,12 @@ from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
 from axon_factory.domain.priority import AGEING_INTERVAL
-from axon_factory.jobs.queue import ADVANCE, announce, enqueue_advance, enqueue_message
+from axon_factory.jobs.queue import ADVANCE, announce, enqueue_message
+from axon_factory.orders.capacity import wake_waiting
+from axon_factory.orders.line_mode import current_mode
 from axon_factory.orders.lists.folding import MOST_CHANGES, build, fold, survey
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.stranded import enqueue_stranded
 
 __all__ = [
     "age_waiting_orders",
@@ -26,33 +30,6 @@ __all__ = [
 
 _log = structlog.get_logger(__name__)
 
-_STRANDED_ORDERS = text(
-    """
-    SELECT id, prioridad_rank FROM orders
-    WHERE (
-        (estado IN ('nuevo', 'construccion', 'qa', 'listo') AND espera IS NULL)
-        OR (estado = 'planificacion' AND espera IS NULL AND (
-            plan_estado <> 'pendiente_aprobacion'
-            OR EXISTS (
-                SELECT 1 FROM order_questions
-                WHERE order_id = orders.id AND audience = 'planificador'
-                  AND answered_at IS NULL AND closed_at IS NULL
-            )
-            OR (tipo_producto = ANY (:auto_types)
-                AND precio <= coalesce(CAST(:auto_max_price AS numeric), 'Infinity')
-                AND EXISTS (
-                    SELECT 1 FROM order_plans
-                    WHERE order_id = orders.id AND version = orders.plan_version
-                      AND author IS NULL AND (:auto_flagged OR flags = '[]')
-                ))
-        ))
-        OR (estado IN ('cancelado', 'fallido') AND (session_open OR deployment_open))
-    ) AND NOT EXISTS (
-        SELECT 1 FROM procrastinate_jobs
-        WHERE lock = 'order:' || orders.id::text AND status IN ('todo', 'doing')
-    )
-    """
-)
 _STRANDED_MESSAGES = text(
     """
     SELECT id FROM outbox_messages
@@ -85,6 +62,7 @@ _RESCUE = text(
     RETURNING id
     """
 )
+_ALONE = text("SELECT pg_try_advisory_xact_lock(hashtextextended('axon.sweep', 0))")
 _RUNNING = text("SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = :worker")
 # A bulk act holds the jobs of many orders: whoever waited for one of them while holding others
 # could wait in a circle. What is locked now is aged next time.
@@ -142,26 +120,22 @@ async def rescue_stalled_jobs(
     return len(rescued)
 
 
-async def sweep(database: Database, policy: Policy) -> int:
+async def sweep(database: Database, policy: Policy, *, afresh: bool = False) -> int:
     """Enqueue the orders and messages that should have a job and have none; return how many.
 
-    An order that waits for a person has none by right; which plans approve themselves is asked as
-    `ApprovalRules.approves_itself` does.
+    An order that waits for a person, for a place or for the line to run on has none by right.
+    `afresh`: look also at those that wait for approval, which other settings may have made due
+    (`ApprovalRules.approves_itself`). One
+    worker at a time sweeps; for the others there is nothing to do.
     """
     rules = policy.approval
     async with database.transaction("maintenance") as session:
-        orders = await session.execute(
-            _STRANDED_ORDERS,
-            {
-                "auto_types": sorted(rules.auto_types),
-                "auto_max_price": rules.auto_max_price,
-                "auto_flagged": rules.auto_flagged,
-            },
-        )
-        found = 0
-        for order_id, rank in orders.all():
-            await enqueue_advance(session, order_id, rank=rank)
-            found += 1
+        if not await session.scalar(_ALONE):
+            return 0
+        mode = await current_mode(session)
+        rules = policy.approval if afresh else None
+        found = await enqueue_stranded(session, mode, approval=rules)
+        await wake_waiting(session, policy.limits, datetime.now(UTC))
         for (message_id,) in (await session.execute(_STRANDED_MESSAGES)).all():
             await enqueue_message(session, message_id)
             found += 1

@@ -72,6 +72,11 @@ class Worker:
         self._running: set[int] = set()
         self._suspects: frozenset[int] = frozenset()
 
+    @property
+    def line(self) -> Line:
+        """The line that it moves orders on."""
+        return self._line
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a database that goes away is waited for."""
         delay = 0.2
@@ -120,6 +125,7 @@ class Worker:
 
     async def _keep_up(self) -> None:
         options = self._options
+        afresh = True
         while True:
             await rescue_stalled_jobs(
                 self._database,
@@ -127,7 +133,8 @@ class Worker:
                 longest_step=options.longest_step_seconds,
                 dropped=await self._dropped_jobs(),
             )
-            await sweep(self._database, self._policy)
+            await sweep(self._database, self._policy, afresh=afresh)
+            afresh = False
             await remind_approvers(self._database, self._policy, datetime.now(UTC))
             await tell_answers(self._database, self._policy, datetime.now(UTC))
             await age_waiting_orders(self._database)

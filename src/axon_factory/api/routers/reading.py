@@ -1,5 +1,6 @@
 """The documented reads of orders (design §3.2, §3.3, §3.4)."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,6 +17,7 @@ from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import in_english
 from axon_factory.orders import views
+from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.read import (
     NEWEST_EVENTS,
     events_after,
@@ -47,8 +49,15 @@ async def show(
         order = await read_order(session, id, principal)
         events = await newest_events(session, order, principal)
         milestones = await verified_milestones(session, order)
-    own_orders = services.policy.approval.own_orders
-    document = views.detail(order, events, milestones, principal, own_orders=own_orders)
+        place = await place_in_queue(session, order, datetime.now(UTC))
+    document = views.detail(
+        order,
+        events,
+        milestones,
+        principal,
+        own_orders=services.policy.approval.own_orders,
+        place_in_queue=place,
+    )
     if prefers_english(request.headers.get("accept-language", "")):
         document = in_english(document)
     return json_response(request, document, etag=version_etag(order.version))

@@ -47,6 +47,8 @@ _NOT_LISTED = frozenset(
         "progreso_detalle",
         "silencio",
         "latido_at",
+        "en_cola_desde",
+        "posicion_en_cola",
     }
 )
 """Keys of an order that a list does not show (`orders.lists.fields`)."""
@@ -327,6 +329,9 @@ class Order(OrderSummary):
     transiciones_permitidas: list[OrderState] = Field(
         description="Estados a los que quien pregunta puede llevar la orden."
     )
+    en_cola_desde: Timestamp | None = Field(
+        description="Desde cuándo espera un lugar de construcción; null si no lo espera."
+    )
     tags: list[str] = Field(default_factory=list, description="Etiquetas.")
     deploy_url: str | None = Field(default=None, description="Dirección del producto en marcha.")
     precio: str = Field(
@@ -351,6 +356,9 @@ class Order(OrderSummary):
     espera: str | None = Field(
         default=None,
         description="A quién espera: `persona`, `cliente`, `operador`, `presupuesto`, o a nadie.",
+    )
+    posicion_en_cola: int | None = Field(
+        default=None, ge=1, description="Su turno entre las que esperan un lugar; null si ninguno."
     )
     slug: str = Field(default="", description="Nombre del producto en direcciones y repositorios.")
     created_by: str = Field(default="", description="Quién la creó.")

@@ -17,7 +17,13 @@ from axon_factory.db.tables.line import LineControl
 from axon_factory.db.tables.messages import NotificationDestination, OutboxAttempt, OutboxMessage
 from axon_factory.db.tables.orders import Order, OrderEvent, OrderStage
 from axon_factory.db.tables.planning import ModelCall, OrderPlan, OrderQuestion
-from axon_factory.db.tables.production import OrderCheck, OrderCredential, OrderMilestone, OrderStep
+from axon_factory.db.tables.production import (
+    OrderCheck,
+    OrderCredential,
+    OrderMilestone,
+    OrderSession,
+    OrderStep,
+)
 from axon_factory.db.tables.requests import IdempotencyKey, RateLimit
 
 __all__ = [
@@ -36,6 +42,7 @@ __all__ = [
     "OrderMilestone",
     "OrderPlan",
     "OrderQuestion",
+    "OrderSession",
     "OrderStage",
     "OrderStep",
     "OutboxAttempt",

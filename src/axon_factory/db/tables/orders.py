@@ -70,6 +70,7 @@ class Order(Table, table=True):
     builder: str | None = Field(default=None, sa_type=Text)
     """Which of the configured builders builds it; None until that is decided."""
     session_open: bool = False
+    """Whether the session of this attempt is at work and wanted; `order_sessions` has them all."""
     session_cursor: str | None = Field(default=None, sa_type=Text)
     """How far the session's own log has been read; only its builder understands it."""
     heartbeat_at: datetime | None = Field(default=None, sa_type=TIME)
@@ -78,8 +79,6 @@ class Order(Table, table=True):
     """"sin_respuesta" or "estancado" while the session has been silent for too long."""
     reported: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     """What the agent says of its own progress; nothing follows from it."""
-    stop_requested_at: datetime | None = Field(default=None, sa_type=TIME)
-    """Since when the session has been asked to end; after the deadline it is forced."""
     queued_at: datetime | None = Field(default=None, sa_type=TIME)
     """Since when it waits for a place among those that are being built."""
     promised_from: datetime | None = Field(default=None, sa_type=TIME)

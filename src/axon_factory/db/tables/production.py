@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import TIME, Table
 
-__all__ = ["OrderCheck", "OrderCredential", "OrderMilestone", "OrderStep"]
+__all__ = ["OrderCheck", "OrderCredential", "OrderMilestone", "OrderSession", "OrderStep"]
 
 
 class OrderMilestone(Table, table=True):
@@ -40,6 +40,26 @@ class OrderCheck(Table, table=True):
     timed_out: bool
     truncated: bool
     created_at: datetime = Field(sa_type=TIME)
+
+
+class OrderSession(Table, table=True):
+    """A builder's session, one an attempt: it takes a place until it is known to have ended."""
+
+    order_id: UUID = Field(primary_key=True, foreign_key="orders.id")
+    intento: int = Field(primary_key=True)
+    builder: str = Field(sa_type=Text)
+    session_id: str | None = Field(default=None, sa_type=Text)
+    """Its own id; None while a call that starts it has not come back."""
+    started_at: datetime = Field(sa_type=TIME)
+    finished_at: datetime | None = Field(default=None, sa_type=TIME)
+    """Since when it says that it has nothing left to do."""
+    stop_requested_at: datetime | None = Field(default=None, sa_type=TIME)
+    """Since when it is not wanted any more."""
+    asked_at: datetime | None = Field(default=None, sa_type=TIME)
+    """Since when it has been asked to end; after the deadline it is forced."""
+    ended_at: datetime | None = Field(default=None, sa_type=TIME)
+    outcome: str | None = Field(default=None, sa_type=Text)
+    """How it ended: "terminada", "detenida", "abandonada" or "perdida"."""
 
 
 class OrderStep(Table, table=True):

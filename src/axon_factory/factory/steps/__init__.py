@@ -15,7 +15,7 @@ from axon_factory.factory.steps.deploy import Deploy, MakeCredentials, Undeploy
 from axon_factory.factory.steps.plan import AutoApprove, Claim, MakePlan
 from axon_factory.factory.steps.publish import PublishRepository
 from axon_factory.factory.steps.review import GiveVerdict, RunCheck
-from axon_factory.factory.steps.session import StartSession, StopSession
+from axon_factory.factory.steps.session import InterruptSession, StartSession, StopSession
 from axon_factory.orders.policy import Policy
 
 __all__ = ["build_steps"]
@@ -36,12 +36,13 @@ def build_steps(
         StepKind.START_SESSION: StartSession(ports.builder, policy, products, tokens),
         StepKind.BUILD: BuildNext(ports.builder, policy, products),
         StepKind.PUBLISH: PublishRepository(ports.git_host, products),
-        StepKind.FINISH_BUILD: FinishBuild(),
+        StepKind.FINISH_BUILD: FinishBuild(policy),
         StepKind.CHECK: RunCheck(ports.council, products),
         StepKind.VERDICT: GiveVerdict(policy),
         StepKind.CREDENTIALS: MakeCredentials(ports.secret_box),
         StepKind.DEPLOY: Deploy(ports.deployer, ports.secret_box, policy, products),
         StepKind.DELIVER: Deliver(policy),
         StepKind.STOP_SESSION: StopSession(ports.builder, policy, products),
+        StepKind.INTERRUPT: InterruptSession(),
         StepKind.UNDEPLOY: Undeploy(ports.deployer),
     }

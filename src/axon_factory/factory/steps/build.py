@@ -18,13 +18,15 @@ from axon_factory.factory.build_request import build_request
 from axon_factory.factory.step import line_actor
 from axon_factory.factory.steps.session import SessionWork
 from axon_factory.orders.budget import record_uses
+from axon_factory.orders.build_sessions import OWN_BUILDER, SessionEnd, current_session
+from axon_factory.orders.capacity import free_place
 from axon_factory.orders.events import append_event
 from axon_factory.orders.liveness import note_life
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.questions import NewQuestion, ask_question
 from axon_factory.orders.reported import keep_report
 from axon_factory.orders.transitions import transition, wake
-from axon_factory.ports.builder import Builder, BuildReport
+from axon_factory.ports.builder import Builder, BuildReport, BuildStatus
 from axon_factory.ports.errors import PortError
 
 __all__ = ["BuildNext", "FinishBuild"]
@@ -78,16 +80,25 @@ class BuildNext:
         order.session_cursor = outcome.cursor
         if outcome.reported is not None:
             keep_report(order, outcome.reported, now)
+        await _note_end(session, order, outcome, now)
         await wake(session, order, now, at=again)
 
 
 class FinishBuild:
     """Every milestone is done: hand the product to the Review Council."""
 
+    def __init__(self, policy: Policy) -> None:
+        """`policy` says how many orders are built at once: this one gives its place back."""
+        self._policy = policy
+
     async def apply(self, session: AsyncSession, order: Order, now: datetime) -> None:
         """Move the order to `qa` before the long review begins."""
         order.progreso = BEFORE_QA_PASSES
-        order.session_open = False
+        current = await current_session(session, order)
+        # One that goes on outside is stopped before its product is looked at.
+        if current is not None and (current.builder == OWN_BUILDER or current.finished_at):
+            limits, how = self._policy.limits, SessionEnd.FINISHED
+            await free_place(session, order, current, how, limits=limits, now=now)
         order.asignado_a = "Review Council"
         await transition(
             session,
@@ -105,6 +116,16 @@ class FinishBuild:
                 },
             ),
         )
+
+
+async def _note_end(
+    session: AsyncSession, order: Order, report: BuildReport, now: datetime
+) -> None:
+    """Note whether the session says that it has nothing left to do."""
+    current = await current_session(session, order)
+    if current is not None:
+        finished = report.status is BuildStatus.FINISHED
+        current.finished_at = (current.finished_at or now) if finished else None
 
 
 async def _mark_delivered(

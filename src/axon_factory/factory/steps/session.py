@@ -1,29 +1,45 @@
-"""A builder's session: begun once an attempt, found again after a crash, ended when not wanted."""
+"""A builder's session: begun once an attempt, found again after a crash, ended when not wanted.
+
+It is remembered before it is asked for, and until it is known to have ended
+(`orders/build_sessions.py`).
+"""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts.system_tokens import SystemTokens
-from axon_factory.db.tables import Order
+from axon_factory.db.tables import Order, OrderSession
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.factory.build_request import build_request
 from axon_factory.factory.step import line_actor
+from axon_factory.orders.attempts import begin_attempt
+from axon_factory.orders.build_sessions import (
+    OWN_BUILDER,
+    SessionEnd,
+    begin_session,
+    find_session,
+    release_session,
+)
+from axon_factory.orders.capacity import free_place
 from axon_factory.orders.events import append_event
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.questions import Audience
 from axon_factory.orders.transitions import wake
-from axon_factory.ports.builder import Builder, BuildRequest
+from axon_factory.ports.builder import Builder, BuildRequest, SessionLost
 from axon_factory.ports.errors import PortError
 
-__all__ = ["SessionWork", "StartSession", "StopSession"]
+__all__ = ["InterruptSession", "SessionWork", "StartSession", "StopSession"]
 
+_log = structlog.get_logger(__name__)
 _SUPER_AXON = line_actor("Super Axon Agent")
 _AGENT = "Builder Agent"
-_OF_THE_FACTORY = "templates"
+_ASKED_BY_THE_SESSION = frozenset({Audience.CLIENTE, Audience.OPERADOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +71,9 @@ class StartSession:
         A token minted for a call that did not come back dies with the attempt like the rest.
         """
         order.builder = order.builder or self._policy.agents.builder_of(order.tipo_producto)
+        await begin_session(session, order, order.builder, datetime.now(UTC))
         request = await build_request(session, order, self._policy, self._products)
-        if order.builder == _OF_THE_FACTORY:
+        if order.builder == OWN_BUILDER:
             return request
         token = await self._tokens.mint_for_attempt(
             session,
@@ -75,11 +92,11 @@ class StartSession:
         self, session: AsyncSession, order: Order, work: BuildRequest, outcome: str, now: datetime
     ) -> None:
         """Keep the session's id on the order."""
-        order.session_id = outcome
+        begun = await begin_session(session, order, work.builder, now)
+        begun.session_id = order.session_id = outcome
         order.session_cursor = None
         order.heartbeat_at, order.silence = now, None
         order.reported = None
-        order.stop_requested_at = None
         order.asignado_a = _AGENT
         event = NewEvent(
             kind=EventKind.SESION_INICIADA,
@@ -92,7 +109,7 @@ class StartSession:
 
 
 class StopSession:
-    """End the session of an order that does not want it any more: asked, then forced."""
+    """End a session that its order does not want any more: asked, then forced by a deadline."""
 
     cause = FailureCause.CONSTRUCCION_FALLIDA
 
@@ -102,18 +119,25 @@ class StopSession:
         self._policy = policy
         self._products = products
 
-    async def prepare(self, session: AsyncSession, order: Order, _step: DueStep) -> SessionWork:
+    async def prepare(self, session: AsyncSession, order: Order, step: DueStep) -> SessionWork:
         """Collect the session, which may have started without the order knowing its id."""
         now = datetime.now(UTC)
-        order.stop_requested_at = order.stop_requested_at or now
+        unwanted = await _session_of(session, order, step.subject)
+        unwanted.stop_requested_at = unwanted.stop_requested_at or now
+        unwanted.asked_at = unwanted.asked_at or now
         request = await build_request(session, order, self._policy, self._products)
-        deadline = order.stop_requested_at + self._policy.agents.stop_deadline
-        return SessionWork(order.session_id, request, force=now >= deadline)
+        deadline = unwanted.asked_at + self._policy.agents.stop_deadline
+        return SessionWork(
+            unwanted.session_id,
+            replace(request, attempt=unwanted.intento, builder=unwanted.builder),
+            force=now >= deadline,
+        )
 
     async def call(self, work: SessionWork, *, idempotency_key: str) -> bool:
         """Find a session that was started but not recorded, and ask it to stop.
 
-        Past the deadline an agent that cannot be reached is given up: its token is dead.
+        An agent that cannot be reached has not confirmed: it is asked again until the deadline,
+        and given up then. Its tokens are dead in any case.
         """
         try:
             found = work.session_id or await self._builder.find(
@@ -124,10 +148,11 @@ class StopSession:
             return await self._builder.stop(
                 found, work.request, force=work.force, idempotency_key=idempotency_key
             )
-        except PortError:
-            if work.force:
-                return False
-            raise
+        except SessionLost:
+            return True
+        except PortError as error:
+            _log.warning("session not reached", session=work.session_id, error=str(error))
+            return False
 
     async def record(
         self,
@@ -137,15 +162,15 @@ class StopSession:
         outcome: bool,  # noqa: FBT001 — what the port has answered
         now: datetime,
     ) -> None:
-        """Note that nothing is being built any more, or ask again soon."""
+        """Note that the session has ended, which frees its place, or ask again soon."""
+        unwanted = await _session_of(session, order, str(work.request.attempt))
         if not outcome and not work.force:
-            asked_since = order.stop_requested_at or now
             rules = self._policy.agents
-            again = min(now + rules.stop_poll, max(now, asked_since + rules.stop_deadline))
-            await wake(session, order, now, at=again)
+            deadline = (unwanted.asked_at or now) + rules.stop_deadline
+            await wake(session, order, now, at=min(now + rules.stop_poll, max(now, deadline)))
             return
-        order.session_open = False
-        order.silence = None
+        how = SessionEnd.STOPPED if outcome else SessionEnd.ABANDONED
+        await free_place(session, order, unwanted, how, limits=self._policy.limits, now=now)
         event = NewEvent(
             kind=EventKind.RECURSOS_LIBERADOS,
             agent=_SUPER_AXON.name,
@@ -153,7 +178,39 @@ class StopSession:
             if outcome
             else "Construcción abandonada: el agente no confirmó que se detuvo",
             level=LogLevel.INFO if outcome else LogLevel.WARNING,
-            metadata={"parada": "confirmada" if outcome else "forzada"},
+            metadata={
+                "parada": "confirmada" if outcome else "forzada",
+                "intento": unwanted.intento,
+            },
         )
         await append_event(session, order, event, actor=_SUPER_AXON, now=now)
         await wake(session, order, now)
+
+
+class InterruptSession:
+    """The line was stopped: end the outside session, and leave the order to a new attempt."""
+
+    async def apply(self, session: AsyncSession, order: Order, now: datetime) -> None:
+        """Release the session of the locked order; its verified milestones stay."""
+        await release_session(session, order, now)
+        event = NewEvent(
+            kind=EventKind.CONSTRUCCION_INTERRUMPIDA,
+            agent=_SUPER_AXON.name,
+            message="La línea se detuvo: la construcción se interrumpe, y continuará desde los "
+            "hitos verificados",
+            level=LogLevel.WARNING,
+            metadata={"intento": order.intento},
+        )
+        await append_event(session, order, event, actor=_SUPER_AXON, now=now)
+        await begin_attempt(session, order, now)
+        order.fence += 1
+        if order.espera in _ASKED_BY_THE_SESSION:
+            order.espera = None
+        await wake(session, order, now)
+
+
+async def _session_of(session: AsyncSession, order: Order, attempt: str) -> OrderSession:
+    found = await find_session(session, order, int(attempt))
+    if found is None:
+        raise LookupError(f"attempt {attempt} of {order.order_number} has no session")
+    return found

@@ -1,0 +1,121 @@
+"""The line as a whole: look at it, pause, drain, stop and resume it."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from axon_factory.api.answers import json_response, version_etag
+from axon_factory.api.authentication import require
+from axon_factory.api.documentation import answers, raises
+from axon_factory.api.line_view import line_document
+from axon_factory.api.schemas.line import Line
+from axon_factory.api.services import Services
+from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.domain.errors import PreconditionFailed
+from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.permissions import Action, Principal
+from axon_factory.insights.line_status import read_line_status
+from axon_factory.orders.line_control import ModeChange, change_mode, read_control
+from axon_factory.orders.requests import LongText
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/line", tags=["linea"])
+
+
+class LineReason(BaseModel):
+    """Why the line is not to run as it does."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    motivo: LongText
+
+
+Control = Annotated[Write, Depends(write_as(Action.CONTROL_LINE))]
+
+
+@router.get(
+    "",
+    operation_id="getLine",
+    summary="Consultar la línea",
+    responses=answers(Line, etag=True),
+)
+async def show(
+    request: Request,
+    services: Services,
+    _principal: Annotated[Principal, Depends(require(Action.READ_LINE))],
+) -> Response:
+    """Devuelve el modo de la línea, los lugares de construcción y lo que espera."""
+    async with services.database.reading() as session:
+        control = await read_control(session)
+        status = await read_line_status(session)
+    return json_response(request, line_document(control, status, services.policy.limits))
+
+
+@router.post(
+    "/pause",
+    operation_id="pauseLine",
+    summary="Pausar la línea",
+    responses=answers(Line, etag=True),
+)
+@raises(PreconditionFailed)
+async def pause(request: LineReason, write: Control) -> Response:
+    """No empieza ningún paso; los que están en curso terminan y se registran."""
+    return await write.once("pause_line", _change(write, LineMode.PAUSADA, request.motivo))
+
+
+@router.post(
+    "/drain",
+    operation_id="drainLine",
+    summary="Drenar la línea",
+    responses=answers(Line, etag=True),
+)
+@raises(PreconditionFailed)
+async def drain(request: LineReason, write: Control) -> Response:
+    """Lo empezado llega a su entrega; no se planifica ni se construye nada nuevo."""
+    return await write.once("drain_line", _change(write, LineMode.DRENANDO, request.motivo))
+
+
+@router.post(
+    "/stop",
+    operation_id="stopLine",
+    summary="Detener la línea (emergencia)",
+    responses=answers(Line, etag=True),
+)
+@raises(PreconditionFailed)
+async def stop(request: LineReason, write: Control) -> Response:
+    """Interrumpe los pasos en curso y ordena parar a los agentes externos.
+
+    Al reanudar, cada orden continúa desde sus hitos verificados.
+    """
+    return await write.once("stop_line", _change(write, LineMode.DETENIDA, request.motivo))
+
+
+@router.post(
+    "/resume",
+    operation_id="resumeLine",
+    summary="Reanudar la línea",
+    responses=answers(Line, etag=True),
+)
+@raises(PreconditionFailed)
+async def resume(write: Control) -> Response:
+    """La línea vuelve a marchar, y todo lo que esperaba por ella continúa."""
+    return await write.once("resume_line", _change(write, LineMode.ACTIVA, ""))
+
+
+def _change(
+    write: Write, mode: LineMode, reason: str
+) -> Callable[[AsyncSession], Awaitable[Answer]]:
+    async def work(session: AsyncSession) -> Answer:
+        policy = write.services.policy
+        change = ModeChange(mode, reason, write.if_match)
+        control = await change_mode(session, change, write.principal, policy, datetime.now(UTC))
+        document = line_document(control, await read_line_status(session), policy.limits)
+        headers = {"ETag": version_etag(control.version)}
+        return Answer(document, headers=headers, subject=f"line:{mode}")
+
+    return work

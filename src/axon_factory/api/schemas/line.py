@@ -1,0 +1,81 @@
+"""Answers about the line as a whole."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
+from axon_factory.api.schemas.orders import Message
+from axon_factory.domain.line_mode import LineMode
+
+__all__ = ["Line"]
+
+Most = Annotated[int | None, Field(ge=1, description="Cuántas como máximo; null: sin límite.")]
+
+
+class BuildingOfType(AnswerModel):
+    """Lo que se construye de un tipo de producto."""
+
+    tipo_producto: str = Field(description="Tipo de producto del catálogo.")
+    total: Count = Field(description="Lugares ocupados.")
+    limite: Most
+
+
+class Building(AnswerModel):
+    """Los lugares de construcción: cada sesión ocupa uno hasta que termina."""
+
+    total: Count = Field(description="Lugares ocupados.")
+    limite: Most
+    limite_por_cliente: Most
+    parando: Count = Field(description="De ellos, los de sesiones a las que se pidió parar.")
+    por_tipo: list[BuildingOfType] = Field(description="Por tipo de producto.")
+
+
+class Line(AnswerModel):
+    """Cómo marcha la línea y qué espera en ella."""
+
+    EXAMPLE: ClassVar = {
+        "modo": "drenando",
+        "motivo": "Actualización del servidor",
+        "cambiado_por": "Ana Ruiz",
+        "desde": "2025-11-14T10:00:00Z",
+        "version": 4,
+        "drenada": False,
+        "nuevas": 3,
+        "en_cola": 2,
+        "en_cola_desde": "2025-11-14T09:40:00Z",
+        "en_construccion": {
+            "total": 2,
+            "limite": 5,
+            "limite_por_cliente": None,
+            "parando": 0,
+            "por_tipo": [{"tipo_producto": "autopilot_ventas", "total": 2, "limite": 2}],
+        },
+        "por_terminar": 3,
+        "pasos_en_curso": 1,
+        "esperan_personas": 7,
+        "esperan_personas_desde": "2025-11-13T18:20:00Z",
+        "message": "La línea termina lo empezado y no empieza nada nuevo",
+    }
+
+    modo: LineMode
+    motivo: str | None = Field(description="Por qué; null si está activa o nadie lo cambió.")
+    cambiado_por: str | None = Field(description="Quién lo cambió por última vez.")
+    desde: Timestamp | None = Field(description="Desde cuándo está en este modo.")
+    version: int = Field(ge=1, description="Crece con cada cambio de modo; `If-Match` la cita.")
+    drenada: bool = Field(description="No está activa, y nada de lo empezado sigue en curso.")
+    nuevas: Count = Field(description="Órdenes que aún no se planifican.")
+    en_cola: Count = Field(description="Órdenes que esperan un lugar de construcción.")
+    en_cola_desde: Timestamp | None = Field(description="Desde cuándo espera la más antigua.")
+    en_construccion: Building
+    por_terminar: Count = Field(
+        description="Órdenes empezadas que siguen por sí solas hasta su entrega."
+    )
+    pasos_en_curso: Count = Field(description="Pasos que un trabajador ejecuta ahora.")
+    esperan_personas: Count = Field(
+        description="Órdenes que esperan una aprobación, una decisión o una respuesta."
+    )
+    esperan_personas_desde: Timestamp | None = Field(
+        description="Desde cuándo espera la más antigua."
+    )
+    message: Message

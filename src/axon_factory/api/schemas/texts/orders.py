@@ -1,0 +1,128 @@
+"""Orders: placing, reporting, filtering, asking, and the line that they take."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from axon_factory.api.schemas.examples import design_example
+from axon_factory.api.schemas.texts.schema_text import SchemaText
+
+__all__ = ["ORDERS"]
+
+_ACT = {"accion": "Qué se hace.", "filtro": "Las órdenes que cumplen estos filtros."}
+
+ORDERS: Mapping[str, SchemaText] = MappingProxyType(
+    {
+        "OrderState": SchemaText("Los ocho estados de una orden (§2.1)."),
+        "Priority": SchemaText("Prioridad: `urgente` antes que `alta`, `normal` y `baja`."),
+        "LogLevel": SchemaText("Tipo de una entrada del historial."),
+        "FailureCause": SchemaText("Causas de fallo, con nombres estables."),
+        "NewOrder": SchemaText(
+            "Orden nueva (§3.1).",
+            {
+                "tipo_producto": "Tipo de producto: uno de `GET /api/products/types`.",
+                "nombre_producto": "Nombre que el cliente lee.",
+                "datos_cliente": "Quién es el cliente y cómo quiere su producto.",
+                "cliente_id": "Cliente dueño; los usuarios con ese `cliente_id` la ven.",
+                "prioridad": "Prioridad en la fila.",
+                "tags": "Etiquetas.",
+                "notas_internas": "Notas del equipo; ni el cliente ni los agentes las leen.",
+            },
+            design_example("3.1-create.request"),
+        ),
+        "ClientData": SchemaText(
+            "Datos del cliente; las claves adicionales se conservan.",
+            {
+                "nombre": "Nombre del cliente.",
+                "email": "Correo del cliente.",
+                "telefono": "Teléfono, en E.164.",
+                "industria": "Sector.",
+                "pais": "País.",
+                "configuracion": "Según el JSON Schema de su tipo de producto "
+                "(`GET /api/products/types/{id}`).",
+            },
+        ),
+        "OrderPatch": SchemaText(
+            "Cambio de una orden (§3.5). Las fechas de fase son pistas y no cambian nada.",
+            {
+                "estado": "Estado al que pasa; solo por la tabla de transiciones.",
+                "progreso": "Avance, en %; dentro de la banda del estado, y nunca hacia atrás.",
+                "asignado_a": "Agente responsable.",
+                "session_id": "Sesión del agente que construye.",
+                "logs": "Entradas que se agregan al historial; una repetida se ignora.",
+                "prioridad": "Prioridad en la fila.",
+                "tags": "Etiquetas; reemplazan a las que había.",
+                "notas_internas": "Notas del equipo.",
+                "motivo": "Por qué; queda en el historial.",
+                "planificado_at": "Pista: cuándo hubo plan.",
+                "construccion_iniciada_at": "Pista: cuándo empezó a construirse.",
+                "qa_iniciada_at": "Pista: cuándo empezó la revisión.",
+                "entregado_at": "Pista: cuándo se entregó.",
+            },
+            design_example("3.5-update.request"),
+        ),
+        "LogEntry": SchemaText(
+            "Entrada del historial que un agente envía (§2.1).",
+            {
+                "timestamp": "Cuándo pasó; sin ella, ahora.",
+                "agente": "Quién lo dice; sin él, quien autentica.",
+                "mensaje": "Qué pasó, en una frase.",
+                "tipo": "Tipo de la entrada.",
+                "metadata": "Datos adicionales.",
+            },
+        ),
+        "LineReason": SchemaText(
+            "Por qué cambia el modo de la línea.",
+            {"motivo": "Lo lee quien consulta la línea."},
+            {"motivo": "Actualización del servidor"},
+        ),
+        "LineMode": SchemaText(
+            "Cómo marcha la línea: `activa`, `drenando`, `pausada`, `detenida`."
+        ),
+        "Reason": SchemaText(
+            "Por qué.",
+            {"motivo": "Queda en el historial de la orden."},
+            {"motivo": "El cliente desistió"},
+        ),
+        "QuestionRequest": SchemaText(
+            "Pregunta nueva.",
+            {
+                "pregunta": "Qué se pregunta.",
+                "destinatario": "Quién responde: `cliente` u `operador`.",
+                "opciones": "Las respuestas posibles; sin ellas, cualquiera.",
+                "bloquea": "La orden espera la respuesta; sin bloqueo el trabajo sigue.",
+                "clave": "Nombre de la pregunta en este intento: repetirla no pregunta de nuevo.",
+            },
+            {
+                "pregunta": "¿En qué idioma saluda el bot?",
+                "destinatario": "cliente",
+                "opciones": ["Español", "Inglés"],
+                "clave": "idioma-del-saludo",
+            },
+        ),
+        "QuestionAnswer": SchemaText(
+            "La respuesta.",
+            {"respuesta": "Una de las opciones, si las hay."},
+            {"respuesta": "Español"},
+        ),
+        "Audience": SchemaText("Quién responde una pregunta."),
+        "Silence": SchemaText("Desde hace cuánto el agente que construye no da señales de vida."),
+        "OrderFilter": SchemaText(
+            "Los filtros de `GET /api/orders`; al menos uno.",
+            {
+                "estado": "Cualquiera de estos estados.",
+                "tipo_producto": "Cualquiera de estos tipos.",
+                "prioridad": "Cualquiera de estas prioridades.",
+                "tag": "Todas estas etiquetas.",
+                "asignado_a": "Cualquiera de estos responsables.",
+                "cliente_id": "Cualquiera de estos clientes.",
+                "q": "Palabras de la orden, el producto o el cliente.",
+                "creado_desde": "Creadas desde este momento.",
+                "creado_hasta": "Creadas antes de este momento.",
+            },
+        ),
+        "CancelOrders": SchemaText("Cancela órdenes, con un motivo.", _ACT),
+        "RetryOrders": SchemaText("Reintenta órdenes fallidas.", _ACT),
+        "PrioritiseOrders": SchemaText("Cambia la prioridad de órdenes.", _ACT),
+        "TagOrders": SchemaText("Agrega y quita etiquetas de órdenes.", _ACT),
+    }
+)
