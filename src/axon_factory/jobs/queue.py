@@ -32,6 +32,7 @@ SEND_MESSAGE = "send_message"
 
 _PRIORITIES_A_RANK = 10
 _MESSAGE_PRIORITY = 100  # a message is short and somebody waits for it
+_RETRY_PRIORITY = 0  # the other side is down: a queue of tries, each to its deadline, holds up none
 
 # Deferring runs on the caller's connection; the app's own connector is never opened.
 _app = App(connector=PsycopgConnector())
@@ -169,7 +170,7 @@ async def enqueue_message(
     await _app.configure_task(
         SEND_MESSAGE,
         lock=lock,
-        priority=_MESSAGE_PRIORITY,
+        priority=_MESSAGE_PRIORITY if at is None else _RETRY_PRIORITY,
         schedule_at=at,
         connection=await driver_connection(session),
     ).defer_async(message_id=str(message_id))
