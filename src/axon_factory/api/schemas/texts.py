@@ -4,29 +4,13 @@ Models of requests and the domain's names live where they are used, with docstri
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 from axon_factory.api.schemas.examples import design_example
+from axon_factory.api.schemas.schema_text import SchemaText
+from axon_factory.api.schemas.texts_plans import PLANS
 
 __all__ = ["PARAMETERS", "PATH_IDS", "SCHEMAS", "TAGS", "SchemaText"]
-
-
-@dataclass(frozen=True, slots=True)
-class SchemaText:
-    """What is said of one schema: of itself, of its fields, and an example."""
-
-    description: str
-    fields: Mapping[str, str] = field(default_factory=dict[str, str])
-    example: Mapping[str, Any] | None = None
-
-
-_PLAN_READ = {
-    "plan_version": "Versión del plan que se leyó (`plan_version` de la orden).",
-    "plan_hash": "SHA-256 del plan que se leyó (`plan_hash` de la orden).",
-}
-_EXAMPLE_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 _ACT = {"accion": "Qué se hace.", "filtro": "Las órdenes que cumplen estos filtros."}
 _EXAMPLE_USER = {
@@ -42,11 +26,6 @@ SCHEMAS: Mapping[str, SchemaText] = MappingProxyType(
     {
         "OrderState": SchemaText("Los ocho estados de una orden (§2.1)."),
         "PlanStatus": SchemaText("Estado del plan dentro de `planificacion`."),
-        "PlanVersionStatus": SchemaText(
-            "Qué fue de una versión del plan; `reemplazado`: alguien escribió otra desde ella."
-        ),
-        "Change": SchemaText("Qué fue de un campo del plan."),
-        "FlagKind": SchemaText("Avisos sobre un plan, con nombres estables."),
         "Priority": SchemaText("Prioridad: `urgente` antes que `alta`, `normal` y `baja`."),
         "LogLevel": SchemaText("Tipo de una entrada del historial."),
         "FailureCause": SchemaText("Causas de fallo, con nombres estables."),
@@ -108,101 +87,7 @@ SCHEMAS: Mapping[str, SchemaText] = MappingProxyType(
                 "metadata": "Datos adicionales.",
             },
         ),
-        "PlanApproval": SchemaText(
-            "Aprobación del plan que se leyó.",
-            {**_PLAN_READ, "motivo": "Nota opcional; queda en el historial."},
-            {"plan_version": 1, "plan_hash": _EXAMPLE_HASH},
-        ),
-        "PlanRejection": SchemaText(
-            "Rechazo del plan que se leyó.",
-            {**_PLAN_READ, "motivo": "Por qué; el plan siguiente lo atiende."},
-            {"plan_version": 1, "plan_hash": _EXAMPLE_HASH, "motivo": "Falta Google Sheets"},
-        ),
-        "EditedPlan": SchemaText(
-            "El plan completo como debe quedar, a partir del que se leyó.",
-            {
-                **_PLAN_READ,
-                "plan": "Todo el plan, también lo que no cambia.",
-                "aprobar": "Falso: la versión nueva espera la aprobación de una persona.",
-                "motivo": "Nota opcional para el equipo.",
-            },
-            {
-                "plan_version": 1,
-                "plan_hash": _EXAMPLE_HASH,
-                "plan": {
-                    "stack_tecnologico": ["FastAPI", "PostgreSQL"],
-                    "integraciones": ["Stripe"],
-                    "templates": ["webhook_service_base"],
-                    "recursos_requeridos": {"cpu_cores": 1, "ram_gb": 1, "storage_gb": 5},
-                    "estimacion_horas": 12,
-                    "subagentes_asignados": ["Builder", "QA"],
-                    "milestones": [
-                        {
-                            "id": "scaffolding",
-                            "nombre": "Scaffolding",
-                            "estimacion_horas": 12,
-                            "agente": "Builder Agent",
-                            "entregable": "Servicio base",
-                        }
-                    ],
-                    "observaciones": [],
-                },
-                "aprobar": True,
-            },
-        ),
-        "PlanDraft": SchemaText(
-            "Un plan de construcción (§2.1); lo que la línea usa debe estar en el catálogo.",
-            {
-                "stack_tecnologico": "Tecnologías del producto.",
-                "integraciones": "Servicios externos que conecta.",
-                "templates": "Plantillas del tipo de producto de las que parte.",
-                "recursos_requeridos": "Lo que el producto necesita en marcha.",
-                "estimacion_horas": "Horas en total: la suma de los hitos.",
-                "subagentes_asignados": "Agentes que participan.",
-                "milestones": "Los hitos, en orden; cada `id`, una vez.",
-                "observaciones": "Notas del plan.",
-            },
-        ),
-        "ResourcesDraft": SchemaText(
-            "Lo que el producto necesita en marcha.",
-            {
-                "cpu_cores": "Núcleos.",
-                "ram_gb": "Memoria, en GiB.",
-                "storage_gb": "Disco, en GiB.",
-            },
-        ),
-        "MilestoneDraft": SchemaText(
-            "Una parte de la construcción.",
-            {
-                "id": "Identificador del hito dentro del plan.",
-                "nombre": "Nombre del hito.",
-                "estimacion_horas": "Horas estimadas.",
-                "agente": "Agente que lo construye.",
-                "entregable": "Qué queda hecho.",
-            },
-        ),
-        "PlanInquiry": SchemaText(
-            "Pregunta sobre el plan que se leyó.",
-            {
-                **_PLAN_READ,
-                "para": "Quién responde.",
-                "pregunta": "La pregunta, en una frase o varias.",
-            },
-            {
-                "plan_version": 1,
-                "plan_hash": _EXAMPLE_HASH,
-                "para": "planificador",
-                "pregunta": "¿Por qué Redis?",
-            },
-        ),
-        "BudgetChoice": SchemaText(
-            "Lo que los modelos pueden costar para la orden, o que siga sin ellos.",
-            {
-                "presupuesto_usd": "En total, en USD: más de lo que ya se usó.",
-                "planificador": "`catalogo`: no se pregunta a ningún modelo.",
-            },
-            {"presupuesto_usd": "5.00"},
-        ),
+        **PLANS,
         "Reason": SchemaText(
             "Por qué.",
             {"motivo": "Queda en el historial de la orden."},
