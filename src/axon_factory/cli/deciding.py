@@ -30,8 +30,10 @@ from axon_factory.orders.requests import LongText, validated
 
 __all__ = [
     "Deciding",
+    "HashOption",
     "ReasonOption",
     "Reference",
+    "VersionOption",
     "checked_reason",
     "decide",
     "given_plan",
@@ -40,6 +42,8 @@ __all__ = [
 ]
 
 Reference = Annotated[str, typer.Argument(metavar="ID", help="The order's number or id.")]
+VersionOption = Annotated[int | None, typer.Option(help="The version that you read.")]
+HashOption = Annotated[str | None, typer.Option(help="The hash that you read.")]
 ReasonOption = Annotated[str, typer.Option(help="Why: it is kept with the order.")]
 
 

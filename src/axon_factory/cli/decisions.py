@@ -18,8 +18,10 @@ from axon_factory.cli.context import (
 )
 from axon_factory.cli.deciding import (
     Deciding,
+    HashOption,
     ReasonOption,
     Reference,
+    VersionOption,
     checked_reason,
     decide,
     given_plan,
@@ -51,8 +53,8 @@ def register(group: typer.Typer) -> None:
 def approve(
     *,
     reference: Reference,
-    plan_version: Annotated[int | None, typer.Option(help="The version that you read.")] = None,
-    plan_hash: Annotated[str | None, typer.Option(help="The hash that you read.")] = None,
+    plan_version: VersionOption = None,
+    plan_hash: HashOption = None,
     yes: YesOption = False,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -90,17 +92,21 @@ def reject(
     *,
     reference: Reference,
     reason: ReasonOption,
+    plan_version: VersionOption = None,
+    plan_hash: HashOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Reject the plan that waits; another one is made that answers the reason.
 
+    With version and hash the rejection holds for that plan and for no other.
+
     Example: axon orders reject ORD-2025-001 --reason "Falta la integración con Stripe"
     """
 
     async def decision(by: Deciding) -> None:
-        told = checked_reason(reason)
-        await reject_plan(by.session, by.order, actor=by.actor, now=by.now, reason=told)
+        told, plan = checked_reason(reason), given_plan(plan_version, plan_hash)
+        await reject_plan(by.session, by.order, actor=by.actor, now=by.now, reason=told, plan=plan)
 
     decide(
         reference,

@@ -18,7 +18,9 @@ from axon_factory.cli.context import (
 )
 from axon_factory.cli.deciding import (
     Deciding,
+    HashOption,
     Reference,
+    VersionOption,
     checked_reason,
     decide,
     given_plan,
@@ -46,8 +48,6 @@ from axon_factory.orders.requests import validated
 __all__ = ["register"]
 
 _MOST_USD = Decimal(1_000_000)
-VersionOption = Annotated[int | None, typer.Option("--plan-version", help="The version you read.")]
-HashOption = Annotated[str | None, typer.Option("--plan-hash", help="The hash you read.")]
 
 
 def register(group: typer.Typer) -> None:
