@@ -33,6 +33,8 @@ COMMANDS = [
             "cancel",
             "retry",
             "reveal",
+            "questions",
+            "answer",
         )
     ),
 ]
