@@ -53,6 +53,8 @@ COMMANDS = [
             "edit",
             "ask",
             "budget",
+            "questions",
+            "answer",
         )
     ),
 ]

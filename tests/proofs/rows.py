@@ -17,7 +17,7 @@ _FACTS = text(
     """
     SELECT o.plan_hash, o.estado, o.progreso, o.intento, o.version, o.event_seq, o.retrabajos,
         o.prioridad, o.plan_estado, o.plan_version, o.espera IS NOT NULL AS waits,
-        o.fallo->>'estado' AS failed_in,
+        o.fallo->>'estado' AS failed_in, e.late,
         o.session_id IS NOT NULL AS session_known, o.session_open, o.deployment_open,
         EXISTS (SELECT FROM order_sessions n WHERE n.order_id = o.id AND n.ended_at IS NULL
             AND (n.intento < o.intento OR o.estado <> 'construccion')) AS stopping,
@@ -28,6 +28,7 @@ _FACTS = text(
         e.count, e.first, e.last, e.told, s.stage, s.open
     FROM orders o,
         LATERAL (SELECT count(*), min(seq) AS first, max(seq) AS last,
+            count(*) FILTER (WHERE kind = 'construccion.intento_anterior') AS late,
             (array_agg(metadata->>'estado_nuevo' ORDER BY seq DESC)
              FILTER (WHERE metadata ? 'estado_nuevo' AND kind <> 'agente.registro'))[1] AS told
             FROM order_events WHERE order_id = o.id) e,
@@ -67,11 +68,16 @@ class Facts:
     row: dict[str, Any]
 
     def differences(self, model: OrderModel) -> dict[str, tuple[Any, Any]]:
-        """Return what is otherwise than the model says: {name: (database, model)}."""
+        """Return what is otherwise than the model says: {name: (database, model)}.
+
+        Refused reports of attempts that are over stand in the history once a minute, and the model
+        has no clock.
+        """
+        row = {**self.row, "event_seq": self.row["event_seq"] - self.row["late"]}
         return {
-            name: (self.row[name], getattr(model, name))
+            name: (row[name], getattr(model, name))
             for name in _IN_MODEL
-            if self.row[name] != getattr(model, name)
+            if row[name] != getattr(model, name)
         }
 
     def faults(self) -> list[str]:

@@ -1,7 +1,6 @@
 """A question on the client's page: shown first, answered by a plain form, once."""
 
 import re
-import shutil
 from html import unescape
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,7 +14,6 @@ from axon_factory.db.tables import AuditRow, OrderQuestion
 from axon_factory.domain.states import OrderState
 from tests.support.workshop import Workshop
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "</textarea><script>alert('1')</script>\"><img src=x onerror=alert(2)>"
 
 

@@ -1,0 +1,67 @@
+"""Questions, answers, and what `show` tells of promise, silence and progress."""
+
+from datetime import UTC, datetime, timedelta
+
+from axon_factory.bootstrap import Factory
+from axon_factory.cli.exits import Exit
+from axon_factory.db.tables import Order
+from axon_factory.domain.questions import Audience
+from axon_factory.domain.states import Actor, ActorKind
+from axon_factory.factory.line import Line
+from axon_factory.orders.approval import approve_plan
+from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.questions import NewQuestion, ask_question
+from tests.cli.program import Program
+from tests.support.ports import example_ports
+from tests.support.workshop import ADMIN
+
+AGENT = Actor(ActorKind.WORKER, "worker", "Builder Agent")
+HOSTILE = "¿Qué idioma?\x1b[2J"
+
+
+async def test_questions_are_shown_and_answered(
+    axon: Program, factory: Factory, placed: Order
+) -> None:
+    number = placed.order_number
+    line = Line(
+        factory.database,
+        example_ports(factory.secret_box),
+        factory.policy,
+        products=factory.data_dir,
+        worker="test",
+        tokens=factory.system_tokens,
+    )
+    while await line.advance(placed.id) is not None:
+        pass
+    async with factory.database.transaction("test") as session:
+        order = await lock_order_by_id(session, placed.id)
+        now = datetime.now(UTC)
+        await approve_plan(session, order, actor=ADMIN.actor, now=now)
+        question = NewQuestion(Audience.CLIENTE, HOSTILE, ("Español", "Inglés"))
+        policy = factory.policy
+        await ask_question(session, order, question, actor=AGENT, policy=policy, now=now)
+        order.silence, order.heartbeat_at = "sin_respuesta", now - timedelta(hours=1)
+    shown, listed, wrong, none, answered, again, after = await axon.many(
+        [
+            ({}, ["orders", "show", number], ""),
+            ({}, ["orders", "questions", number], ""),
+            ({}, ["orders", "answer", number, "1", "Francés", "--json"], ""),
+            ({}, ["orders", "answer", number, "2", "Español", "--json"], ""),
+            ({}, ["orders", "answer", number, "1", "Español"], ""),
+            ({}, ["orders", "answer", number, "1", "Inglés", "--json"], ""),
+            ({}, ["orders", "questions", number, "--json"], ""),
+        ]
+    )
+    for text in ("respuesta del cliente", "en pausa desde", "sin_respuesta", "hitos verificados"):
+        assert text in shown.out, shown
+    for text in ("1. ¿Qué idioma?�[2J", "Español; Inglés", "la orden la espera"):
+        assert text in listed.out, listed
+    assert "\x1b[2J" not in shown.out + listed.out
+    assert (wrong.code, none.code, again.code) == (Exit.REFUSED,) * 3
+    assert "Opciones: Español; Inglés" in wrong.json["error"]
+    assert f"Pregunta 1 de {number} respondida" in answered.out
+    (question_now,) = after.json["preguntas"]
+    assert (question_now["respuesta"], question_now["estado"]) == ("Español", "respondida")
+    async with factory.database.reading() as session:
+        order = await session.get_one(Order, placed.id)
+    assert (order.espera, order.paused_at) == (None, None)
