@@ -114,7 +114,7 @@ def build() -> None:
     from axon_factory.domain.plan import Plan  # noqa: PLC0415 — same
     from axon_factory.ports.builder import BuildRequest  # noqa: PLC0415 — same
 
-    client = data("cliente.json")
+    order = data("orden.json")
     plan = Plan.model_validate(data("plan.json"))
     completed = set(data("hitos_completados.json"))
     for milestone in plan.milestones:
@@ -122,13 +122,13 @@ def build() -> None:
             continue
         request = BuildRequest(
             order_id="agente",
-            order_number="ORD-2025-001",
-            slug=Path.cwd().name,
-            product_type="webhook_service",
-            product_name=client["producto"],
+            order_number=order["numero"],
+            slug=order["slug"],
+            product_type=order["tipo"],
+            product_name=order["nombre"],
             attempt=attempt(),
             plan=plan,
-            client=client,
+            client=data("cliente.json"),
             configuration=data("configuracion.json"),
             product_dir=Path.cwd(),
             completed=frozenset(completed),

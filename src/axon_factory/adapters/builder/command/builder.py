@@ -82,7 +82,7 @@ class CommandBuilder:
         async with _failures():
             state = await asyncio.to_thread(desk.session.state)
             if state is None or not desk.session.was_launched(state.run):
-                await self._starter.begin(desk)
+                await self._starter.open(desk)
         return desk.session.id
 
     async def find(

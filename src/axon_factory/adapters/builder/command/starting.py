@@ -71,7 +71,7 @@ class Starter:
         )
         return Desk(session, request, workspace, Repository(request.product_dir))
 
-    async def begin(self, desk: Desk) -> None:
+    async def open(self, desk: Desk) -> None:
         """Make workspace and brief, and launch the first run, unless somebody else has.
 
         Raises:
