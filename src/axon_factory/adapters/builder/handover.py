@@ -6,7 +6,8 @@ repository what is done. What the agent says of its progress proves nothing.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from axon_factory.adapters.builder.quarantine import (
@@ -44,7 +45,7 @@ async def take_bundle(repository: Repository, bundle: Path, *, limits: HandoverL
         PortError: the bundle is not acceptable (final), or the repository could not be worked
             (transient). The repository is as it was.
     """
-    try:
+    with _our_own_trouble():
         await repository.prepare()
         known = repository.git_dir if await repository.has_commits() else None
         folder = await asyncio.to_thread(repository.staging)
@@ -52,12 +53,10 @@ async def take_bundle(repository: Repository, bundle: Path, *, limits: HandoverL
             quarantine = Quarantine(folder, limits)
             commit = await quarantine.receive(bundle, known)
             await _accept(repository, quarantine, commit)
+        except BundleRefused as error:
+            raise _failed(f"La entrega del agente no se acepta: {error}.") from error
         finally:
             await repository.unstage()
-    except BundleRefused as error:
-        raise _failed(f"La entrega del agente no se acepta: {error}.") from error
-    except (GitError, OSError) as error:
-        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
     return commit
 
 
@@ -78,10 +77,8 @@ async def pack_bundle(repository: Repository, target: Path) -> str | None:
     Raises:
         PortError: the repository could not be read (transient).
     """
-    try:
+    with _our_own_trouble():
         return await repository.bundle(target)
-    except (GitError, OSError) as error:
-        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
 
 
 async def verified_milestones(
@@ -94,10 +91,8 @@ async def verified_milestones(
     Raises:
         PortError: the repository could not be read (transient).
     """
-    try:
+    with _our_own_trouble():
         proven = await repository.evidence(attempt)
-    except (GitError, OSError) as error:
-        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
     return tuple(
         _report(milestone, *proven[milestone.id])
         for milestone in plan.milestones
@@ -130,10 +125,8 @@ async def final_milestones(
         PortError: nothing was handed over (final), or the repository could not be read
             (transient).
     """
-    try:
+    with _our_own_trouble():
         head = await repository.head_with_files()
-    except (GitError, OSError) as error:
-        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
     if head is None:
         raise _failed("El agente dice que terminó, pero no entregó ningún código.")
     proven = {report.id: report for report in await verified_milestones(repository, attempt, plan)}
@@ -146,6 +139,15 @@ def _report(milestone: Milestone, commit: str, subject: str) -> MilestoneReport:
     said = "".join(letter for letter in subject if letter.isprintable()).strip()
     message = said[:_MESSAGE_CHARACTERS] or f"Hito entregado: {milestone.nombre}"
     return MilestoneReport(milestone.id, milestone.agente, message, commit)
+
+
+@contextmanager
+def _our_own_trouble() -> Generator[None]:
+    """Make what goes wrong with our own repository an error that another try may mend."""
+    try:
+        yield
+    except (GitError, OSError) as error:
+        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
 
 
 def _failed(message: str, *, transient: bool = False) -> PortError:

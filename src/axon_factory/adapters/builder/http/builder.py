@@ -111,7 +111,7 @@ class HttpBuilder:
             return None
         content = await asyncio.to_thread(file.read_bytes)
         digest = hashlib.sha256(content).hexdigest()
-        await self._client.upload(f"/bundles/{digest}", file)
+        await self._client.upload(f"/bundles/{digest}", content)
         return {"commit": commit, "sha256": digest, "size": len(content)}
 
     async def find(

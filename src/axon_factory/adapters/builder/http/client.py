@@ -98,9 +98,8 @@ class AgentClient:
         """POST a JSON body whose answer does not matter; raises what :meth:`read` raises."""
         await self._post(path, body, key)
 
-    async def upload(self, path: str, file: Path) -> None:
-        """PUT a file; raises what :meth:`read` raises."""
-        content = await asyncio.to_thread(file.read_bytes)
+    async def upload(self, path: str, content: bytes) -> None:
+        """PUT a bundle; raises what :meth:`read` raises."""
         headers = {"Content-Type": "application/x-git-bundle"}
         await self._exchange("PUT", path, content=content, headers=headers, factor=_DOWNLOAD_FACTOR)
 
