@@ -19,6 +19,8 @@ from tests.support.builds import make_request
         ({"AGENT_HTTP_URL": "http://agent.example"}, "must start with https://"),
         ({"AGENT_HTTP_URL": "ftp://agent.example"}, "AXON_AGENT_HTTP_URL"),
         ({"AGENT_HTTP_URL": "https://agent.example/v1/"}, "AXON_AGENT_HTTP_URL"),
+        ({"BUILDER": "a2a"}, "AXON_AGENT_A2A_URL is required by the builder a2a"),
+        ({"AGENT_A2A_URL": "http://agent.example"}, "AXON_AGENT_A2A_URL must start with https://"),
         ({"BUILDER": "httpx"}, "AXON_BUILDER"),
     ],
 )
@@ -48,3 +50,9 @@ async def test_a_configured_agent_goes_on_with_its_orders_whoever_builds_new_one
         await _start(load_settings(agent_http_url="http://127.0.0.1:9"), request)
     with pytest.raises(PortError, match="no tiene el constructor 'http'"):
         await _start(load_settings(), request)
+
+
+async def test_an_a2a_agent_is_offered_where_it_is_configured(tmp_path: Path) -> None:
+    request = make_request(tmp_path / "product", builder="a2a")
+    with pytest.raises(PortError, match="No hay conexión con el agente A2A"):
+        await _start(load_settings(agent_a2a_url="http://127.0.0.1:9"), request)

@@ -1,6 +1,6 @@
 """An A2A agent on the official SDK's server: it builds, and misbehaves as it is told to.
 
-    python -m tests.support.a2a_agent --port 9999 [--ask]
+    python -m tests.support.a2a_agent --port 9999 [--ask] [--push]
 
 runs it as a process of its own, for trying it by hand and for the acceptance test.
 """
@@ -254,9 +254,9 @@ def _pusher() -> httpx.AsyncClient:
     return httpx.AsyncClient(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
-async def _serve(port: int, *, ask: bool) -> None:
+async def _serve(port: int, *, ask: bool, push: bool) -> None:
     with TemporaryDirectory(prefix="a2a-agent-") as folder:
-        agent = A2AAgent(Path(folder))
+        agent = A2AAgent(Path(folder), pushes=push)
         if ask:
             agent.script = (Ask("¿Qué color prefiere el cliente?"), *COMPLETE_PRODUCT)
         async with _pusher() as http:
@@ -269,6 +269,7 @@ async def _serve(port: int, *, ask: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--ask", action="store_true")
+    parser.add_argument("--ask", action="store_true", help="ask the operator a question first")
+    parser.add_argument("--push", action="store_true", help="send push notifications")
     given = parser.parse_args()
-    asyncio.run(_serve(given.port, ask=given.ask))
+    asyncio.run(_serve(given.port, ask=given.ask, push=given.push))

@@ -28,13 +28,14 @@ from axon_factory.adapters.builder.a2a.transport import BoundedTransport
 
 __all__ = ["A2AOptions", "Agent", "Agents"]
 
-MOST_MESSAGES = 200
+_MOST_MESSAGES = 200
 """How many of a task's newest messages are read at once."""
 
 _PAGE = 100
 _MOST_PAGES = 20
 _CONNECTING = 0.5
 """Share of a request's time in which there must be a connection."""
+_LONGER_FOR_FILES = 10.0
 _BASE64 = 4 / 3
 _BESIDE_THE_BUNDLE = 16 * 2**20
 
@@ -43,9 +44,9 @@ _BESIDE_THE_BUNDLE = 16 * 2**20
 class A2AOptions:
     """Where the agent is and what it may cost.
 
-    `url` is the address under which its card is found; `timeout_seconds` holds for each request,
-    `poll_seconds` is the pause between two looks at a task, `max_artifact_bytes` the size of the
-    largest repository.
+    `url` is the address under which its card is found; `timeout_seconds` holds for each request
+    (ten times as long for a file), `poll_seconds` is the pause between two looks at a task,
+    `max_artifact_bytes` the size of the largest repository.
     """
 
     url: str
@@ -89,7 +90,7 @@ class Agent:
         """
         async with self._asking():
             return await self._client.get_task(
-                GetTaskRequest(id=task_id, history_length=MOST_MESSAGES)
+                GetTaskRequest(id=task_id, history_length=_MOST_MESSAGES)
             )
 
     async def tasks_of(self, context_id: str) -> list[Task]:
@@ -145,15 +146,15 @@ class Agent:
         """
         if origin_of(url) != origin_of(self._options.url):
             raise failure("El artefacto del agente A2A está en otro servidor que el agente.")
-        async with self._asking():
+        async with self._asking(_LONGER_FOR_FILES):
             answer = await self._http.get(url)
             answer.raise_for_status()
             return answer.content
 
     @asynccontextmanager
-    async def _asking(self) -> AsyncGenerator[None]:
+    async def _asking(self, times: float = 1.0) -> AsyncGenerator[None]:
         with told_in_sentences():
-            async with asyncio.timeout(self._options.timeout_seconds):
+            async with asyncio.timeout(times * self._options.timeout_seconds):
                 yield
 
 

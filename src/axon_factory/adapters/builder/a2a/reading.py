@@ -65,12 +65,10 @@ def read_messages(task: Task, *, after: str, agent: str) -> Said:
     messages = _of_agent(task)
     keys = [_key_of(message) for message in messages]
     new = keys.index(after) + 1 if after in keys else 0
-    told_at = spoken_at(task)
-    logs = [
-        line
-        for key, message in list(zip(keys, messages, strict=True))[new:]
-        if (line := _line(key, message, agent, told_at if message is messages[-1] else None))
-    ]
+    fresh = list(zip(keys, messages, strict=True))[new:]
+    # Only the state has a time: with older lines before it, its own would put it before them.
+    at = spoken_at(task) if len(fresh) == 1 else None
+    logs = [line for key, message in fresh if (line := _line(key, message, agent, at))]
     return Said(tuple(logs), _reported(messages), keys[-1] if keys else after)
 
 
