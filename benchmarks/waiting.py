@@ -152,7 +152,7 @@ async def _worker(dsn: str, data_dir: Path) -> AsyncGenerator[int]:
 
 async def _until_at_work(connection: psycopg.AsyncConnection[tuple[int]]) -> None:
     async with asyncio.timeout(120):
-        while not await _number(connection, _WORKERS):
+        while not await _number(connection, _WORKERS):  # noqa: ASYNC110 — rows of a database
             await asyncio.sleep(1)
 
 
