@@ -157,7 +157,7 @@ async def _until_at_work(connection: psycopg.AsyncConnection[tuple[int]]) -> Non
 
 
 async def _number(connection: psycopg.AsyncConnection[tuple[int]], query: str) -> int:
-    row = await (await connection.execute(query)).fetchone()  # pyright: ignore[reportArgumentType, reportCallIssue] — constants of this module
+    row = await (await connection.execute(query.encode())).fetchone()
     if row is None:
         raise RuntimeError("the query has no row")
     return row[0]

@@ -3,7 +3,7 @@
 What waits (for a person, for a place, for the line to run again) is not looked at.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -103,7 +103,7 @@ def _statements(mode: LineMode) -> tuple[TextClause, ...]:
 
 
 async def _enqueue_all(
-    session: AsyncSession, statement: TextClause, parameters: dict[str, object]
+    session: AsyncSession, statement: TextClause, parameters: Mapping[str, object]
 ) -> int:
     """Enqueue in batches: what is enqueued is not found by the next one."""
     found = 0
