@@ -152,12 +152,12 @@ async def _worker(dsn: str, data_dir: Path) -> AsyncGenerator[int]:
 
 async def _until_at_work(connection: psycopg.AsyncConnection[tuple[int]]) -> None:
     async with asyncio.timeout(120):
-        while not await _number(connection, _WORKERS):
+        while not await _number(connection, _WORKERS):  # noqa: ASYNC110 — rows of a database
             await asyncio.sleep(1)
 
 
 async def _number(connection: psycopg.AsyncConnection[tuple[int]], query: str) -> int:
-    row = await (await connection.execute(query)).fetchone()  # pyright: ignore[reportArgumentType, reportCallIssue] — constants of this module
+    row = await (await connection.execute(query.encode())).fetchone()
     if row is None:
         raise RuntimeError("the query has no row")
     return row[0]

@@ -237,6 +237,7 @@ async def _bulk(kitchen: Kitchen, by: Headers) -> Prepared:
 
 def _on_line(verb: str, before: LineMode, body: Mapping[str, Any] | None) -> None:
     async def recipe(kitchen: Kitchen, by: Headers) -> Prepared:
+        await kitchen.set_line(LineMode.ACTIVA)  # whatever waited for the line has its job
         await kitchen.set_line(before)
         otherwise = {"motivo": "Otra cosa"} if body else None
         return Prepared("POST", f"/api/line/{verb}", by, body, otherwise)

@@ -108,7 +108,7 @@ _MEMBERS: Mapping[type[AxonError], Mapping[str, Schema]] = MappingProxyType(
             },
         },
         PreconditionFailed: {
-            "version_actual": {"type": "integer", "description": "Versión vigente de la orden."}
+            "version_actual": {"type": "integer", "description": "Versión vigente."}
         },
         SelectionChanged: {
             "total": {"type": "integer", "description": "Órdenes que el filtro tiene ahora."},

@@ -244,6 +244,7 @@ class Order(OrderSummary):
     EXAMPLE: ClassVar = extended(
         design_example("3.2-show.200"),
         {
+            "en_cola_desde": None,
             "plan": {
                 "recursos_requeridos": {"cpu_cores": 2, "ram_gb": 4, "storage_gb": 20},
                 "milestones": [
