@@ -11,6 +11,7 @@ from ledger import Fault
 from rig import ADMIN, Change, Rig, cancel, patch
 from test_line_control import OUTSIDE, in_state
 
+from axon_factory.accounts.errors import AttemptEnded
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Grant, Principal, Role
@@ -73,7 +74,10 @@ async def _built_outside(rig: Rig) -> tuple[UUID, str]:
 
 async def _holds(rig: Rig, token: str) -> bool:
     async with rig.database.reading() as session:
-        return await SystemTokens(b"p" * 32).verify(session, token) is not None
+        try:
+            return await SystemTokens(b"p" * 32).verify(session, token) is not None
+        except AttemptEnded:
+            return False
 
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
