@@ -1,9 +1,11 @@
 """Who builds is checked at start-up: a factory does not take orders that it cannot have built."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.bootstrap.builders import builders_of
 from axon_factory.ports.builder import BuildRequest
 from axon_factory.ports.errors import PortError
@@ -39,7 +41,8 @@ def test_an_agent_is_far_over_https_or_near(url: str) -> None:
 
 
 async def _start(settings: Settings, request: BuildRequest) -> None:
-    await builders_of(settings).start(request, idempotency_key="k")
+    sandbox = Sandbox(Path(sys.executable), bubblewrap=False)
+    await builders_of(settings, sandbox).start(request, idempotency_key="k")
 
 
 async def test_a_configured_agent_goes_on_with_its_orders_whoever_builds_new_ones(

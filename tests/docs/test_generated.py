@@ -170,10 +170,13 @@ def exit_table() -> str:
 
 
 def settings_table() -> str:
-    schema: Mapping[str, Any] = Settings.model_json_schema()["properties"]
+    document = Settings.model_json_schema()
+    schema: Mapping[str, Any] = document["properties"]
 
     def cells(name: str) -> tuple[str, str, str, str]:
         field = schema[name]
+        if "$ref" in field:  # an enumeration of the domain's
+            field = {**document["$defs"][field["$ref"].rpartition("/")[2]], **field}
         default = field.get("default")
         shown = "" if default is None or default == [] else f"`{default}`"
         return f"`AXON_{name.upper()}`", shown, _values(field), field["description"]

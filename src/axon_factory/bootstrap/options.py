@@ -76,6 +76,7 @@ def policy_of(settings: Settings, portal_links: PortalLinks) -> Policy:
         agents=AgentRules(
             builder=settings.builder,
             builder_by_type=settings.builder_by_type,
+            offered=settings.offered_builders,
             stop_deadline=timedelta(seconds=settings.agent_stop_seconds),
             silent=timedelta(minutes=settings.agent_silent_minutes),
             stuck=timedelta(minutes=settings.agent_stuck_minutes),

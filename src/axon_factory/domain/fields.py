@@ -92,6 +92,7 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
             "session_id",
             "notas_internas",
             "espera",
+            "construye",
             "silencio",
             "latido_at",
             "slug",

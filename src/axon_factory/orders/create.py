@@ -14,6 +14,7 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.builder_choice import chosen_builder
 from axon_factory.orders.events import append_event
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.requests import NewOrder
@@ -34,8 +35,13 @@ def make_slug(client_name: str, order_number: str) -> str:
 async def create_order(
     session: AsyncSession, request: NewOrder, principal: Principal, policy: Policy, now: datetime
 ) -> Order:
-    """Insert the order as `nuevo` with its number, price and catalogue snapshot, and enqueue it."""
+    """Insert the order as `nuevo` with its number, price and catalogue snapshot, and enqueue it.
+
+    Raises:
+        ValidationFailed: the builder that it names is not configured here.
+    """
     product = PRODUCT_TYPES[request.tipo_producto]
+    builder = chosen_builder(request, policy)
     number = await next_order_number(session, now, policy.zone)
     order = Order(
         id=uuid4(),
@@ -56,6 +62,7 @@ async def create_order(
         catalogo=product.snapshot(),
         tenant=policy.tenant,
         created_by=principal.id,
+        builder=builder,
     )
     session.add(order)
     await session.flush()

@@ -59,7 +59,7 @@ class ApprovalRules:
 
 @dataclass(frozen=True, slots=True)
 class AgentRules:
-    """Who builds, and how a session is watched.
+    """Who builds, and how a session is watched. `offered` are the builders that are configured.
 
     An agent that does not confirm within `stop_deadline` that it has stopped is forced. After
     `silent` without a sign of life a session is shown as `sin_respuesta`, after `stuck` as
@@ -68,6 +68,7 @@ class AgentRules:
 
     builder: str = "templates"
     builder_by_type: Mapping[str, str] = field(default_factory=dict[str, str])
+    offered: frozenset[str] = frozenset({"templates"})
     stop_deadline: timedelta = timedelta(seconds=60)
     stop_poll: timedelta = timedelta(seconds=5)
     silent: timedelta = timedelta(minutes=5)

@@ -10,6 +10,7 @@ from axon_factory.domain.estimate import Pace, Remaining, remaining
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import OrderState
 from axon_factory.jobs.queue import count_ahead
+from axon_factory.orders.builder_choice import chosen_builder
 from axon_factory.orders.pace import measured_pace
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.requests import NewOrder
@@ -47,7 +48,12 @@ def plan_request(request: NewOrder) -> PlanRequest:
 async def preview_order(
     session: AsyncSession, request: NewOrder, policy: Policy, plan: Plan
 ) -> OrderPreview:
-    """Return what placing `request` with `plan` would give; nothing is written, no number taken."""
+    """Return what placing `request` with `plan` would give; nothing is written, no number taken.
+
+    Raises:
+        ValidationFailed: the order names a builder that is not configured here.
+    """
+    chosen_builder(request, policy)
     product = PRODUCT_TYPES[request.tipo_producto]
     pace = await measured_pace(session, product.id)
     left = remaining(OrderState.NUEVO, plan.estimacion_horas, 0, pace)

@@ -170,6 +170,7 @@ def detail(
         "session_id": order.session_id,
         "notas_internas": order.notas_internas,
         "espera": order.espera,
+        "construye": order.builder,
         "promesa": promise_detail(order),
         "progreso_detalle": progress_detail(order, milestones, principal.grant),
         "silencio": order.silence,

@@ -10,11 +10,11 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from axon_factory.domain.addresses import LOOPBACK, host_of
+from axon_factory.domain.builders import BuilderName
 from axon_factory.settings.values import COMMA_SEPARATED, PER_TYPE, BaseUrl
 
 __all__ = ["AgentSettings"]
 
-BuilderName = Literal["templates", "http", "a2a", "command"]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _RESERVED = frozenset({"PATH", "HOME", "LANG", "LD_PRELOAD", "LD_LIBRARY_PATH"})
@@ -43,7 +43,7 @@ class AgentSettings(BaseSettings):
     """Who builds, and how it is watched."""
 
     builder: BuilderName = Field(
-        "templates",
+        BuilderName.TEMPLATES,
         description="Who builds: `templates` (the factory itself), `http` (an Autonomous Agent's "
         "API), `a2a` (any agent that speaks A2A) or `command` (a coding agent's command line).",
     )
@@ -133,6 +133,17 @@ class AgentSettings(BaseSettings):
     def chosen_builders(self) -> frozenset[BuilderName]:
         """The builders that orders can go to."""
         return frozenset({self.builder, *self.builder_by_type.values()})
+
+    @property
+    def offered_builders(self) -> frozenset[BuilderName]:
+        """Those and the builders that an order may name for itself."""
+        configured: dict[BuilderName, object] = {
+            BuilderName.TEMPLATES: True,
+            BuilderName.HTTP: self.agent_http_url,
+            BuilderName.A2A: self.agent_a2a_url,
+            BuilderName.COMMAND: self.agent_command_program,
+        }
+        return self.chosen_builders | {name for name, place in configured.items() if place}
 
     @model_validator(mode="after")
     def _check_addresses(self) -> Self:

@@ -47,6 +47,7 @@ _NOT_LISTED = frozenset(
         "progreso_detalle",
         "silencio",
         "latido_at",
+        "construye",
         "en_cola_desde",
         "posicion_en_cola",
     }
@@ -351,9 +352,9 @@ class Order(OrderSummary):
         description="Si el agente que construye no da señales de vida; null si las da.",
     )
     latido_at: Timestamp | None = Field(
-        default=None,
-        description="Última señal de vida del agente; no cambia el `ETag` de la orden.",
+        default=None, description="Última señal de vida del agente."
     )
+    construye: str | None = Field(default=None, description="Quién la construye, si se decidió.")
     espera: str | None = Field(
         default=None,
         description="A quién espera: `persona`, `cliente`, `operador`, `presupuesto`, o a nadie.",

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from axon_factory.domain.builders import BuilderName
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
@@ -74,6 +75,7 @@ class NewOrder(_Strict):
     prioridad: Annotated[Priority, Field(strict=False)] = Priority.NORMAL
     tags: Tags = Field(default_factory=list)
     notas_internas: Notes = ""
+    construye: Annotated[BuilderName, Field(strict=False)] | None = None
 
     @field_validator("datos_cliente", mode="wrap")
     @classmethod

@@ -26,9 +26,11 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
                 "prioridad": "Prioridad en la fila.",
                 "tags": "Etiquetas.",
                 "notas_internas": "Notas del equipo; ni el cliente ni los agentes las leen.",
+                "construye": "Quién la construye, si no es el que corresponde a su tipo.",
             },
             design_example("3.1-create.request"),
         ),
+        "BuilderName": SchemaText("Quién construye: la fábrica o un agente externo."),
         "ClientData": SchemaText(
             "Datos del cliente; las claves adicionales se conservan.",
             {
