@@ -14,11 +14,9 @@ from tests.acceptance.program import (
     AXON,
     DELIVERY_SECONDS,
     STOP_SECONDS,
-    document,
     eventually,
     free_port,
     kill_all,
-    run_axon,
 )
 
 __all__ = ["SplitFactory"]
@@ -32,10 +30,12 @@ class SplitFactory:
 
     def __init__(self, data_dir: Path, database_url: str, surroundings: Mapping[str, str]) -> None:
         """`database_url` is a migrated database of the factory's own."""
-        self.data_dir = data_dir
-        self._database_url = database_url
+        data_dir.mkdir(exist_ok=True)
         port = free_port()
+        self.data_dir = data_dir
         self.url = f"http://127.0.0.1:{port}"
+        self.http = httpx2.Client(base_url=self.url, trust_env=False, timeout=30)
+        self._database_url = database_url
         self._environment = {
             **surroundings,
             "AXON_DATA_DIR": str(data_dir),
@@ -43,31 +43,13 @@ class SplitFactory:
             "AXON_PORT": str(port),
         }
         self._processes: list[Process] = []
-        data_dir.mkdir()
-        key = document(run_axon("keys", "create", "prueba", "--scope", "admin", "--json",
-                                environment=self._environment))["api_key"]  # fmt: skip
-        self.api_key = str(key)
-        self.http = httpx2.Client(
-            base_url=self.url,
-            headers={"X-API-Key": self.api_key},
-            trust_env=False,
-            timeout=30,
-        )
 
     def start(self, command: str) -> Process:
         """Start `axon serve` or `axon worker`, and return once it says that it is ready."""
-        process = self.begin(command)
-        assert process.stdout is not None
-        ready = process.stdout.readline()
-        assert '"lista"' in ready, ready + self.story()
-        return process
-
-    def begin(self, *words: str) -> Process:
-        """Start a command of the program."""
-        log = self.data_dir / f"{words[0]}-{len(self._processes)}.log"
+        log = self.data_dir / f"{command}-{len(self._processes)}.log"
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
-                [*AXON, *words, "--json"],
+                [*AXON, command, "--json"],
                 env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -75,6 +57,9 @@ class SplitFactory:
                 start_new_session=True,
             )
         self._processes.append(process)
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert '"lista"' in ready, ready + self.story()
         return process
 
     def stop(self) -> list[int]:
@@ -83,6 +68,11 @@ class SplitFactory:
         for process in running:
             process.send_signal(signal.SIGTERM)
         return [process.wait(STOP_SECONDS) for process in running]
+
+    def log_in(self, email: str, password: str) -> None:
+        """Make every further request as a person with an account."""
+        session = self.post("/api/auth/login", {"email": email, "password": password})
+        self.http.headers["Authorization"] = f"Bearer {session['access_token']}"
 
     def post(self, path: str, body: Json) -> Json:
         answer = self.http.post(path, json=body)

@@ -15,10 +15,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from axon_factory.accounts import users
+from axon_factory.domain.permissions import KeyScope, Role
 from tests.acceptance.builders import BUILDERS, OutsideAgent, outside_agent
 from tests.acceptance.demonstration import git_clone, report
 from tests.acceptance.program import processes_of
 from tests.acceptance.split_factory import SplitFactory
+from tests.support.workshop import PASSWORD, SECRET_KEY, make_factory
 
 pytestmark = pytest.mark.timeout(420)  # a delivery on a busy machine
 
@@ -27,6 +30,7 @@ ORDER = {
     "nombre_producto": "Avisos de pedidos",
     "datos_cliente": {"nombre": "Empresa XYZ S.A.", "email": "contacto@empresa.com"},
 }
+ADMIN = "ana@axon88.com"
 MILESTONE = "construccion.hito_completado"
 ONCE = (
     "construccion.sesion_iniciada",
@@ -60,6 +64,23 @@ def agent(builder: str, tmp_path: Path) -> Iterator[OutsideAgent]:
 
 
 @pytest.fixture
+async def api_key(database_url: str, tmp_path: Path) -> str:
+    """Make an administrator's account, and a key for whoever clones; return the key."""
+    beside = make_factory(database_url, tmp_path / "data")
+    password_hash = await beside.passwords.hash(PASSWORD)
+    async with beside.database.transaction("test") as session:
+        await users.create(
+            session, email=ADMIN, name="Ana", role=Role.ADMIN, password_hash=password_hash
+        )
+        made = await beside.api_keys.create(
+            session, name="copias", scope=KeyScope.ADMIN, created_by="test"
+        )
+    beside.passwords.close()
+    await beside.close()
+    return made.plaintext
+
+
+@pytest.fixture
 def factory(
     builder: str,
     agent: OutsideAgent,
@@ -67,17 +88,22 @@ def factory(
     database_url: str,
     surroundings: dict[str, str],
 ) -> Iterator[SplitFactory]:
-    settings = {"AXON_BUILDER": builder, "AXON_AGENT_POLL_SECONDS": "0.5"}
+    settings = {
+        "AXON_BUILDER": builder,
+        "AXON_AGENT_POLL_SECONDS": "0.5",
+        "AXON_SECRET_KEY": SECRET_KEY,
+    }
     environment = surroundings | settings | agent.environment
     with SplitFactory(tmp_path / "data", database_url, environment) as running:
         yield running
 
 
 def test_a_killed_worker_changes_nothing_whoever_builds(
-    builder: str, agent: OutsideAgent, factory: SplitFactory, tmp_path: Path
+    builder: str, agent: OutsideAgent, factory: SplitFactory, api_key: str, tmp_path: Path
 ) -> None:
     began = time.monotonic()
     factory.start("serve")
+    factory.log_in(ADMIN, PASSWORD)
     victim = factory.start("worker")
     order = f"/api/orders/{factory.post('/api/orders', ORDER)['id']}"
     factory.wait_until("SELECT 1 FROM orders WHERE plan_estado = 'pendiente_aprobacion'")
@@ -91,7 +117,7 @@ def test_a_killed_worker_changes_nothing_whoever_builds(
     token = agent.token()
     assert (token is not None) == (builder in {"http", "a2a"})
     if token:
-        assert beat(factory, order, token) == 200
+        assert beat(factory, order, token) == (200, None)
     agent.open_gate()
     heir = factory.start("worker")
     factory.wait_until("SELECT 1 FROM orders WHERE estado IN ('entregado', 'fallido')")
@@ -100,8 +126,10 @@ def test_a_killed_worker_changes_nothing_whoever_builds(
     assert_delivered_once(factory, order, planned)
     assert len(agent.started()) == (builder != "templates")
     if token:
-        assert beat(factory, order, token) == 409
-    assert commits_of(factory, order, tmp_path / "clone") == Counter(planned)
+        assert beat(factory, order, token) == (401, "intento_terminado")
+    assert commits_of(factory.get(order)["repo_url"], api_key, tmp_path / "clone") == Counter(
+        planned
+    )
     assert heir.poll() is None
     assert factory.stop() == [0, 0]
     product = processes_of(factory.data_dir / "deployments")
@@ -109,10 +137,10 @@ def test_a_killed_worker_changes_nothing_whoever_builds(
 
 
 def approve(factory: SplitFactory, order: str) -> None:
-    """Begin to approve the plan: the building must not be over when the command is."""
-    plan = factory.get(order)
-    read = ("--plan-version", str(plan["plan_version"]), "--plan-hash", plan["plan_hash"])
-    factory.begin("orders", "approve", plan["order_number"], *read)
+    """Approve the plan as whoever has read it."""
+    shown = factory.get(order)
+    read = {name: shown[name] for name in ("plan_version", "plan_hash")}
+    factory.post(f"{order}/approve", read)
 
 
 def kill(process: subprocess.Popen[str]) -> None:
@@ -120,10 +148,12 @@ def kill(process: subprocess.Popen[str]) -> None:
     assert process.wait(10) == -signal.SIGKILL
 
 
-def beat(factory: SplitFactory, order: str, token: str) -> int:
-    """Give a sign of life as the agent; return the status of the answer."""
-    url = f"{factory.url}{order}/latido"
-    return httpx2.post(url, headers={"X-System-Token": token}, trust_env=False).status_code
+def beat(factory: SplitFactory, order: str, token: str) -> tuple[int, str | None]:
+    """Give a sign of life as the agent; return status and code of the answer."""
+    answer = httpx2.post(
+        f"{factory.url}{order}/latido", headers={"X-System-Token": token}, trust_env=False
+    )
+    return answer.status_code, answer.json().get("codigo")
 
 
 def verified(factory: SplitFactory) -> list[str]:
@@ -153,9 +183,9 @@ def assert_delivered_once(factory: SplitFactory, order: str, planned: list[str])
     assert (health.status_code, health.json()["status"]) == (200, "ok")
 
 
-def commits_of(factory: SplitFactory, order: str, folder: Path) -> Counter[str]:
+def commits_of(url: str, api_key: str, folder: Path) -> Counter[str]:
     """Clone the product's repository, and count the commits of each milestone."""
-    done = git_clone(factory.get(order)["repo_url"], folder, password=factory.api_key)
+    done = git_clone(url, folder, password=api_key)
     assert done.returncode == 0, done.stderr
     log = subprocess.run(
         ["git", "log", "--format=%(trailers:key=Axon-Milestone,valueonly,separator=%x2C)"],
