@@ -13,7 +13,7 @@ ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
 UV := $(BIN)/uv
 SOURCES := src tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench crash races fuzz lock clean system
+.PHONY: help run assets test check bench builders crash races fuzz lock clean system
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ check: $(VENV)/.dev system ## Lint, format, types and import contracts
 bench: $(VENV)/.dev system ## Measure the API and the line on this machine (minutes)
 	@$(BIN)/axon runtime install
 	$(BIN)/python -m benchmarks $(ARGS)
+
+builders: $(VENV)/.dev system ## Have each builder build an order, and kill the worker meanwhile (minutes)
+	@$(BIN)/axon runtime install
+	$(BIN)/pytest tests/acceptance -m builders -s $(ARGS)
 
 crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order's life (about half an hour)
 	@$(BIN)/axon runtime install

@@ -15,7 +15,12 @@ import httpx2
 import pytest
 
 from axon_factory.adapters.product_runtime import ProductRuntime
-from tests.acceptance.demonstration import Demonstration, report, twilio_signature
+from tests.acceptance.demonstration import (
+    Demonstration,
+    git_clone,
+    report,
+    twilio_signature,
+)
 from tests.acceptance.program import is_open, kill_all, processes_of, run_axon
 
 STATES = ["nuevo", "planificacion", "construccion", "qa", "listo", "entregado"]
@@ -40,32 +45,9 @@ def demo(
 def clone(demo: Demonstration, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The product's repository, as whoever got an API key clones it."""
     folder = tmp_path_factory.mktemp("clone") / "product"
-    done = git_clone(demo, folder, password=demo.api_key)
+    done = git_clone(demo.delivered["repo_url"], folder, password=demo.api_key)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def git_clone(
-    demo: Demonstration, folder: Path, *, password: str | None
-) -> subprocess.CompletedProcess[str]:
-    url = str(demo.delivered["repo_url"])
-    if password is not None:
-        url = url.replace("://", f"://clave:{password}@")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder.parent),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "no_proxy": "127.0.0.1",
-    }
-    return subprocess.run(
-        ["git", "clone", "--quiet", url, str(folder)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def order_by_chat(demo: Demonstration, quantity: int) -> int:
@@ -240,8 +222,9 @@ def test_the_products_administration_is_behind_its_password(demo: Demonstration)
 
 
 def test_the_repository_is_for_who_has_a_key(demo: Demonstration, tmp_path: Path) -> None:
-    without = git_clone(demo, tmp_path / "without", password=None)
-    wrong = git_clone(demo, tmp_path / "wrong", password="axk_live_AAAAAAAA_no")
+    url = demo.delivered["repo_url"]
+    without = git_clone(url, tmp_path / "without", password=None)
+    wrong = git_clone(url, tmp_path / "wrong", password="axk_live_AAAAAAAA_no")
     assert without.returncode != 0
     assert wrong.returncode != 0
     answer = demo.http.get(f"{demo.delivered['repo_url']}/info/refs")

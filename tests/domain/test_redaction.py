@@ -1,8 +1,10 @@
 """What is hidden of a client's data, and what is not."""
 
+import re
+
 import pytest
 
-from axon_factory.domain.redaction import redacted, redacted_text
+from axon_factory.domain.redaction import FOR_BUILDERS, FOR_MODELS, Redactor
 
 SECRETS = [
     "sk-proj-abcdefghijklmnopqrstuvwx",
@@ -29,6 +31,7 @@ SECRETS = [
     "d41d8cd98f00b204e9800998ecf8427e",
     "https://usuario:contrasenia@base.example/x",
 ]
+RANDOM = re.compile(r"[A-Za-z0-9]{32,}")
 HARMLESS = [
     "Vendemos camisetas a 1500000 pesos, de 9:00 a 20:00",
     "Desde el 2025-01-01 10:00 hasta el 2025-12-31",
@@ -44,7 +47,7 @@ HARMLESS = [
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_secrets_in_texts(secret: str) -> None:
-    hidden = redacted_text(f"Usa {secret} para entrar")
+    hidden = FOR_MODELS.text(f"Usa {secret} para entrar")
     assert "[secreto omitido]" in hidden
     kept = [part for part in secret.replace(":", " ").replace("=", " ").split() if len(part) > 12]
     assert not any(part in hidden for part in kept)
@@ -53,7 +56,7 @@ def test_secrets_in_texts(secret: str) -> None:
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_stays(text: str) -> None:
-    assert redacted_text(text) == text
+    assert FOR_MODELS.text(text) == text
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
     ],
 )
 def test_ways_to_reach_somebody(text: str, hidden: str) -> None:
-    assert redacted_text(text) == hidden
+    assert FOR_MODELS.text(text) == hidden
 
 
 @pytest.mark.parametrize(
@@ -88,12 +91,30 @@ def test_ways_to_reach_somebody(text: str, hidden: str) -> None:
 )
 @pytest.mark.parametrize("value", ["x", 1234, {"a": 1}, ["x"]])
 def test_keys_that_name_a_secret_go_with_their_value(name: str, value: object) -> None:
-    assert redacted({"a": [{name: value, "b": 1}]}) == {"a": [{"b": 1}]}
+    assert FOR_MODELS.data({"a": [{name: value, "b": 1}]}) == {"a": [{"b": 1}]}
 
 
 def test_keys_that_only_look_like_it_stay() -> None:
     data = {"email": True, "palabras_clave": ["moda"], "correo": {"plantillas": 3}, "teléfonos": 2}
-    assert redacted(data) == data
-    assert (
-        redacted({"email": "x", "Teléfono": 55, "whatsapp_number": "y", "contactEmail": ""}) == {}
-    )
+    assert FOR_MODELS.data(data) == data
+    contacts = {"email": "x", "Teléfono": 55, "whatsapp_number": "y", "contactEmail": ""}
+    assert FOR_MODELS.data(contacts) == {}
+
+
+def test_who_builds_may_reach_the_client_and_be_told_what_merely_looks_random() -> None:
+    data = {
+        "email": "ana@correo.example",
+        "telefono": "+52 1 55 8765 4321",
+        "hoja": "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgVE2upms",
+    }
+    assert FOR_BUILDERS.data(data) == data
+
+
+@pytest.mark.parametrize("secret", [one for one in SECRETS if not RANDOM.fullmatch(one)])
+def test_who_builds_gets_no_secret_either(secret: str) -> None:
+    assert FOR_BUILDERS.text(f"Usa {secret} ya") == FOR_MODELS.text(f"Usa {secret} ya")
+
+
+def test_known_secrets_are_hidden_wherever_they_stand() -> None:
+    redactor = Redactor(["abrete-sesamo", "abrete-sesamo-ya", "corto"])
+    assert redactor.data({"a": ["abrete-sesamo-ya, corto"]}) == {"a": ["[secreto omitido], corto"]}

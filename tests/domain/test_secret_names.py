@@ -2,7 +2,7 @@
 
 import pytest
 
-from axon_factory.domain.secret_names import is_secret_name, without_secrets
+from axon_factory.domain.redaction import FOR_BUILDERS, is_secret_name
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ from axon_factory.domain.secret_names import is_secret_name, without_secrets
         ("palabras_clave", False),
         ("palabra clave", False),
         ("idioma", False),
+        ("pin", True),
+        ("wifiPass", True),
+        ("max_tokens", False),
+        ("pinceles", False),
+        ("compass", False),
         ("monkey", False),
         ("autor", False),
         ("", False),
@@ -36,5 +41,5 @@ def test_secrets_go_at_any_depth_and_the_rest_stays() -> None:
         "horas": 2.5,
     }
     kept = {"stripe": {"moneda": "MXN", "cuentas": [{"id": 2}, "x", None]}, "horas": 2.5}
-    assert without_secrets(given) == kept
+    assert FOR_BUILDERS.data(given) == kept
     assert "password" in given

@@ -1,13 +1,15 @@
 """An A2A agent on the official SDK's server: it builds, and misbehaves as it is told to.
 
-    python -m tests.support.a2a_agent --port 9999 [--ask] [--push]
+    python -m tests.support.a2a_agent --port 9999 [--folder DIR] [--gate FILE] [--ask] [--push]
 
-runs it as a process of its own, for trying it by hand and for the acceptance test.
+runs it as a process of its own, for trying it by hand and for the acceptance test. The folder gets
+a file for each task: the data that it was started with.
 """
 
 import argparse
 import asyncio
 import contextlib
+import json
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +41,6 @@ from a2a.types.a2a_pb2 import (
     TaskState,
     TaskStatus,
 )
-from google.protobuf.json_format import MessageToDict
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
@@ -47,7 +48,16 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from axon_factory.api.server import ServerLimits, uvicorn_config
-from tests.support.a2a_script import COMPLETE_PRODUCT, Act, Ask, Stage
+from tests.support.a2a_script import (
+    COMPLETE_PRODUCT,
+    Act,
+    Ask,
+    HandOver,
+    Product,
+    Stage,
+    WaitForFile,
+    data_of,
+)
 from tests.support.server import listening
 
 __all__ = ["A2AAgent", "agent_on_loopback"]
@@ -101,13 +111,7 @@ class A2AAgent:
 
     def documents(self) -> dict[str, Any]:
         """Everything that the agent was sent as data, merged."""
-        values = [
-            MessageToDict(part.data)
-            for message in self.received
-            for part in message.parts
-            if part.HasField("data")
-        ]
-        return {key: value for document in values for key, value in document.items()}
+        return {key: value for message in self.received for key, value in data_of(message).items()}
 
     def application(self, http: httpx.AsyncClient) -> ASGIApp:
         """Make the server; `http` sends its push notifications."""
@@ -220,6 +224,9 @@ class _Executor(AgentExecutor):
             await event_queue.enqueue_event(first)
             folder = self._agent.folder / context.task_id
             self._stages[context.task_id] = Stage(self._agent, folder, list(self._agent.script))
+            self._agent.folder.mkdir(parents=True, exist_ok=True)
+            note = self._agent.folder / f"{context.task_id}.json"
+            note.write_text(json.dumps(data_of(context.message)), encoding="utf-8")
         stage = self._stages[context.task_id]
         await stage.play(updater, context.message)
 
@@ -254,11 +261,15 @@ def _pusher() -> httpx.AsyncClient:
     return httpx.AsyncClient(trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
 
 
-async def _serve(port: int, *, ask: bool, push: bool) -> None:
-    with TemporaryDirectory(prefix="a2a-agent-") as folder:
-        agent = A2AAgent(Path(folder), pushes=push)
+async def _serve(
+    port: int, folder: Path | None, gate: Path | None, *, ask: bool, push: bool
+) -> None:
+    with TemporaryDirectory(prefix="a2a-agent-") as temporary:
+        agent = A2AAgent(folder or Path(temporary), pushes=push)
+        if gate is not None:
+            agent.script = (Product(1), HandOver(), WaitForFile(gate), *agent.script)
         if ask:
-            agent.script = (Ask("¿Qué color prefiere el cliente?"), *COMPLETE_PRODUCT)
+            agent.script = (Ask("¿Qué color prefiere el cliente?"), *agent.script)
         async with _pusher() as http:
             app = agent.application(http)
             agent.listen_at(f"http://127.0.0.1:{port}")
@@ -271,5 +282,7 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--ask", action="store_true", help="ask the operator a question first")
     parser.add_argument("--push", action="store_true", help="send push notifications")
+    parser.add_argument("--folder", type=Path, help="where it works; unset: in a temporary one")
+    parser.add_argument("--gate", type=Path, help="rest after one milestone until this file exists")
     given = parser.parse_args()
-    asyncio.run(_serve(given.port, ask=given.ask, push=given.push))
+    asyncio.run(_serve(given.port, given.folder, given.gate, ask=given.ask, push=given.push))

@@ -1,5 +1,6 @@
 """What the tests' A2A agent does about an order: acts, one after the other."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,15 @@ __all__ = [
     "Say",
     "Stage",
     "Wait",
+    "WaitForFile",
+    "data_of",
 ]
+
+
+def data_of(message: Message) -> dict[str, Any]:
+    """Return everything that a message brings as data, merged."""
+    documents = [MessageToDict(part.data) for part in message.parts if part.HasField("data")]
+    return {key: value for document in documents for key, value in document.items()}
 
 
 class Act(Protocol):
@@ -49,6 +58,7 @@ class Stage:
     message: Message = field(default_factory=Message)
     repository: GitAgent | None = None
     said: int = 0
+    built: set[str] = field(default_factory=set[str])
 
     async def play(self, updater: TaskUpdater, message: Message) -> None:
         """Go on until the script ends, or waits for a message."""
@@ -61,8 +71,7 @@ class Stage:
     @property
     def order(self) -> dict[str, Any]:
         """The data of the message that started the task."""
-        documents = [MessageToDict(p.data) for p in self.message.parts if p.HasField("data")]
-        return {key: value for document in documents for key, value in document.items()}
+        return data_of(self.message)
 
     @property
     def work(self) -> GitAgent:
@@ -170,6 +179,18 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class WaitForFile:
+    """Wait until another process makes a file, which gives no event."""
+
+    path: Path
+
+    async def do(self, stage: Stage, updater: TaskUpdater) -> bool:  # noqa: ARG002 — it says nothing
+        while not self.path.exists():  # noqa: ASYNC110 — a look takes no time
+            await asyncio.sleep(0.05)
+        return False
+
+
+@dataclass(frozen=True)
 class End:
     """Bring the task into a state, with a text."""
 
@@ -186,26 +207,29 @@ class End:
 class Product:
     """Build the real product that was ordered, telling of each milestone."""
 
+    milestones: int | None = None
+    """How many of them; None: all that are left."""
+
     async def do(self, stage: Stage, updater: TaskUpdater) -> bool:
         request = _request_of(stage)
         builder = TemplateBuilder()
         session = await builder.start(request, idempotency_key="a2a")
         milestones = request.plan.milestones
-        done: set[str] = set(request.completed)
-        while len(done) < len(milestones):
-            request = _request_of(stage, done)
+        missing = len(milestones) - len(request.completed)
+        for _ in range(missing if self.milestones is None else self.milestones):
+            request = _request_of(stage)
             report = await builder.proceed(session, request, idempotency_key="a2a")
-            done.update(item.id for item in report.milestones)
+            stage.built.update(item.id for item in report.milestones)
             for item in report.milestones:
-                progress = {"progreso": 100 * len(done) // len(milestones), "milestone": item.id}
+                done = len(request.completed) + 1
+                progress = {"progreso": 100 * done // len(milestones), "milestone": item.id}
                 await Say(item.message, progress).do(stage, updater)
         return False
 
 
-def _request_of(stage: Stage, done: set[str] | None = None) -> BuildRequest:
+def _request_of(stage: Stage) -> BuildRequest:
     order = stage.order
     about = order["orden"]
-    completed = order["hitos_completados"] if done is None else done
     return BuildRequest(
         order_id=about["id"],
         order_number=about["numero"],
@@ -217,7 +241,7 @@ def _request_of(stage: Stage, done: set[str] | None = None) -> BuildRequest:
         client=order["cliente"],
         configuration=order["configuracion"],
         product_dir=stage.work.folder,
-        completed=frozenset(completed),
+        completed=frozenset(order["hitos_completados"]) | stage.built,
     )
 
 

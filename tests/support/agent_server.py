@@ -1,12 +1,14 @@
 """A reference agent: speaks docs/agents/autonomous-agent.openapi.json, and misbehaves on demand.
 
-As a program (`python -m tests.support.agent_server FOLDER`) it builds real products, writes its
-address as its first line and ends with its standard input.
+As a program (`python -m tests.support.agent_server FOLDER [GATE]`) it builds real products, writes
+its address as its first line and ends with its standard input. FOLDER gets a file for each session:
+what it was started with. While the file GATE is missing, sessions rest after their first milestone.
 """
 
 import asyncio
 import contextlib
 import gzip
+import json
 import subprocess
 import sys
 from collections import defaultdict
@@ -46,7 +48,8 @@ class Agent:
 
     `faults` holds what comes instead of the next answers of an operation: a status, a key of
     `_RAW`, "stall"; the last one is repeated if it ends in "!". `patch` replaces members of what a
-    session reports. `lost` answers are withheld although their effect has happened.
+    session reports. `lost` answers are withheld although their effect has happened. While the file
+    `gate` is missing, no session goes on after its first milestone.
     """
 
     folder: Path
@@ -58,6 +61,7 @@ class Agent:
     question: dict[str, Any] | None = None
     deaf: bool = False
     idle: bool = False
+    gate: Path | None = None
     requests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     bodies: dict[str, Any] = field(default_factory=dict[str, Any])
     violations: list[str] = field(default_factory=list[str])
@@ -134,6 +138,8 @@ class Agent:
             base = body["base"] and self.bundles[body["base"]["sha256"]]
             name = f"ses-{next(self.numbers)}"
             self.sessions[key] = AgentSession(name, body, self.folder / name, base)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / f"{name}.json").write_text(json.dumps(body), encoding="utf-8")
         session = self.sessions[key]
         answer = {"session_id": session.id, "status": session.status}
         return JSONResponse(answer, 200 if known else 201)
@@ -149,7 +155,8 @@ class Agent:
         session = self._session_of(request)
         if session is None:
             return _unknown()
-        if not (self.idle or session.has_ended or session.status == "waiting"):
+        held = self.gate is not None and bool(session.done) and not self.gate.exists()
+        if not (self.idle or held or session.has_ended or session.status == "waiting"):
             await session.work(self.maker)
             if self.question is not None and not session.has_ended:
                 session.ask(self.question)
@@ -231,10 +238,10 @@ async def serving_agent(agent: Agent) -> AsyncGenerator[str]:
 
 
 @contextlib.contextmanager
-def agent_process(folder: Path) -> Generator[str]:
+def agent_process(folder: Path, gate: Path) -> Generator[str]:
     """Run the agent as a process of its own, which builds real products; yields its URL."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.agent_server", str(folder)],
+        [sys.executable, "-m", "tests.support.agent_server", str(folder), str(gate)],
         cwd=_ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -249,12 +256,12 @@ def agent_process(folder: Path) -> Generator[str]:
             process.stdin.close()
 
 
-async def _main(folder: Path) -> None:
-    async with serving_agent(Agent(folder, TemplateProduct())) as url:
+async def _main(folder: Path, gate: Path | None = None) -> None:
+    async with serving_agent(Agent(folder, TemplateProduct(), gate=gate)) as url:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
         await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(Path(sys.argv[1])))
+    asyncio.run(_main(*map(Path, sys.argv[1:3])))

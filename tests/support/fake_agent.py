@@ -19,6 +19,7 @@ from typing import Any
 PROFILE = json.loads(os.environ["FAKE_AGENT"])["profile"]
 PROMPT = sys.stdin.read()
 HOME = Path(os.environ["HOME"])
+BUILT = set[str]()
 
 
 def line(document: dict[str, Any]) -> None:
@@ -106,8 +107,8 @@ def everything() -> None:
             commit(milestone["id"])
 
 
-def build() -> None:
-    """Build a product that passes the review, by the factory's own templates."""
+def build(most: int | None = None) -> None:
+    """Build a product that passes the review, or `most` milestones of it, by our own templates."""
     import asyncio  # noqa: PLC0415 — only this step may need the factory
 
     from axon_factory.adapters.builder.templates import TemplateBuilder  # noqa: PLC0415 — same
@@ -117,9 +118,8 @@ def build() -> None:
     order = data("orden.json")
     plan = Plan.model_validate(data("plan.json"))
     completed = set(data("hitos_completados.json"))
-    for milestone in plan.milestones:
-        if milestone.id in completed:
-            continue
+    missing = [one for one in plan.milestones if one.id not in completed | BUILT]
+    for milestone in missing[:most]:
         request = BuildRequest(
             order_id="agente",
             order_number=order["numero"],
@@ -131,11 +131,11 @@ def build() -> None:
             client=data("cliente.json"),
             configuration=data("configuracion.json"),
             product_dir=Path.cwd(),
-            completed=frozenset(completed),
+            completed=frozenset(completed | BUILT),
         )
         builder = TemplateBuilder()
         asyncio.run(builder.proceed("plantillas-agente-1", request, idempotency_key="k"))
-        completed.add(milestone.id)
+        BUILT.add(milestone.id)
         tool(f"plantilla {milestone.id}")
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "ADMIN",
     "OWNER_ID",
     "PASSWORD",
+    "SECRET_KEY",
     "Headers",
     "Json",
     "Workshop",

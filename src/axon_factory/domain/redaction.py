@@ -1,38 +1,50 @@
-"""What of a client's own data may be shown to a machine outside: no secret, no way to reach anyone.
+"""What of others' data a machine outside may be shown: one list of names and looks of secrets.
 
-A key that names a secret goes with its value; a secret, a mail address or a telephone number inside
-a text is replaced by a word. It errs on the side of hiding: what is hidden can be asked for again.
+A member whose name names a secret goes with its value; in texts a word stands for each secret. A
+model that plans is shown no way to reach anyone either; an agent that builds needs the client's
+mail and telephone. It errs on the side of hiding: what is hidden can be asked for again.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-__all__ = ["HIDDEN_MAIL", "HIDDEN_PHONE", "HIDDEN_SECRET", "redacted", "redacted_text"]
+__all__ = [
+    "FOR_BUILDERS",
+    "FOR_MODELS",
+    "HIDDEN_MAIL",
+    "HIDDEN_PHONE",
+    "HIDDEN_SECRET",
+    "Redactor",
+    "is_secret_name",
+]
 
 HIDDEN_SECRET = "[secreto omitido]"  # noqa: S105 — the word that stands for one
 HIDDEN_MAIL = "[correo omitido]"
 HIDDEN_PHONE = "[teléfono omitido]"
 
+_SHORTEST_SECRET = 6
 _SECRET_NAMES = (
     "token",
     "secret",
     "password",
     "passwd",
+    "passphrase",
     "contrasena",
     "clave",
+    "llave",
     "apikey",
     "accesskey",
     "privatekey",
-    "llave",
     "credencial",
     "credential",
     "authorization",
     "cookie",
     "notasinternas",
 )
-_HARMLESS_NAMES = ("palabraclave", "palabrasclave", "clavesdebusqueda")
+_SECRET_WORDS = frozenset({"pass", "pwd", "pin"})
+_HARMLESS_NAMES = ("palabraclave", "palabrasclave", "clavesdebusqueda", "maxtokens", "tokensmax")
 _CONTACT_NAMES = frozenset(
     {"email", "mail", "correo", "telefono", "phone", "celular", "movil", "whatsapp", "tel", "fax"}
 )
@@ -40,65 +52,105 @@ _CONTACT_NAMES = frozenset(
 _SECRETS = re.compile(
     r"""
       -----BEGIN[^-]{0,40}PRIVATE\ KEY-----.*?(?:-----END[^-]{0,40}-----|\Z)
-    | \b(?:sk|pk|rk|whsec|glpat|gh[pousr]|github_pat|xox[a-z]|shpat)[-_][A-Za-z0-9_.-]{16,}
-    | \b(?:re|hf|npm|SG)[_.](?=[A-Za-z0-9_.-]*[0-9])[A-Za-z0-9_.-]{16,}
+    | \b(?:sk|pk|rk|whsec)[-_][A-Za-z0-9_.-]{12,}
+    | \b(?:gh[pousr]|github_pat|glpat|xox[a-z]|shpat)[-_][A-Za-z0-9_.-]{10,}
+    | \b(?:hf|npm)_(?=[A-Za-z0-9_.-]*[0-9])[A-Za-z0-9_.-]{10,}
+    | \b(?:re|SG)[_.](?=[A-Za-z0-9_.-]*[0-9])[A-Za-z0-9_.-]{16,}
     | \b[a-z]{2,6}_(?:live|test)_[A-Za-z0-9_]{8,}
     | \b(?:AKIA|ASIA)[A-Z0-9]{12,}
     | \bAIza[A-Za-z0-9_-]{20,}
     | \bya29\.[A-Za-z0-9_-]{10,}
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?
-    | \b(?i:bearer|basic)\s+[A-Za-z0-9+/_.=-]{8,}
+    | \b(?:AC|SK)[0-9a-f]{32}\b
+    | \b(?i:bearer)\s+[A-Za-z0-9+/_.~=-]{8,}
+    | \b(?i:basic)\s+(?=\S*[0-9=])[A-Za-z0-9+/_.=-]{8,}
     | (?<=://)[^\s/@:]{1,200}:[^\s/@]{1,200}(?=@)
     | (?<![A-Za-z0-9])(?i:pass(?:word|wd)?|contrase(?:ñ|n)a|clave|secreto?|token|api[-_ ]?key)
-        (?:\s+es)?\s*[:=]\s*["']?[^\s"',;]{3,}
-    | (?<![A-Za-z0-9+/_=-])(?=[A-Za-z0-9+/_=-]*[0-9])(?=[A-Za-z0-9+/_=-]*[a-z])
-        (?=[A-Za-z0-9+/_=-]*[A-Z])[A-Za-z0-9+/_=-]{32,}
-    | (?<![A-Za-z0-9])(?:AC|SK)?[A-Fa-f0-9]{32,}(?![A-Za-z0-9])
+        (?:\s+es)?\s*[:=]\s*["']?[^\s"',;}]{3,}
     """,
     re.VERBOSE | re.DOTALL,
 )
+# A sheet's id or a commit looks like this too: whoever builds must be told those.
+_RANDOM = re.compile(
+    r"""
+      (?<![A-Za-z0-9+/_=-])(?=[A-Za-z0-9+/_=-]*[0-9])(?=[A-Za-z0-9+/_=-]*[a-z])
+        (?=[A-Za-z0-9+/_=-]*[A-Z])[A-Za-z0-9+/_=-]{32,}
+    | (?<![A-Za-z0-9])(?:AC|SK)?[A-Fa-f0-9]{32,}(?![A-Za-z0-9])
+    """,
+    re.VERBOSE,
+)
 _MAIL = re.compile(r"[^\s@<>\"'(),:;\[\]]{1,64}@[^\s@<>\"'(),:;\[\]]{1,255}\.[^\W\d_]{2,}")
 _PHONE = re.compile(r"(?<![\w.])(?!\d{4}-\d\d-\d\d)\+?\(?\d(?:[\s().-]{0,2}\d){8,14}(?![\w])")
+_ALWAYS = ((_SECRETS, HIDDEN_SECRET),)
+_FROM_MODELS = (*_ALWAYS, (_RANDOM, HIDDEN_SECRET), (_MAIL, HIDDEN_MAIL), (_PHONE, HIDDEN_PHONE))
 
 
-def redacted(value: Any) -> Any:  # noqa: ANN401 — any JSON value
-    """Return a JSON value without secrets, mail addresses and telephone numbers."""
-    match value:
-        case str():
-            return redacted_text(value)
-        case Mapping():
-            members = cast("Mapping[Any, Any]", value).items()
-            return {
-                redacted_text(str(name)): redacted(member)
-                for name, member in members
-                if not _is_secret(str(name)) and not _is_contact(str(name), member)
-            }
-        case list() | tuple():
-            return [redacted(item) for item in cast("list[Any]", value)]
-        case _:
-            return value
-
-
-def redacted_text(text: str) -> str:
-    """Return a text whose secrets, mail addresses and telephone numbers are words instead."""
-    for pattern, word in ((_SECRETS, HIDDEN_SECRET), (_MAIL, HIDDEN_MAIL), (_PHONE, HIDDEN_PHONE)):
-        text = pattern.sub(word, text)
-    return text
-
-
-def _is_secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Say whether a key names a secret, in Spanish or English, however it is written."""
     letters = "".join(character for character in _plain(name) if character.isalnum())
     for harmless in _HARMLESS_NAMES:
         letters = letters.replace(harmless, "")
-    return any(secret in letters for secret in _SECRET_NAMES)
+    return any(secret in letters for secret in _SECRET_NAMES) or not _SECRET_WORDS.isdisjoint(
+        _words(name)
+    )
+
+
+class Redactor:
+    """Takes out of texts and JSON data what looks like a secret, and secrets that it knows."""
+
+    def __init__(self, known: Iterable[str] = (), *, for_models: bool = False) -> None:
+        """`known` are values hidden wherever they stand; `for_models` hides ways to reach people.
+
+        Of models also what merely looks random is kept away.
+        """
+        values = {value for value in known if len(value) >= _SHORTEST_SECRET}
+        self._known = sorted(values, key=len, reverse=True)
+        self._for_models = for_models
+        self._patterns = _FROM_MODELS if for_models else _ALWAYS
+
+    def text(self, text: str) -> str:
+        """Return a text in which a word stands for each thing that is hidden."""
+        for value in self._known:
+            text = text.replace(value, HIDDEN_SECRET)
+        for pattern, word in self._patterns:
+            text = pattern.sub(word, text)
+        return text
+
+    def data(self, value: object) -> Any:  # noqa: ANN401 — any JSON value
+        """Return a JSON value without members that name secrets, its texts and names redacted."""
+        match value:
+            case str():
+                return self.text(value)
+            case Mapping():
+                members = cast("Mapping[object, object]", value).items()
+                return {
+                    self.text(str(name)): self.data(member)
+                    for name, member in members
+                    if not self._is_hidden(str(name), member)
+                }
+            case list() | tuple():
+                return [self.data(item) for item in cast("list[object]", value)]
+            case _:
+                return value
+
+    def _is_hidden(self, name: str, member: object) -> bool:
+        return is_secret_name(name) or (self._for_models and _is_contact(name, member))
+
+
+FOR_BUILDERS = Redactor()
+FOR_MODELS = Redactor(for_models=True)
 
 
 def _is_contact(name: str, value: object) -> bool:
     """Say whether a key gives a way to reach somebody; `{"email": true}` is a feature."""
     if not isinstance(value, str | int | float) or isinstance(value, bool):
         return False
-    words = re.split(r"[^a-z0-9]+", _plain(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)))
-    return not _CONTACT_NAMES.isdisjoint(words)
+    return not _CONTACT_NAMES.isdisjoint(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name, also of one in camel case."""
+    return re.split(r"[^a-z0-9]+", _plain(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)))
 
 
 def _plain(name: str) -> str:

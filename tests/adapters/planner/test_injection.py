@@ -20,7 +20,7 @@ from axon_factory.adapters.planner.llm.order_data import data_of_order, data_of_
 from axon_factory.adapters.planner.llm.prompts import Prompt, answer_prompt, plan_prompt
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.redaction import redacted, redacted_text
+from axon_factory.domain.redaction import FOR_MODELS
 from axon_factory.ports.planner import PlanQuestion, PlanRequest
 from tests.support.injections import HOSTILE_PLANS, PAYLOADS
 from tests.support.model_behaviours import GOOD, REQUEST, good_plan
@@ -105,8 +105,8 @@ def test_no_payload_leaves_its_place(field: str) -> None:
     usual_answer = without_delimiters(answer_prompt("webhook_service", data_of_question(asked)))
     for payload in PAYLOADS:
         hostile = request(payload)
-        told = redacted_text(payload)
-        if field == KEY and not redacted({payload: 1}):
+        told = FOR_MODELS.text(payload)
+        if field == KEY and not FOR_MODELS.data({payload: 1}):
             told = None  # it names a secret, and so it goes
         plan = plan_prompt("webhook_service", data_of_order(hostile))
         assert without_delimiters(plan) == usual
@@ -119,7 +119,7 @@ def test_no_payload_leaves_its_place(field: str) -> None:
         assert without_delimiters(answer) == usual_answer
         data = data_of(answer)
         assert data.keys() == {"pregunta", "plan", "pedido"}
-        assert data["pregunta"] == redacted_text(payload)
+        assert data["pregunta"] == FOR_MODELS.text(payload)
         assert find(data["pedido"]) == told
 
 
@@ -148,7 +148,7 @@ async def test_what_reaches_the_server_is_what_was_rendered(server: ModelServer)
         assert f"`{opening}`" in system["content"]
         assert f"`{closing}`" in system["content"]
         # The library breaks the tokens of chat templates by an invisible joiner: all the better.
-        assert find(json.loads(document.replace(JOINER, ""))) == redacted_text(payload)
+        assert find(json.loads(document.replace(JOINER, ""))) == FOR_MODELS.text(payload)
         assert "[INST]" not in document
         assert "canario" not in json.dumps(exchange.body)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from axon_factory.adapters.builder.command import PROFILES
 from axon_factory.adapters.builder.command.output import Reader
-from axon_factory.adapters.builder.command.redaction import Redactor
 from axon_factory.domain.events import Visibility
+from axon_factory.domain.redaction import Redactor
 
 Lines = list[dict[str, Any]]
 

@@ -121,4 +121,4 @@ async def test_no_secret_reaches_prompt_data_or_logs(bench: Open) -> None:
     assert "planted" not in given
     assert '"idioma": "es"' in given
     (said,) = (log.message for log in seen.logs if log.message.startswith("Uso"))
-    assert said == "Uso [oculto] y [oculto]"
+    assert said == "Uso [secreto omitido] y [secreto omitido]"

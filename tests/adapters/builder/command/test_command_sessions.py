@@ -126,7 +126,10 @@ async def _twice(at: Bench, session: str) -> Any:  # noqa: ANN401 — a request
     [
         ([["complain", "Error: no hay modelo"], ["exit", 7]], "código 7: Error: no hay modelo"),
         ([["die", 9]], "código 137"),
-        ([["finish", "Clave sk-abcdefghijklmnop sin saldo"]], "código 0: Clave .oculto. sin saldo"),
+        (
+            [["finish", "Clave sk-abcdefghijklmnop sin saldo"]],
+            "código 0: Clave .secreto omitido. sin",
+        ),
         ([["say", "Nada que hacer"], ["finish"]], "sin dejar ningún trabajo"),
         ([["git", "init", "-q", "otro"], ["write", "otro/a", ""]], "otro"),
     ],

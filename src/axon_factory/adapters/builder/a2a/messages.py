@@ -8,7 +8,7 @@ from a2a.types.a2a_pb2 import Message, Part, Role, SendMessageRequest, TaskPushN
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Value
 
-from axon_factory.domain.secret_names import without_secrets
+from axon_factory.domain.redaction import FOR_BUILDERS
 from axon_factory.ports.builder import AgentAnswer, BuildRequest
 
 __all__ = [
@@ -94,7 +94,7 @@ def _documents(request: BuildRequest) -> list[Mapping[str, Any]]:
             }
         },
         {"plan": request.plan.model_dump(mode="json")},
-        {"configuracion": without_secrets(request.configuration)},
+        {"configuracion": FOR_BUILDERS.data(request.configuration)},
         {"cliente": dict(request.client)},
         {
             "hallazgos": [

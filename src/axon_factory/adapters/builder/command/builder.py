@@ -16,7 +16,6 @@ from axon_factory.adapters.builder.command.questions import (
     as_question,
     read_question,
 )
-from axon_factory.adapters.builder.command.redaction import Redactor
 from axon_factory.adapters.builder.command.sessions import (
     Exit,
     Session,
@@ -34,6 +33,7 @@ from axon_factory.adapters.builder.handover import (
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import (
     AgentLog,
     BuildReport,

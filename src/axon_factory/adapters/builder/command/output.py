@@ -18,8 +18,8 @@ from axon_factory.adapters.builder.command.profiles.base import (
     count,
     one_line,
 )
-from axon_factory.adapters.builder.command.redaction import Redactor
 from axon_factory.domain.events import Visibility
+from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import AgentLog
 from axon_factory.ports.planner import ModelUse
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from axon_factory.adapters.builder.command.brief import write_brief
 from axon_factory.adapters.builder.command.options import CommandOptions, agent_limits
-from axon_factory.adapters.builder.command.redaction import Redactor
 from axon_factory.adapters.builder.command.sessions import (
     Launch,
     Session,
@@ -21,6 +20,7 @@ from axon_factory.adapters.builder.command.workspace import Workspace
 from axon_factory.adapters.builder.repository import Repository
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import BuildRequest
 from axon_factory.ports.errors import PortError
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from axon_factory.domain.secret_names import without_secrets
+from axon_factory.domain.redaction import FOR_BUILDERS
 from axon_factory.ports.builder import BuildRequest
 
 __all__ = [
@@ -184,7 +184,7 @@ def session_to_start(
         "product": {"nombre": request.product_name, "slug": request.slug},
         "plan": request.plan.model_dump(mode="json"),
         "client": dict(request.client),
-        "configuration": without_secrets(request.configuration),
+        "configuration": FOR_BUILDERS.data(request.configuration),
         "findings": [{"check": one.check, "message": one.message} for one in request.findings],
         "completed_milestones": sorted(request.completed),
         "base": base,

@@ -33,7 +33,7 @@ from axon_factory.adapters.planner.llm.prices import (
 )
 from axon_factory.adapters.planner.llm.prompts import Prompt
 from axon_factory.adapters.planner.llm.providers import ModelAddress, connected, settings_of
-from axon_factory.domain.redaction import redacted_text
+from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.planner import ModelUse
 
 __all__ = ["Exchange", "RequestLimits", "ask"]
@@ -190,6 +190,5 @@ def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> boo
 
 
 def _recordable(detail: str, address: ModelAddress) -> str:
-    if address.api_key:
-        detail = detail.replace(address.api_key, "…")
-    return redacted_text(detail)[:_LONGEST_ERROR]
+    known = [address.api_key] if address.api_key else []
+    return Redactor(known, for_models=True).text(detail)[:_LONGEST_ERROR]

@@ -3,7 +3,7 @@
 import json
 from typing import Any, cast
 
-from axon_factory.domain.redaction import redacted
+from axon_factory.domain.redaction import FOR_MODELS
 from axon_factory.ports.planner import PlanQuestion, PlanRequest
 
 __all__ = ["data_of_order", "data_of_question"]
@@ -31,13 +31,13 @@ def data_of_order(request: PlanRequest) -> dict[str, Any]:
         if request.rejected_plan is not None:
             rejected["plan"] = request.rejected_plan.model_dump(mode="json")
         data["rechazo"] = rejected
-    return _fitted(redacted(data))
+    return _fitted(FOR_MODELS.data(data))
 
 
 def data_of_question(question: PlanQuestion) -> dict[str, Any]:
     """Return a question about a plan, with the plan and the order, as a model is shown them."""
-    data = redacted({"pregunta": question.question, "plan": question.plan.model_dump(mode="json")})
-    return {**_fitted(data), "pedido": data_of_order(question.request)}
+    asked = {"pregunta": question.question, "plan": question.plan.model_dump(mode="json")}
+    return {**_fitted(FOR_MODELS.data(asked)), "pedido": data_of_order(question.request)}
 
 
 def _fitted(data: dict[str, Any]) -> dict[str, Any]:
