@@ -52,7 +52,7 @@ def settings_for(folder: Path, *, builder: str = "templates") -> Settings:
         "maintenance_seconds": 0.2,
         "builder": builder,
         "agent_http_url": "http://127.0.0.1:1",
-        "agent_stop_seconds": 1.0,
+        "agent_stop_seconds": 0.001,
         "log_level": "error",
     }
     runtime = os.environ.get("AXON_TEST_PRODUCT_RUNTIME")
