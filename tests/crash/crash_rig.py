@@ -5,7 +5,7 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,23 +18,43 @@ from ledger import Ledger
 from ledger_ports import ledger_box
 from line_process import settings_for
 from psycopg import sql
-from rig import ADMIN, approve
+from rig import ADMIN, POLICY, Change, approve, cancel
 from sqlalchemy import text
 
 from axon_factory.bootstrap import Factory
 from axon_factory.db.sessions import Database
+from axon_factory.db.tables import Order
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.outbound import OutboundRules
+from axon_factory.orders.asking import answer_as
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.notifications.destinations import NewDestination, create_destination
+from axon_factory.orders.plans.questions import ask_about_plan
+from axon_factory.orders.questions import Audience, open_questions_to_client
 from axon_factory.orders.requests import ClientData, NewOrder
 
 __all__ = ["Host", "Life", "Scene", "scene"]
 
 _AT_LEAST_ONCE = frozenset({"mailer.send", "notifier.deliver"})
 """What cannot be taken back or asked about: its receiver recognises the key."""
+_LOOK = """
+    SELECT estado, plan_estado, espera, fallo,
+        (SELECT count(*) FROM order_questions WHERE audience = 'planificador') AS asked,
+        (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')) AS jobs,
+        (SELECT count(*) FROM outbox_messages WHERE sent_at IS NULL) AS unsent
+    FROM orders
+"""
+_SESSIONS = """
+    SELECT intento, outcome, ended_at IS NULL AS open,
+        (SELECT count(*) FROM system_tokens WHERE system_tokens.intento = order_sessions.intento
+            AND revoked_at IS NULL) AS tokens
+    FROM order_sessions ORDER BY intento
+"""
+_QUESTIONS = """
+    SELECT audience, answer, delivered_at IS NOT NULL FROM order_questions ORDER BY number
+"""
 _HOST = Path(__file__).with_name("line_process.py")
 
 
@@ -128,6 +148,12 @@ class Life:
     effects: tuple[tuple[str, str], ...]
     mails: tuple[str, ...]
     told: tuple[str, ...] = ()
+    sessions: tuple[tuple[int, str | None, bool], ...] = ()
+    """Of each its attempt, how it ended, and whether it is open."""
+    questions: tuple[tuple[str, str | None, bool], ...] = ()
+    """Of each who answers it, the answer, and whether whoever asked has it."""
+    answers: tuple[str, ...] = ()
+    """What the agent was told."""
     problems: tuple[str, ...] = ()
 
 
@@ -142,6 +168,10 @@ class Scene:
     order_id: UUID | None = None
     product: str = "webhook_service"
     configuration: dict[str, Any] = field(default_factory=dict[str, Any])
+    ending: str = "entregado"
+    """The state in which the order is at rest."""
+    doubtful: bool = False
+    """Whether the approver asks the planner something before approving."""
 
     def factory(self) -> Factory:
         """Return the factory of this scene, to be closed by the caller."""
@@ -163,18 +193,26 @@ class Scene:
         await factory.close()
 
     async def to_rest(self, *, seconds: float) -> None:
-        """Approve the plan when it waits, and wait until the order is delivered and all is sent."""
+        """Do what people do when the order waits for them, until it has ended and all is sent."""
+        await self._until(self._rests, seconds)
+
+    async def to_approval(self, *, seconds: float) -> None:
+        """Wait until the plan waits for approval and the line has nothing to do."""
+
+        async def arrived() -> bool:
+            look = await self._look()
+            return look["plan_estado"] == "pendiente_aprobacion" and not look["jobs"]
+
+        await self._until(arrived, seconds)
+
+    async def _until(self, condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
-                while not await self._rests():  # noqa: ASYNC110 — rows of a database
+                while not await condition():  # noqa: ASYNC110 — rows of a database
                     await asyncio.sleep(0.05)
         except TimeoutError:
             logs = "\n".join(file.read_text() for file in self.folder.glob("*.log"))
             raise AssertionError(f"not at rest: {await self._look()}\n{logs}") from None
-
-    async def waits(self) -> bool:
-        """Return whether the plan waits for approval."""
-        return (await self._look())["plan_estado"] == "pendiente_aprobacion"
 
     async def listen(self) -> None:
         """Make a webhook that is told of the plan."""
@@ -195,28 +233,34 @@ class Scene:
 
     async def approve(self) -> None:
         """Approve the plan as an administrator."""
+        await self._change(approve)
+
+    async def cancel(self) -> None:
+        """Cancel the order as an administrator."""
+        await self._change(cancel)
+
+    async def _change(self, change: Change) -> None:
         if self.order_id is None:
             raise RuntimeError("there is no order")
         async with self.database.transaction("test") as session:
-            await approve(
-                session, await lock_order_by_id(session, self.order_id), datetime.now(UTC)
-            )
+            order = await lock_order_by_id(session, self.order_id)
+            await change(session, order, datetime.now(UTC))
 
     async def _rests(self) -> bool:
         look = await self._look()
-        if look["estado"] == "planificacion" and look["plan_estado"] == "pendiente_aprobacion":
+        if look["jobs"]:
             # Not before the line is at rest: how often it looks would differ from life to life.
-            if not look["jobs"]:
-                await self.approve()
             return False
-        return look["estado"] == "entregado" and not look["jobs"] and not look["unsent"]
+        if look["estado"] == "planificacion" and look["plan_estado"] == "pendiente_aprobacion":
+            await self._change(_ask_planner if self.doubtful and not look["asked"] else approve)
+            return False
+        if look["espera"] == "cliente":
+            await self._change(_answer)
+            return False
+        return look["estado"] == self.ending and not look["unsent"]
 
     async def _look(self) -> dict[str, Any]:
-        (row,) = await self.rows(
-            "SELECT estado, plan_estado, fallo, "
-            "(SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')) AS jobs, "
-            "(SELECT count(*) FROM outbox_messages WHERE sent_at IS NULL) AS unsent FROM orders"
-        )
+        (row,) = await self.rows(_LOOK)
         return dict(row._mapping)
 
     async def life(self) -> Life:
@@ -224,6 +268,7 @@ class Scene:
         (order,) = await self.rows("SELECT estado, progreso, order_number FROM orders")
         events = await self.rows("SELECT seq, kind, agente, mensaje FROM order_events ORDER BY seq")
         stages = await self.rows("SELECT estado FROM order_stages ORDER BY ordinal")
+        sessions = await self.rows(_SESSIONS)
         effects = self.ledger.effects()
         sent = Counter(e.key for e in effects if e.place in _AT_LEAST_ONCE)
         mails = {e.key for e in effects if e.place == "mailer.send"}
@@ -237,7 +282,13 @@ class Scene:
             effects=tuple((e.place, e.key.partition(":")[2]) for e in others),
             mails=tuple(sorted(key.partition(":")[2] for key in mails)),
             told=tuple(sorted(told.values())),
-            problems=tuple(_problems(events, others, sent, self.ledger)),
+            sessions=tuple((one.intento, one.outcome, one.open) for one in sessions),
+            questions=tuple(tuple(row) for row in await self.rows(_QUESTIONS)),
+            answers=tuple(answer for e in others for answer in e.details.get("answers", ())),
+            problems=(
+                *_problems(events, others, sent, self.ledger),
+                *_left_behind(order.estado, others, sessions),
+            ),
         )
 
     async def rows(self, query: str) -> Sequence[Any]:
@@ -259,12 +310,34 @@ def _problems(
     ]
     if sum(count - 1 for count in sent.values()) > 1:
         found.append(f"more than one doubled message: {sent}")
-    deployed = sum(1 for e in effects if e.place == "deployer.deploy")
-    withdrawn = sum(1 for e in effects if e.place == "deployer.undeploy")
-    if deployed - withdrawn != 1:
-        found.append(f"{deployed} deployments, {withdrawn} withdrawn")
     found += [f"{e.place} inside a transaction" for e in ledger.entries("violation")]
     return found
+
+
+def _left_behind(state: str, effects: Sequence[Any], sessions: Sequence[Any]) -> list[str]:
+    """Return what of the order goes on outside though nobody wants it, or does not though it is."""
+    found = [
+        f"attempt {one.intento} was stopped, and {one.tokens} of its tokens live"
+        for one in sessions
+        if one.outcome != "terminada" and one.tokens
+    ]
+    done = Counter(e.place for e in effects)
+    deployed, withdrawn = done["deployer.deploy"], done["deployer.undeploy"]
+    if deployed - withdrawn != (1 if state == "entregado" else 0):
+        found.append(f"{deployed} deployments, {withdrawn} withdrawn")
+    return found
+
+
+async def _ask_planner(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
+    question, of = "¿Por qué tantas horas?", Audience.PLANIFICADOR
+    await ask_about_plan(
+        session, order, question, of, actor=ADMIN.actor, policy=POLICY, plan=None, now=now
+    )
+
+
+async def _answer(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
+    (asked,) = await open_questions_to_client(session, order)
+    await answer_as(session, order, asked.number, asked.options[0], ADMIN, now)
 
 
 @asynccontextmanager

@@ -40,7 +40,7 @@ __all__ = ["SECRET", "settings_for"]
 SECRET = "s" * 40
 
 
-def settings_for(folder: Path) -> Settings:
+def settings_for(folder: Path, *, builder: str = "templates") -> Settings:
     """Return the settings of all runs on `folder`: impatient, so that a recovery is quick."""
     given: dict[str, Any] = {
         "data_dir": folder,
@@ -50,6 +50,9 @@ def settings_for(folder: Path) -> Settings:
         "heartbeat_seconds": 0.2,
         "stalled_after_seconds": 0.6,
         "maintenance_seconds": 0.2,
+        "builder": builder,
+        "agent_http_url": "http://127.0.0.1:1",
+        "agent_stop_seconds": 0.001,
         "log_level": "error",
     }
     runtime = os.environ.get("AXON_TEST_PRODUCT_RUNTIME")
@@ -75,7 +78,10 @@ async def _serve(factory: Factory, listener: socket.socket) -> None:
 
 
 async def _run(request: dict[str, Any], listener: socket.socket | None) -> None:
-    factory = Factory(settings_for(Path(request["folder"])), request["database_url"])
+    # The ledger's builder stands for an agent outside, which gets tokens and is to be stopped.
+    builder = "http" if request["role"] == "worker" else "templates"
+    settings = settings_for(Path(request["folder"]), builder=builder)
+    factory = Factory(settings, request["database_url"])
     try:
         if listener is not None:
             await _serve(factory, listener)

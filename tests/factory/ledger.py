@@ -35,9 +35,9 @@ class Fault:
     """What a port is told to do instead of its work.
 
     `place` is "builder.proceed"; `do` is "transient", "permanent", "raise", "hang", "hang_after"
-    (the effect happened), "reject" (council), "unstorable", "working", "lost" and "deaf" (builder),
-    or "slow" (`seconds`). It happens to the first `times` calls (None: all) whose idempotency key
-    contains `match`.
+    (the effect happened), "reject" (council), "unstorable", "working", "lost", "deaf" and "ask" (a
+    question until the call brings its answer; builder), or "slow" (`seconds`). It happens to the
+    first `times` calls (None: all) whose idempotency key contains `match`.
     """
 
     place: str

@@ -20,6 +20,7 @@ from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.domain.failure import FailureCause
 from axon_factory.factory.ports import LinePorts
 from axon_factory.ports.builder import (
+    AgentQuestion,
     BuildReport,
     BuildRequest,
     BuildStatus,
@@ -42,6 +43,7 @@ from axon_factory.ports.planner import (
 __all__ = ["CHECKS", "ledger_box", "ledger_ports"]
 
 CHECKS = ("pruebas", "seguridad", "arranque")
+_QUESTION = AgentQuestion("idioma", "¿En qué idioma?", ("Español", "Inglés"))
 _LOOKS = 60
 _LOOK_SECONDS = 0.05
 _OPEN_TRANSACTIONS = """
@@ -203,8 +205,14 @@ class LedgerBuilder:
         async with self._desk.call(place, idempotency_key, request.order_id, cause) as (f, effect):
             if f is not None and f.do == "working":
                 return BuildReport(BuildStatus.WORKING, poll_after_seconds=0.01)
+            if f is not None and f.do == "ask" and not request.answers:
+                return BuildReport(BuildStatus.WORKING, questions=(_QUESTION,))
             missing = [m for m in request.plan.milestones if m.id not in request.completed]
-            effect(milestone=missing[0].id, attempt=request.attempt)
+            effect(
+                milestone=missing[0].id,
+                attempt=request.attempt,
+                answers=[given.answer for given in request.answers],
+            )
             report = MilestoneReport(
                 id=missing[0].id,
                 agent=missing[0].agente,
