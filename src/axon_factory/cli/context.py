@@ -25,6 +25,7 @@ from axon_factory.db.embedded import (
     DataDirUnwritable,
     EmbeddedPostgresError,
     read_dsn,
+    read_holder,
 )
 from axon_factory.db.migrate import schema_state
 from axon_factory.db.sessions import is_unavailable
@@ -52,7 +53,7 @@ _errors = Console(stderr=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option(help="Folder with everything the factory keeps. [env: AXON_DATA_DIR]"),
+    typer.Option(help="Folder with everything the factory keeps (AXON_DATA_DIR)."),
 ]
 
 
@@ -130,6 +131,8 @@ async def open_factory(
     settings = load_settings(data_dir=data_dir, **overrides)
     configure_logging(settings)
     url = await database_url(settings)
+    if settings.public_url is None and settings.database_url is None and not overrides:
+        settings = await asyncio.to_thread(_as_served, settings)
     current, newest = await schema_state(url)
     if current != newest:
         raise CliError(
@@ -142,6 +145,12 @@ async def open_factory(
         yield factory
     finally:
         await factory.close()
+
+
+def _as_served(settings: Settings) -> Settings:
+    """Return the settings with the address at which `axon up` serves: links in mails name it."""
+    url = (read_holder(settings.data_dir) or {}).get("url")
+    return settings.model_copy(update={"public_url": url}) if url else settings
 
 
 def stop_signal() -> asyncio.Event:

@@ -1,6 +1,6 @@
 """What commands share by which people decide about an order."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +20,12 @@ from axon_factory.cli.context import (
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.recording import record
 from axon_factory.db.tables import Order
+from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.states import Actor, PlanStatus
 from axon_factory.orders.approval import PlanReference
 from axon_factory.orders.locking import lock_order
+from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText, validated
@@ -34,7 +36,8 @@ __all__ = [
     "ReasonOption",
     "Reference",
     "VersionOption",
-    "checked_reason",
+    "Waiting",
+    "checked_text",
     "decide",
     "given_plan",
     "read_waiting",
@@ -58,20 +61,32 @@ class Deciding:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An order and the plan that waits in it; `flags` are what to look at."""
+
+    order: Order
+    reference: PlanReference
+    flags: Sequence[Mapping[str, Any]]
+
+
 Decision = Callable[[Deciding], Awaitable[Mapping[str, Any] | None]]
 
 
-class _Reason(BaseModel):
-    reason: LongText
+class _Said(BaseModel):
+    text: LongText
 
 
-def checked_reason(reason: str) -> str:
-    """Return the reason, or whatever else was said in a text.
+def checked_text(name: str, text: str) -> str:
+    """Return what was said as `name`: a reason, a question.
 
     Raises:
         ValidationFailed: it is none, or too long.
     """
-    return validated(_Reason, {"reason": reason}).reason
+    try:
+        return validated(_Said, {"text": text}).text
+    except ValidationFailed as error:
+        raise ValidationFailed({name: error.details["text"]}) from error
 
 
 def decide(
@@ -119,7 +134,7 @@ def given_plan(version: int | None, digest: str | None) -> PlanReference | None:
     return PlanReference(version, digest) if version is not None and digest is not None else None
 
 
-async def read_waiting(reference: str, data_dir: Path | None) -> tuple[Order, PlanReference]:
+async def read_waiting(reference: str, data_dir: Path | None) -> Waiting:
     """Return the order and the plan that waits.
 
     Raises:
@@ -127,11 +142,13 @@ async def read_waiting(reference: str, data_dir: Path | None) -> tuple[Order, Pl
     """
     async with open_factory(data_dir) as factory, factory.database.reading() as session:
         order = await read_order(session, reference, local_principal())
+        plan = await find_plan(session, order, order.plan_version)
     if order.plan_estado != PlanStatus.PENDIENTE_APROBACION or order.plan_hash is None:
         raise CliError(
             Exit.REFUSED, f"Ningún plan espera aprobación en la orden {order.order_number}"
         )
-    return order, PlanReference(order.plan_version, order.plan_hash)
+    flags = plan.flags if plan else ()
+    return Waiting(order, PlanReference(order.plan_version, order.plan_hash), flags)
 
 
 async def refuse_question(*, as_json: bool) -> None:

@@ -22,7 +22,8 @@ from axon_factory.cli.deciding import (
     ReasonOption,
     Reference,
     VersionOption,
-    checked_reason,
+    Waiting,
+    checked_text,
     decide,
     given_plan,
     read_waiting,
@@ -105,7 +106,7 @@ def reject(
     """
 
     async def decision(by: Deciding) -> None:
-        told, plan = checked_reason(reason), given_plan(plan_version, plan_hash)
+        told, plan = checked_text("reason", reason), given_plan(plan_version, plan_hash)
         await reject_plan(by.session, by.order, actor=by.actor, now=by.now, reason=told, plan=plan)
 
     decide(
@@ -131,7 +132,7 @@ def cancel(
     """
 
     async def decision(by: Deciding) -> None:
-        told = checked_reason(reason)
+        told = checked_text("reason", reason)
         await cancel_order(by.session, by.order, actor=by.actor, reason=told, now=by.now)
 
     decide(
@@ -210,14 +211,14 @@ def _shown_plan(
         typer.Abort: the answer to the question was no.
     """
 
-    async def command() -> tuple[Order, PlanReference]:
+    async def command() -> Waiting:
         if ask:
             await refuse_question(as_json=as_json)
         return await read_waiting(reference, data_dir)
 
-    order, plan = run(command, as_json=as_json)
+    waiting = run(command, as_json=as_json)
     if not as_json:
-        out.print(render_plan(order))
+        out.print(render_plan(waiting.order, waiting.flags))
     if ask:
-        typer.confirm(f"¿Aprobar el plan v{plan.version}?", abort=True)
-    return plan
+        typer.confirm(f"¿Aprobar el plan v{waiting.reference.version}?", abort=True)
+    return waiting.reference

@@ -21,6 +21,7 @@ from axon_factory.cli.context import (
     print_json,
     run,
 )
+from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, safe
 from axon_factory.domain.line_mode import LineMode
@@ -80,6 +81,8 @@ def drain(
     as_json: JsonOption = False,
 ) -> None:
     """Finish what was begun, and begin nothing new.
+
+    With --watch it ends with 0 when the line is drained, with 9 if somebody changes the mode.
 
     Example: axon line drain --reason "Actualización" --watch
     """
@@ -148,7 +151,11 @@ async def _read(factory: Factory) -> dict[str, Any]:
 
 
 async def _drained(factory: Factory, document: dict[str, Any], *, shown: bool) -> dict[str, Any]:
-    """Wait until nothing that was begun goes on, or somebody changes the mode."""
+    """Wait until nothing that was begun goes on.
+
+    Raises:
+        CliError: somebody changed the mode meanwhile.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
         most = max(1, document["por_terminar"])
@@ -160,6 +167,10 @@ async def _drained(factory: Factory, document: dict[str, Any], *, shown: bool) -
             progress.update(task, description=text, total=most, completed=most - left)
             await asyncio.sleep(_WATCH_SECONDS)
             document = await _read(factory)
+        if document["modo"] != LineMode.DRENANDO:
+            raise CliError(
+                Exit.REFUSED, f"La línea no se drenó: alguien la puso en '{document['modo']}'"
+            )
         progress.update(task, description="Drenada", completed=most)
     return document
 
@@ -173,7 +184,7 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
     rows = {
         "Modo": document["modo"],
         "Motivo": safe(document["motivo"] or "—"),
-        "Desde": f"{document['desde'] or '—'} ({safe(document['cambiado_por'] or '—')})",
+        "Desde": _since(document),
         "Nuevas": document["nuevas"],
         "En construcción": _of(building["total"], building["limite"]),
         **{
@@ -186,6 +197,12 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
         "Esperan a personas": document["esperan_personas"],
     }
     out.print(facts({name: str(value) for name, value in rows.items()}))
+
+
+def _since(document: dict[str, Any]) -> str:
+    if document["desde"] is None:
+        return "—"
+    return f"{document['desde']} ({safe(document['cambiado_por'] or '—')})"
 
 
 def _of(number: int, most: int | None) -> str:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,7 +26,7 @@ from axon_factory.cli.context import (
     run,
 )
 from axon_factory.cli.recording import record
-from axon_factory.cli.render import add_row, table
+from axon_factory.cli.render import add_row, safe, table
 from axon_factory.domain.deliveries import Channel, DeliveryState
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action
@@ -360,9 +360,21 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
         if isinstance(value, list):
             out.print(f"{name}:", markup=False, highlight=False)
             for item in value:  # pyright: ignore[reportUnknownVariableType] — any JSON
-                out.print(f"  {item}", markup=False, highlight=False, soft_wrap=True)
+                out.print(f"  {_plain(item)}", markup=False, highlight=False, soft_wrap=True)
         elif value is not None:
-            out.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
+            out.print(f"{name}: {_plain(value)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401 — any JSON value
+    """Return it as people read it; scripts have --json."""
+    match value:
+        case bool():
+            return "sí" if value else "no"
+        case dict():
+            items = cast("dict[str, Any]", value).items()
+            return ", ".join(f"{name} {_plain(one)}" for name, one in items if one is not None)
+        case _:
+            return safe(value)
 
 
 def _show_created(created: CreatedDestination, what: str, *, as_json: bool) -> None:

@@ -40,6 +40,7 @@ from axon_factory.orders.create import create_order
 from axon_factory.orders.lists.fields import SUMMARY
 from axon_factory.orders.lists.page import Page, list_orders
 from axon_factory.orders.lists.query import ListQuery
+from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.read import newest_events, read_order, verified_milestones
 from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.result import result_of
@@ -97,19 +98,23 @@ def show(
     Example: axon orders show ORD-2025-001
     """
 
-    async def command() -> tuple[Order, Sequence[OrderEvent], Sequence[OrderMilestone], int | None]:
+    async def command() -> tuple[
+        Order, Sequence[OrderEvent], Sequence[OrderMilestone], int | None, Sequence[dict[str, Any]]
+    ]:
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             events = await newest_events(session, order, local_principal())
             place = await place_in_queue(session, order, datetime.now(UTC))
-            return order, events, await verified_milestones(session, order), place
+            plan = await find_plan(session, order, order.plan_version)
+            flags = plan.flags if plan else ()
+            return order, events, await verified_milestones(session, order), place, flags
 
-    order, events, milestones, place = run(command, as_json=as_json)
+    order, events, milestones, place, flags = run(command, as_json=as_json)
     if as_json:
         document = views.detail(order, events, milestones, local_principal(), place_in_queue=place)
         print_json(document)
     else:
-        out.print(render_order(order, events, milestones))
+        out.print(render_order(order, events, milestones, flags=flags, place=place))
 
 
 @_group.command("list")

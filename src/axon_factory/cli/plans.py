@@ -21,7 +21,7 @@ from axon_factory.cli.deciding import (
     HashOption,
     Reference,
     VersionOption,
-    checked_reason,
+    checked_text,
     decide,
     given_plan,
     read_waiting,
@@ -116,8 +116,8 @@ def edit(
     """
 
     async def read() -> tuple[Mapping[str, Any] | None, PlanReference]:
-        order, waiting = await read_waiting(reference, data_dir)
-        return order.plan, given_plan(plan_version, plan_hash) or waiting
+        waiting = await read_waiting(reference, data_dir)
+        return waiting.order.plan, given_plan(plan_version, plan_hash) or waiting.reference
 
     waiting, read_version = run(read, as_json=as_json)
 
@@ -129,7 +129,7 @@ def edit(
 
     async def decision(by: Deciding) -> dict[str, Any]:
         if reason is not None:
-            checked_reason(reason)
+            checked_text("reason", reason)
         made = await edit_plan(
             by.session, by.order, change, actor=by.actor, policy=by.policy, now=by.now
         )
@@ -160,7 +160,7 @@ def ask(
         asked = await ask_about_plan(
             by.session,
             by.order,
-            checked_reason(question),
+            checked_text("pregunta", question),
             Audience.CLIENTE if client else Audience.PLANIFICADOR,
             actor=by.actor,
             policy=by.policy,
@@ -251,6 +251,6 @@ def _amount(usd: str | None, *, catalogue: bool) -> Decimal | None:
         amount = Decimal(usd)
     except InvalidOperation:
         amount = Decimal(0)
-    if not 0 < amount < _MOST_USD or amount != round(amount, 4):
+    if amount.is_nan() or not 0 < amount < _MOST_USD or amount != round(amount, 4):
         raise CliError(Exit.USAGE, "--usd espera una cantidad positiva, por ejemplo 5 o 2.50")
     return amount

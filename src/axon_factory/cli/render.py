@@ -15,6 +15,7 @@ from axon_factory.cli.context import local_principal
 from axon_factory.db.tables import Order, OrderEvent, OrderMilestone
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.plan import Plan
+from axon_factory.domain.plan_review import FlagKind
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.domain.waiting import WaitsFor
 from axon_factory.orders.progress_view import progress_detail
@@ -128,17 +129,17 @@ def event_document(order: Order, event: OrderEvent) -> dict[str, Any]:
     }
 
 
-def render_plan(order: Order) -> RenderableType:
-    """Return the order's plan as an approver reads it: version and hash included."""
+def render_plan(order: Order, flags: Iterable[Mapping[str, Any]] = ()) -> RenderableType:
+    """Return the order's plan as an approver reads it: version, hash and its `flags` included."""
     if order.plan is None:
         return Text("Todavía no hay un plan.", "dim")
     title = Text(f"Plan v{order.plan_version} ({order.plan_estado or _NOBODY})", "bold")
     rows = {"Precio": f"{order.precio} {order.moneda}", "Hash": order.plan_hash or _NOBODY}
-    return Group(title, facts(rows), *plan_details(Plan.model_validate(order.plan)))
+    return Group(title, facts(rows), *plan_details(Plan.model_validate(order.plan), flags))
 
 
-def plan_details(plan: Plan) -> list[RenderableType]:
-    """Return what a plan says, its milestones and its notes."""
+def plan_details(plan: Plan, flags: Iterable[Mapping[str, Any]]) -> list[RenderableType]:
+    """Return what a plan says, its milestones and notes, and what to look at in it."""
     milestones = table("Hito", "Horas", "Agente", "Entregable", numbers=("Horas",))
     for item in plan.milestones:
         hours = f"{item.estimacion_horas:g}"
@@ -153,21 +154,31 @@ def plan_details(plan: Plan) -> list[RenderableType]:
         "Recursos": f"{needs.cpu_cores} CPU, {needs.ram_gb} GB de memoria, "
         f"{needs.storage_gb} GB de disco",
     }
-    notes = [Text(f"! {safe(note)}", "yellow") for note in plan.observaciones]
+    # The flag about unknown parts repeats the notes in one sentence.
+    told = [flag["mensaje"] for flag in flags if flag["codigo"] != FlagKind.PARTES_DESCONOCIDAS]
+    notes = [Text(f"! {safe(note)}", "yellow") for note in (*plan.observaciones, *told)]
     return [facts(rows), milestones, *notes]
 
 
 def render_order(
-    order: Order, events: Sequence[OrderEvent], milestones: Sequence[OrderMilestone]
+    order: Order,
+    events: Sequence[OrderEvent],
+    milestones: Sequence[OrderMilestone],
+    *,
+    flags: Iterable[Mapping[str, Any]] = (),
+    place: int | None = None,
 ) -> RenderableType:
-    """Return the whole order: facts, client, progress, plan, result, newest events."""
+    """Return the whole order: facts, client, progress, plan, result, newest events.
+
+    `flags` are those of its plan, `place` is its turn among those that wait to be built.
+    """
     client: Mapping[str, Any] = order.datos_cliente
     parts: list[RenderableType] = [
         Text(f"{order.order_number}  {safe(order.nombre_producto)}", "bold"),
         facts(
             {
                 "Estado": state_text(order.estado),
-                "Espera": waiting_for(order) or _NOBODY,
+                "Espera": waiting_for(order) or _place(order, place) or _NOBODY,
                 "Progreso": f"{order.progreso} %",
                 "Tipo": order.tipo_producto,
                 "Prioridad": order.prioridad,
@@ -191,8 +202,15 @@ def render_order(
         parts.append(Text(f"✗ {safe(cause)}: {safe(message)}", "red"))
     if order.plan is not None:
         parts += [Text(), _progress(order, milestones)]
-    parts += [Text(), render_plan(order), Text(), Text("Eventos", "bold")]
+    parts += [Text(), render_plan(order, flags), Text(), Text("Eventos", "bold")]
     return Group(*parts, *(render_event(event) for event in events))
+
+
+def _place(order: Order, place: int | None) -> str:
+    if order.queued_at is None:
+        return ""
+    turn = "" if place is None else f", turno {place}"
+    return f"lugar para construirla desde {local_time(order.queued_at)}{turn}"
 
 
 def _promise(order: Order) -> str:

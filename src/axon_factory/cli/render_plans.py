@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -28,7 +29,7 @@ def render_plans(document: Mapping[str, Any]) -> RenderableType:
         return _version(document)
     versions = document["planes"]
     if not versions:
-        return Text("Todavía no hay un plan.", "dim")
+        return Group(Text("Todavía no hay un plan.", "dim"), Text(), _usage(document["uso"]))
     rows = table("Versión", "Estado", "Hecho por", "Cuándo", "Decidió", "Motivo")
     for version in versions:
         add_row(
@@ -59,8 +60,7 @@ def _version(version: Mapping[str, Any]) -> RenderableType:
     plan = Plan.model_validate(version["plan"])
     title = Text(f"Plan v{version['version']} ({version['estado']})", "bold")
     rows = facts({"Hash": version["hash"], "Modelo": version["modelo"] or _NOBODY})
-    flags = [Text(f"! {safe(flag['mensaje'])}", "yellow") for flag in version["avisos"]]
-    return Group(title, rows, *plan_details(plan), *flags)
+    return Group(title, rows, *plan_details(plan, version["avisos"]))
 
 
 def _question(question: Mapping[str, Any]) -> RenderableType:
@@ -72,14 +72,24 @@ def _question(question: Mapping[str, Any]) -> RenderableType:
 
 
 def _usage(usage: Mapping[str, Any]) -> RenderableType:
-    cost = usage["costo_usd"] or "0"
+    calls, unpriced = usage["llamadas"], usage["llamadas_sin_precio"]
+    tokens = usage["tokens_entrada"] + usage["tokens_salida"]
+    told = [f"{calls} llamada{'' if calls == 1 else 's'}", f"{tokens} tokens"]
+    if unpriced < calls:
+        told.append(f"{_plain(usage['costo_usd'] or '0')} USD")
+    if unpriced:
+        told.append(f"{unpriced} sin precio conocido")
+    budget = usage["presupuesto_usd"]
     return facts(
         {
-            "Modelos": f"{usage['llamadas']} llamadas, "
-            f"{usage['tokens_entrada'] + usage['tokens_salida']} tokens, {cost} USD",
-            "Presupuesto": usage["presupuesto_usd"] or "el de la configuración",
+            "Modelos": ", ".join(told) if calls else "ninguna llamada",
+            "Presupuesto": f"{_plain(budget)} USD" if budget else "el de la configuración",
         }
     )
+
+
+def _plain(amount: str) -> str:
+    return f"{Decimal(amount).normalize():f}"
 
 
 def _difference(item: Difference) -> Text:

@@ -34,9 +34,9 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     *,
-    host: Annotated[str | None, typer.Option(help="Address to listen at. [env: AXON_HOST]")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen at (AXON_HOST).")] = None,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port to listen at. [env: AXON_PORT]")
+        int | None, typer.Option(min=1, max=65535, help="Port to listen at (AXON_PORT).")
     ] = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def up(
     *,
-    port: Annotated[int | None, typer.Option(help="Port of the API. [env: AXON_PORT]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API (AXON_PORT).")] = None,
     data_dir: DataDirOption = None,
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="Place the example order in an empty factory.")

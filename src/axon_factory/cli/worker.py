@@ -28,7 +28,7 @@ def worker(
     *,
     concurrency: Annotated[
         int | None,
-        typer.Option(min=1, max=64, help="Steps at once. [env: AXON_WORKER_CONCURRENCY]"),
+        typer.Option(min=1, max=64, help="Steps at once (AXON_WORKER_CONCURRENCY)."),
     ] = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,

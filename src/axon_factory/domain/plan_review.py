@@ -4,11 +4,13 @@ A plan with a problem is never kept, whoever wrote it: everything that the line 
 from the catalogue. Flags are for the approver's eyes, and keep a plan from approving itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from axon_factory.domain.catalogue import INTEGRATIONS, ProductType
+from axon_factory.domain.catalogue.default_plan import default_plan
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.sentences import Sentence
 
@@ -38,6 +40,7 @@ class FlagKind(StrEnum):
     STACK_DESCONOCIDO = "stack_desconocido"
     RECURSOS_MAYORES = "recursos_mayores"
     HITOS_DISTINTOS = "hitos_distintos"
+    INTEGRACIONES_DISTINTAS = "integraciones_distintas"
     PARTES_DESCONOCIDAS = "partes_desconocidas"
     PLANIFICADOR_DE_RESERVA = "planificador_de_reserva"
 
@@ -64,12 +67,20 @@ def problems_by_field(plan: Plan, product: ProductType) -> dict[str, Sentence]:
     return dict(_problems(plan, product))
 
 
-def flags_of(plan: Plan, product: ProductType, *, fallback: str | None = None) -> list[PlanFlag]:
+def flags_of(
+    plan: Plan,
+    product: ProductType,
+    configuration: Mapping[str, Any],
+    *,
+    fallback: str | None = None,
+) -> list[PlanFlag]:
     """Return what an approver should look at in a plan without problems.
 
-    `fallback` says why the catalogue planned although a model was to.
+    `configuration` is what the client asked for; `fallback` says why the catalogue planned although
+    a model was to.
     """
-    return list(_flags(plan, product, fallback))
+    usual = default_plan(product, configuration)
+    return [*_flags(plan, product, fallback), *_integration_flags(plan, usual)]
 
 
 def _problems(plan: Plan, product: ProductType) -> Iterator[tuple[str, Sentence]]:
@@ -179,6 +190,27 @@ def _size_flags(plan: Plan, product: ProductType) -> Iterator[PlanFlag]:
         yield PlanFlag(
             FlagKind.HITOS_DISTINTOS,
             Sentence("Sus hitos no son los del catálogo", "Its milestones are not the catalogue's"),
+        )
+
+
+def _integration_flags(plan: Plan, usual: Plan) -> Iterator[PlanFlag]:
+    added = [one for one in plan.integraciones if one not in usual.integraciones]
+    missing = [one for one in usual.integraciones if one not in plan.integraciones]
+    if added:
+        yield PlanFlag(
+            FlagKind.INTEGRACIONES_DISTINTAS,
+            Sentence(
+                f"Integraciones que la orden no pide: {', '.join(added)}",
+                f"Integrations that the order does not ask for: {', '.join(added)}",
+            ),
+        )
+    if missing:
+        yield PlanFlag(
+            FlagKind.INTEGRACIONES_DISTINTAS,
+            Sentence(
+                f"Faltan integraciones que la orden pide: {', '.join(missing)}",
+                f"Integrations that the order asks for are missing: {', '.join(missing)}",
+            ),
         )
 
 

@@ -99,10 +99,13 @@ class MakePlan:
         order.planificado_at = order.planificado_at or now
         order.asignado_a = APPROVER
         await close_planner_questions(session, order, now)
+        flags = flags_of(
+            plan, product, order.datos_cliente["configuracion"], fallback=outcome.fallback
+        )
         new = NewVersion(
             plan,
             outcome.planner,
-            flags_of(plan, product, fallback=outcome.fallback),
+            flags,
             model=outcome.model,
             prompt_version=outcome.prompt_version,
         )
@@ -125,7 +128,7 @@ class MakePlan:
             actor=_PLANNER,
             now=now,
         )
-        await tell_waiting_plan(session, order, plan, self._policy, now)
+        await tell_waiting_plan(session, order, plan, flags, policy=self._policy, now=now)
         await wake(session, order, now)
 
 

@@ -69,7 +69,7 @@ async def edit_plan(
     before.estado = PlanVersionStatus.REEMPLAZADO
     before.decided_at, before.decided_by, before.motivo = now, actor.id, edit.note or None
     await close_planner_questions(session, order, now)
-    flags = flags_of(edit.plan, product)
+    flags = flags_of(edit.plan, product, order.datos_cliente["configuracion"])
     new = NewVersion(edit.plan, BY_A_PERSON, flags, actor.id, before.version)
     version = await add_version(session, order, new, now)
     order.fence += 1  # what is being answered about the plan before counts for nothing
@@ -93,7 +93,7 @@ async def edit_plan(
         rules = policy.approval
         await approve_plan(session, order, actor=actor, rules=rules, now=now, note=edit.note)
     else:
-        await tell_waiting_plan(session, order, edit.plan, policy, now)
+        await tell_waiting_plan(session, order, edit.plan, flags, policy=policy, now=now)
         await wake(session, order, now)
     return version
 

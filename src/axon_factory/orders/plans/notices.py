@@ -1,5 +1,6 @@
 """What an approver is told about plans, by mail."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.plan import Plan
+from axon_factory.domain.plan_review import PlanFlag
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
 
@@ -14,13 +16,19 @@ __all__ = ["remind_approver", "tell_answer", "tell_escalation", "tell_waiting_pl
 
 
 async def tell_waiting_plan(
-    session: AsyncSession, order: Order, plan: Plan, policy: Policy, now: datetime
+    session: AsyncSession,
+    order: Order,
+    plan: Plan,
+    flags: Iterable[PlanFlag],
+    *,
+    policy: Policy,
+    now: datetime,
 ) -> None:
-    """Tell the approver that the order's newest plan waits."""
+    """Tell the approver that the order's newest plan waits, and what to look at in it."""
     milestones = "\n".join(
         f"- {item.nombre}: {item.estimacion_horas:g} h ({item.agente})" for item in plan.milestones
     )
-    notes = "".join(f"\nNota: {note}" for note in plan.observaciones)
+    notes = "".join(f"\nAtención: {flag.message}" for flag in flags)
     await post_message(
         session,
         order,
@@ -32,7 +40,9 @@ async def tell_waiting_plan(
             f"{order.nombre_producto} ({order.tipo_producto})\n\n"
             f"Stack: {', '.join(plan.stack_tecnologico)}\n"
             f"Integraciones: {', '.join(plan.integraciones) or 'ninguna'}\n"
-            f"Horas estimadas: {plan.estimacion_horas:g}\n{milestones}\n{notes}\n\n"
+            f"Precio: {order.precio} {order.moneda}\n"
+            f"Horas estimadas: {plan.estimacion_horas:g}\n{milestones}\n{notes}\n"
+            + ("\n" if notes else "")
             + _how_to_decide(order, policy)
         ),
         now=now,
