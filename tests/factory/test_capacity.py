@@ -118,12 +118,10 @@ async def test_a_newcomer_does_not_overtake_who_waits(rig: Rig) -> None:
     assert (await line.advance(urgent)) is not None  # but an urgent one does
 
 
-@pytest.mark.parametrize(
-    "orders", [6, pytest.param(40, marks=pytest.mark.races)], ids=["some", "many"]
-)
-async def test_the_limits_hold_for_workers_that_end_and_everybody_is_served(
-    rig: Rig, orders: int
-) -> None:
+@pytest.mark.races
+@pytest.mark.timeout(300)
+async def test_the_limits_hold_for_workers_that_end_and_everybody_is_served(rig: Rig) -> None:
+    orders = 40
     limits = BuildLimits(altogether=3, per_client=2, by_type={TYPES[0]: 1, TYPES[1]: 2})
     trusting = ApprovalRules(auto_types=frozenset(TYPES))
     rig = replace(rig, ports=example_ports(rig.ports.secret_box))

@@ -35,10 +35,14 @@ async def test_hostile_body_is_refused_by_every_writing_route(
 
 @cache
 def _writing_routes(factory: Factory) -> list[tuple[str, str]]:
-    """Every method and path that takes a body, with the path's parameters filled in."""
+    """Every method and path that takes JSON, with the path's parameters filled in.
+
+    Pages take forms: `tests/web` sends them what is none.
+    """
     return [
         (method, re.sub(r"\{[^}]+\}", "x", route.path))
         for route in declared_routes(factory.application().routes)
+        if not route.path.startswith("/portal/")
         for method in sorted(route.methods & {"POST", "PUT", "PATCH"})
     ]
 
