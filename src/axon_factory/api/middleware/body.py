@@ -12,6 +12,9 @@ from axon_factory.api.refusals import MalformedRequest, PayloadTooLarge, Unsuppo
 
 __all__ = ["BodyGuard"]
 
+_TAKE_JSON = ("/api/", "/mcp")
+"""Pages take forms."""
+
 
 class BodyGuard:
     """Reads each body once, whole, and gives it on as one message."""
@@ -44,7 +47,7 @@ class BodyGuard:
                 "El cuerpo no mide lo que dice Content-Length",
                 message_en="The body is not as long as Content-Length says",
             )
-        if body and scope["path"].startswith("/api/"):
+        if body and scope["path"].startswith(_TAKE_JSON):
             _check_media_type(headers.get("content-type", ""))
             check_json(body, self._options.json)
         await self._app(scope, _replay(body, receive), send)
