@@ -47,6 +47,8 @@ async def test_a_plan_is_read_changed_asked_about_and_approved(
         paid,
         nothing_paid,
         not_paid,
+        no_amount,
+        nothing_asked,
         approved,
         versions,
     ) = await axon.many(
@@ -65,7 +67,9 @@ async def test_a_plan_is_read_changed_asked_about_and_approved(
             ({}, ["orders", "budget", number, "--usd", "2.5", "--json"], ""),
             ({}, ["orders", "budget", number, "--usd", "0"], ""),
             ({}, ["orders", "budget", number], ""),
-            ({}, ["orders", "approve", number, "--yes", "--json"], ""),
+            ({}, ["orders", "budget", number, "--usd", "NaN"], ""),
+            ({}, ["orders", "ask", number, " "], ""),
+            ({}, ["orders", "approve", number, "--yes"], ""),
             ({}, ["orders", "plan", number, "--json"], ""),
         ]
     )
@@ -82,8 +86,10 @@ async def test_a_plan_is_read_changed_asked_about_and_approved(
     assert outdated.code == Exit.REFUSED
     assert "recursos_requeridos.ram_gb: 4 → 3" in outdated.err
     assert paid.json["presupuesto_usd"] == "2.5"
-    assert (nothing_paid.code, not_paid.code) == (Exit.USAGE, Exit.USAGE)
-    assert approved.json["estado"] == "construccion"
+    assert {nothing_paid.code, not_paid.code, no_amount.code} == {Exit.USAGE}
+    assert nothing_asked.err.startswith("axon: pregunta: ")
+    assert "está en 'construccion'" in approved.out
+    assert "! Sus hitos no son los del catálogo" in approved.out  # seen before it is approved
     stages = [(item["estado"], item["motivo"]) for item in versions.json["planes"]]
     assert stages == [("reemplazado", "Menos"), ("reemplazado", None), ("aprobado", None)]
     (question,) = versions.json["preguntas"]

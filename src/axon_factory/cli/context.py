@@ -36,6 +36,7 @@ from axon_factory.settings import Settings, SettingsInvalid, load_settings
 __all__ = [
     "DataDirOption",
     "JsonOption",
+    "as_served",
     "database_url",
     "local_principal",
     "open_factory",
@@ -132,7 +133,7 @@ async def open_factory(
     configure_logging(settings)
     url = await database_url(settings)
     if settings.public_url is None and settings.database_url is None and not overrides:
-        settings = await asyncio.to_thread(_as_served, settings)
+        settings = await asyncio.to_thread(as_served, settings)
     current, newest = await schema_state(url)
     if current != newest:
         raise CliError(
@@ -147,7 +148,7 @@ async def open_factory(
         await factory.close()
 
 
-def _as_served(settings: Settings) -> Settings:
+def as_served(settings: Settings) -> Settings:
     """Return the settings with the address at which `axon up` serves: links in mails name it."""
     url = (read_holder(settings.data_dir) or {}).get("url")
     return settings.model_copy(update={"public_url": url}) if url else settings
