@@ -128,7 +128,6 @@ async def sweep(database: Database, policy: Policy, *, afresh: bool = False) -> 
     (`ApprovalRules.approves_itself`). One
     worker at a time sweeps; for the others there is nothing to do.
     """
-    rules = policy.approval
     async with database.transaction("maintenance") as session:
         if not await session.scalar(_ALONE):
             return 0
