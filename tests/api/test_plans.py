@@ -145,7 +145,8 @@ async def test_clients_and_agents_read_no_flags_costs_or_names(
     staff = await get(workshop, f"{order_id}/plans", "operator")
     assert set(staff["planes"][0]) == OUTSIDE | INSIDE
     assert staff["planes"][0]["motivo"] == "Demasiado"
-    assert [flag["codigo"] for flag in staff["planes"][0]["avisos"]] == ["hitos_distintos"]
+    flags = [flag["codigo"] for flag in staff["planes"][0]["avisos"]]
+    assert flags == ["hitos_distintos", "integraciones_distintas"]
     assert staff["uso"]["llamadas"] == 0
     assert [(item["para"], item["respuesta"]) for item in staff["preguntas"]] == [("cliente", None)]
     agent = await workshop.http.get(

@@ -73,6 +73,13 @@ async def test_orders_end_in_a_plan_that_waits_for_a_person(rig: Rig, server: Mo
         recorded = [call for call in calls if call.order_id == order_id]
         assert [call.outcome for call in recorded] == [*case.outcomes], name
         assert all(call.purpose == "plan" and call.error for call in recorded)
+    mails = {
+        row.order_id: row.body
+        for row in await rig.rows("SELECT order_id, body FROM outbox_messages")
+    }
+    for row in rows:
+        (flag,) = row.flags
+        assert f"Atención: {flag['mensaje']}\n" in mails[row.order_id]
 
 
 async def test_a_plan_by_a_model_is_kept_with_its_model_and_prompt(
@@ -86,7 +93,10 @@ async def test_a_plan_by_a_model_is_kept_with_its_model_and_prompt(
     assert (row.planner, row.model) == ("llm", "compatible:modelo")
     assert row.prompt_version == "plan.v1"
     assert row.plan["integraciones"] == ["Slack"]
-    assert [flag["codigo"] for flag in row.flags] == ["partes_desconocidas"]
+    assert [flag["codigo"] for flag in row.flags] == [
+        "partes_desconocidas",
+        "integraciones_distintas",
+    ]
     (call,) = await rig.rows("SELECT * FROM model_calls")
     assert (call.input_tokens, call.output_tokens, call.cost_usd) == (900, 300, None)
 

@@ -129,12 +129,11 @@ async def test_a_price_that_nobody_knows_counts_by_tokens_only(desk: Desk) -> No
     assert await desk.remaining("this") == Budget(100, Decimal(1))
 
 
-async def test_a_persons_amount_replaces_every_limit(desk: Desk) -> None:
-    """The day's too: whoever decides about an order that waits wants it to go on today."""
+async def test_a_persons_amount_counts_instead_of_all_limits(desk: Desk) -> None:
     await desk.use("this", tokens=1500, usd="1.2", at=NOON)
     assert (await desk.remaining("this")).is_spent
     assert await desk.remaining("this", "2") == Budget(1000, Decimal("0.8"))
-    assert await desk.remaining("this", "9") == Budget(1000, Decimal("7.8"))
+    assert await desk.remaining("this", "9") == Budget(1000, Decimal("7.8"))  # the day allows 1.8
     assert (await desk.remaining("this", "1")).is_spent
 
 

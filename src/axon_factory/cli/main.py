@@ -76,5 +76,10 @@ def start(
         typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
-    """Axon Factory: from an order to a delivered autopilot."""
+    """Axon Factory: from an order to a delivered autopilot.
+
+    Exit codes: 0 done; 2 the command line is wrong; 3 a setting is wrong; 4 the database does not
+    answer; 8 no factory runs; 9 the factory refuses, and says why; docs/operations.md has them all.
+    With --json a failure is a document with `error` and `exit_code`.
+    """
     arm_from_environment()
