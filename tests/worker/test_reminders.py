@@ -154,7 +154,7 @@ async def test_line_and_sweep_agree_which_plans_approve_themselves(rig: Rig) -> 
 async def swept(rig: Rig) -> set[UUID]:
     await rig.execute("DELETE FROM procrastinate_jobs")
     await rig.execute("UPDATE outbox_messages SET sent_at = now()")
-    await sweep(rig.database, rig.policy)
+    await sweep(rig.database, rig.policy, afresh=True)
     return {UUID(job.lock.removeprefix("order:")) for job in await rig.jobs()}
 
 
