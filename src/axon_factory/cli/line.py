@@ -30,7 +30,7 @@ from axon_factory.insights.line_status import read_line_status
 from axon_factory.orders.line_control import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText, validated
 
-__all__ = ["register"]
+__all__ = ["drained", "register"]
 
 _group = typer.Typer(no_args_is_help=True, help="Look at the line, pause it, drain it, stop it.")
 _WATCH_SECONDS = 1.0
@@ -91,7 +91,7 @@ def drain(
     async def command() -> dict[str, Any]:
         async with open_factory(data_dir) as factory:
             document = await _changed(factory, LineMode.DRENANDO, "drain_line", checked)
-            return await _drained(factory, document, shown=not as_json) if watch else document
+            return await drained(factory, document, shown=not as_json) if watch else document
 
     _show(run(command, as_json=as_json), as_json=as_json)
 
@@ -150,7 +150,7 @@ async def _read(factory: Factory) -> dict[str, Any]:
     return line_document(control, status_now, factory.policy.limits)
 
 
-async def _drained(factory: Factory, document: dict[str, Any], *, shown: bool) -> dict[str, Any]:
+async def drained(factory: Factory, document: dict[str, Any], *, shown: bool) -> dict[str, Any]:
     """Wait until nothing that was begun goes on.
 
     Raises:
