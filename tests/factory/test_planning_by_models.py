@@ -30,7 +30,7 @@ from tests.support.model_server import Behaviour, ModelServer, answering, servin
 
 PLAYED = tuple(BEHAVIOURS)[::3]
 """Every third behaviour: the adapter's own tests play them all."""
-LIMITS = Limits(timeout_seconds=0.8, pause_seconds=0, longest_pause_seconds=2)
+LIMITS = Limits(timeout_seconds=2, pause_seconds=0, longest_pause_seconds=2)
 
 
 @pytest.fixture

@@ -25,8 +25,10 @@ from axon_factory.ports.planner import Budget, PlanQuestion
 from tests.support.model_behaviours import BEHAVIOURS, GOOD, REQUEST, good_plan
 from tests.support.model_server import ModelServer, answering, serving
 
-LIMITS = Limits(timeout_seconds=0.4, total_seconds=10, pause_seconds=0.01, longest_pause_seconds=2)
-LONGEST_CASE_SECONDS = 5.0
+LIMITS = Limits(timeout_seconds=5, total_seconds=20, pause_seconds=0.01, longest_pause_seconds=2)
+IMPATIENT = replace(LIMITS, timeout_seconds=0.4)
+"""For models that never answer: every other one must have the time that a busy machine takes."""
+LONGEST_CASE_SECONDS = 15.0
 
 
 @pytest.fixture
@@ -49,7 +51,9 @@ async def test_the_next_model_plans_or_at_last_the_catalogue(
 ) -> None:
     case = BEHAVIOURS[name]
     server.play("malo", case.behaviour)
-    two, one = planner(server, "malo", "bueno"), planner(server, "malo")
+    limits = IMPATIENT if Outcome.TIEMPO_AGOTADO in case.outcomes else LIMITS
+    two = planner(server, "malo", "bueno", limits=limits)
+    one = planner(server, "malo", limits=limits)
     began = time.monotonic()
     by_next, by_catalogue = await asyncio.gather(
         two.make_plan(REQUEST, idempotency_key="k"), one.make_plan(REQUEST, idempotency_key="k")
@@ -150,10 +154,10 @@ async def test_what_a_server_says_it_used_is_kept_within_what_can_be(
 async def test_the_whole_call_has_an_end(server: ModelServer) -> None:
     for name in ("a", "b", "c", "d"):
         server.play(name, BEHAVIOURS["stalled"].behaviour)
-    slow = planner(server, "a", "b", "c", "d", limits=replace(LIMITS, total_seconds=0.7))
+    slow = planner(server, "a", "b", "c", "d", limits=replace(IMPATIENT, total_seconds=0.7))
     began = time.monotonic()
     outcome = await slow.make_plan(REQUEST, idempotency_key="k")
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
     assert [use.model for use in outcome.uses] == ["a", "b"]
     assert outcome.planner == "catalogue"
     assert outcome.fallback is not None
