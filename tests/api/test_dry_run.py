@@ -70,7 +70,9 @@ async def test_tells_what_the_order_then_gets(workshop: Workshop, product_type: 
     request = PlanRequest(
         order["id"], order["order_number"], product_type, "Bot", "general", configuration
     )
-    plan = await workshop.factory.line_ports().planner.make_plan(request, idempotency_key="k")
+    planner = workshop.factory.line_ports().planner
+    plan = (await planner.make_plan(request, idempotency_key="k")).plan
+    assert plan is not None
     assert tried["plan"] == plan.model_dump(mode="json")
     assert len(plan.observaciones) == 1
 

@@ -58,6 +58,7 @@ class Desk:
         query = select(OutboxMessage).where(
             col(OutboxMessage.order_id) == self.order_id,
             col(OutboxMessage.dedupe_key).contains(":pregunta:"),
+            col(OutboxMessage.channel) == "mail",
         )
         async with self.workshop.factory.database.reading() as session:
             return list(await session.scalars(query.order_by(col(OutboxMessage.created_at))))

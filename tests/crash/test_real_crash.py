@@ -1,4 +1,4 @@
-"""The same matrix over the real adapters: a sample in the gate, all of it by `make crash`.
+"""The same matrix over the real adapters: by `make crash`, a sample first.
 
 The product runtime is AXON_TEST_PRODUCT_RUNTIME, or `.venv-product` in the repository's root.
 """
@@ -108,7 +108,7 @@ async def _compare(
             assert await _kill_at(host, crossing, stage) == quiet, f"killed at {crossing}"
 
 
-@pytest.mark.slow
+@pytest.mark.crash_matrix
 @pytest.mark.timeout(600)
 async def test_a_sample_of_kills_with_the_real_adapters(
     real_host: Host, postgres_url: str, template_database: str, tmp_path: Path

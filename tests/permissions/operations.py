@@ -145,9 +145,7 @@ ELSEWHERE = {
     ("GET", "/git/{slug}.git/{path:path}"): "test_repositories_for_every_principal",
     ("GET", "/docs"): "tests/web: public, and absent without its assets",
     ("GET", "/docs/{name}"): "tests/web: public, and absent without its assets",
-    ("GET", "/mcp"): "tests/mcp: every tool for every caller",
     ("POST", "/mcp"): "tests/mcp: every tool for every caller",
-    ("DELETE", "/mcp"): "tests/mcp: every tool for every caller",
     ("GET", "/portal/{token}"): "tests/web: the link is the permission",
     ("POST", "/portal/{token}/preguntas/{number}"): "tests/web: the link is the permission",
 }

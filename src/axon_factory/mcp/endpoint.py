@@ -81,8 +81,12 @@ class McpEndpoint:
 
 
 def mcp_route(endpoint: McpEndpoint) -> Route:
-    """Return the route of the server."""
-    return Route("/mcp", endpoint=endpoint, methods=["GET", "POST", "DELETE"])
+    """Return the route of the server.
+
+    Without sessions and messages of the server's own there is nothing to GET or DELETE: 405, as the
+    transport's specification has it.
+    """
+    return Route("/mcp", endpoint=endpoint, methods=["POST"])
 
 
 def _as_the_api_takes_it(scope: Scope) -> Scope:

@@ -105,7 +105,14 @@ async def test_a_guard_lets_through_what_the_table_grants(
     for scope, allowed in (
         (
             KeyScope.LECTURA,
-            {Action.READ_ORDER, Action.LIST_ORDERS, Action.READ_RESULT, Action.READ_SELF},
+            {
+                Action.READ_ORDER,
+                Action.LIST_ORDERS,
+                Action.READ_RESULT,
+                Action.READ_QUESTIONS,
+                Action.READ_LINE,
+                Action.READ_SELF,
+            },
         ),
         (KeyScope.ESCRITURA, {Action.CREATE_ORDER, Action.READ_SELF}),
     ):

@@ -98,7 +98,23 @@ async def test_a_token_whose_attempt_is_over_is_refused_on_every_way_in(
             used = {key: value for key, value in values.items() if f":{key}" in statement}
             await session.execute(text(statement), used)
 
-        await refuse_everywhere(http, token, name, assert_unauthenticated)
+        codes: set[str] = set()
+
+        def check(
+            answer: httpx2.Response,
+            where: str = "",
+            scheme: str = "Bearer",
+            *,
+            codes: set[str] = codes,
+        ) -> None:
+            codes.add(code := answer.json()["codigo"])
+            if code != "intento_terminado":
+                assert_unauthenticated(answer, where, scheme)
+            assert answer.status_code == 401, where
+
+        await refuse_everywhere(http, token, name, check)
+        # Whoever holds a genuine token learns that the attempt is over; nobody else learns anything.
+        assert ("intento_terminado" in codes) == name.startswith("the order"), (name, codes)
 
 
 async def test_no_token_for_an_attempt_can_live_longer_than_two_hours(
