@@ -34,8 +34,8 @@ APART = {
     Endpoint("POST", f"/api/orders/{{id}}/{name}")
     for name in ("preguntas", "preguntas/{numero}/respuesta", "latido", "token", "wake")
 }
-"""Questions and answers are tested one after the other (tests/api/test_questions.py); signs of life,
-new tokens and hints change nothing that two could want at once."""
+"""Questions and answers are tested one after the other (tests/api/test_questions.py); signs of
+life, new tokens and hints change nothing that two could want at once."""
 Watch = Callable[[int, int], Awaitable[None]]
 _HOLD = text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE")
 _OWN_PROCESS = text("SELECT pg_backend_pid()")

@@ -113,7 +113,7 @@ async def test_a_token_whose_attempt_is_over_is_refused_on_every_way_in(
             assert answer.status_code == 401, where
 
         await refuse_everywhere(http, token, name, check)
-        # Whoever holds a genuine token learns that the attempt is over; nobody else learns anything.
+        # Whoever holds a genuine token learns that its attempt is over; others learn nothing.
         assert ("intento_terminado" in codes) == name.startswith("the order"), (name, codes)
 
 
