@@ -48,8 +48,10 @@ def _http(settings: Settings, url: str) -> Builder:
 
 
 def _a2a(settings: Settings, url: str) -> Builder:
-    # Here and not above: importing the SDK takes a second, and most factories do without it.
-    from axon_factory.adapters.builder.a2a import A2ABuilder, A2AOptions  # noqa: PLC0415
+    from axon_factory.adapters.builder.a2a import (  # noqa: PLC0415 — a second, for few factories
+        A2ABuilder,
+        A2AOptions,
+    )
 
     token = settings.agent_a2a_token
     limits = HandoverLimits(bundle_bytes=settings.agent_artifact_max_mb * _MEBIBYTE)
