@@ -170,8 +170,8 @@ async def test_an_order_that_loses_every_session_fails_with_the_cause(rig: Rig) 
     assert not order.session_open
 
 
-async def test_an_agent_of_ones_own_gets_a_token_and_the_factorys_none(rig: Rig) -> None:
-    for name, tokens in (("templates", 0), ("http", 1)):
+async def test_who_reports_by_itself_gets_a_token_for_just_this_attempt(rig: Rig) -> None:
+    for name, tokens in (("templates", 0), ("command", 0), ("http", 1), ("a2a", 1)):
         agents = replace(rig.policy.agents, builder=name)
         with_name, builder = with_builder(rig.with_policy(agents=agents), ALL)
         order_id = await with_name.place()

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.tables import Order, OrderSession
+from axon_factory.domain.builders import BuilderName
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
@@ -20,7 +21,6 @@ from axon_factory.factory.build_request import build_request
 from axon_factory.factory.step import line_actor
 from axon_factory.orders.attempts import begin_attempt
 from axon_factory.orders.build_sessions import (
-    OWN_BUILDER,
     SessionEnd,
     begin_session,
     find_session,
@@ -39,6 +39,8 @@ __all__ = ["InterruptSession", "SessionWork", "StartSession", "StopSession"]
 _log = structlog.get_logger(__name__)
 _SUPER_AXON = line_actor("Super Axon Agent")
 _AGENT = "Builder Agent"
+_REPORT_BY_API = frozenset({BuilderName.HTTP, BuilderName.A2A})
+"""A command line works in a sandbox, and is read (ADR 25)."""
 _ASKED_BY_THE_SESSION = frozenset({Audience.CLIENTE, Audience.OPERADOR})
 
 
@@ -66,14 +68,14 @@ class StartSession:
         self._tokens = tokens
 
     async def prepare(self, session: AsyncSession, order: Order, _step: DueStep) -> BuildRequest:
-        """Collect the goal, the plan, the findings, and a token for just this attempt.
+        """Collect the goal, the plan, the findings, and a token for whoever reports by itself.
 
         A token minted for a call that did not come back dies with the attempt like the rest.
         """
         order.builder = order.builder or self._policy.agents.builder_of(order.tipo_producto)
         await begin_session(session, order, order.builder, datetime.now(UTC))
         request = await build_request(session, order, self._policy, self._products)
-        if order.builder == OWN_BUILDER:
+        if order.builder not in _REPORT_BY_API:
             return request
         token = await self._tokens.mint_for_attempt(
             session,
