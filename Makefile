@@ -46,7 +46,7 @@ builders: $(VENV)/.dev system ## Have each builder build an order, and kill the 
 
 crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order's life (about half an hour)
 	@$(BIN)/axon runtime install
-	$(BIN)/pytest tests/crash -m crash_matrix --timeout 7200 $(ARGS)
+	$(BIN)/pytest tests/crash tests/acceptance/test_crashes.py -m crash_matrix --timeout 7200 $(ARGS)
 
 races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty times (ten minutes)
 	$(BIN)/pytest tests -m races -s $(ARGS)

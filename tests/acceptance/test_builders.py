@@ -1,6 +1,7 @@
 """Whoever builds: an order is delivered, though the worker dies in the middle of the building.
 
-`make test` has one of the four builders do it, another one each day; `make builders` has all.
+`make builders` has all four do it. `make test` has one of them, another one each day, in turn with
+the other deaths (`tests/support/rotation.py`).
 """
 
 import os
@@ -21,6 +22,7 @@ from tests.acceptance.builders import BUILDERS, OutsideAgent, outside_agent
 from tests.acceptance.demonstration import git_clone, report
 from tests.acceptance.program import processes_of
 from tests.acceptance.split_factory import SplitFactory
+from tests.support.rotation import DEATHS, in_turn
 from tests.support.workshop import PASSWORD, SECRET_KEY, make_factory
 
 pytestmark = pytest.mark.timeout(420)  # a delivery on a busy machine
@@ -41,13 +43,15 @@ ONCE = (
 
 
 def of_today() -> str:
-    today = datetime.now(UTC).toordinal() % len(BUILDERS)
+    today = datetime.now(UTC).toordinal() // len(DEATHS) % len(BUILDERS)
     return os.environ.get("AXON_TEST_BUILDER", BUILDERS[today])
 
 
 @pytest.fixture(
     params=[
-        pytest.param(of_today(), id="today's"),
+        pytest.param(
+            of_today(), id="today's", marks=in_turn("a builder's worker", pytest.mark.builders)
+        ),
         *(pytest.param(name, marks=pytest.mark.builders) for name in BUILDERS),
     ]
 )

@@ -1,4 +1,8 @@
-"""kill -9 in the middle of the line: of everything, and of PostgreSQL alone."""
+"""kill -9 in the middle of the line: of everything, and of PostgreSQL alone.
+
+They take turns in `make test` (`tests/support/rotation.py`); `make crash` runs the one whose turn
+it is not.
+"""
 
 import os
 import signal
@@ -19,6 +23,7 @@ from tests.acceptance.program import (
     kill_all,
     processes_of,
 )
+from tests.support.rotation import in_turn
 
 pytestmark = pytest.mark.timeout(420)  # two deliveries on a busy machine
 
@@ -41,6 +46,7 @@ def postmaster(data_dir: Path) -> int:
     return int((data_dir / "postgresql" / "postmaster.pid").read_text().split()[0])
 
 
+@in_turn("everything", pytest.mark.crash_matrix)
 def test_a_start_after_kill_9_of_everything_recovers(
     surroundings: dict[str, str], tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:
@@ -74,6 +80,7 @@ def test_a_start_after_kill_9_of_everything_recovers(
     assert sleeper.poll() is None
 
 
+@in_turn("postgresql", pytest.mark.crash_matrix)
 def test_the_line_survives_the_death_of_postgresql(
     surroundings: dict[str, str], tmp_path: Path
 ) -> None:
