@@ -54,7 +54,8 @@ async def follow(
 async def _read(
     factory: Factory, reference: str, principal: Principal, after: int
 ) -> tuple[Order, Sequence[OrderEvent]]:
-    # The order first: the events read after it are at least those that its state rests on.
+    # One snapshot: an order that was read before its newest event would be shown as it was before.
     async with factory.database.reading() as session:
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         order = await read_order(session, reference, principal)
         return order, await events_after(session, order, principal, after)

@@ -20,6 +20,8 @@ _MOST_DOUBLINGS = 5
 
 # Each reminder waits twice as long as the one before. The order's row is locked first, as everybody
 # does who changes one of its questions; what another transaction has locked is for the next time.
+# The question's own row is locked too, so that one that another worker has just told is looked at
+# anew.
 _DUE = text(
     """
     SELECT q.order_id, q.number
@@ -28,7 +30,7 @@ _DUE = text(
       AND coalesce(q.reminded_at, q.asked_at)
           <= :now - make_interval(secs => :wait * power(2, least(q.reminders, :doublings)))
     ORDER BY q.asked_at LIMIT :at_once
-    FOR UPDATE OF orders SKIP LOCKED
+    FOR UPDATE OF orders, q SKIP LOCKED
     """
 )
 
