@@ -31,8 +31,9 @@ from axon_factory.orders.asking import answer_as
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.notifications.destinations import NewDestination, create_destination
+from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.plans.questions import ask_about_plan
-from axon_factory.orders.questions import Audience, open_questions_to_client
+from axon_factory.orders.questions import Audience
 from axon_factory.orders.requests import ClientData, NewOrder
 
 __all__ = ["Host", "Life", "Scene", "scene"]
@@ -336,7 +337,7 @@ async def _ask_planner(session: Any, order: Order, now: datetime) -> None:  # no
 
 
 async def _answer(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
-    (asked,) = await open_questions_to_client(session, order)
+    (asked,) = await open_questions(session, order, Audience.CLIENTE)
     await answer_as(session, order, asked.number, asked.options[0], ADMIN, now)
 
 

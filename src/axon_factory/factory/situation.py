@@ -11,10 +11,11 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderCheck, OrderCredential, OrderMilestone, OrderStep
 from axon_factory.domain.lifecycle import Situation, StepKind
 from axon_factory.domain.plan import Plan
+from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
 from axon_factory.orders.line_mode import hold_mode
-from axon_factory.orders.plans.questions import open_planner_questions
+from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.council import Council, ProductUnderReview
@@ -35,7 +36,7 @@ async def read_situation(
     auto_approve, questions = False, tuple[str, ...]()
     if _waits_for_approval(order):
         auto_approve = await _approves_itself(session, order, policy)
-        asked = await open_planner_questions(session, order)
+        asked = await open_questions(session, order, Audience.PLANIFICADOR)
         questions = tuple(str(question.number) for question in asked)
     mode = await hold_mode(session)
     sessions = await sessions_of(session, order)

@@ -3,17 +3,31 @@
 Apart from `orders.questions`, because a change of state or attempt closes them.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderQuestion
+from axon_factory.domain.questions import Audience
 from axon_factory.domain.waiting import FOR_AN_ANSWER, WaitsFor
 from axon_factory.orders.promise import pause_promise, resume_promise
 
-__all__ = ["close_questions", "wait_for_answers"]
+__all__ = ["close_questions", "open_questions", "wait_for_answers"]
+
+
+async def open_questions(
+    session: AsyncSession, order: Order, audience: Audience
+) -> Sequence[OrderQuestion]:
+    """Return the order's questions that `audience` still has to answer, the first asked first."""
+    found = await session.scalars(
+        select(OrderQuestion)
+        .where(*_open_in(order), col(OrderQuestion.audience) == audience)
+        .order_by(col(OrderQuestion.number))
+    )
+    return list(found)
 
 
 async def wait_for_answers(session: AsyncSession, order: Order, now: datetime) -> None:
@@ -27,9 +41,7 @@ async def wait_for_answers(session: AsyncSession, order: Order, now: datetime) -
         await session.scalars(
             select(col(OrderQuestion.audience))
             .where(
-                col(OrderQuestion.order_id) == order.id,
-                col(OrderQuestion.answered_at).is_(None),
-                col(OrderQuestion.closed_at).is_(None),
+                *_open_in(order),
                 col(OrderQuestion.blocking),
                 col(OrderQuestion.audience).in_(FOR_AN_ANSWER),
             )
@@ -46,15 +58,15 @@ async def wait_for_answers(session: AsyncSession, order: Order, now: datetime) -
 
 async def close_questions(session: AsyncSession, order: Order, now: datetime) -> None:
     """Close the locked order's open questions: nobody needs the answers where it goes now."""
-    await session.execute(
-        update(OrderQuestion)
-        .where(
-            col(OrderQuestion.order_id) == order.id,
-            col(OrderQuestion.answered_at).is_(None),
-            col(OrderQuestion.closed_at).is_(None),
-        )
-        .values(closed_at=now)
-    )
+    await session.execute(update(OrderQuestion).where(*_open_in(order)).values(closed_at=now))
     if order.espera in FOR_AN_ANSWER:
         order.espera = None
     resume_promise(order, now)
+
+
+def _open_in(order: Order) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(OrderQuestion.order_id) == order.id,
+        col(OrderQuestion.answered_at).is_(None),
+        col(OrderQuestion.closed_at).is_(None),
+    )

@@ -30,7 +30,6 @@ __all__ = [
     "ask_question",
     "find_question",
     "is_answered",
-    "open_questions_to_client",
     "questions_for",
     "require_question",
     "undelivered_answers",
@@ -189,21 +188,6 @@ async def require_question(
             message_en=f"Question {number} is the planner's to answer",
         )
     return asked
-
-
-async def open_questions_to_client(session: AsyncSession, order: Order) -> Sequence[OrderQuestion]:
-    """Return the questions that wait for the order's client, oldest first."""
-    found = await session.scalars(
-        select(OrderQuestion)
-        .where(
-            col(OrderQuestion.order_id) == order.id,
-            col(OrderQuestion.audience) == Audience.CLIENTE,
-            col(OrderQuestion.answered_at).is_(None),
-            col(OrderQuestion.closed_at).is_(None),
-        )
-        .order_by(col(OrderQuestion.number))
-    )
-    return list(found)
 
 
 async def is_answered(session: AsyncSession, order: Order, number: int) -> bool:

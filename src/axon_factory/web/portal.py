@@ -22,15 +22,16 @@ from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import NotFound, ValidationFailed
 from axon_factory.domain.permissions import Action
+from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.asking import answer_by_link
 from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.orders.questions import (
     CLIENT_NAME,
     QuestionClosed,
     is_answered,
-    open_questions_to_client,
 )
 from axon_factory.orders.read import read_order_for_portal
 from axon_factory.orders.requests import QuestionAnswer, validated
@@ -173,7 +174,7 @@ async def _page(
         order = await read_order_for_portal(session, order_id) if order_id else None
         if order is None:
             return _not_found(services)
-        questions = await open_questions_to_client(session, order)
+        questions = await open_questions(session, order, Audience.CLIENTE)
         number = _number(answered)
         if number is not None and await is_answered(session, order, number):
             notice = _THANKS

@@ -10,6 +10,7 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.states import Actor
 from axon_factory.orders.budget import WAITS_FOR_BUDGET
+from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.plans.waiting import PlanReference, waiting_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.questions import Audience, NewQuestion, ask_question
@@ -19,7 +20,6 @@ __all__ = [
     "answered_by_client",
     "ask_about_plan",
     "close_planner_questions",
-    "open_planner_questions",
     "read_approver_questions",
 ]
 
@@ -56,24 +56,9 @@ async def ask_about_plan(
     return asked
 
 
-async def open_planner_questions(session: AsyncSession, order: Order) -> Sequence[OrderQuestion]:
-    """Return the questions that the planner still has to answer, the first asked first."""
-    found = await session.scalars(
-        select(OrderQuestion)
-        .where(
-            col(OrderQuestion.order_id) == order.id,
-            col(OrderQuestion.audience) == Audience.PLANIFICADOR,
-            col(OrderQuestion.answered_at).is_(None),
-            col(OrderQuestion.closed_at).is_(None),
-        )
-        .order_by(col(OrderQuestion.number))
-    )
-    return list(found)
-
-
 async def close_planner_questions(session: AsyncSession, order: Order, now: datetime) -> None:
     """Let nobody wait any more for what was asked of the planner about a plan that is decided."""
-    for question in await open_planner_questions(session, order):
+    for question in await open_questions(session, order, Audience.PLANIFICADOR):
         question.closed_at = now
         if order.espera == WAITS_FOR_BUDGET:
             order.espera = None  # it waited for what the answer would have cost
