@@ -50,6 +50,7 @@ def settings_for(folder: Path, *, builder: str = "templates") -> Settings:
         "heartbeat_seconds": 0.2,
         "stalled_after_seconds": 0.6,
         "maintenance_seconds": 0.2,
+        "housekeeping_seconds": 0.1,
         "builder": builder,
         "agent_http_url": "http://127.0.0.1:1",
         "agent_stop_seconds": 0.001,

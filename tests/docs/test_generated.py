@@ -69,7 +69,7 @@ ADVICE: Mapping[str, str] = {
     "orden_propia": "Let another approver decide (`AXON_APPROVAL_OWN_ORDERS`).",
     "plan_no_encontrado": "Take one of the versions that `GET /api/orders/{id}/plans` lists.",
     "plan_desactualizado": "Read what changed in `cambios`, and decide about `plan_version`.",
-    "version_desactualizada": "Read the order, apply your change to what you read, and repeat.",
+    "version_desactualizada": "Read it again, apply your change to what you read, and repeat.",
     "clave_de_idempotencia_reutilizada": "Use a new key for a new request.",
     "seleccion_cambiada": "Ask for the preview again and send its `total` as `esperado`.",
     "solicitud_en_curso": "Wait a moment and repeat the request with the same key.",

@@ -51,6 +51,7 @@ _OPTIONS = WorkerOptions(
     heartbeat_seconds=0.2,
     stalled_after_seconds=1.0,
     maintenance_seconds=0.2,
+    housekeeping_seconds=0.1,
     polling_seconds=1.0,
     graceful_seconds=0.2,
 )

@@ -1,8 +1,8 @@
 """Requests that Schemathesis generates from the OpenAPI document, once for each kind of principal.
 
 A small number in `make test`; `make fuzz` sends 1000 to every operation (or as many as
-AXON_TEST_FUZZ_EXAMPLES says) and adds the phases that need more time. A failure prints how to
-repeat it.
+AXON_TEST_FUZZ_EXAMPLES says), every value at its bounds, and chains of requests that go on with one
+another's answers, and shows the tool's own progress. A failure prints how to repeat it.
 """
 
 import asyncio
@@ -27,14 +27,20 @@ MANY = int(os.environ.get("AXON_TEST_FUZZ_EXAMPLES", "1000"))
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is sent."""
+    """How much is sent; `shown`: the tool's output is printed while it runs."""
 
     examples: int
     phases: str
+    shown: bool = True
 
 
-SAMPLE = Size(2, "examples,fuzzing")
-LONG = Size(MANY, "examples,coverage,fuzzing,stateful")
+SAMPLE = Size(2, "examples,fuzzing", shown=False)
+LONG = {
+    "bounds": Size(MANY, "examples,coverage"),
+    "fuzzing": Size(MANY, "fuzzing"),
+    # Examples are whole chains here, and not for one operation but for all of them.
+    "chains": Size(max(1, MANY // 10), "stateful"),
+}
 AT_LENGTH = [pytest.mark.fuzz, pytest.mark.timeout(3 * 3600)]
 OWN_SESSION = ("logOut", "changePassword")
 """They end the session that the caller goes on with; they are asked in one of their own."""
@@ -64,7 +70,11 @@ async def orders(fuzzed: Workshop) -> list[str]:
     ("size", "caller"),
     [
         *(pytest.param(SAMPLE, role, id=f"sample-{role}") for role in ROLES),
-        *(pytest.param(LONG, name, id=f"many-{name}", marks=AT_LENGTH) for name in CALLERS),
+        *(
+            pytest.param(size, name, id=f"many-{name}-{kind}", marks=AT_LENGTH)
+            for name in CALLERS
+            for kind, size in LONG.items()
+        ),
     ],
 )
 async def test_generated_requests(
@@ -79,7 +89,10 @@ async def test_generated_requests(
 
 @pytest.mark.parametrize(
     "size",
-    [pytest.param(SAMPLE, id="sample"), pytest.param(LONG, id="many", marks=AT_LENGTH)],
+    [
+        pytest.param(SAMPLE, id="sample"),
+        *(pytest.param(size, id=f"many-{kind}", marks=AT_LENGTH) for kind, size in LONG.items()),
+    ],
 )
 async def test_requests_that_end_the_session(
     fuzzed: Workshop, orders: list[str], tmp_path: Path, size: Size
@@ -117,12 +130,18 @@ async def _run(
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "COLUMNS": "200"},
     )
+    assert process.stdout is not None
+    said: list[str] = []
     try:
-        output, _ = await process.communicate()
+        async for line in process.stdout:
+            said.append(line.decode(errors="replace"))
+            if size.shown:
+                print(said[-1], end="", flush=True)  # noqa: T201 — progress, shown with -s
+        await process.wait()
     finally:
         if process.returncode is None:
             process.kill()
-    assert process.returncode == 0, output.decode(errors="replace")
+    assert process.returncode == 0, "".join(said)
 
 
 def _config(orders: list[str]) -> str:

@@ -132,7 +132,8 @@ class Cell:
         order_id = templates[self.state or OrderState.CONSTRUCCION]
         if self.state is not None and wanted is None and self.method != "GET":
             order_id = await copy_order(self.workshop, order_id)
-        order = await self.workshop.order(order_id) if self.state else None
+        reads = callable(self.operation.body) and self.state
+        order = await self.workshop.order(order_id) if reads else None
         about = await self._made() if self.operation.about and wanted is None else order_id
         path = self.path.format(id=about, **OTHER_PARAMETERS)
         return await self.workshop.http.request(

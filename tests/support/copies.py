@@ -23,6 +23,7 @@ from tests.support.workshop import Workshop
 __all__ = ["copy_order", "copy_orders"]
 
 _numbers = itertools.count(1)
+_columns_of: dict[str, tuple[str, str]] = {}  # the schema's views take longer than a copy
 _CHILDREN = (
     "order_events",
     "order_stages",
@@ -105,7 +106,10 @@ async def _copy_rows(session: AsyncSession, original: UUID, ids: Sequence[UUID])
         ("orders", "id", _ORDER_CHANGES),
         *((table, "order_id", changed) for table, changed in changes.items()),
     ]:
-        columns, values = (await session.execute(_COLUMNS, {"name": table})).one()
+        if table not in _columns_of:
+            names = (await session.execute(_COLUMNS, {"name": table})).one()
+            _columns_of[table] = (names[0], names[1])
+        columns, values = _columns_of[table]
         statement = _COPY.format(
             table=table, columns=columns, values=values, changes=changed, key=key
         )

@@ -63,6 +63,7 @@ async def change_user(
         raise PreconditionFailed(
             f"El usuario cambió: está en la versión {user.version}",
             message_en=f"The user has changed and is at version {user.version}",
+            version=user.version,
         )
     role = change.role or Role(user.role)
     active = user.active if change.active is None else change.active

@@ -6,10 +6,10 @@ from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.bootstrap.command_agent import command_builder_of
-from axon_factory.ports.builder import Builder
+from axon_factory.ports.builder import AgentBuilder, Builder
 from axon_factory.settings import Settings
 
-__all__ = ["builders_of"]
+__all__ = ["agents_of", "builders_of"]
 
 _MEBIBYTE = 2**20
 
@@ -17,24 +17,35 @@ _MEBIBYTE = 2**20
 def builders_of(settings: Settings, sandbox: Sandbox) -> Builder:
     """Return the builder of the line: it hands each order to the one chosen for it.
 
-    An agent that is configured is offered even where the settings choose another: orders that were
-    given to it before go on with it. `sandbox` is where agents of the command line run.
+    `sandbox` is where agents of the command line run.
 
     Raises:
         SettingsInvalid: a chosen agent cannot be run on this machine.
     """
-    builders: dict[str, Builder] = {"templates": TemplateBuilder()}
+    return ChosenBuilder({"templates": TemplateBuilder(), **agents_of(settings, sandbox)})
+
+
+def agents_of(settings: Settings, sandbox: Sandbox) -> dict[str, AgentBuilder]:
+    """Return the builders that hand the work to an agent, by name.
+
+    An agent that is configured is offered even where the settings choose another: orders that were
+    given to it before go on with it.
+
+    Raises:
+        SettingsInvalid: a chosen agent cannot be run on this machine.
+    """
+    agents: dict[str, AgentBuilder] = {}
     if settings.agent_http_url is not None:
-        builders["http"] = _http(settings, settings.agent_http_url)
+        agents["http"] = _http(settings, settings.agent_http_url)
     if settings.agent_a2a_url is not None:
-        builders["a2a"] = _a2a(settings, settings.agent_a2a_url)
+        agents["a2a"] = _a2a(settings, settings.agent_a2a_url)
     command = command_builder_of(settings, sandbox)
     if command is not None:
-        builders["command"] = command
-    return ChosenBuilder(builders)
+        agents["command"] = command
+    return agents
 
 
-def _http(settings: Settings, url: str) -> Builder:
+def _http(settings: Settings, url: str) -> AgentBuilder:
     token = settings.agent_http_token
     address = AgentAddress(
         url=url,
@@ -47,7 +58,7 @@ def _http(settings: Settings, url: str) -> Builder:
     )
 
 
-def _a2a(settings: Settings, url: str) -> Builder:
+def _a2a(settings: Settings, url: str) -> AgentBuilder:
     from axon_factory.adapters.builder.a2a import (  # noqa: PLC0415 — a second, for few factories
         A2ABuilder,
         A2AOptions,

@@ -110,5 +110,6 @@ def worker_options(settings: Settings, name: str) -> WorkerOptions:
         heartbeat_seconds=settings.heartbeat_seconds,
         stalled_after_seconds=settings.stalled_after_seconds,
         maintenance_seconds=settings.maintenance_seconds,
+        housekeeping_seconds=settings.housekeeping_seconds,
         longest_step_seconds=settings.step_timeout_seconds,
     )

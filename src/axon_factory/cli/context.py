@@ -91,7 +91,8 @@ def run(
         if failure is None:
             raise
         if as_json:
-            print_json({"error": failure.message, "exit_code": int(failure.code)})
+            known = {"error": failure.message, "exit_code": int(failure.code)}
+            print_json(failure.extra | known)
         else:
             # Text, because a sentence may quote what people typed: no markup in it.
             _errors.print(Text(f"axon: {failure.message}", "red"), soft_wrap=True)
@@ -180,10 +181,10 @@ def _failure_of(error: Exception) -> CliError | None:
             return CliError(code, _held(error) if isinstance(error, DataDirHeld) else str(error))
     if isinstance(error, ValidationFailed):
         fields = "; ".join(f"{name}: {text}" for name, text in error.details.items())
-        return CliError(Exit.REFUSED, fields)
+        return CliError(Exit.REFUSED, fields, _keys(error))
     if isinstance(error, AxonError):
         sentence = error.message or error.extra.get("mensaje") or error.title
-        return CliError(Exit.REFUSED, "\n  ".join([str(sentence), *_changes(error)]))
+        return CliError(Exit.REFUSED, "\n  ".join([str(sentence), *_changes(error)]), _keys(error))
     if isinstance(error, OSError) and error.filename is not None:
         return CliError(
             Exit.DATA_DIR_UNWRITABLE, f"No se puede usar {error.filename}: {error.strerror}"
@@ -193,6 +194,11 @@ def _failure_of(error: Exception) -> CliError | None:
     if is_unavailable(error):
         return CliError(Exit.DATABASE_UNREACHABLE, _unreachable(error))
     return None
+
+
+def _keys(error: AxonError) -> dict[str, Any]:
+    """Return what the API would answer to a program beside the sentence."""
+    return {**error.extra, "codigo": error.codigo}
 
 
 def _changes(error: AxonError) -> list[str]:

@@ -6,6 +6,7 @@ import typer
 from rich.text import Text
 
 from axon_factory.cli.checks import Check, Status
+from axon_factory.cli.checks_agents import check_agents
 from axon_factory.cli.checks_database import check_database
 from axon_factory.cli.checks_machine import check_git, check_machine, check_python
 from axon_factory.cli.context import DataDirOption, JsonOption, out, print_json, run
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
-    """Check settings, machine, database, workers and work, and say what to do about each.
+    """Check settings, machine, agents, database, workers and work, and say what to do about each.
 
     Changes nothing and works when nothing runs. The exit code is 1 if there is an error.
 
@@ -43,7 +44,9 @@ def doctor(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> No
             action = "Corrige las variables; las demás comprobaciones dependen de ellas"
             return [Check("Configuración", Status.ERROR, str(error), action), *checks]
         valid = Check("Configuración", Status.OK, f"Válida, entorno {settings.environment}")
-        return [valid, *checks, *await check_machine(settings), *await check_database(settings)]
+        parts = (check_machine, check_agents, check_database)
+        found = [check for part in parts for check in await part(settings)]
+        return [valid, *checks, *found]
 
     checks = run(command, as_json=as_json)
     failed = any(check.status is Status.ERROR for check in checks)

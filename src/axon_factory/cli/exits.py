@@ -1,6 +1,8 @@
 """Exit codes that scripts can rely on (docs/operations.md lists them)."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 __all__ = ["CliError", "Exit"]
 
@@ -28,8 +30,9 @@ class Exit(IntEnum):
 class CliError(Exception):
     """A failure that ends the command with one clear sentence and a code of its own."""
 
-    def __init__(self, code: Exit, message: str) -> None:
-        """`message` says what is wrong and what to do."""
+    def __init__(self, code: Exit, message: str, extra: Mapping[str, Any] | None = None) -> None:
+        """`message` says what is wrong and what to do; scripts get the keys of `extra` too."""
         super().__init__(message)
         self.code = code
         self.message = message
+        self.extra = dict(extra or {})

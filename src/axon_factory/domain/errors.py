@@ -213,12 +213,16 @@ class PlanOutdated(Conflict):
 
 
 class PreconditionFailed(AxonError):
-    """`If-Match` names another version of the order."""
+    """`If-Match` names another version of what is to be changed."""
 
     codigo = "version_desactualizada"
     status = 412
-    title = "La orden cambió"
-    title_en = "The order has changed"
+    title = "Cambió mientras tanto"
+    title_en = "It has changed meanwhile"
+
+    def __init__(self, message: str, *, version: int, message_en: str) -> None:
+        """`version` is the one that holds now: every such answer names it."""
+        super().__init__(message, message_en=message_en, extra={"version_actual": version})
 
 
 class Unavailable(AxonError):

@@ -70,7 +70,7 @@ async def change_mode(
         raise PreconditionFailed(
             f"El control de la línea está en la versión {control.version}; léelo de nuevo",
             message_en=f"The line's control is at version {control.version}; read it again",
-            extra={"version_actual": control.version},
+            version=control.version,
         )
     if control.mode == change.mode:
         return control

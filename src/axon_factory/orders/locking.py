@@ -62,7 +62,7 @@ async def lock_order(
             f"léela de nuevo y repite el cambio sobre ella",
             message_en=f"Order {order.order_number} is at version {order.version}; "
             "read it again and repeat the change",
-            extra={"version_actual": order.version},
+            version=order.version,
         )
     return order
 

@@ -15,6 +15,7 @@ from axon_factory.ports.planner import ModelUse
 
 __all__ = [
     "AgentAnswer",
+    "AgentBuilder",
     "AgentLog",
     "AgentQuestion",
     "BuildReport",
@@ -215,5 +216,17 @@ class Builder(Protocol):
 
         Raises:
             PortError: it could not be asked.
+        """
+        ...
+
+
+class AgentBuilder(Builder, Protocol):
+    """A builder that hands the work to an agent, which may or may not be there."""
+
+    async def reach(self) -> str:
+        """Return a few words (Spanish) on the agent; nothing is started.
+
+        Raises:
+            PortError: it cannot be reached, or does not take what the settings say.
         """
         ...

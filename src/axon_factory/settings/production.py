@@ -26,7 +26,14 @@ class ProductionSettings(BaseSettings):
         description="Silence after which a worker's jobs go to others; at least two heartbeats.",
     )
     maintenance_seconds: float = Field(
-        3.0, gt=0, le=300, description="Pause between a worker's rescues, sweeps and ageing."
+        3.0, gt=0, le=300, description="Pause between a worker's rescues and sweeps."
+    )
+    housekeeping_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Pause between a worker's looks for what is counted in hours: reminders, "
+        "silent sessions, ageing of priorities, expired keys.",
     )
     step_timeout_seconds: float = Field(
         900.0, ge=10, le=86_400, description="How long one step's port call may take."

@@ -4,6 +4,7 @@ Each is idempotent and safe to run in every worker at once.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -21,9 +22,10 @@ from axon_factory.orders.stranded import enqueue_stranded
 
 __all__ = [
     "age_waiting_orders",
+    "fold_list_changes",
     "forget_expired_keys",
+    "index_list_terms",
     "jobs_in_name_of",
-    "keep_lists",
     "rescue_stalled_jobs",
     "sweep",
 ]
@@ -149,21 +151,24 @@ async def age_waiting_orders(database: Database) -> None:
         await session.execute(_AGE, {"interval": AGEING_INTERVAL.total_seconds(), "task": ADVANCE})
 
 
-async def keep_lists(database: Database) -> None:
+async def fold_list_changes(database: Database) -> None:
     """Fold what changed into the bitmaps that lists are counted from (ADR 0016).
 
     Lists are exact without it too; they get slower with each change that is not folded.
     """
-    try:
-        changes = MOST_CHANGES
+    changes = MOST_CHANGES
+    with suppress(LockNotAvailable):  # another worker folds
         while changes == MOST_CHANGES:
             async with database.transaction("maintenance") as session:
                 changes = await fold(session)
+
+
+async def index_list_terms(database: Database) -> None:
+    """Look which terms of lists have become common, and build their bitmaps (ADR 0016)."""
+    with suppress(LockNotAvailable):  # another worker builds
         for step in (survey, build):
             async with database.transaction("maintenance") as session:
                 await step(session)
-    except LockNotAvailable:
-        _log.debug("another worker folds the changes of lists")
 
 
 async def forget_expired_keys(database: Database) -> None:

@@ -18,9 +18,10 @@ from axon_factory.jobs.queue import ADVANCE, SEND_MESSAGE
 from axon_factory.orders.policy import Policy
 from axon_factory.worker.maintenance import (
     age_waiting_orders,
+    fold_list_changes,
     forget_expired_keys,
+    index_list_terms,
     jobs_in_name_of,
-    keep_lists,
     rescue_stalled_jobs,
     sweep,
 )
@@ -39,6 +40,9 @@ class WorkerOptions:
 
     A worker that has not given a heartbeat for `stalled_after` is dead to the others. On a stop,
     running steps get `graceful_seconds` and are interrupted then; they are repeated later.
+    Recovery is looked after every `maintenance_seconds`; what is counted in hours (reminders,
+    silence, expiry) only every `housekeeping_seconds`, so that an idle worker costs next to
+    nothing.
     """
 
     name: str
@@ -46,6 +50,7 @@ class WorkerOptions:
     heartbeat_seconds: float = 2.0
     stalled_after_seconds: float = 15.0
     maintenance_seconds: float = 3.0
+    housekeeping_seconds: float = 30.0
     polling_seconds: float = 2.0
     graceful_seconds: float = 5.0
     longest_step_seconds: float = 900.0
@@ -124,25 +129,35 @@ class Worker:
         )
 
     async def _keep_up(self) -> None:
-        options = self._options
-        afresh = True
+        options, clock = self._options, asyncio.get_running_loop().time
+        afresh, housekeeping_due = True, clock()
         while True:
-            await rescue_stalled_jobs(
-                self._database,
-                stalled_after=options.stalled_after_seconds,
-                longest_step=options.longest_step_seconds,
-                dropped=await self._dropped_jobs(),
-            )
-            await sweep(self._database, self._policy, afresh=afresh)
+            await self._recover(afresh=afresh)
             afresh = False
-            await remind_approvers(self._database, self._policy, datetime.now(UTC))
-            await tell_answers(self._database, self._policy, datetime.now(UTC))
-            await age_waiting_orders(self._database)
-            await keep_lists(self._database)
-            await forget_expired_keys(self._database)
-            await notice_silence(self._database, self._policy)
-            await remind_of_questions(self._database, self._policy)
+            if clock() >= housekeeping_due:
+                await self._keep_house()
+                housekeeping_due = clock() + options.housekeeping_seconds
             await asyncio.sleep(options.maintenance_seconds)
+
+    async def _recover(self, *, afresh: bool) -> None:
+        options = self._options
+        await rescue_stalled_jobs(
+            self._database,
+            stalled_after=options.stalled_after_seconds,
+            longest_step=options.longest_step_seconds,
+            dropped=await self._dropped_jobs(),
+        )
+        await sweep(self._database, self._policy, afresh=afresh)
+        await fold_list_changes(self._database)
+
+    async def _keep_house(self) -> None:
+        await remind_approvers(self._database, self._policy, datetime.now(UTC))
+        await tell_answers(self._database, self._policy, datetime.now(UTC))
+        await age_waiting_orders(self._database)
+        await index_list_terms(self._database)
+        await forget_expired_keys(self._database)
+        await notice_silence(self._database, self._policy)
+        await remind_of_questions(self._database, self._policy)
 
     async def _dropped_jobs(self) -> frozenset[int]:
         """Return the jobs that are ours by the record, but have not run for two looks."""

@@ -141,7 +141,9 @@ async def test_a_stale_if_match_changes_nothing(
     current = {**admin, "If-Match": etag}
     await people.ask("PATCH", path, current, {"nombre": "Uno"})
 
-    await people.ask("PATCH", path, current, {"nombre": "Dos"}, status=412)
+    stale = await people.ask("PATCH", path, current, {"nombre": "Dos"}, status=412)
+
+    assert stale["version_actual"] == int(etag.strip('"')) + 1
 
     assert (await people.ask("GET", path, admin))["nombre"] == "Uno"
 

@@ -188,7 +188,7 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
             f"La orden {EXAMPLE_NUMBER} está en la versión 9; léela de nuevo y repite el cambio",
             message_en=f"Order {EXAMPLE_NUMBER} is at version 9; read it again and repeat the "
             "change",
-            extra={"version_actual": 9},
+            version=9,
         ),
         SelectionChanged: lambda: SelectionChanged(
             "El filtro coincide ahora con 4 órdenes; pide de nuevo la vista previa",

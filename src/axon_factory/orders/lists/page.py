@@ -87,7 +87,7 @@ class _Reader:
         """Return the first `wanted` rows beyond the offset or the cursor."""
         found: list[_Row] = []
         skipped = self.query.offset
-        for batch in _batches(segments):
+        for batch in _batches(segments, enough=skipped + wanted):
             size = sum(len(segment.bits) for segment in batch)
             if skipped >= size:
                 skipped -= size
@@ -127,8 +127,8 @@ class _Reader:
         return list(await cursor.fetchall())
 
 
-def _batches(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
-    """Put neighbours together as long as they are few orders; what is many stands alone."""
+def _batches(segments: Iterable[Segment], enough: int) -> Iterator[list[Segment]]:
+    """Put neighbours together until they are `enough` orders, but few; many stand alone."""
     batch: list[Segment] = []
     size = 0
     for segment in segments:
@@ -137,6 +137,9 @@ def _batches(segments: Iterable[Segment]) -> Iterator[list[Segment]]:
             batch, size = [], 0
         batch.append(segment)
         size += len(segment.bits)
+        if size >= enough:
+            yield batch
+            batch, size = [], 0
     if batch:
         yield batch
 

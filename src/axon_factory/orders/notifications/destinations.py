@@ -176,7 +176,7 @@ async def change_destination(
         raise PreconditionFailed(
             f"El destino cambió: está en la versión {destination.version}",
             message_en=f"The destination has changed and is at version {destination.version}",
-            extra={"version_actual": destination.version},
+            version=destination.version,
         )
     if change.name is not None:
         destination.name = _checked_name(change.name)

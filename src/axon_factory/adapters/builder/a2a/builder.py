@@ -59,6 +59,11 @@ class A2ABuilder:
         self._limits = limits
         self._agents = Agents(options)
 
+    async def reach(self) -> str:
+        """Read the agent's card; see the port."""
+        async with self._agents.conversation() as agent:
+            return f"responde {agent.card.name} {agent.card.version}".rstrip()
+
     async def start(
         self,
         request: BuildRequest,

@@ -67,6 +67,10 @@ class CommandBuilder:
         self._starter = Starter(root, sandbox, options, self._redactor)
         self._reader = Reader(options.profile, options.model, self._redactor)
 
+    async def reach(self) -> str:
+        """Name the program; see the port. Whether its provider takes its key, only a run shows."""
+        return f"{self._options.profile.name} con {self._options.program.path}"
+
     async def start(
         self,
         request: BuildRequest,

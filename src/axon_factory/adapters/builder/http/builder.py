@@ -84,6 +84,11 @@ class HttpBuilder:
         self._poll_seconds = poll_seconds
         self._limits = limits or HandoverLimits(bundle_bytes=address.max_bundle_bytes)
 
+    async def reach(self) -> str:
+        """Ask for the session of a key that was never used; see the port."""
+        await self._client.read(FoundSessions, "/sessions", {"idempotency_key": "axon-doctor"})
+        return "responde y acepta las credenciales"
+
     async def start(
         self,
         request: BuildRequest,
