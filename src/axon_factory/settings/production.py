@@ -17,7 +17,7 @@ class ProductionSettings(BaseSettings):
         2, ge=1, le=64, description="Jobs that one worker runs at once."
     )
     heartbeat_seconds: float = Field(
-        2.0, gt=0, le=60, description="How often a worker says that it lives."
+        5.0, gt=0, le=60, description="How often a worker says that it lives."
     )
     stalled_after_seconds: float = Field(
         15.0,
@@ -26,10 +26,10 @@ class ProductionSettings(BaseSettings):
         description="Silence after which a worker's jobs go to others; at least two heartbeats.",
     )
     maintenance_seconds: float = Field(
-        3.0, gt=0, le=300, description="Pause between a worker's rescues and sweeps."
+        5.0, gt=0, le=300, description="Pause between a worker's rescues and sweeps."
     )
     housekeeping_seconds: float = Field(
-        30.0,
+        60.0,
         gt=0,
         le=3600,
         description="Pause between a worker's looks for what is counted in hours: reminders, "

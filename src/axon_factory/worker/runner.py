@@ -47,10 +47,10 @@ class WorkerOptions:
 
     name: str
     concurrency: int = 2
-    heartbeat_seconds: float = 2.0
+    heartbeat_seconds: float = 5.0
     stalled_after_seconds: float = 15.0
-    maintenance_seconds: float = 3.0
-    housekeeping_seconds: float = 30.0
+    maintenance_seconds: float = 5.0
+    housekeeping_seconds: float = 60.0
     polling_seconds: float = 2.0
     graceful_seconds: float = 5.0
     longest_step_seconds: float = 900.0
