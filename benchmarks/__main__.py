@@ -21,6 +21,7 @@ from axon_factory.db.migrate import migrate
 from axon_factory.settings import load_settings
 from benchmarks.api import Rate, measure_api
 from benchmarks.line import Stage, measure_line
+from benchmarks.lists.cases import Case, cases
 from benchmarks.lists.measure import Cost, measure_lists
 from benchmarks.lists.report import show_costs
 from benchmarks.waiting import Idle, measure_waiting, measured_how
@@ -39,6 +40,9 @@ def main(
         float, typer.Option(min=5, help="How long the idle worker is watched.")
     ] = 30,
     turns: Annotated[int, typer.Option(min=3, help="How often each list is asked for.")] = 20,
+    only: Annotated[
+        str, typer.Option(help="Measure only the lists whose filter or order contains this.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")] = False,
 ) -> None:
     """Measure the API, the line, or lists at two sizes. Ratios are comparable, figures are not.
@@ -52,7 +56,11 @@ def main(
         wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
     if what == "lists":
-        show_costs(asyncio.run(_measure_lists(orders, turns)), orders, as_json=as_json)
+        chosen = cases(only)
+        if not chosen:
+            raise typer.BadParameter("no list's filter or order contains this", param_hint="--only")
+        costs = asyncio.run(_measure_lists(chosen, orders, turns))
+        show_costs(costs, orders, as_json=as_json)
         return
     if what == "waiting":
         _show_idle(
@@ -70,12 +78,12 @@ def main(
         _out.print(_stages(stages))
 
 
-async def _measure_lists(orders: int, turns: int) -> list[Cost]:
+async def _measure_lists(chosen: list[Case], orders: int, turns: int) -> list[Cost]:
     with tempfile.TemporaryDirectory(prefix="axon-bench-") as folder:
         data_dir = Path(folder)
         async with EmbeddedPostgres(data_dir) as server:
             with Progress(console=Console(stderr=True)) as progress:
-                return await measure_lists(server.dsn, data_dir, orders, turns, progress)
+                return await measure_lists(server.dsn, data_dir, chosen, orders, turns, progress)
 
 
 async def _measure_waiting(numbers: list[int], seconds: float) -> list[Idle]:

@@ -19,13 +19,14 @@ class Case:
     parameters: Mapping[str, str | list[str]] = field(default_factory=dict[str, str | list[str]])
 
 
-def cases() -> list[Case]:
-    """Return each filter in each order."""
-    return [
+def cases(only: str = "") -> list[Case]:
+    """Return each filter in each order, or those whose filter's name or order contains `only`."""
+    every = [
         Case(name, f"{key} {way}", {**filters, "sort_by": key, "sort_order": way})
         for name, filters in _filters().items()
         for key, way in _SORTS
     ]
+    return [case for case in every if only in case.name or only in case.order]
 
 
 def _filters() -> dict[str, dict[str, str | list[str]]]:

@@ -9,7 +9,7 @@ waits for. Only ratios say something about the code on a machine that others use
 
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from axon_factory.bootstrap import Factory
 from axon_factory.db.migrate import migrate
 from axon_factory.domain.permissions import KeyScope
 from axon_factory.settings import load_settings
-from benchmarks.lists.cases import Case, cases
+from benchmarks.lists.cases import Case
 from benchmarks.lists.generator import fill
 from benchmarks.served import served
 
@@ -55,9 +55,14 @@ class Cost:
 
 
 async def measure_lists(
-    server_url: str, data_dir: Path, orders: int, turns: int, progress: Progress
+    server_url: str,
+    data_dir: Path,
+    asked: Sequence[Case],
+    orders: int,
+    turns: int,
+    progress: Progress,
 ) -> list[Cost]:
-    """Fill both databases and measure every list in `turns` turns."""
+    """Fill both databases and measure each list that is asked for in `turns` turns."""
     urls = [await _filled(server_url, size, progress) for size in (_SMALL, orders)]
     keys = [await _key(url, data_dir) for url in urls]
     async with (
@@ -66,7 +71,6 @@ async def measure_lists(
         _client(small, keys[0]) as small_client,
         _client(large, keys[1]) as large_client,
     ):
-        asked = cases()
         task = progress.add_task("Lists over HTTP", total=len(asked))
         costs: list[Cost] = []
         for case in asked:
