@@ -205,12 +205,11 @@ def _members(
     grant: Grant,
     readers: Mapping[str, frozenset[Grant]],
 ) -> Any:  # noqa: ANN401 — any JSON value
-    if name not in _parents(readers):
-        return value
+    # Plain values first: they are nearly all there are, and each page of a list has hundreds.
+    if not isinstance(value, dict | list) or name not in _parents(readers):
+        return cast("Any", value)
     if isinstance(value, list):
         return [_members(name, item, grant, readers) for item in cast("list[Any]", value)]
-    if not isinstance(value, dict):
-        return value
     nobody: frozenset[Grant] = frozenset()
     others = readers.get(f"{name}.*", nobody)
     return {

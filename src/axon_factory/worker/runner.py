@@ -51,7 +51,7 @@ class WorkerOptions:
     stalled_after_seconds: float = 15.0
     maintenance_seconds: float = 5.0
     housekeeping_seconds: float = 60.0
-    polling_seconds: float = 2.0
+    polling_seconds: float = 5.0
     graceful_seconds: float = 5.0
     longest_step_seconds: float = 900.0
 
