@@ -75,8 +75,9 @@ class Ordering:
                 continue
             ranked = matching & sets[priority_term(rank)] if self.by_rank else matching
             for month in months:
-                bits = ranked & sets[self.kind + month]
-                if bits and not self._is_passed(rank, month):
+                if self._is_passed(rank, month):
+                    continue
+                if bits := ranked & sets[self.kind + month]:
                     yield Segment(rank, month, bits)
 
     def order_by(self) -> sql.Composable:

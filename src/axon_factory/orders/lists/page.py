@@ -21,7 +21,7 @@ from axon_factory.orders.lists.query import ListQuery
 
 __all__ = ["Page", "list_orders"]
 
-_FEW = 500
+_FEW = 150
 """Up to so many orders are read one by one and sorted; of more, an index is walked."""
 
 _KEYS = ("prioridad_rank", "moment", "id")
