@@ -6,17 +6,21 @@ another's answers, and shows the tool's own progress. A failure prints how to re
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 
 from axon_factory.domain.states import OrderState
 from tests.support.copies import copy_order
+from tests.support.server import running
 from tests.support.workshop import Headers, Workshop, open_workshop
 
 ROLES = ("admin", "operator", "owner", "attempt")
@@ -42,6 +46,10 @@ LONG = {
     "chains": Size(max(1, MANY // 10), "stateful"),
 }
 AT_LENGTH = [pytest.mark.fuzz, pytest.mark.timeout(3 * 3600)]
+HOOKS = Path(__file__).with_name("fresh_credentials.py")
+LOGINS = {"login_limit_address": 100_000, "login_limit_global": 1_000_000}
+"""The logins that the tool makes up fail; they must not keep the callers from signing in."""
+Credentials = Callable[[], Coroutine[None, None, Headers]]
 OWN_SESSION = ("logOut", "changePassword")
 """They end the session that the caller goes on with; they are asked in one of their own."""
 
@@ -51,7 +59,8 @@ async def fuzzed(
     module_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Workshop]:
     """A factory of this module's own: what is generated may do anything to it."""
-    async with open_workshop(module_database_url, tmp_path_factory.mktemp("fuzz")) as workshop:
+    folder = tmp_path_factory.mktemp("fuzz")
+    async with open_workshop(module_database_url, folder, **LOGINS) as workshop:
         yield workshop
 
 
@@ -80,11 +89,10 @@ async def orders(fuzzed: Workshop) -> list[str]:
 async def test_generated_requests(
     fuzzed: Workshop, orders: list[str], tmp_path: Path, size: Size, caller: str
 ) -> None:
-    headers = await _headers(fuzzed, orders, caller)
     config = tmp_path / "schemathesis.toml"
     config.write_text(_config(orders), encoding="utf-8")
     excluded = [part for name in OWN_SESSION for part in ("--exclude-operation-id", name)]
-    await _run(fuzzed, config, size, headers, excluded)
+    await _run(fuzzed, config, size, _credentials(fuzzed, orders, caller), excluded)
 
 
 @pytest.mark.parametrize(
@@ -100,20 +108,41 @@ async def test_requests_that_end_the_session(
     config = tmp_path / "schemathesis.toml"
     config.write_text(_config(orders), encoding="utf-8")
     for name in OWN_SESSION:
-        await _run(fuzzed, config, size, fuzzed.headers["other"], ["--include-operation-id", name])
+        credentials = _credentials(fuzzed, orders, "other")
+        await _run(fuzzed, config, size, credentials, ["--include-operation-id", name])
 
 
-async def _headers(fuzzed: Workshop, orders: list[str], caller: str) -> Headers:
-    if caller != "attempt":
-        return fuzzed.headers[caller]
-    answer = await fuzzed.http.get(
-        "/api/orders?estado=construccion", headers=fuzzed.headers["admin"]
-    )
-    return await fuzzed.attempt_token(answer.json()["orders"][0]["id"])
+def _credentials(fuzzed: Workshop, orders: list[str], caller: str) -> Credentials:
+    """Return what gives the headers of a new principal of the caller's kind.
+
+    A new one each time, because what is generated signs out, revokes and disables whom it finds.
+    """
+
+    async def attempt() -> Headers:
+        """An attempt's token holds while its order is being built."""
+        path = "/api/orders?estado=construccion&limit=100"
+        answer = await fuzzed.http.get(path, headers=await fuzzed.new_principal("admin"))
+        built = [each["id"] for each in answer.json()["orders"]]
+        chosen = next((UUID(each) for each in orders if each in built), None)
+        return await fuzzed.attempt_token(chosen or await fuzzed.placed_in(OrderState.CONSTRUCCION))
+
+    async def other() -> Headers:
+        return await fuzzed.new_principal(caller)
+
+    return attempt if caller == "attempt" else other
+
+
+@contextlib.asynccontextmanager
+async def _handing_out(credentials: Credentials) -> AsyncGenerator[str]:
+    """Yield an address on loopback that answers with the caller's headers."""
+    desk = FastAPI()
+    desk.get("/")(credentials)
+    async with running(desk) as http:
+        yield str(http.base_url)
 
 
 async def _run(
-    fuzzed: Workshop, config: Path, size: Size, headers: Headers, selection: list[str]
+    fuzzed: Workshop, config: Path, size: Size, credentials: Credentials, selection: list[str]
 ) -> None:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
@@ -121,14 +150,22 @@ async def _run(
         *("--phases", size.phases, "--max-examples", str(size.examples), "--workers", "2"),
         *("--max-response-time", "10"),
         *("--no-color", "--continue-on-failure", *selection),
-        *(part for name, value in headers.items() for part in ("-H", f"{name}: {value}")),
     ]
+    async with _handing_out(credentials) as address:
+        status, said = await _finished(command, config.parent, size, address)
+    assert status == 0, said
+
+
+async def _finished(
+    command: list[str], folder: Path, size: Size, credentials: str
+) -> tuple[int | None, str]:
+    """Run the tool to its end and return its exit status and what it said."""
     process = await asyncio.create_subprocess_exec(
         *command,
-        cwd=config.parent,
+        cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "200", "FUZZ_CREDENTIALS": credentials},
     )
     assert process.stdout is not None
     said: list[str] = []
@@ -141,12 +178,14 @@ async def _run(
     finally:
         if process.returncode is None:
             process.kill()
-    assert process.returncode == 0, "".join(said)
+    return process.returncode, "".join(said)
 
 
 def _config(orders: list[str]) -> str:
     """Say what this API means by its answers where a general tool cannot know."""
     return f"""
+hooks = {json.dumps(str(HOOKS))}
+
 [dictionaries.orders]
 values = {json.dumps(orders)}
 

@@ -40,6 +40,7 @@ OWNER_ID = "cliente-dueño"
 SECRET_KEY = "k" * 32
 PASSWORD = "correcto caballo batería"
 ADMIN = Principal("local:test", "Prueba", Role.ADMIN, Grant.ADMIN)
+_KEYS = {f"key_{scope}": scope for scope in KeyScope}
 Headers = Mapping[str, str]
 Json = Any
 
@@ -51,7 +52,9 @@ _USERS = {
 }
 
 
-def make_factory(database_url: str, data_dir: Path, secret_key: str = SECRET_KEY) -> Factory:
+def make_factory(
+    database_url: str, data_dir: Path, secret_key: str = SECRET_KEY, **limits: int
+) -> Factory:
     settings = load_settings(
         data_dir=data_dir,
         secret_key=secret_key,
@@ -63,6 +66,7 @@ def make_factory(database_url: str, data_dir: Path, secret_key: str = SECRET_KEY
         rate_limit_writes=0,
         rate_limit_costly=0,
         rate_limit_anonymous=0,
+        **limits,
     )
     return Factory(settings, database_url)
 
@@ -140,6 +144,12 @@ class Workshop:
             )
         return {"X-System-Token": token.plaintext}
 
+    async def new_principal(self, name: str) -> Headers:
+        """The headers of a principal made now, of the same kind as `headers[name]`."""
+        password_hash = await self.factory.passwords.hash(PASSWORD)
+        email = f"{name}-{uuid4().hex}@example.com"
+        return await _new_principal(self.factory, self.http, name, email, password_hash)
+
     async def _approve(self, order_id: UUID) -> None:
         async with self.factory.database.transaction("test") as session:
             order = await lock_order_by_id(session, order_id)
@@ -157,10 +167,13 @@ def _has_arrived(order: Order, state: OrderState) -> bool:
 
 @contextlib.asynccontextmanager
 async def open_workshop(
-    database_url: str, data_dir: Path, secret_key: str = SECRET_KEY
+    database_url: str, data_dir: Path, secret_key: str = SECRET_KEY, **limits: int
 ) -> AsyncGenerator[Workshop]:
-    """Start the API of a factory on `database_url` and make every principal."""
-    factory = make_factory(database_url, data_dir, secret_key)
+    """Start the API of a factory on `database_url` and make every principal.
+
+    `limits` are settings: how often a login may fail, for instance.
+    """
+    factory = make_factory(database_url, data_dir, secret_key, **limits)
     line = Line(
         factory.database,
         example_ports(factory.secret_box),
@@ -183,28 +196,36 @@ async def open_workshop(
 async def _principals(factory: Factory, http: httpx2.AsyncClient) -> Mapping[str, Headers]:
     password_hash = await factory.passwords.hash(PASSWORD)
     headers: dict[str, Headers] = {}
-    async with factory.database.transaction("test") as session:
-        for name, (role, client_id) in _USERS.items():
-            await users.create(
-                session,
-                email=f"{name}@example.com",
-                name=name,
-                role=role,
-                password_hash=password_hash,
-                client_id=client_id,
-            )
-        for scope in KeyScope:
-            key = await factory.api_keys.create(
-                session, name=f"clave-{uuid4().hex[:8]}", scope=scope, created_by="t"
-            )
-            headers[f"key_{scope}"] = {"X-API-Key": key.plaintext}
-        token = await factory.system_tokens.mint_permanent(session, agent="ops", created_by="t")
-        headers["permanent"] = {"X-System-Token": token.plaintext}
-    for name in _USERS:
-        answer = await http.post(
-            "/api/auth/login", json={"email": f"{name}@example.com", "password": PASSWORD}
+    for name in (*_USERS, *_KEYS, "permanent", "none"):
+        headers[name] = await _new_principal(
+            factory, http, name, f"{name}@example.com", password_hash
         )
-        assert answer.status_code == 200, answer.text
-        headers[name] = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    headers["none"] = {}
     return headers
+
+
+async def _new_principal(
+    factory: Factory, http: httpx2.AsyncClient, name: str, email: str, password_hash: str
+) -> Headers:
+    if name == "none":
+        return {}
+    async with factory.database.transaction("test") as session:
+        if name == "permanent":
+            token = await factory.system_tokens.mint_permanent(session, agent="ops", created_by="t")
+            return {"X-System-Token": token.plaintext}
+        if name in _KEYS:
+            key = await factory.api_keys.create(
+                session, name=f"clave-{uuid4().hex[:8]}", scope=_KEYS[name], created_by="t"
+            )
+            return {"X-API-Key": key.plaintext}
+        role, client_id = _USERS[name]
+        await users.create(
+            session,
+            email=email,
+            name=name,
+            role=role,
+            password_hash=password_hash,
+            client_id=client_id,
+        )
+    answer = await http.post("/api/auth/login", json={"email": email, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}

@@ -4,11 +4,8 @@ import os
 import socket
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-from starlette.routing import BaseRoute
-
-from axon_factory import __version__
 from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
@@ -18,22 +15,15 @@ from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.throttle import Throttle
 from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.deployer.local import LocalDeployer
-from axon_factory.adapters.git_host.local import LocalGitHost, resolve_file
-from axon_factory.adapters.planner.catalogue import CataloguePlanner
+from axon_factory.adapters.git_host.local import LocalGitHost
 from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
-from axon_factory.api.app import add_api
-from axon_factory.api.authentication import current_principal, require
-from axon_factory.api.openapi import install_openapi
-from axon_factory.api.routes import check_routes
-from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.bootstrap.builders import builders_of
 from axon_factory.bootstrap.keys import Keys, master_key
 from axon_factory.bootstrap.mailer import mailer_of
 from axon_factory.bootstrap.notifier import notifier_of, outbound_rules
 from axon_factory.bootstrap.options import (
-    edge_options,
     login_limits,
     policy_of,
     session_limits,
@@ -41,18 +31,17 @@ from axon_factory.bootstrap.options import (
 )
 from axon_factory.bootstrap.planner import planner_of
 from axon_factory.db.sessions import Database
-from axon_factory.domain.addresses import origin_of
-from axon_factory.domain.permissions import Action
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
 from axon_factory.factory.ports import LinePorts
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.ports.crossing import crossing
 from axon_factory.realtime.signals import OrderSignals
-from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
-from axon_factory.web import home, portal, reference
 from axon_factory.worker.runner import Worker
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 __all__ = ["Factory"]
 
@@ -110,57 +99,13 @@ class Factory:
         """Where mail lands while no SMTP server is configured."""
         return self.data_dir / "mail"
 
-    def application(self) -> FastAPI:
+    def application(self) -> "FastAPI":
         """Return the API and the pages as one ASGI application."""
-        app = FastAPI(
-            title="Axon Factory",
-            version=__version__,
-            description="API de órdenes de la fábrica de autopilotos",
-            # FastAPI's own reference pages load their scripts from elsewhere, and its document
-            # does not know what the edge answers.
-            openapi_url=None,
-            docs_url=None,
-            redoc_url=None,
-            # It redirects to whatever the Host header says.
-            redirect_slashes=False,
-        )
-        add_api(
-            app,
-            ApiServices(
-                database=self.database,
-                policy=self.policy,
-                authenticator=self.authenticator,
-                access=AccessServices(
-                    self.passwords, self.sessions, self.api_keys, self.system_tokens
-                ),
-                secret_box=self.secret_box,
-                planner=CataloguePlanner(),
-                repository_file=self._repository_file,
-                outbound=self.outbound,
-            ),
-            edge_options(self.settings),
-        )
-        app.include_router(stream_router(self.database, self.signals, require(Action.READ_ORDER)))
-        app.state.portal = portal.PortalServices(
-            self.database, self.portal_links, self.settings.support_email
-        )
-        app.include_router(portal.router)
-        app.include_router(home.router)
-        app.include_router(reference.router)
-        if self.settings.mcp:
-            app.router.routes.append(self._mcp_route(app))
-        install_openapi(app, self.settings.base_url)
-        check_routes(app.routes)
-        return app
-
-    def _mcp_route(self, app: FastAPI) -> BaseRoute:
-        from axon_factory.mcp import (  # noqa: PLC0415 — 0.8 s, of which a worker needs nothing
-            McpEndpoint,
-            mcp_route,
+        from axon_factory.bootstrap.application import (  # noqa: PLC0415 — a second, which a worker and the command line save
+            application_of,
         )
 
-        origins = {*self.settings.cors_origins, origin_of(self.settings.base_url)}
-        return mcp_route(McpEndpoint(app, current_principal, origins=origins))
+        return application_of(self)
 
     def line_ports(self) -> LinePorts:
         """Return the adapters that the settings choose, each behind its failpoints."""
@@ -202,6 +147,3 @@ class Factory:
         await self.signals.close()
         self.passwords.close()
         await self.database.dispose()
-
-    def _repository_file(self, slug: str, path: str) -> Path | None:
-        return resolve_file(self.data_dir / "repositories", slug, path)

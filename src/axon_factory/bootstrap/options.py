@@ -4,37 +4,13 @@ from datetime import timedelta
 
 from axon_factory.accounts.sessions import SessionLimits
 from axon_factory.accounts.throttle import LoginLimits
-from axon_factory.api.json_text import JsonLimits
-from axon_factory.api.middleware import EdgeOptions
-from axon_factory.api.rate_limits import Quotas
 from axon_factory.domain.capacity import BuildLimits
 from axon_factory.orders.policy import AgentRules, ApprovalRules, BudgetRules, Policy
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.settings import Settings
 from axon_factory.worker.runner import WorkerOptions
 
-__all__ = ["edge_options", "login_limits", "policy_of", "session_limits", "worker_options"]
-
-
-def edge_options(settings: Settings) -> EdgeOptions:
-    """Return what the HTTP edge holds requests to."""
-    return EdgeOptions(
-        max_body_bytes=settings.max_body_bytes,
-        max_header_bytes=settings.max_header_bytes,
-        max_address_bytes=settings.max_address_bytes,
-        max_requests_at_once=settings.max_requests_at_once,
-        json=JsonLimits(settings.max_json_depth, settings.max_json_values),
-        quotas=Quotas(
-            reads=settings.rate_limit_reads,
-            writes=settings.rate_limit_writes,
-            costly=settings.rate_limit_costly,
-            anonymous=settings.rate_limit_anonymous,
-        ),
-        hosts=settings.hosts,
-        origins=tuple(sorted(settings.cors_origins)),
-        trusted_proxies=tuple(sorted(settings.trusted_proxies)),
-        https=settings.base_url.startswith("https://"),
-    )
+__all__ = ["login_limits", "policy_of", "session_limits", "worker_options"]
 
 
 def session_limits(settings: Settings) -> SessionLimits:

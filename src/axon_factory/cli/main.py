@@ -1,7 +1,8 @@
 """`axon`: the program's entry point. A command's module is imported when the command is used."""
 
+import gc
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -50,8 +51,18 @@ class _LazyGroup(TyperGroup):
 
 def _load(name: str) -> TyperCommand | TyperGroup:
     holder = typer.Typer()
-    import_module(f"axon_factory.cli.{name}").register(holder)
+    _import(name).register(holder)
     return typer.main.get_group(holder).commands[name]  # pyright: ignore[reportReturnType] — only Typer's own classes are registered
+
+
+def _import(name: str) -> ModuleType:
+    """Import a command's module; looking for garbage meanwhile takes long and finds none."""
+    gc.disable()
+    try:
+        return import_module(f"axon_factory.cli.{name}")
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 app = typer.Typer(

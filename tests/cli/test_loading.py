@@ -1,0 +1,19 @@
+"""What a command loads before it does anything: each of its uses waits for that."""
+
+import subprocess
+import sys
+
+import pytest
+
+_NOT_NEEDED = ("fastapi", "mcp", "pydantic_ai")
+
+
+@pytest.mark.parametrize("command", ["orders", "line", "worker"])
+def test_a_command_loads_no_server_and_no_model(command: str) -> None:
+    program = f"import sys, axon_factory.cli.{command}; print(*sys.modules)"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert set(_NOT_NEEDED) & set(ended.stdout.split()) == set()
