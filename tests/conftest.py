@@ -7,16 +7,14 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 import structlog
-from psycopg import sql
 
 from axon_factory.db.embedded import EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.db.sessions import Database
+from tests.support.databases import GIVEN_SERVER, copied_database, empty_database, folder_in_memory
 
 _LONGEST_FIRST = (
     "test_crash_matrix.py",
@@ -67,11 +65,13 @@ def quiet_logs() -> None:
 @pytest.fixture(scope="session")
 async def postgres_url() -> AsyncIterator[str]:
     """URL of a real PostgreSQL for this run: the embedded one, or AXON_TEST_DATABASE_URL."""
-    given = os.environ.get("AXON_TEST_DATABASE_URL")
+    given = os.environ.get(GIVEN_SERVER)
     if given:
         yield given
         return
-    with tempfile.TemporaryDirectory(prefix="axon-test-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="axon-test-", dir=folder_in_memory(), ignore_cleanup_errors=True
+    ) as folder:
         server = EmbeddedPostgres(Path(folder))
         await server.start()
         try:
@@ -91,26 +91,18 @@ async def _end(server: EmbeddedPostgres) -> None:
 
 
 @pytest.fixture(scope="session")
-async def template_database(postgres_url: str) -> str:
+async def template_database(postgres_url: str) -> AsyncIterator[str]:
     """Name of a migrated database that tests copy."""
-    name = f"template_{uuid4().hex}"
-    await _execute(postgres_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    await migrate(_with_database(postgres_url, name))
-    return name
+    async with empty_database(postgres_url) as url:
+        await migrate(url)
+        yield url.rpartition("/")[2]
 
 
 @pytest.fixture
-async def database_url(postgres_url: str, template_database: str) -> str:
+async def database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
     """URL of a fresh, migrated database of this test's own."""
-    name = f"test_{uuid4().hex}"
-    await _execute(
-        postgres_url,
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            sql.Identifier(name), sql.Identifier(template_database)
-        ),
-    )
-    # Dropping it would take a checkpoint, thrice as long as making it: it goes with the server.
-    return _with_database(postgres_url, name)
+    async with copied_database(postgres_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture
@@ -119,16 +111,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url)
     yield database
     await database.dispose()
-
-
-def _with_database(url: str, name: str) -> str:
-    head, _, _ = url.rpartition("/")
-    return f"{head}/{name}"
-
-
-async def _execute(url: str, statement: sql.Composed) -> None:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute(statement)
 
 
 pytest_plugins = ["tests.support.fixtures"]

@@ -2,29 +2,15 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
 
 from axon_factory.cli.exits import Exit
 from tests.cli.program import Program
+from tests.support.databases import empty_database
 from tests.support.workshop import example_order
-
-
-@pytest.fixture
-async def empty_database(postgres_url: str) -> AsyncIterator[str]:
-    """URL of a database without any table."""
-    name = f"empty_{uuid4().hex}"
-    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as connection:
-        await connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield f"{postgres_url.rpartition('/')[0]}/{name}"
-        await connection.execute(
-            sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-        )
 
 
 @pytest.fixture
@@ -123,19 +109,20 @@ async def test_folder_that_cannot_be_used(axon: Program, tmp_path: Path) -> None
     assert checks["Carpeta de datos"]["status"] == "error"
 
 
-async def test_migrate_tells_from_where_to_where(axon: Program, empty_database: str) -> None:
-    fresh = axon.having(AXON_DATABASE_URL=empty_database)
-    before, first, second, after = await fresh.many(
-        [
-            ({}, ["orders", "list", "--json"], ""),
-            ({}, ["migrate", "--json"], ""),
-            ({}, ["migrate", "--json"], ""),
-            ({}, ["orders", "list", "--json"], ""),
-        ]
-    )
-    assert before.code == Exit.SCHEMA_OUTDATED
-    assert "axon migrate" in before.json["error"]
-    assert first.code == 0, first
-    assert first.json["desde"] is None
-    assert second.json == {"desde": first.json["hasta"], "hasta": first.json["hasta"]}
-    assert after.json["total"] == 0
+async def test_migrate_tells_from_where_to_where(axon: Program, postgres_url: str) -> None:
+    async with empty_database(postgres_url) as url:
+        fresh = axon.having(AXON_DATABASE_URL=url)
+        before, first, second, after = await fresh.many(
+            [
+                ({}, ["orders", "list", "--json"], ""),
+                ({}, ["migrate", "--json"], ""),
+                ({}, ["migrate", "--json"], ""),
+                ({}, ["orders", "list", "--json"], ""),
+            ]
+        )
+        assert before.code == Exit.SCHEMA_OUTDATED
+        assert "axon migrate" in before.json["error"]
+        assert first.code == 0, first
+        assert first.json["desde"] is None
+        assert second.json == {"desde": first.json["hasta"], "hasta": first.json["hasta"]}
+        assert after.json["total"] == 0

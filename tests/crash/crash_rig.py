@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import psycopg
 from ledger import Ledger
 from ledger_ports import ledger_box
 from line_process import settings_for
-from psycopg import sql
 from rig import ADMIN, POLICY, Change, approve, cancel
 from sqlalchemy import text
 
@@ -35,6 +33,7 @@ from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.plans.questions import ask_about_plan
 from axon_factory.orders.questions import Audience
 from axon_factory.orders.requests import ClientData, NewOrder
+from tests.support.databases import copied_database
 
 __all__ = ["Host", "Life", "Scene", "scene"]
 
@@ -344,23 +343,11 @@ async def _answer(session: Any, order: Order, now: datetime) -> None:  # noqa: A
 @asynccontextmanager
 async def scene(postgres_url: str, template: str, folder: Path) -> AsyncGenerator[Scene]:
     """Yield a scene on a database copied from `template`; both end with the block."""
-    name = f"crash_{uuid4().hex}"
-    url = f"{postgres_url.rpartition('/')[0]}/{name}"
     await asyncio.to_thread(folder.mkdir, parents=True)
-    await _execute(
-        postgres_url,
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            sql.Identifier(name), sql.Identifier(template)
-        ),
-    )
-    # Named, so that the ledger ports do not take this process's transactions for the line's.
-    database = Database(f"{url}?application_name=axon-test", pool_size=2)
-    try:
-        yield Scene(url, folder, database, Ledger(folder / "ledger"))
-    finally:
-        await database.dispose()  # dropping it would take a checkpoint: it goes with the server
-
-
-async def _execute(url: str, statement: sql.Composed) -> None:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute(statement)
+    async with copied_database(postgres_url, template) as url:
+        # Named, so that the ledger ports do not take this process's transactions for the line's.
+        database = Database(f"{url}?application_name=axon-test", pool_size=2)
+        try:
+            yield Scene(url, folder, database, Ledger(folder / "ledger"))
+        finally:
+            await database.dispose()

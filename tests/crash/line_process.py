@@ -31,6 +31,7 @@ from ledger import Ledger
 from ledger_ports import ledger_ports
 from sqlalchemy.orm import configure_mappers
 
+import axon_factory.bootstrap.application  # noqa: F401 — loaded here once, not in each fork
 from axon_factory.bootstrap import Factory
 from axon_factory.failpoints import arm_from_environment
 from axon_factory.settings import Settings

@@ -51,8 +51,10 @@ async def _kill_and_repeat(
             request = await RECIPES[endpoint](kitchen, workshop.headers["admin"])
             before = await contents(workshop)
             victim = await host.run("api", stage, kill="response:before#1")
-            async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{victim.port}") as client:
-                with pytest.raises(httpx2.TransportError):
+            base_url = f"http://127.0.0.1:{victim.port}"
+            async with httpx2.AsyncClient(base_url=base_url, timeout=60) as client:
+                # Not a timeout: then the process would not have come to its answer yet.
+                with pytest.raises((httpx2.NetworkError, httpx2.RemoteProtocolError)):
                     await request.send(client, key)
             assert await asyncio.wait_for(victim.ended, 30) == -signal.SIGKILL
             after = await contents(workshop)

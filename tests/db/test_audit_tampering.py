@@ -3,11 +3,8 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
 from sqlalchemy import text, update
 from sqlmodel import col
 
@@ -24,6 +21,7 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import AuditRow
 from axon_factory.domain.audit import AuditEntry, AuditRecord, Break, Fault, entry_hash
 from axon_factory.domain.permissions import Action
+from tests.support.databases import copied_database
 from tests.support.workshop import ADMIN
 
 ENTRIES = 5
@@ -85,27 +83,22 @@ CHANGES: list[tuple[str, Break]] = [
 @pytest.fixture(scope="module")
 async def trail(postgres_url: str, template_database: str) -> AsyncIterator[Database]:
     """Three chains, their entries interleaved; kept apart so that each test can put them back."""
-    name = f"trail_{uuid4().hex}"
-    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-        sql.Identifier(name), sql.Identifier(template_database)
-    )
-    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as connection:
-        await connection.execute(copy)
-    database = Database(f"{postgres_url.rpartition('/')[0]}/{name}")
-    async with database.transaction("test") as session:
-        for _ in range(ENTRIES):
-            for chain in ("a", "b", "c"):
-                details = {"ruta": "/api/ñandú", "version": 3, "expira": None}
-                entry = AuditEntry.by(ADMIN, Action.UPDATE_ORDER, chain=chain, details=details)
-                await append_audit(session, entry)
-        await session.execute(
-            text("ALTER TABLE audit_entries DROP CONSTRAINT audit_entries_seq_check")
-        )
-        for table in TABLES:
-            await session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-            await session.execute(text(f"CREATE TABLE kept_{table} AS TABLE {table}"))
-    yield database
-    await database.dispose()
+    async with copied_database(postgres_url, template_database) as url:
+        database = Database(url)
+        async with database.transaction("test") as session:
+            for _ in range(ENTRIES):
+                for chain in ("a", "b", "c"):
+                    details = {"ruta": "/api/ñandú", "version": 3, "expira": None}
+                    entry = AuditEntry.by(ADMIN, Action.UPDATE_ORDER, chain=chain, details=details)
+                    await append_audit(session, entry)
+            await session.execute(
+                text("ALTER TABLE audit_entries DROP CONSTRAINT audit_entries_seq_check")
+            )
+            for table in TABLES:
+                await session.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+                await session.execute(text(f"CREATE TABLE kept_{table} AS TABLE {table}"))
+        yield database
+        await database.dispose()
 
 
 @pytest.fixture

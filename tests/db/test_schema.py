@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from psycopg import sql
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
@@ -20,6 +19,7 @@ from axon_factory.db import tables
 from axon_factory.db.migrate import schema_state
 from axon_factory.db.sessions import Database
 from axon_factory.domain.priority import Priority
+from tests.support.databases import empty_database
 
 INSERT = text(
     """
@@ -178,20 +178,17 @@ def _differences(connection: Connection) -> Iterable[Any]:
 
 
 async def test_two_processes_migrate_an_empty_database_at_once(postgres_url: str) -> None:
-    name = f"empty_{uuid4().hex}"
-    head, _, _ = postgres_url.rpartition("/")
-    await _execute(postgres_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     script = (
         "import asyncio, sys; from axon_factory.db.migrate import migrate; "
         "print(*asyncio.run(migrate(sys.argv[1])))"
     )
-    try:
+    async with empty_database(postgres_url) as url:
         processes = [
             await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-c",
                 script,
-                f"{head}/{name}",
+                url,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
@@ -199,14 +196,5 @@ async def test_two_processes_migrate_an_empty_database_at_once(postgres_url: str
         ]
         outputs = [await process.communicate() for process in processes]
         assert [process.returncode for process in processes] == [0, 0], outputs
-        current, newest = await schema_state(f"{head}/{name}")
+        current, newest = await schema_state(url)
         assert current == newest
-    finally:
-        await _execute(
-            postgres_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-        )
-
-
-async def _execute(url: str, statement: sql.Composed) -> None:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute(statement)

@@ -6,12 +6,10 @@ orders of their own. `fresh_workshop` has a database of its own.
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
 
+from tests.support.databases import copied_database
 from tests.support.workshop import Workshop, open_workshop
 
 __all__ = ["fresh_workshop", "module_database_url", "workshop"]
@@ -21,35 +19,22 @@ __all__ = ["fresh_workshop", "module_database_url", "workshop"]
 async def workshop(
     postgres_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Workshop]:
-    url = await _copy(postgres_url, template_database)
-    async with open_workshop(url, tmp_path_factory.mktemp("factory")) as opened:
+    folder = tmp_path_factory.mktemp("factory")
+    async with (
+        copied_database(postgres_url, template_database) as url,
+        open_workshop(url, folder) as opened,
+    ):
         yield opened
 
 
 @pytest.fixture(scope="module")
-async def module_database_url(postgres_url: str, template_database: str) -> str:
+async def module_database_url(postgres_url: str, template_database: str) -> AsyncIterator[str]:
     """URL of a fresh, migrated database of this module's own."""
-    return await _copy(postgres_url, template_database)
+    async with copied_database(postgres_url, template_database) as url:
+        yield url
 
 
 @pytest.fixture
 async def fresh_workshop(database_url: str, tmp_path: Path) -> AsyncIterator[Workshop]:
     async with open_workshop(database_url, tmp_path) as opened:
         yield opened
-
-
-async def _copy(postgres_url: str, template_database: str) -> str:
-    name = f"shared_{uuid4().hex}"
-    await _execute(
-        postgres_url,
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            sql.Identifier(name), sql.Identifier(template_database)
-        ),
-    )
-    head, _, _ = postgres_url.rpartition("/")
-    return f"{head}/{name}"
-
-
-async def _execute(url: str, statement: sql.Composed) -> None:
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute(statement)
