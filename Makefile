@@ -13,7 +13,7 @@ ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
 UV := $(BIN)/uv
 SOURCES := src tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench builders crash races fuzz lock clean system
+.PHONY: help run assets test check bench builders crash matrix races fuzz lock clean system
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ builders: $(VENV)/.dev system ## Have each builder build an order, and kill the 
 crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order's life (about half an hour)
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash tests/acceptance/test_crashes.py -m crash_matrix --timeout 7200 $(ARGS)
+
+matrix: $(VENV)/.dev system ## Ask every operation as every caller in every state (minutes; `make test` asks a third a day)
+	AXON_TEST_PART=all $(BIN)/pytest tests/permissions tests/proofs/test_idempotency.py $(ARGS)
 
 races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty times (ten minutes)
 	$(BIN)/pytest tests -m races -s $(ARGS)

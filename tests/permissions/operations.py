@@ -105,7 +105,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/api/line/pause"): Operation(REASON),
     ("POST", "/api/line/drain"): Operation(REASON),
     ("POST", "/api/line/stop"): Operation(REASON),
-    ("POST", "/api/line/resume"): Operation(),  # the last of them: the others' tests need a line
+    ("POST", "/api/line/resume"): Operation(),
     ("POST", "/api/orders"): Operation(example_order(), done=(201,)),
     ("GET", "/api/orders"): Operation(),
     ("POST", "/api/orders/bulk"): Operation(

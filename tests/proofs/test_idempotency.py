@@ -1,4 +1,7 @@
-"""`Idempotency-Key` on every writing route of the route table (resolutions 17)."""
+"""`Idempotency-Key` on every writing route of the route table (resolutions 17).
+
+Twenty at once: a third of the routes a day in `make test`, all of them in `make matrix`.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -15,6 +18,7 @@ from tests.proofs.contents import contents, growth
 from tests.proofs.copies import Copies
 from tests.proofs.recipes import RECIPES, Kitchen, Prepared
 from tests.proofs.writes import Endpoint, other_endpoints, writing_endpoints
+from tests.support.rotation import todays_part
 from tests.support.workshop import Headers, Workshop
 
 EVERY = pytest.mark.parametrize("endpoint", RECIPES, ids=str)
@@ -149,7 +153,7 @@ async def kept_answers_locked(workshop: Workshop) -> AsyncGenerator[Waits]:
         await holder.rollback()
 
 
-@EVERY
+@pytest.mark.parametrize("endpoint", todays_part(tuple(RECIPES)), ids=str)
 async def test_twenty_at_once_have_one_effect(kitchen: Kitchen, endpoint: Endpoint) -> None:
     http, key = kitchen.workshop.http, new_key()
     alone = await prepared(kitchen, endpoint)
