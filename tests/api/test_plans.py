@@ -98,6 +98,8 @@ async def test_the_catalogue_is_what_a_first_version_is_compared_with(
         ("plans/1/diff?contra=9", 404),
         ("plans/0", 400),
         ("plans/x", 400),
+        ("plans/asked", 400),
+        ("plans/ask/diff", 400),
         ("plans/1/diff?contra=x", 400),
         ("plans/1/diff?contra=0", 400),
     ],
@@ -107,6 +109,19 @@ async def test_a_version_that_is_not_there(
 ) -> None:
     answer = await get(workshop, f"{waiting}/{path}", status=status)
     assert answer["codigo"] == ("plan_no_encontrado" if status == 404 else "validacion")
+
+
+@pytest.mark.parametrize("act", ["ask", "edit"])
+async def test_an_act_is_no_version(workshop: Workshop, waiting: UUID, act: str) -> None:
+    path = f"/api/orders/{waiting}/plans/{act}"
+
+    answers = [
+        await workshop.http.request("GET", path, headers=workshop.headers["admin"], **body)
+        for body in ({}, {"json": {"plan_version": 1}})
+    ]
+
+    assert [answer.status_code for answer in answers] == [405, 405]
+    assert answers[0].headers["Allow"] == "OPTIONS, POST"
 
 
 OUTSIDE = {

@@ -41,7 +41,7 @@ def origin_of(request: Request) -> Origin:
     return Origin(
         address=request.client.host if request.client else None,
         request_id=getattr(request.state, "request_id", None),
-        route=getattr(request.scope.get("route"), "path", request.url.path),
+        route=getattr(request.scope.get("route"), "path_format", request.url.path),
         subject=request.path_params.get("id"),
     )
 

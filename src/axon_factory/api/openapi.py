@@ -31,7 +31,7 @@ from axon_factory.api.refusals import (
     TooManyRequests,
     UnsupportedContent,
 )
-from axon_factory.api.routes import declared_routes
+from axon_factory.api.routes import declared_routes, documented_path
 from axon_factory.api.schemas import components as shared
 from axon_factory.api.schemas.base import AnswerModel
 from axon_factory.api.schemas.errors import error_example, error_schema
@@ -134,7 +134,7 @@ def openapi_document(app: FastAPI, server_url: str) -> Json:
     actions = {(route.path, route.methods): route.action for route in declared_routes(app.routes)}
     for context in iter_route_contexts(app.routes):
         for operation in _operations(document, context):
-            action = actions[context.path or "", frozenset(context.methods or ())]
+            action = actions[documented_path(context), frozenset(context.methods or ())]
             _finish(operation, context, action, schemas, responses)
     schemas |= shared.SCHEMAS
     components |= {

@@ -1,5 +1,6 @@
 """Every route has a row in the permission table, or the program does not start."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ __all__ = [
     "allowed_methods",
     "check_routes",
     "declared_routes",
+    "documented_path",
 ]
 
 
@@ -28,6 +30,9 @@ class DeclaredRoute:
     """A route as the permission table sees it."""
 
     path: str
+    """As the document writes it: `/api/orders/{id}`."""
+    pattern: re.Pattern[str]
+    """What its addresses match."""
     methods: frozenset[str]
     action: Action | None
     """What its guard asks for, None without a guard."""
@@ -56,11 +61,17 @@ def declared_routes(routes: Sequence[BaseRoute]) -> Iterator[DeclaredRoute]:
     """Yield every route of an application with the action that its guard asks for."""
     for context in iter_route_contexts(routes):
         yield DeclaredRoute(
-            path=context.path or "",
+            path=documented_path(context),
+            pattern=compile_path(context.path or "")[0],
             methods=frozenset(context.methods or ()),
             action=_action_of(context),
             in_schema=bool(getattr(context, "include_in_schema", False)),
         )
+
+
+def documented_path(context: RouteContext) -> str:
+    """Return a route's path as the document writes it, without the types of its parameters."""
+    return context.path_format or context.path or ""
 
 
 def allowed_methods(routes: Sequence[BaseRoute], path: str) -> list[str]:
@@ -68,7 +79,7 @@ def allowed_methods(routes: Sequence[BaseRoute], path: str) -> list[str]:
     methods = {
         method
         for route in declared_routes(routes)
-        if compile_path(route.path)[0].match(path)
+        if route.pattern.match(path)
         for method in route.methods
     }
     if "GET" in methods:

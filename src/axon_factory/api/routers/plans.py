@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
@@ -46,6 +47,15 @@ from axon_factory.orders.requests.messages import error_line
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/orders", tags=["decisiones"])
+
+
+class _PlanVersion(StringConvertor):
+    """Any word but `ask` and `edit`: addresses of their own, which only take POST."""
+
+    regex = "(?!ask$|edit$)[^/]+"
+
+
+register_url_convertor("plan_version", _PlanVersion())
 
 Version = Annotated[int, Path(ge=1, le=10_000, description="Versión del plan.")]
 Against = Annotated[
@@ -145,7 +155,7 @@ async def show_plans(
 
 
 @router.get(
-    "/{id}/plans/{version}",
+    "/{id}/plans/{version:plan_version}",
     operation_id="getPlan",
     summary="Consultar una versión del plan",
     responses=answers(PlanVersion, etag=True),
