@@ -44,7 +44,7 @@ builders: $(VENV)/.dev system ## Have each builder build an order, and kill the 
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/acceptance -m builders -s $(ARGS)
 
-crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order's life (about half an hour)
+crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order's life (an hour or more)
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash tests/acceptance/test_crashes.py -m crash_matrix --timeout 7200 $(ARGS)
 
