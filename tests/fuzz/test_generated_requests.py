@@ -179,6 +179,7 @@ async def _finished(
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        limit=1 << 26,  # of a line: a failure shows its request whole
         env={**os.environ, "COLUMNS": "200", "FUZZ_CREDENTIALS": credentials},
     )
     assert process.stdout is not None

@@ -177,7 +177,7 @@ def _places(planted: Planted) -> list[str]:
     """Every reading route, about both orders where it is about one."""
     places: set[str] = set()
     for route in declared_routes(planted.workshop.factory.application().routes):
-        if "GET" not in route.methods or "{path:path}" in route.path:
+        if "GET" not in route.methods or "{path}" in route.path:
             continue
         for order_id in (planted.delivered, planted.failed):
             path = route.path.replace("{version}", "1")

@@ -176,7 +176,7 @@ class TestMisbehaviour:
         receiver.answers = [answer]
         secrets = (SECRET,) if channel is Channel.WEBHOOK else ()
         destination = Destination(channel, receiver.url, secrets)
-        notifier = make(http(timeout_seconds=0.3))  # pyright: ignore[reportCallIssue] — both take it
+        notifier = make(http(timeout_seconds=2))  # pyright: ignore[reportCallIssue] — both take it
         with pytest.raises(DeliveryFailed) as caught:
             await notifier.deliver(notification(), destination, idempotency_key="k")
         assert str(receiver.port) not in str(caught.value)
