@@ -13,7 +13,7 @@ ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
 UV := $(BIN)/uv
 SOURCES := src tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench builders crash matrix races fuzz lock clean system
+.PHONY: help run assets test check bench builders crash matrix races fuzz lock clean system browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ run: $(VENV)/.runtime system ## Run a whole factory and its demonstration (Ctrl-
 	@$(BIN)/axon runtime install
 	@$(BIN)/axon up --demo $(ARGS)
 
-test: check assets $(CLIENT)/.installed ## Everything a change must pass; ends with pytest's closing line
+test: check assets $(CLIENT)/.installed browser ## Everything a change must pass; ends with pytest's closing line
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -69,7 +69,11 @@ clean: ## Remove everything that the targets made here; data folders of factorie
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 system: ## Install helpful system packages when run as root on Debian
-	@deploy/system-packages
+	@deploy/system-packages bubblewrap
+
+# Pages are tested in a real one.
+browser:
+	@deploy/system-packages chromium
 
 # The virtual environment, with the hash-locked runtime; the stamps are written last.
 $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
