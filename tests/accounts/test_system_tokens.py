@@ -5,14 +5,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from axon_factory.accounts.errors import AttemptEnded
 from axon_factory.accounts.system_tokens import (
     ATTEMPT_TOKEN_MAX_LIFETIME,
     SystemTokens,
     VerifiedToken,
 )
 from axon_factory.db.sessions import Database
-from axon_factory.domain.errors import NotFound
+from axon_factory.domain.errors import AttemptEnded, NotFound
 from axon_factory.domain.states import OrderState
 
 NewOrder = Callable[[], Awaitable[UUID]]

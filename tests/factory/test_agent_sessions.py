@@ -11,9 +11,9 @@ from ledger import Fault
 from rig import ADMIN, Change, Rig, cancel, patch
 from test_line_control import OUTSIDE, in_state
 
-from axon_factory.accounts.errors import AttemptEnded
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.tables import Order
+from axon_factory.domain.errors import AttemptEnded
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.orders.retry import retry_order
 from axon_factory.orders.rework import send_back

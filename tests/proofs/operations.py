@@ -1,4 +1,8 @@
-"""Every writing operation on one order, for the races: its route, its request, its model."""
+"""Every writing operation on one order, for the races: its route, its request, its model.
+
+The model knows those of people in OPERATIONS; it has no questions, tokens and signs of life, which
+those in AGENTS are about.
+"""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -13,7 +17,7 @@ from tests.proofs.writes import Endpoint
 from tests.support.plans import edited_plan
 from tests.support.workshop import Workshop
 
-__all__ = ["OPERATIONS", "Operation", "send", "status_of"]
+__all__ = ["AGENTS", "OPERATIONS", "Operation", "send", "status_of"]
 
 _marks = itertools.count(1)
 _ORDER = "/api/orders/{id}"
@@ -111,6 +115,25 @@ _ALL = (
     Operation("bulk_tag", _BULK, "bulk", _tag),
 )
 OPERATIONS: Mapping[str, Operation] = {operation.name: operation for operation in _ALL}
+_QUESTION = {"pregunta": "¿De qué color?", "destinatario": "operador", "clave": "color"}
+_AGENTS = (
+    Operation(
+        "question",
+        Endpoint("POST", f"{_ORDER}/preguntas"),
+        "question",
+        lambda _order, _digest: _QUESTION,
+    ),
+    Operation(
+        "answer",
+        Endpoint("POST", f"{_ORDER}/preguntas/{{numero}}/respuesta"),
+        "answer",
+        lambda _order, _digest: {"respuesta": f"Respuesta {next(_marks)}"},
+    ),
+    Operation("heartbeat", Endpoint("POST", f"{_ORDER}/latido"), "heartbeat"),
+    Operation("renew", Endpoint("POST", f"{_ORDER}/token"), "renew"),
+    Operation("wake", Endpoint("POST", f"{_ORDER}/wake"), "wake"),
+)
+AGENTS: Mapping[str, Operation] = {operation.name: operation for operation in _AGENTS}
 
 
 async def send(
@@ -129,7 +152,7 @@ async def send(
     body = {**act.body, "ids": [str(order_id)]} if act.name == "bulk" else dict(act.body)
     return await workshop.http.request(
         operation.endpoint.method,
-        operation.endpoint.path.replace("{id}", str(order_id)),
+        operation.endpoint.path.replace("{id}", str(order_id)).replace("{numero}", "1"),
         json=body or None,
         headers=sent,
     )

@@ -7,48 +7,26 @@ of it must be what the model says of one order of the two or the other.
 import asyncio
 import itertools
 import os
-import random
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 import httpx2
-import psycopg
 import pytest
-from sqlalchemy import text
 
+from tests.proofs.collisions import Watch, collide, watching
 from tests.proofs.copies import Copies
 from tests.proofs.model import ADMIN, STATES, Act, OrderModel, perform
-from tests.proofs.operations import OPERATIONS, Operation, send, status_of
+from tests.proofs.operations import AGENTS, OPERATIONS, Operation, send, status_of
 from tests.proofs.rows import facts
-from tests.proofs.writes import Endpoint, writing_endpoints
+from tests.proofs.writes import writing_endpoints
 from tests.support.workshop import Workshop
 
 IN_THE_GATE = 1
 IN_FULL = int(os.environ.get("AXON_TEST_RACES", "50"))
 AT_ONCE = 3
 PAIRS = list(itertools.combinations_with_replacement(OPERATIONS, 2))
-APART = {
-    Endpoint("POST", f"/api/orders/{{id}}/{name}")
-    for name in ("preguntas", "preguntas/{numero}/respuesta", "latido", "token", "wake")
-}
-"""Questions and answers are tested one after the other (tests/api/test_questions.py); signs of
-life, new tokens and hints change nothing that two could want at once."""
-Watch = Callable[[int, int], Awaitable[None]]
-_HOLD = text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE")
-_OWN_PROCESS = text("SELECT pg_backend_pid()")
-# The second in the queue waits for the first one's turn, not for the holder itself.
-_WAITING = """
-    WITH RECURSIVE waiting(pid) AS (
-        VALUES (CAST(%(holder)s AS integer))
-        UNION
-        SELECT a.pid FROM waiting w JOIN pg_stat_activity a
-        ON a.wait_event_type = 'Lock' AND w.pid = ANY (pg_blocking_pids(a.pid))
-    )
-    SELECT count(*) - 1 FROM waiting
-    """
 
 
 class Trial(NamedTuple):
@@ -78,7 +56,8 @@ async def test_every_write_on_an_order_takes_part(workshop: Workshop) -> None:
         for endpoint in writing_endpoints(workshop.factory.application())
         if endpoint.path.startswith("/api/orders/")
     }
-    assert on_an_order - APART == {operation.endpoint for operation in OPERATIONS.values()}
+    taking_part = (*OPERATIONS.values(), *AGENTS.values())
+    assert on_an_order == {operation.endpoint for operation in taking_part}
 
 
 async def test_races(workshop: Workshop, copies: Copies) -> None:
@@ -120,46 +99,12 @@ async def run_trial(
     original = copies.originals[trial.state]
     if_match = original.model.version if trial.guarded else None
     acts = [o.on(original.model, original.digest, if_match=if_match) for o in trial.operations]
-    answers = await collide(workshop, order_id, trial.operations, acts, watch)
+    sending = [
+        partial(send, workshop, operation, order_id, act)
+        for operation, act in zip(trial.operations, acts, strict=True)
+    ]
+    answers = await collide(workshop, order_id, sending, watch)
     return await judge(workshop, order_id, original.model, trial, acts, answers)
-
-
-async def collide(
-    workshop: Workshop,
-    order_id: UUID,
-    operations: tuple[Operation, ...],
-    acts: list[Act],
-    watch: Watch,
-) -> list[httpx2.Response]:
-    """Send both while the row is held, and let go once both wait for it; either may be first."""
-    turns = list(range(len(acts)))
-    random.shuffle(turns)
-    async with workshop.factory.database.reading() as holder, asyncio.TaskGroup() as group:
-        await holder.execute(_HOLD, {"id": order_id})
-        sent = {
-            turn: group.create_task(send(workshop, operations[turn], order_id, acts[turn]))
-            for turn in turns
-        }
-        await watch(await holder.scalar(_OWN_PROCESS), len(acts))
-        await holder.rollback()
-    return [sent[turn].result() for turn in sorted(sent)]
-
-
-@asynccontextmanager
-async def watching(workshop: Workshop) -> AsyncGenerator[Watch]:
-    """Yield a function that waits until so many wait for what a process of the server holds."""
-    url = workshop.factory.database.url
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-
-        async def watch(holder: int, count: int) -> None:
-            async with asyncio.timeout(10):
-                while True:
-                    found = await connection.execute(_WAITING, {"holder": holder})
-                    row = await found.fetchone()
-                    if row and row[0] >= count:
-                        return
-
-        yield watch
 
 
 async def judge(

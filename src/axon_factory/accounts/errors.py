@@ -4,7 +4,6 @@ ValidationFailed                400
 └── WeakPassword                    a new password that does not do
 AuthenticationRequired          401
 ├── InvalidCredentials              e-mail and password do not go together
-├── AttemptEnded                    a genuine token of an attempt that is over
 └── AmbiguousCredentials            more than one credential in one request
 Conflict                        409
 ├── EmailTaken
@@ -15,8 +14,6 @@ TooManyAttempts                 429  too many logins were tried
 Unavailable                     503
 └── PasswordQueueFull               too many logins wait for their hash
 """
-
-from uuid import UUID
 
 from axon_factory.domain.errors import (
     AuthenticationRequired,
@@ -29,7 +26,6 @@ from axon_factory.domain.sentences import Sentence
 
 __all__ = [
     "AmbiguousCredentials",
-    "AttemptEnded",
     "EmailTaken",
     "InvalidCredentials",
     "KeyInRotation",
@@ -81,26 +77,6 @@ class InvalidCredentials(AuthenticationRequired):
             "El correo o la contraseña no son correctos",
             message_en="The e-mail or the password is not correct",
         )
-
-
-class AttemptEnded(AuthenticationRequired):
-    """A genuine system token whose attempt at the order is over: its agent should stop.
-
-    Only whoever holds the token is told; a forged one is answered as any other that does not hold.
-    """
-
-    codigo = "intento_terminado"
-
-    def __init__(self, token_id: str, agent: str, order_id: UUID, attempt: int) -> None:
-        """`attempt` is the one that the token was minted for."""
-        super().__init__(
-            f"El intento {attempt} terminó: deja de trabajar en esta orden",
-            message_en=f"Attempt {attempt} is over: stop working on this order",
-        )
-        self.token_id = token_id
-        self.agent = agent
-        self.order_id = order_id
-        self.attempt = attempt
 
 
 class AmbiguousCredentials(AuthenticationRequired):

@@ -13,7 +13,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.accounts.errors import AttemptEnded
 from axon_factory.accounts.fields import checked_name
 from axon_factory.accounts.opaque_tokens import (
     checked_pepper,
@@ -22,8 +21,8 @@ from axon_factory.accounts.opaque_tokens import (
     parse_token,
 )
 from axon_factory.db.tables import Order, SystemToken
-from axon_factory.domain.errors import NotFound
-from axon_factory.domain.states import TERMINAL_STATES, OrderState
+from axon_factory.domain.errors import AttemptEnded, NotFound
+from axon_factory.domain.states import OrderState, attempt_is_over
 
 __all__ = [
     "ATTEMPT_TOKEN_MAX_LIFETIME",
@@ -125,7 +124,7 @@ class SystemTokens:
         if (
             kept.order_id is not None
             and attempt is not None
-            and (attempt < current_attempt or OrderState(state) in TERMINAL_STATES)
+            and attempt_is_over(attempt, current_attempt, OrderState(state))
         ):
             raise AttemptEnded(kept.id, kept.agent, kept.order_id, attempt)
         if attempt is not None and attempt != current_attempt:

@@ -10,11 +10,10 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
-from axon_factory.accounts.errors import AttemptEnded
 from axon_factory.api.auditing import origin_of, record_refusal
 from axon_factory.api.late_reports import record_late_report
 from axon_factory.api.rate_limits import charge_address, charge_principal
-from axon_factory.domain.errors import AuthenticationRequired, Forbidden
+from axon_factory.domain.errors import AttemptEnded, AuthenticationRequired, Forbidden
 from axon_factory.domain.permissions import Action, Principal, may
 
 __all__ = [

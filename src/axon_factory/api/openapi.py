@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from axon_factory.accounts.errors import AmbiguousCredentials, AttemptEnded
+from axon_factory.accounts.errors import AmbiguousCredentials
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import PasswordChangeRequired
 from axon_factory.api.documentation import ERRORS, VALIDATED
@@ -38,6 +38,7 @@ from axon_factory.api.schemas.errors import error_example, error_schema
 from axon_factory.api.schemas.texts import PARAMETERS, PATH_IDS, SCHEMAS, TAGS
 from axon_factory.api.versioning import CURRENT, UnknownVersion
 from axon_factory.domain.errors import (
+    AttemptEnded,
     AuthenticationRequired,
     AxonError,
     Forbidden,

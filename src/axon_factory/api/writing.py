@@ -26,11 +26,12 @@ from axon_factory.api.idempotency import (
     kept_answer,
 )
 from axon_factory.api.languages import prefers_english
+from axon_factory.api.late_reports import record_late_report
 from axon_factory.api.parameters import IfMatch
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.db.audit import append_audit
 from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry
-from axon_factory.domain.errors import Forbidden, ValidationFailed
+from axon_factory.domain.errors import AttemptEnded, Forbidden, ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence, in_english
 
@@ -92,12 +93,16 @@ class Write:
         Raises:
             RequestInFlight: the same key is being worked on.
             IdempotencyKeyReused: the key belongs to another request.
+            AttemptEnded: the agent's attempt ended meanwhile; the order's staff see that.
         """
         try:
             return await self._once(unit, work, audited=audited)
         except Forbidden as refusal:
             database = self.services.database
             await record_refusal(database, self.origin, self.principal, self.action, refusal)
+            raise
+        except AttemptEnded as late:
+            await record_late_report(self.services.database, late)
             raise
 
     async def _once(self, unit: str, work: Work, *, audited: bool) -> Response:

@@ -5,6 +5,7 @@
     ├── ResultNotReady            400  §3.3: nothing to deliver yet
     ├── NotCancellable            400  §3.6: DELETE in a later state
     ├── AuthenticationRequired    401
+    │   └── AttemptEnded          401  a genuine token of an attempt that is over
     ├── Forbidden                 403
     │   └── OwnOrder              403  whoever placed an order may not approve its plan
     ├── NotFound                  404
@@ -21,10 +22,12 @@ The documented keys of design §3 are in `extra` and `error`; whoever renders ad
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from axon_factory.domain.sentences import Sentence, in_english
 
 __all__ = [
+    "AttemptEnded",
     "AuthenticationRequired",
     "AxonError",
     "Conflict",
@@ -128,6 +131,26 @@ class AuthenticationRequired(AxonError):
     ) -> None:
         """Say the documented sentence unless told otherwise."""
         super().__init__(message, message_en=message_en, extra=extra)
+
+
+class AttemptEnded(AuthenticationRequired):
+    """A genuine system token whose attempt at the order is over: its agent should stop.
+
+    Only whoever holds the token is told; a forged one is answered as any other that does not hold.
+    """
+
+    codigo = "intento_terminado"
+
+    def __init__(self, token_id: str, agent: str, order_id: UUID, attempt: int) -> None:
+        """`attempt` is the one that the token was minted for."""
+        super().__init__(
+            f"El intento {attempt} terminó: deja de trabajar en esta orden",
+            message_en=f"Attempt {attempt} is over: stop working on this order",
+        )
+        self.token_id = token_id
+        self.agent = agent
+        self.order_id = order_id
+        self.attempt = attempt
 
 
 class Forbidden(AxonError):

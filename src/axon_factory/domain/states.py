@@ -17,6 +17,7 @@ __all__ = [
     "PlanStatus",
     "PlanVersionStatus",
     "Transition",
+    "attempt_is_over",
     "find_transition",
     "targets_from",
 ]
@@ -87,6 +88,14 @@ ACTIVE_STATES = frozenset(
         OrderState.LISTO,
     }
 )
+
+
+def attempt_is_over(attempt: int, current: int, state: OrderState) -> bool:
+    """Return whether `attempt` at an order, now at its `current` one, has nothing left to do.
+
+    What its agent sends then is refused, and what that holds to identify itself does not hold.
+    """
+    return attempt < current or state in TERMINAL_STATES
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.errors import OrderNotFound, PreconditionFailed
+from axon_factory.domain.errors import AttemptEnded, OrderNotFound, PreconditionFailed
 from axon_factory.domain.permissions import Grant, Principal
+from axon_factory.domain.states import OrderState, attempt_is_over
 
 __all__ = ["lock_order", "lock_order_by_id", "matches", "visible_to"]
 
@@ -47,6 +48,7 @@ async def lock_order(
 
     Raises:
         OrderNotFound: there is none, or it is not the caller's.
+        AttemptEnded: the caller's attempt ended after its token was looked at.
         PreconditionFailed: `if_version` (from If-Match) is not the order's version.
     """
     query = select(Order).where(matches(reference)).with_for_update()
@@ -56,6 +58,7 @@ async def lock_order(
     order = await session.scalar(query)
     if order is None:
         raise OrderNotFound(reference)
+    _refuse_late_agent(order, principal)
     if if_version is not None and order.version != if_version:
         raise PreconditionFailed(
             f"La orden {order.order_number} está en la versión {order.version}; "
@@ -65,6 +68,15 @@ async def lock_order(
             version=order.version,
         )
     return order
+
+
+def _refuse_late_agent(order: Order, principal: Principal) -> None:
+    """Refuse whose attempt ended between the look at the token and the lock of the order."""
+    attempt = principal.attempt
+    if attempt is None or not attempt_is_over(attempt, order.intento, OrderState(order.estado)):
+        return
+    token_id = principal.id.removeprefix("token:")
+    raise AttemptEnded(token_id, principal.name, order.id, attempt)
 
 
 async def lock_order_by_id(session: AsyncSession, order_id: UUID) -> Order:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Request
 
-from axon_factory.accounts.errors import AttemptEnded, TooManyAttempts, WeakPassword
+from axon_factory.accounts.errors import TooManyAttempts, WeakPassword
 from axon_factory.api.errors import error_answer
 from axon_factory.api.idempotency import IdempotencyKeyReused, RequestInFlight
 from axon_factory.api.refusals import (
@@ -27,6 +27,7 @@ from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design
 from axon_factory.api.versioning import UnknownVersion
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import (
+    AttemptEnded,
     AxonError,
     Conflict,
     Forbidden,

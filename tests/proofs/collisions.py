@@ -1,0 +1,62 @@
+"""Two requests about one order that meet: both wait for its row before either has it."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import psycopg
+from sqlalchemy import text
+
+from tests.support.workshop import Workshop
+
+__all__ = ["Sending", "Watch", "collide", "watching"]
+
+Sending = Callable[[], Coroutine[Any, Any, httpx2.Response]]
+Watch = Callable[[int, int], Awaitable[None]]
+_HOLD = text("SELECT 1 FROM orders WHERE id = :id FOR UPDATE")
+_OWN_PROCESS = text("SELECT pg_backend_pid()")
+# The second in the queue waits for the first one's turn, not for the holder itself.
+_WAITING = """
+    WITH RECURSIVE waiting(pid) AS (
+        VALUES (CAST(%(holder)s AS integer))
+        UNION
+        SELECT a.pid FROM waiting w JOIN pg_stat_activity a
+        ON a.wait_event_type = 'Lock' AND w.pid = ANY (pg_blocking_pids(a.pid))
+    )
+    SELECT count(*) - 1 FROM waiting
+    """
+
+
+async def collide(
+    workshop: Workshop, order_id: UUID, sending: Sequence[Sending], watch: Watch
+) -> list[httpx2.Response]:
+    """Send all while the row is held, and let go once all wait for it; any may be first."""
+    turns = list(range(len(sending)))
+    random.shuffle(turns)
+    async with workshop.factory.database.reading() as holder, asyncio.TaskGroup() as group:
+        await holder.execute(_HOLD, {"id": order_id})
+        sent = {turn: group.create_task(sending[turn]()) for turn in turns}
+        await watch(await holder.scalar(_OWN_PROCESS), len(sending))
+        await holder.rollback()
+    return [sent[turn].result() for turn in sorted(sent)]
+
+
+@asynccontextmanager
+async def watching(workshop: Workshop) -> AsyncGenerator[Watch]:
+    """Yield a function that waits until so many wait for what a process of the server holds."""
+    url = workshop.factory.database.url
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+
+        async def watch(holder: int, count: int) -> None:
+            async with asyncio.timeout(10):
+                while True:
+                    found = await connection.execute(_WAITING, {"holder": holder})
+                    row = await found.fetchone()
+                    if row and row[0] >= count:
+                        return
+
+        yield watch
