@@ -1,10 +1,12 @@
 """Words that only some may read, planted in every field and searched for everywhere.
 
-Two lives are lived over the API: one order is delivered, one fails. Then every reading route is
-asked by every principal, and the database, the log and the mails are searched.
+Three lives are lived over the API: one order is delivered, one fails, one is being built. Then
+every reading route is asked by every principal, those who may not read all write to copies of the
+orders, and the answers, the database, the log and the mails are searched.
 """
 
 import asyncio
+import itertools
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -12,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import httpx2
 import psycopg
 import pytest
 import structlog
@@ -20,9 +23,13 @@ from sqlalchemy import text as statement
 
 from axon_factory.accounts import users
 from axon_factory.api.routes import declared_routes
+from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import Role
 from axon_factory.domain.states import OrderState
 from tests.permissions.conftest import CALLERS
+from tests.permissions.operations import OPERATIONS, ORDER
+from tests.support.copies import copy_orders
+from tests.support.destinations import make_destination
 from tests.support.workshop import OWNER_ID, Headers, Workshop, open_workshop
 
 PASSWORD = "Persona-Secreta-Larga-77"
@@ -42,6 +49,15 @@ CANARIES: Mapping[str, frozenset[str]] = {
     "canario-entrada": WITH_OWNER | {"attempt"},
 }
 """What is planted, and who may read it; the factory's own database and mails may hold these."""
+LIMITED = ("owner", "other", "attempt", "permanent", "key_escritura")
+"""Who writes to orders and may not read all of them."""
+NOT_CRAWLED = {
+    "/git/{slug}.git/{path}": "the files of a product",
+    "/docs/{name}": "installed files, the same for everybody",
+    "/portal/{token}": "test_the_portal_shows_what_the_client_may_read",
+}
+KINDS = ("users", "keys", "system-tokens", "notifications/destinations", "notifications/deliveries")
+"""What has a list, and a route for each by its `{id}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,7 @@ class Planted:
     workshop: Workshop
     delivered: UUID
     failed: UUID
+    built: UUID
     secrets: Mapping[str, str]
     log: Path
 
@@ -80,6 +97,9 @@ async def planted(
         admin = await _named_admin(workshop)
         delivered = await _deliver(workshop, admin)
         failed = await _fail(workshop, admin)
+        built = await _place(workshop, admin)
+        await _decide(workshop, admin, built, "approve")
+        await make_destination(workshop)
         revealed = await workshop.http.post(
             f"/api/orders/{delivered}/credentials/reveal",
             headers={**workshop.headers["owner"], "Idempotency-Key": "canario"},
@@ -95,7 +115,7 @@ async def planted(
             for value in headers.values():
                 secrets[f"acceso {name}"] = value.removeprefix("Bearer ")
         secrets["contraseña"] = PASSWORD
-        yield Planted(workshop, delivered, failed, secrets, log_file)
+        yield Planted(workshop, delivered, failed, built, secrets, log_file)
 
 
 async def _named_admin(workshop: Workshop) -> Headers:
@@ -173,17 +193,31 @@ async def _fail(workshop: Workshop, admin: Headers) -> UUID:
     return order_id
 
 
-def _places(planted: Planted) -> list[str]:
-    """Every reading route, about both orders where it is about one."""
+async def _places(planted: Planted) -> list[str]:
+    """Every reading route: about both orders that ended, about everything that has a list."""
+    workshop = planted.workshop
     places: set[str] = set()
-    for route in declared_routes(planted.workshop.factory.application().routes):
-        if "GET" not in route.methods or "{path}" in route.path:
+    for route in declared_routes(workshop.factory.application().routes):
+        if "GET" not in route.methods or route.path in NOT_CRAWLED:
             continue
-        for order_id in (planted.delivered, planted.failed):
-            path = route.path.replace("{version}", "1")
-            if "{" not in path.replace("{id}", ""):
-                places.add(path.replace("{id}", str(order_id)))
+        name = route.path.removeprefix("/api/").removesuffix("/{id}")
+        ids = (
+            await _listed(workshop, name)
+            if name in KINDS and "{id}" in route.path
+            else [str(planted.delivered), str(planted.failed)]
+        )
+        for kind, each in itertools.product(PRODUCT_TYPES, ids):
+            places.add(route.path.format(id=each, version=1, product_id=kind))
     return sorted(places)
+
+
+async def _listed(workshop: Workshop, name: str) -> list[str]:
+    """Return the ids of everything in a list of the API."""
+    answer = await workshop.http.get(f"/api/{name}", headers=workshop.headers["admin"])
+    assert answer.status_code == 200, answer.text
+    (found,) = (value for value in answer.json().values() if isinstance(value, list))
+    assert found, name
+    return [each["id"] for each in found]
 
 
 async def _read(planted: Planted, place: str, headers: Headers) -> str:
@@ -200,26 +234,70 @@ async def _read(planted: Planted, place: str, headers: Headers) -> str:
     return text
 
 
+def _leaks(planted: Planted, text: str, where: str, caller: str) -> list[str]:
+    """Return what stands in an answer to `caller` and is not for them."""
+    return [
+        *(
+            f"{canary} in {where} for {caller}"
+            for canary, readers in CANARIES.items()
+            if canary in text and caller not in readers
+        ),
+        *(
+            f"{name} in {where} for {caller}"
+            for name, secret in planted.secrets.items()
+            if secret in text
+        ),
+    ]
+
+
 async def test_no_answer_shows_what_its_reader_may_not_read(planted: Planted) -> None:
     leaks: list[str] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[str] = set()
     attempt = await planted.workshop.attempt_token(planted.failed)
+    places = await _places(planted)
     for caller in (item.name for item in CALLERS if item.grant and item.name != "other_attempt"):
         headers = attempt if caller == "attempt" else planted.workshop.headers[caller]
-        for place in _places(planted):
+        for place in places:
             for accept in ({}, {"Accept": "text/csv"}) if place == "/api/orders" else ({},):
                 text = await _read(planted, place, {**headers, **accept})
-                for canary, readers in CANARIES.items():
-                    if canary not in text:
-                        continue
-                    seen.add((canary, caller))
-                    if caller not in readers:
-                        leaks.append(f"{canary} in {place} for {caller}")
-                for name, secret in planted.secrets.items():
-                    if secret in text:
-                        leaks.append(f"{name} in {place} for {caller}")
+                leaks += _leaks(planted, text, place, caller)
+                seen.update(canary for canary in CANARIES if canary in text)
     assert leaks == []
-    assert {canary for canary, _ in seen} == set(CANARIES)  # each was really planted
+    assert seen == set(CANARIES)  # each was really planted
+
+
+@pytest.mark.parametrize("name", ["delivered", "failed", "built"])
+async def test_no_answer_to_a_write_shows_it_either(planted: Planted, name: str) -> None:
+    workshop, source = planted.workshop, getattr(planted, name)
+    order = await workshop.order(source)
+    writes = [key for key in OPERATIONS if key[0] != "GET" and key[1].startswith(ORDER)]
+    asked = list(itertools.product(LIMITED, writes))
+    copies = await copy_orders(workshop, source, len(asked))
+    leaks: list[str] = []
+    served: set[str] = set()
+    for copy, (caller, (method, path)) in zip(copies, asked, strict=True):
+        by_token = caller == "attempt"
+        headers = await workshop.attempt_token(copy) if by_token else workshop.headers[caller]
+        body = OPERATIONS[method, path].body_for(order)
+        url = path.format(id=copy, numero=1)
+        answer = await workshop.http.request(method, url, json=body, headers=headers)
+        if answer.is_success:
+            served.add(path)
+        if path.endswith("/reveal") and answer.is_success:
+            assert caller == "owner"
+            continue  # what it is there for
+        text = json.dumps(dict(answer.headers)) + answer.text
+        leaks += _leaks(planted, text, f"{method} {path}", caller)
+    assert leaks == []
+    assert served  # not all of them were turned away
+
+
+async def test_the_portal_shows_what_the_client_may_read(planted: Planted) -> None:
+    for order_id in (planted.delivered, planted.failed, planted.built):
+        link = planted.workshop.factory.policy.portal_url(order_id)
+        answer = await planted.workshop.http.get(httpx2.URL(link).path)
+        assert answer.status_code == 200, answer.text
+        assert _leaks(planted, answer.text, "the portal", "owner") == []
 
 
 async def test_the_database_holds_no_secret_in_clear(
