@@ -33,6 +33,7 @@ PAIRS = [
     *itertools.combinations_with_replacement(AGENTS, 2),
 ]
 BUILT = "construccion"
+_ROUND = 50
 WITH_TOKEN = ("heartbeat", "renew")
 _COUNTS = ("event_seq", "count", "last", "late")
 """They count the notes of refused tokens too, which are taken at the door only."""
@@ -137,9 +138,11 @@ async def run_pairs(
             async with limit:
                 seen.update(await run_trial(workshop, trial, times, watch))
 
-        async with asyncio.TaskGroup() as group:  # the first failure ends the others
-            for trial in trials:
-                group.create_task(run(trial))
+        for start in range(0, len(trials), _ROUND):
+            await workshop.log_in()  # all of them take longer than an access token lives
+            async with asyncio.TaskGroup() as group:  # the first failure ends the others
+                for trial in trials[start : start + _ROUND]:
+                    group.create_task(run(trial))
     print(f"{len(pairs)} pairs, {times * len(trials)} races: {dict(seen)}")  # noqa: T201 — with -s
 
 

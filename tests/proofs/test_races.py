@@ -84,9 +84,12 @@ async def run_trials(workshop: Workshop, copies: Copies, times: int) -> None:
                 order_id = next(given[trial.state])
                 return await run_trial(workshop, copies, trial, order_id, watch)
 
-        async with asyncio.TaskGroup() as group:  # the first failure ends the others
-            races = [group.create_task(run(trial)) for trial in trials * times]
-    exclusive = [race.result() for race in races]
+        exclusive: list[bool] = []
+        for _ in range(times):
+            await workshop.log_in()  # fifty rounds take longer than an access token lives
+            async with asyncio.TaskGroup() as group:  # the first failure ends the others
+                races = [group.create_task(run(trial)) for trial in trials]
+            exclusive += [race.result() for race in races]
     print(  # noqa: T201 — shown with -s
         f"{len(PAIRS)} pairs, {len(exclusive)} races, {sum(exclusive)} of pairs with one winner"
     )

@@ -16,13 +16,12 @@ from tests.proofs.copies import Copies
 from tests.proofs.model import OrderModel
 from tests.proofs.rows import Facts, facts
 from tests.support.ports import ExampleCouncil, example_ports
-from tests.support.workshop import PASSWORD, Headers, Workshop, example_order
+from tests.support.workshop import Headers, Workshop, example_order
 
 __all__ = ["Key", "Token", "World"]
 
 Result = TypeVar("Result")
 _LONGEST_CALL = 60
-_PEOPLE = ("admin", "operator", "owner", "other")
 _WRITTEN = text(
     """
     SELECT md5(string_agg(e::text, '|' ORDER BY seq)) FROM order_events e
@@ -71,7 +70,6 @@ class World:
         self._workshop = workshop
         self._copies = copies
         self._council = _Council()
-        self._headers = dict(workshop.headers)
         factory = workshop.factory
         self._line = Line(
             factory.database,
@@ -84,16 +82,11 @@ class World:
 
     def headers(self, name: str) -> Headers:
         """Return the credential of a workshop's principal."""
-        return self._headers[name]
+        return self._workshop.headers[name]
 
     async def log_in(self) -> None:
         """Get new access tokens: they hold for a quarter of an hour."""
-        for name in _PEOPLE:
-            login = {"email": f"{name}@example.com", "password": PASSWORD}
-            answer = await self._workshop.http.post("/api/auth/login", json=login)
-            assert answer.status_code == 200, answer.text
-            token = answer.json()["access_token"]
-            self._headers[name] = {"Authorization": f"Bearer {token}"}
+        await self._workshop.log_in()
 
     def copy(self, state: str) -> tuple[UUID, OrderModel, str]:
         """Return a fresh order in `state`, its model, and its plan's hash."""

@@ -89,8 +89,13 @@ class Workshop:
     factory: Factory
     http: httpx2.AsyncClient
     line: Line
-    headers: Mapping[str, Headers]
+    headers: dict[str, Headers]
     """By name: admin, operator, owner, other, key_lectura, key_escritura, key_admin, permanent."""
+
+    async def log_in(self) -> None:
+        """Get new access tokens for the people: they hold for a quarter of an hour."""
+        for name in _USERS:
+            self.headers[name] = await _logged_in(self.http, f"{name}@example.com")
 
     async def place(self, **changes: Json) -> UUID:
         answer = await self.http.post(
@@ -193,7 +198,7 @@ async def open_workshop(
         await factory.close()
 
 
-async def _principals(factory: Factory, http: httpx2.AsyncClient) -> Mapping[str, Headers]:
+async def _principals(factory: Factory, http: httpx2.AsyncClient) -> dict[str, Headers]:
     password_hash = await factory.passwords.hash(PASSWORD)
     headers: dict[str, Headers] = {}
     for name in (*_USERS, *_KEYS, "permanent", "none"):
@@ -226,6 +231,10 @@ async def _new_principal(
             password_hash=password_hash,
             client_id=client_id,
         )
+    return await _logged_in(http, email)
+
+
+async def _logged_in(http: httpx2.AsyncClient, email: str) -> Headers:
     answer = await http.post("/api/auth/login", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
