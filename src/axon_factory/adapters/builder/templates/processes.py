@@ -42,15 +42,25 @@ class Processes:
             TimeoutError: it took longer than `timeout` seconds and was killed.
             OSError: it cannot be started.
         """
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(environment),
-            cwd=directory,
-            start_new_session=True,
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=dict(environment),
+                cwd=directory,
+                start_new_session=True,
+            )
         )
+        try:
+            process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Cancelled itself, it would kill one process of the group or wait for ever.
+            process = await starting
+            _kill(process)
+            await process.communicate()
+            raise
         running = self._running.setdefault(session, set())
         running.add(process)
         try:

@@ -1,0 +1,51 @@
+"""What runs for the template builder ends with the task that ran it."""
+
+import asyncio
+import os
+import select
+from pathlib import Path
+
+import pytest
+
+from axon_factory.adapters.builder.templates.processes import Processes
+
+
+@pytest.mark.parametrize("turns", range(1, 9))
+async def test_a_task_that_is_cancelled_at_any_moment_leaves_no_process(
+    tmp_path: Path, turns: int
+) -> None:
+    """From before the process is there, over its start, to its work."""
+    script, pipe = tmp_path / "script", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    holder = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    script.write_text(f"#!/bin/sh\nexec 3>{pipe}\nsleep 600 &\nwait\n")
+    script.chmod(0o700)
+    running = Processes().run(
+        "s", [script], environment=dict(os.environ), directory=tmp_path, timeout=60
+    )
+    task = asyncio.create_task(running)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    # The last of them to die closes the pipe, if anybody had opened it.
+    poll = select.poll()
+    poll.register(holder, select.POLLHUP)
+    found = await asyncio.to_thread(poll.poll, 1000)
+    os.close(holder)
+    assert all(event & select.POLLHUP for _, event in found)
+    assert _working_in(tmp_path) == []
+
+
+def _working_in(folder: Path) -> list[str]:
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").resolve() == folder and process.name != str(os.getpid()):
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
