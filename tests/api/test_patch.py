@@ -56,8 +56,8 @@ PROGRESS = [
     Progress("construccion", 45, {"estado": "qa", "progreso": 100}, 400, 45),
     Progress("qa", None, {"estado": "construccion"}, 200, 70),
     Progress("qa", None, {"estado": "construccion", "progreso": 50}, 200, 50),
-    Progress("qa", None, {"estado": "listo"}, 200, 100),
-    Progress("qa", None, {"estado": "listo", "progreso": 99}, 400, 95),
+    # Nothing has been checked yet: it is not accepted by being called so.
+    Progress("qa", None, {"estado": "listo"}, 409, 95),
     Progress("listo", None, {"progreso": 99}, 400, 100),
     # A retry takes it back to the state that failed, and the progress with it.
     Progress("fallido", None, {"progreso": 1}, 400, 0),
@@ -84,14 +84,14 @@ async def test_progress_stays_in_its_band_and_does_not_fall(
     ("by", "source", "target", "legal"),
     [
         ("permanent", "nuevo", "listo", []),
-        ("permanent", "construccion", "listo", ["qa"]),
-        ("permanent", "construccion", "cancelado", ["qa"]),
+        ("permanent", "construccion", "listo", []),
+        ("permanent", "construccion", "cancelado", []),
         ("permanent", "planificacion", "construccion", []),
         ("operator", "nuevo", "planificacion", []),
         ("operator", "planificacion", "construccion", []),
-        ("operator", "construccion", "cancelado", ["qa"]),
-        ("operator", "construccion", "fallido", ["qa"]),
-        ("operator", "qa", "entregado", ["listo", "construccion"]),
+        ("operator", "construccion", "cancelado", []),
+        ("operator", "construccion", "fallido", []),
+        ("operator", "qa", "entregado", ["construccion"]),
         ("admin", "nuevo", "qa", ["planificacion", "fallido", "cancelado"]),
         ("admin", "construccion", "nuevo", ["qa", "fallido", "cancelado"]),
         ("admin", "cancelado", "nuevo", []),
@@ -117,8 +117,11 @@ async def test_illegal_transition_says_what_is_legal(
 @pytest.mark.parametrize("by", ["operator", "permanent"])
 async def test_reporters_move_what_is_built(workshop: Workshop, by: str) -> None:
     order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
-    for state in ("qa", "construccion", "qa", "listo"):
-        await workshop.patch(order_id, by=by, estado=state)
+    for _ in range(3):  # its session is started, and hands over both milestones
+        await workshop.line.advance(order_id)
+    await workshop.patch(order_id, by=by, estado="qa")
+    reviewer = "operator" if by == "operator" else "council"
+    await workshop.patch(order_id, by=reviewer, estado="construccion")
     assert (await workshop.order(order_id)).intento == 2
 
 
@@ -215,7 +218,12 @@ async def test_failing_by_hand_is_a_typed_cause_and_retry_resumes(workshop: Work
 
 async def test_hand_over_needs_a_deployment(workshop: Workshop) -> None:
     order_id = await workshop.placed_in(OrderState.QA)
-    await workshop.patch(order_id, estado="listo")
+    accepted = await workshop.http.post(
+        f"/api/orders/{order_id}/accept",
+        json={"motivo": "Lo probé"},
+        headers=workshop.headers["admin"],
+    )
+    assert accepted.status_code == 200
     assert (await workshop.attempt_patch(order_id, estado="entregado")).status_code == 409
     deployed = await workshop.placed_in(OrderState.LISTO)
     await workshop.patch(deployed, estado="entregado")

@@ -68,6 +68,8 @@ ADVICE: Mapping[str, str] = {
     "transicion_no_permitida": "Take one of the states in `transiciones_permitidas`, or none.",
     "orden_propia": "Let another approver decide (`AXON_APPROVAL_OWN_ORDERS`).",
     "plan_no_encontrado": "Take one of the versions that `GET /api/orders/{id}/plans` lists.",
+    "orden_terminada": "Stop: the order is delivered, cancelled or failed.",
+    "recibo_rechazado": "Review the `intento` and `commit` that the answer names.",
     "plan_desactualizado": "Read what changed in `cambios`, and decide about `plan_version`.",
     "version_desactualizada": "Read it again, apply your change to what you read, and repeat.",
     "clave_de_idempotencia_reutilizada": "Use a new key for a new request.",

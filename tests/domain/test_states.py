@@ -23,9 +23,11 @@ from tests.support.legal_moves import LEGAL
 PAIRS = list(product(OrderState, OrderState))
 
 
-def test_there_are_eight_states_and_five_kinds_of_actor() -> None:
+def test_there_are_eight_states_and_seven_kinds_of_actor() -> None:
     assert len(PAIRS) == 64
-    assert {kind.value for kind in ActorKind} == {"worker", "admin", "operator", "client", "system"}
+    assert {kind.value for kind in ActorKind} == (
+        {"worker", "admin", "operator", "client"} | {"builder", "council", "ops"}
+    )
 
 
 @pytest.mark.parametrize(("source", "target"), PAIRS)

@@ -29,7 +29,7 @@ from axon_factory.ports.builder import (
 )
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.crossing import crossing
-from axon_factory.ports.deployer import Deployment, DeploymentRequest
+from axon_factory.ports.deployer import AnsweredRequest, Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
 from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Receipt
@@ -42,7 +42,7 @@ from axon_factory.ports.planner import (
 
 __all__ = ["CHECKS", "ledger_box", "ledger_ports"]
 
-CHECKS = ("pruebas", "seguridad", "arranque")
+CHECKS = ("tests", "security", "health")
 _QUESTION = AgentQuestion("idioma", "¿En qué idioma?", ("Español", "Inglés"))
 _LOOKS = 60
 _LOOK_SECONDS = 0.05
@@ -242,10 +242,6 @@ class LedgerCouncil:
     def __init__(self, desk: _Desk) -> None:
         self._desk = desk
 
-    def checks(self, product: ProductUnderReview) -> tuple[str, ...]:  # noqa: ARG002 — the port's
-        """Return the same checks for every product."""
-        return CHECKS
-
     async def run_check(
         self, check: str, product: ProductUnderReview, *, idempotency_key: str
     ) -> CheckReceipt:
@@ -288,6 +284,7 @@ class LedgerDeployer:
                 docs_url=f"{url}/guia",
                 webhooks={"whatsapp": f"{url}/webhooks/whatsapp"},
                 configuration={"db_migrated": True, "seeds_loaded": True},
+                requests=(AnsweredRequest("salud", "GET", "/health", 200),),
             )
 
     async def undeploy(self, slug: str, *, idempotency_key: str) -> None:

@@ -29,6 +29,7 @@ from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch
+from axon_factory.orders.rework import accept_for_person
 from axon_factory.orders.update import patch_order
 from axon_factory.worker.runner import Worker, WorkerOptions
 
@@ -62,6 +63,11 @@ Change = Callable[[Any, Order, datetime], Awaitable[object]]
 async def approve(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     """Approve the waiting plan as an administrator."""
     await approve_plan(session, order, actor=ADMIN.actor, rules=POLICY.approval, now=now)
+
+
+async def accept(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
+    """Accept the product as an administrator, whatever the review has found."""
+    await accept_for_person(session, order, actor=ADMIN.actor, reason="prueba", now=now)
 
 
 async def cancel(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session

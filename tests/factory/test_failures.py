@@ -173,7 +173,7 @@ async def test_only_failures_in_a_row_count(rig: Rig) -> None:
 @pytest.mark.parametrize(("place", "state"), [row[:2] for row in _PLACES], ids=_IDS)
 async def test_a_retry_resumes_at_the_failed_step(rig: Rig, place: str, state: str) -> None:
     """The first call succeeds where a step has several, so that there is something to keep."""
-    skip = {"builder.proceed": "backend_api", "council.run_check": "seguridad"}.get(place, "")
+    skip = {"builder.proceed": "backend_api", "council.run_check": "security"}.get(place, "")
     rig.ledger.script(Fault(place, "permanent", match=skip))
     await _run(rig)
     (row,) = await rig.rows("SELECT id, fallo FROM orders")

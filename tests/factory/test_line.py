@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ledger import Fault
 from ledger_ports import CHECKS
-from rig import ADMIN, Rig, approve, patch
+from rig import ADMIN, Rig, accept, approve, patch
 
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.permissions import Grant, Principal, Role
@@ -192,7 +192,7 @@ class TestReview:
     """What the council's verdicts do."""
 
     async def test_findings_reach_the_builder_of_the_next_attempt(self, rig: Rig) -> None:
-        rig.ledger.script(Fault("council.run_check", "reject", match="seguridad"))
+        rig.ledger.script(Fault("council.run_check", "reject", match="security"))
         order_id = await rig.place()
 
         await rig.deliver(order_id)
@@ -201,7 +201,7 @@ class TestReview:
         assert (order.estado, order.intento, order.retrabajos) == ("entregado", 2, 1)
         first, second = rig.ledger.effects("builder.start")
         assert first.details["findings"] == []
-        assert second.details["findings"] == ["seguridad encontró un fallo"]
+        assert second.details["findings"] == ["security encontró un fallo"]
 
     async def test_a_rejected_product_goes_back_to_70_percent(self, rig: Rig) -> None:
         rig.ledger.script(Fault("council.run_check", "reject"))
@@ -220,7 +220,7 @@ class TestReview:
 
     async def test_findings_outlive_a_failed_rework(self, rig: Rig) -> None:
         rig.ledger.script(
-            Fault("council.run_check", "reject", match="seguridad"),
+            Fault("council.run_check", "reject", match="security"),
             Fault("builder.proceed", "permanent", match=":2:"),
         )
         order_id = await rig.place()
@@ -232,7 +232,7 @@ class TestReview:
 
         assert (await rig.order(order_id)).estado == "entregado"
         last = rig.ledger.effects("builder.start")[-1]
-        assert last.details["findings"] == ["seguridad encontró un fallo"]
+        assert last.details["findings"] == ["security encontró un fallo"]
 
     async def test_after_three_reworks_a_person_decides(self, rig: Rig) -> None:
         rig.ledger.script(Fault("council.run_check", "reject", times=None))
@@ -265,7 +265,8 @@ class TestReview:
         await strict.deliver(order_id)
         assert (await rig.order(order_id)).espera == "persona"
 
-        await rig.change(order_id, patch(estado=target, motivo="Decidido"))
+        decided = accept if target == "listo" else patch(estado=target, motivo="Decidido")
+        await rig.change(order_id, decided)
         await strict.drive(order_id)
 
         order = await rig.order(order_id)
@@ -273,7 +274,7 @@ class TestReview:
 
     async def test_what_an_administrator_says_reaches_the_builder(self, rig: Rig) -> None:
         strict = rig.with_policy(max_reworks=0)
-        rig.ledger.script(Fault("council.run_check", "reject", match="seguridad"))
+        rig.ledger.script(Fault("council.run_check", "reject", match="security"))
         order_id = await strict.place()
         await strict.deliver(order_id)
 
@@ -281,7 +282,7 @@ class TestReview:
         await strict.drive(order_id)
 
         last = rig.ledger.effects("builder.start")[-1]
-        assert last.details["findings"] == ["seguridad encontró un fallo", "Falta el logotipo"]
+        assert last.details["findings"] == ["security encontró un fallo", "Falta el logotipo"]
 
     @pytest.mark.parametrize("target", [OrderState.LISTO, OrderState.CONSTRUCCION])
     async def test_no_agent_decides_for_the_person(self, rig: Rig, target: OrderState) -> None:
@@ -289,7 +290,7 @@ class TestReview:
         rig.ledger.script(Fault("council.run_check", "reject"))
         order_id = await strict.place()
         await strict.deliver(order_id)
-        agent = Principal("token:t", "QA Agent", Role.SYSTEM, Grant.SYSTEM_PERMANENT)
+        agent = Principal("token:t", "Revisor", Role.SYSTEM, Grant.SYSTEM_COUNCIL)
 
         with pytest.raises(TransitionRefused, match="decisión de una persona"):
             await rig.change(order_id, patch(by=agent, estado=target))

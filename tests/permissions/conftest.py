@@ -1,4 +1,4 @@
-"""Fourteen principals, and an order in each of the eight states."""
+"""Sixteen principals, and an order in each of the eight states."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +34,8 @@ CALLERS = (
     Caller("attempt", Grant.SYSTEM_ASSIGNED),
     Caller("other_attempt", Grant.SYSTEM_ASSIGNED, related=False),
     Caller("permanent", Grant.SYSTEM_PERMANENT),
+    Caller("council", Grant.SYSTEM_COUNCIL),
+    Caller("ops", Grant.SYSTEM_OPS),
     Caller("expired_key", None),
     Caller("revoked_key", None),
     Caller("revoked_token", None),

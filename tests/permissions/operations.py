@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from axon_factory.db.tables import Order
 from tests.support.plans import edited_plan
+from tests.support.ports import check_receipt
 from tests.support.workshop import PASSWORD, example_order
 
 __all__ = ["ELSEWHERE", "OPERATIONS", "Operation"]
@@ -54,6 +55,11 @@ def _question(order: Order | None) -> Json:
     return _plan(order) | {"para": "planificador", "pregunta": "¿Por qué?"}
 
 
+def _receipt(order: Order | None) -> Json:
+    assert order is not None
+    return check_receipt(intento=order.intento)
+
+
 def _new_user(_: Order | None) -> Json:
     address = f"{uuid4().hex}@example.com"
     return {"email": address, "nombre": "Nueva", "rol": "operator"}
@@ -86,6 +92,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/keys/{id}"): Operation(about="key"),
     ("POST", "/api/keys/{id}/rotate"): Operation(about="key", done=(201,)),
     ("DELETE", "/api/keys/{id}"): Operation(about="key"),
+    ("GET", f"{ORDER}/checks"): Operation(),
+    ("POST", f"{ORDER}/checks"): Operation(_receipt, done=(201,)),
+    ("POST", f"{ORDER}/accept"): Operation(REASON),
     ("GET", "/api/system-tokens"): Operation(),
     ("POST", "/api/system-tokens"): Operation({"agente": "QA Agent"}, done=(201,)),
     ("GET", "/api/system-tokens/{id}"): Operation(about="token"),

@@ -21,7 +21,7 @@ from axon_factory.domain.permissions import (
     Role,
     serves_in,
 )
-from axon_factory.domain.states import TERMINAL_STATES, OrderState
+from axon_factory.domain.states import ACTIVE_STATES, TERMINAL_STATES, OrderState
 from tests.permissions.conftest import CALLERS, Caller
 from tests.permissions.operations import ELSEWHERE, OPERATIONS, Operation
 from tests.support.copies import copy_order
@@ -29,6 +29,7 @@ from tests.support.destinations import make_destination
 from tests.support.rotation import todays_part
 from tests.support.workshop import PASSWORD, Headers, Workshop
 
+AGENTS = frozenset(grant for grant in Grant if grant.startswith("system:"))
 OTHER_PARAMETERS = {"product_id": "webhook_service", "numero": 1, "version": "1"}
 
 
@@ -56,6 +57,8 @@ def expected(caller: Caller, action: Action | None, state: OrderState | None) ->
         return None
     if not caller.related:
         return 404
+    if action is Action.UPDATE_ORDER and caller.grant in AGENTS and state not in ACTIVE_STATES:
+        return 409  # an order at rest takes no reports of agents
     return None if serves_in(action, state) else PERMISSIONS[action].refusal
 
 

@@ -9,7 +9,7 @@ _REPORT = frozenset(
     {"estado", "progreso", "asignado_a", "logs", "motivo", "planificado_at", "qa_iniciada_at"}
 )
 _STAFF = _REPORT | {"prioridad", "tags", "notas_internas"}
-_DECIDE = frozenset({"approve", "reject", "edit", "ask", "budget"})
+_DECIDE = frozenset({"accept", "approve", "reject", "edit", "ask", "budget"})
 _ADMINISTER = frozenset({"create", "patch", "delete", "cancel", "retry", "bulk"})
 
 
@@ -51,9 +51,9 @@ _ALL = (
     Caller("key_lectura", "operator", frozenset({"read"}), staff=True),
     Caller("key_escritura", "operator", frozenset({"create"}), staff=True),
     Caller("key_admin", "admin", _ADMINISTER | {"read"}, _STAFF | {"session_id"}, staff=True),
-    Caller("permanent", "system", frozenset({"patch"}), _REPORT | {"session_id"}),
+    Caller("permanent", "builder", frozenset({"patch"}), _REPORT | {"session_id"}),
     Caller(
-        "agent", "system", frozenset({"patch", "read"}), _REPORT | {"session_id"}, sees="assigned"
+        "agent", "builder", frozenset({"patch", "read"}), _REPORT | {"session_id"}, sees="assigned"
     ),
 )
 CALLERS: Mapping[str, Caller] = {caller.name: caller for caller in _ALL}

@@ -2,12 +2,9 @@
 
 from dataclasses import replace
 
-from tests.proofs.model import MOST_REWORKS, OrderModel, entered
+from tests.proofs.model import CHECKS, MILESTONES, MOST_REWORKS, OrderModel, entered
 
 __all__ = ["advanced"]
-
-_BUILT = {"base": 18, "qa": 6}
-"""The milestones of the example plan and their hours."""
 
 
 def advanced(order: OrderModel, *, council_passes: bool = True) -> OrderModel | None:
@@ -39,7 +36,7 @@ def _cleaned(order: OrderModel) -> OrderModel | None:
     if order.stopping:
         return replace(_noted(order), stopping=False)
     if order.deployment_open:
-        return replace(_noted(order), deployment_open=False, deployed=False)
+        return replace(_noted(order), deployment_open=False, deployed=False, answered=False)
     return None
 
 
@@ -54,12 +51,12 @@ def _planned(order: OrderModel) -> OrderModel | None:
 def _built(order: OrderModel) -> OrderModel:
     if not order.session_known:
         return replace(_noted(order), session_known=True, session_open=True)
-    missing = [name for name in _BUILT if name not in order.milestones]
+    missing = [name for name in MILESTONES if name not in order.milestones]
     if missing:
         milestones = order.milestones | {missing[0]}
         floor = 70 if order.retrabajos else 0
-        hours = sum(_BUILT[name] for name in milestones)
-        reached = floor + int((95 - floor) * hours / sum(_BUILT.values()))
+        hours = sum(MILESTONES[name] for name in milestones)
+        reached = floor + int((95 - floor) * hours / sum(MILESTONES.values()))
         return replace(
             _noted(order),
             milestones=milestones,
@@ -72,9 +69,9 @@ def _built(order: OrderModel) -> OrderModel:
 
 
 def _reviewed(order: OrderModel, *, council_passes: bool) -> OrderModel:
-    if not order.checks:
-        return replace(_noted(order), checks=(council_passes,))
-    if all(order.checks):
+    if len(order.checks) < CHECKS:
+        return replace(_noted(order), checks=(*order.checks, council_passes))
+    if order.reviewed:
         return entered(order, "listo")
     if order.retrabajos < MOST_REWORKS:
         return entered(order, "construccion")
@@ -84,8 +81,8 @@ def _reviewed(order: OrderModel, *, council_passes: bool) -> OrderModel:
 def _delivered(order: OrderModel) -> OrderModel:
     if not order.credentials:
         return replace(order, version=order.version + 1, credentials=True)
-    if order.deployed and order.deployment_open:
+    if order.deployed and order.answered and order.deployment_open:
         return entered(order, "entregado")
-    if not order.ever_built:  # there is nothing to deploy
+    if not order.milestones:  # there is nothing to deploy
         return replace(entered(order, "fallido"), deployment_open=True)
-    return replace(_noted(order), deployed=True, deployment_open=True)
+    return replace(_noted(order), deployed=True, answered=True, deployment_open=True)

@@ -15,6 +15,8 @@ from tests.support.legal_moves import LEGAL
 __all__ = [
     "ADMIN",
     "BANDS",
+    "CHECKS",
+    "MILESTONES",
     "MOST_REWORKS",
     "STATES",
     "TERMINAL",
@@ -57,6 +59,12 @@ _ON_ENTRY: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("qa", "listo"): {"progreso": 100},
 }
 """What else a legal move changes; a rework and a retry change more."""
+MILESTONES = {"base": 18, "qa": 6}
+"""The milestones of the example plan and their hours."""
+CHECKS = 3
+"""How many checks the example's type requires."""
+_NAMES = frozenset({"Builder Agent", "QA Agent"})
+"""In which names the example's agents may speak."""
 MOST_REWORKS = 3
 """How often the council sends a product back before a person decides."""
 _NOT_CANCELLABLE_BY_DELETE = frozenset(STATES) - {"nuevo", "planificacion"}
@@ -83,15 +91,27 @@ class OrderModel:
     """A session that the order does not want any more is still open."""
     deployment_open: bool = False
     deployed: bool = False
+    answered: bool = False
+    """The deployment is of this attempt, and has a receipt."""
     credentials: bool = False
     revealed: bool = False
     published: bool = False
     ever_built: bool = False
     milestones: frozenset[str] = frozenset()
     checks: tuple[bool, ...] = ()
-    """The outcome of the one check of this attempt, if it was run."""
+    """The outcomes of this attempt's checks that were run."""
     entries: frozenset[str] = frozenset()
     """Dated log entries, by their content: a repeated one vanishes."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every milestone has its commit in this attempt."""
+        return self.milestones == frozenset(MILESTONES)
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether the receipts say that the product is what the plan says, and works."""
+        return self.complete and len(self.checks) == CHECKS and all(self.checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +200,9 @@ def status_of_read(order: OrderModel, by: By) -> int:
 
 def _unobstructed(order: OrderModel, target: str, caller: Caller) -> bool:
     source = order.estado
-    if order.waits and caller.kind == "system":
+    if order.waits and caller.kind == "builder":
         return False
-    if target == "entregado" and not order.deployed:
+    if not _proven(order, target, caller):
         return False
     if source == "fallido" and target not in {order.failed_in, "cancelado"}:
         return False
@@ -191,14 +211,44 @@ def _unobstructed(order: OrderModel, target: str, caller: Caller) -> bool:
     return True
 
 
-def _patch(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
-    body = act.body
+def _proven(order: OrderModel, target: str, caller: Caller) -> bool:
+    """What a move says of the product needs receipts, whoever makes it."""
+    match (order.estado, target):
+        case ("construccion", "qa"):
+            return order.complete or caller.kind == "admin"
+        case ("qa", "listo"):
+            return order.reviewed
+        case ("listo", "entregado"):
+            return order.deployed and order.answered
+        case _:
+            return True
+
+
+def _may_speak(entry: Mapping[str, Any], caller: Caller) -> bool:
+    name = entry.get("agente")
+    if caller.kind != "builder" or name is None:
+        return True
+    return name in _NAMES
+
+
+def _require_reporter(order: OrderModel, body: Mapping[str, Any], caller: Caller) -> None:
     if set(body) - caller.writes:
         raise _Refused(403)
+    if caller.kind == "builder" and order.estado in {"entregado", "cancelado", "fallido"}:
+        raise _Refused(409)
+    if not all(_may_speak(entry, caller) for entry in body.get("logs", ())):
+        raise _Refused(403)
+
+
+def _patch(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    body = act.body
+    _require_reporter(order, body, caller)
     target = body.get("estado") or order.estado
     after = order
     if target != order.estado:
         after = _move(order, target, caller)
+        if (order.estado, target) == ("construccion", "qa") and not order.complete:
+            after = replace(after, event_seq=after.event_seq + 1)  # what is missing, for staff
     elif body:
         after = replace(order, version=order.version + 1)
     if "progreso" in body:
@@ -219,7 +269,7 @@ def _move(order: OrderModel, target: str, caller: Caller) -> OrderModel:
     if target not in moves(order, caller):
         raise _Refused(409)
     sent_back = (order.estado, target) == ("qa", "construccion")
-    if sent_back and caller.kind == "system" and order.retrabajos >= MOST_REWORKS:
+    if sent_back and caller.kind == "builder" and order.retrabajos >= MOST_REWORKS:
         raise _Refused(409)
     return entered(order, target)
 
@@ -252,6 +302,7 @@ def _resumed(order: OrderModel) -> OrderModel:
         session_known=False,
         published=False,
         checks=tuple(passed for passed in order.checks if passed),
+        answered=False,
     )
 
 
@@ -265,6 +316,7 @@ def _sent_back(order: OrderModel) -> OrderModel:
         published=False,
         milestones=frozenset(),
         checks=(),
+        answered=False,
     )
 
 
@@ -304,6 +356,14 @@ def _decide(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     if act.body["plan_version"] != order.plan_version:
         raise _Refused(409)
     return entered(order, target)
+
+
+def _accept(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    """A person answers for what no receipt proves; what was missing is told to staff."""
+    if order.estado != "qa":
+        raise _Refused(409)
+    accepted = entered(order, "listo")
+    return replace(accepted, event_seq=accepted.event_seq + 1)
 
 
 def _edit(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
@@ -354,6 +414,7 @@ _ACTS: Mapping[str, Callable[[OrderModel, Act, Caller], OrderModel]] = {
     "patch": _patch,
     "delete": _delete,
     "cancel": _cancel,
+    "accept": _accept,
     "approve": _decide,
     "reject": _decide,
     "edit": _edit,

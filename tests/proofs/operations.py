@@ -15,6 +15,7 @@ import httpx2
 from tests.proofs.model import ADMIN, Act, OrderModel, perform
 from tests.proofs.writes import Endpoint
 from tests.support.plans import edited_plan
+from tests.support.ports import check_receipt
 from tests.support.workshop import Workshop
 
 __all__ = ["AGENTS", "OPERATIONS", "Operation", "send", "status_of"]
@@ -72,6 +73,10 @@ def _question(order: OrderModel, digest: str) -> Mapping[str, Any]:
     return {**read, "para": "planificador", "pregunta": f"¿Pregunta {next(_marks)}?"}
 
 
+def _receipt(order: OrderModel, digest: str) -> Mapping[str, Any]:
+    return check_receipt(intento=order.intento)
+
+
 def _bulk(accion: str, **more: Any) -> Callable[[OrderModel, str], Mapping[str, Any]]:  # noqa: ANN401 — JSON
     return lambda _order, _digest: {"accion": accion, **more}
 
@@ -87,7 +92,12 @@ _ALL = (
     Operation("progress", _PATCH, "patch", _progress),
     Operation("start", _PATCH, "patch", _to("construccion")),
     Operation("to_qa", _PATCH, "patch", _to("qa")),
-    Operation("accept", _PATCH, "patch", _to("listo")),
+    Operation(
+        "accept",
+        Endpoint("POST", f"{_ORDER}/accept"),
+        "accept",
+        lambda _order, _digest: {"motivo": "Lo probé"},
+    ),
     Operation("deliver", _PATCH, "patch", _to("entregado")),
     Operation("fail", _PATCH, "patch", _to("fallido")),
     Operation("delete", Endpoint("DELETE", _ORDER), "delete"),
@@ -132,6 +142,7 @@ _AGENTS = (
     Operation("heartbeat", Endpoint("POST", f"{_ORDER}/latido"), "heartbeat"),
     Operation("renew", Endpoint("POST", f"{_ORDER}/token"), "renew"),
     Operation("wake", Endpoint("POST", f"{_ORDER}/wake"), "wake"),
+    Operation("check", Endpoint("POST", f"{_ORDER}/checks"), "check", _receipt),
 )
 AGENTS: Mapping[str, Operation] = {operation.name: operation for operation in _AGENTS}
 

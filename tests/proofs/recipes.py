@@ -17,6 +17,7 @@ from tests.proofs.copies import Copies
 from tests.proofs.writes import Endpoint
 from tests.support.destinations import make_destination
 from tests.support.plans import edited_plan
+from tests.support.ports import check_receipt
 from tests.support.workshop import ADMIN, PASSWORD, Headers, Workshop, example_order
 
 __all__ = ["RECIPES", "Kitchen", "Prepared"]
@@ -181,6 +182,7 @@ _on_order(
 _on_order(
     "POST", "/budget", "planificacion", {"presupuesto_usd": "5"}, {"planificador": "catalogo"}
 )
+_on_order("POST", "/accept", "qa", {"motivo": "Lo probé"}, {"motivo": "Lo vi"})
 _on_order("POST", "/retry", "fallido", None, None)
 _on_order("POST", "/wake", "construccion", None, None)
 _on_order("POST", "/credentials/reveal", "listo", None, None)
@@ -208,6 +210,18 @@ async def _beat(kitchen: Kitchen, by: Headers) -> Prepared:
 @_recipe("POST", f"{_ORDER}/token")
 async def _renew(kitchen: Kitchen, by: Headers) -> Prepared:
     return await _of_the_agent(kitchen, "token")
+
+
+@_recipe("POST", f"{_ORDER}/checks")
+async def _check(kitchen: Kitchen, by: Headers) -> Prepared:
+    order_id, _ = await kitchen.order("qa")
+    return Prepared(
+        "POST",
+        f"/api/orders/{order_id}/checks",
+        kitchen.workshop.headers["council"],
+        check_receipt(),
+        check_receipt(verificacion="security"),
+    )
 
 
 async def _of_the_agent(kitchen: Kitchen, name: str) -> Prepared:

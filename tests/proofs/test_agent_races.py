@@ -216,7 +216,14 @@ async def sendings(workshop: Workshop, trial: Trial, order_id: UUID) -> list[Sen
     return [
         partial(send, workshop, operation, order_id, act, by="none", headers=token)
         if operation.name in WITH_TOKEN
-        else partial(send, workshop, operation, order_id, act)
+        else partial(
+            send,
+            workshop,
+            operation,
+            order_id,
+            act,
+            by="council" if operation.name == "check" else "admin",
+        )
         for operation, act in zip(trial.operations, trial.acts, strict=True)
     ]
 

@@ -30,6 +30,7 @@ _CHILDREN = (
     "order_plans",
     "order_milestones",
     "order_checks",
+    "order_deployments",
     "order_sessions",
     "order_steps",
     "order_questions",

@@ -2,9 +2,11 @@
 
 __all__ = ["LEGAL"]
 
-# Rows as resolutions *States* writes them: the worker is the line, "agents" hold system tokens,
-# and §8.2 gives operators the updates of state that agents make. An admin may do all of it.
-_LINE, _AGENTS, _ADMIN = "worker admin", "worker admin operator system", "admin"
+# Rows as resolutions *States* writes them: the worker is the line, and builder, council and ops
+# are the roles of system tokens (the actors of §6.2). §8.2 gives operators the updates of state
+# that agents make. An admin may do all of it. Whether the evidence is there is another question.
+_LINE, _ADMIN = "worker admin", "admin"
+_STAFF = "worker admin operator"
 LEGAL = {
     ("nuevo", "planificacion"): _LINE,
     ("nuevo", "fallido"): _LINE,
@@ -13,14 +15,14 @@ LEGAL = {
     ("planificacion", "construccion"): _LINE,
     ("planificacion", "fallido"): _LINE,
     ("planificacion", "cancelado"): _ADMIN,
-    ("construccion", "qa"): _AGENTS,
+    ("construccion", "qa"): f"{_STAFF} builder",
     ("construccion", "fallido"): _LINE,
     ("construccion", "cancelado"): _ADMIN,
-    ("qa", "listo"): _AGENTS,
-    ("qa", "construccion"): _AGENTS,
+    ("qa", "listo"): f"{_STAFF} council",
+    ("qa", "construccion"): f"{_STAFF} council",
     ("qa", "fallido"): _LINE,
     ("qa", "cancelado"): _ADMIN,
-    ("listo", "entregado"): _AGENTS,
+    ("listo", "entregado"): f"{_STAFF} ops",
     ("listo", "fallido"): _LINE,
     ("listo", "cancelado"): _ADMIN,
     ("fallido", "nuevo"): _ADMIN,

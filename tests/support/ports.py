@@ -11,7 +11,7 @@ from axon_factory.domain.plan import Milestone, Plan, Resources
 from axon_factory.factory.ports import LinePorts
 from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
-from axon_factory.ports.deployer import Deployment, DeploymentRequest
+from axon_factory.ports.deployer import AnsweredRequest, Deployment, DeploymentRequest
 from axon_factory.ports.mailer import Mail
 from axon_factory.ports.notifier import Destination, Notification, Receipt
 from axon_factory.ports.planner import (
@@ -22,11 +22,27 @@ from axon_factory.ports.planner import (
 )
 from axon_factory.ports.secret_box import SecretBox
 
-__all__ = ["PRODUCT_URL", "REPOSITORY_URL", "example_ports"]
+__all__ = ["COMMIT", "PRODUCT_URL", "REPOSITORY_URL", "check_receipt", "example_ports"]
 
 PRODUCT_URL = "https://autopilot-xyz.axon88.com"
 REPOSITORY_URL = "https://github.com/axon88-products/autopilot-xyz-001"
 COMMIT = "c" * 40
+"""The commit of every milestone that the example's builder hands over."""
+
+
+def check_receipt(**changes: object) -> dict[str, object]:
+    """The body of a council's receipt that an order of the example takes."""
+    return {
+        "verificacion": "tests",
+        "aprobada": True,
+        "intento": 1,
+        "commit": COMMIT,
+        "comando": ["python", "-m", "pytest"],
+        "exit_code": 0,
+        "duracion_segundos": 1.5,
+        "sha256": "0" * 64,
+        **changes,
+    }
 
 
 class ExamplePlanner:
@@ -80,9 +96,6 @@ class ExampleBuilder:
 class ExampleCouncil:
     name = "example"
 
-    def checks(self, product: ProductUnderReview) -> tuple[str, ...]:
-        return ("pruebas",)
-
     async def run_check(
         self, check: str, product: ProductUnderReview, *, idempotency_key: str
     ) -> CheckReceipt:
@@ -117,6 +130,7 @@ class ExampleDeployer:
                 "seeds_loaded": True,
                 "integrations_configured": ["whatsapp", "stripe", "google_sheets"],
             },
+            requests=(AnsweredRequest("salud", "GET", "/health", 200),),
         )
 
     async def undeploy(self, slug: str, *, idempotency_key: str) -> None:

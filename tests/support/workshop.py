@@ -12,7 +12,7 @@ import httpx2
 from axon_factory.accounts import users
 from axon_factory.bootstrap import Factory
 from axon_factory.db.tables import Order
-from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role
+from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
 from axon_factory.domain.states import OrderState
 from axon_factory.factory.line import Line
 from axon_factory.orders.approval import approve_plan
@@ -41,6 +41,11 @@ SECRET_KEY = "k" * 32
 PASSWORD = "correcto caballo batería"
 ADMIN = Principal("local:test", "Prueba", Role.ADMIN, Grant.ADMIN)
 _KEYS = {f"key_{scope}": scope for scope in KeyScope}
+_TOKENS = {
+    "permanent": TokenRole.BUILDER,
+    "council": TokenRole.COUNCIL,
+    "ops": TokenRole.OPS,
+}
 Headers = Mapping[str, str]
 Json = Any
 
@@ -90,7 +95,8 @@ class Workshop:
     http: httpx2.AsyncClient
     line: Line
     headers: dict[str, Headers]
-    """By name: admin, operator, owner, other, key_lectura, key_escritura, key_admin, permanent."""
+    """By name: admin, operator, owner, other, key_lectura, key_escritura, key_admin, permanent,
+    council, ops."""
 
     async def log_in(self) -> None:
         """Get new access tokens for the people: they hold for a quarter of an hour."""
@@ -201,7 +207,7 @@ async def open_workshop(
 async def _principals(factory: Factory, http: httpx2.AsyncClient) -> dict[str, Headers]:
     password_hash = await factory.passwords.hash(PASSWORD)
     headers: dict[str, Headers] = {}
-    for name in (*_USERS, *_KEYS, "permanent", "none"):
+    for name in (*_USERS, *_KEYS, *_TOKENS, "none"):
         headers[name] = await _new_principal(
             factory, http, name, f"{name}@example.com", password_hash
         )
@@ -214,8 +220,10 @@ async def _new_principal(
     if name == "none":
         return {}
     async with factory.database.transaction("test") as session:
-        if name == "permanent":
-            token = await factory.system_tokens.mint_permanent(session, agent="ops", created_by="t")
+        if name in _TOKENS:
+            token = await factory.system_tokens.mint_permanent(
+                session, agent=f"Agente {name}", role=_TOKENS[name], created_by="t"
+            )
             return {"X-System-Token": token.plaintext}
         if name in _KEYS:
             key = await factory.api_keys.create(

@@ -29,7 +29,7 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import User, UserSession
 from axon_factory.domain.audit import ACCESS_CHAIN, AccessEvent, AuditEntry, Outcome
 from axon_factory.domain.errors import AuthenticationRequired
-from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role
+from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
 
 __all__ = ["Authenticator", "Credential", "CredentialKind", "Login"]
 
@@ -73,6 +73,13 @@ _KEY_GRANTS = MappingProxyType(
         KeyScope.LECTURA: (Role.OPERATOR, Grant.KEY_READ),
         KeyScope.ESCRITURA: (Role.OPERATOR, Grant.KEY_WRITE),
         KeyScope.ADMIN: (Role.ADMIN, Grant.KEY_ADMIN),
+    }
+)
+_TOKEN_GRANTS = MappingProxyType(
+    {
+        TokenRole.BUILDER: Grant.SYSTEM_PERMANENT,
+        TokenRole.COUNCIL: Grant.SYSTEM_COUNCIL,
+        TokenRole.OPS: Grant.SYSTEM_OPS,
     }
 )
 
@@ -280,11 +287,12 @@ class Authenticator:
         if token is None:
             return None
         permanent = token.order_id is None
+        grant = _TOKEN_GRANTS[token.role] if permanent else Grant.SYSTEM_ASSIGNED
         return Principal(
             id=f"token:{token.id}",
             name=token.agent,
             role=Role.SYSTEM,
-            grant=Grant.SYSTEM_PERMANENT if permanent else Grant.SYSTEM_ASSIGNED,
+            grant=grant,
             order_id=None if permanent else str(token.order_id),
             attempt=token.attempt,
         )

@@ -2,7 +2,8 @@
 
 One minted for an attempt dies with it: when the order's `intento` moves on, when the order ends,
 and after two hours in any case; until then its agent can have a fresh one. A permanent one is
-limited by its grant to PATCH (reference A4).
+limited by its grant to PATCH (reference A4). Every token has the role of an actor of §6.2; the one
+of an attempt is a builder's.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from axon_factory.accounts.opaque_tokens import (
     parse_token,
 )
 from axon_factory.db.tables import Order, SystemToken
-from axon_factory.domain.errors import AttemptEnded, NotFound
+from axon_factory.domain.errors import AttemptEnded, NotFound, ValidationFailed
+from axon_factory.domain.permissions import TokenRole
+from axon_factory.domain.speakers import reserved_for, reserved_name
 from axon_factory.domain.states import OrderState, attempt_is_over
 
 __all__ = [
@@ -55,6 +58,7 @@ class VerifiedToken:
 
     id: str
     agent: str
+    role: TokenRole
     order_id: UUID | None
     attempt: int | None
 
@@ -94,10 +98,22 @@ class SystemTokens:
         )
 
     async def mint_permanent(
-        self, session: AsyncSession, *, agent: str, created_by: str
+        self,
+        session: AsyncSession,
+        *,
+        agent: str,
+        created_by: str,
+        role: TokenRole = TokenRole.BUILDER,
     ) -> MintedToken:
-        """Mint a token that holds until it is revoked."""
-        return await self._mint(session, agent=agent, created_by=created_by)
+        """Mint a token that holds until it is revoked.
+
+        Raises:
+            ValidationFailed: `agent` is no name, or one that belongs to another role.
+        """
+        owner = reserved_for(agent)
+        if owner is not None and owner != role:
+            raise ValidationFailed({"agente": reserved_name(agent)})
+        return await self._mint(session, agent=agent, created_by=created_by, role=role)
 
     async def verify(self, session: AsyncSession, text: str) -> VerifiedToken | None:
         """Return the token that `text` is, or None if it is none or does not hold any more.
@@ -131,7 +147,8 @@ class SystemTokens:
             return None
         if kept.expires_at is not None and kept.expires_at <= datetime.now(UTC):
             return None
-        return VerifiedToken(kept.id, kept.agent, kept.order_id, kept.intento)
+        role = TokenRole(kept.role)
+        return VerifiedToken(kept.id, kept.agent, role, kept.order_id, kept.intento)
 
     async def list_permanent(self, session: AsyncSession) -> list[SystemToken]:
         """Return every permanent token, newest first, revoked ones too."""
@@ -176,6 +193,7 @@ class SystemTokens:
         *,
         agent: str,
         created_by: str,
+        role: TokenRole = TokenRole.BUILDER,
         order_id: UUID | None = None,
         intento: int | None = None,
         expires_at: datetime | None = None,
@@ -184,6 +202,7 @@ class SystemTokens:
         kept = SystemToken(
             id=token.id,
             agent=checked_name(agent, field="agente"),
+            role=role,
             secret_mac=token.mac(self._pepper),
             order_id=order_id,
             intento=intento,

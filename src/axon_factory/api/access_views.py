@@ -58,6 +58,7 @@ def token_document(token: SystemToken) -> dict[str, Any]:
     return {
         "id": token.id,
         "agente": token.agent,
+        "rol": token.role,
         "estado": standing(token),
         "created_at": timestamp(token.created_at),
         "created_by": token.created_by,

@@ -24,6 +24,7 @@ from axon_factory.api.routers import (
     questions,
     reading,
     repositories,
+    reviewing,
     sessions,
     users,
 )
@@ -50,6 +51,7 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         line,
         reading,
         decisions,
+        reviewing,
         hints,
         questions,
         sessions,

@@ -14,8 +14,9 @@ from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.approval import PlanReference
 from axon_factory.orders.locking import lock_order
+from axon_factory.orders.requests import LongText
 
-__all__ = ["Decide", "PlanRead", "decided", "locked", "now"]
+__all__ = ["Decide", "PlanRead", "Reason", "decided", "locked", "now"]
 
 Decide = Annotated[Write, Depends(write_as(Action.DECIDE_PLAN))]
 
@@ -32,6 +33,14 @@ class PlanRead(BaseModel):
     def reference(self) -> PlanReference:
         """The plan that the decision is about."""
         return PlanReference(self.plan_version, self.plan_hash)
+
+
+class Reason(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    motivo: LongText
 
 
 def now() -> datetime:

@@ -39,6 +39,7 @@ from axon_factory.orders.credentials import mark_revealed, open_credentials
 from axon_factory.orders.locking import lock_order
 from axon_factory.orders.read import read_order
 from axon_factory.orders.retry import retry_order
+from axon_factory.orders.rework import accept_for_person
 
 __all__ = ["Reference", "register"]
 
@@ -47,7 +48,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def register(group: typer.Typer) -> None:
     """Add the commands to `axon orders`."""
-    for command in (approve, reject, cancel, retry, reveal):
+    for command in (approve, reject, accept, cancel, retry, reveal):
         group.command(command.__name__)(command)
 
 
@@ -114,6 +115,34 @@ def reject(
         Action.DECIDE_PLAN,
         decision,
         "Plan rechazado",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
+
+
+def accept(
+    *,
+    reference: Reference,
+    reason: ReasonOption,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Accept a product under review on your own word; what was not proven goes on record.
+
+    The client reads that the team accepted it, and not that the council approved it.
+
+    Example: axon orders accept ORD-2025-001 --reason "Lo probé con el cliente"
+    """
+
+    async def decision(by: Deciding) -> None:
+        told = checked_text("reason", reason)
+        await accept_for_person(by.session, by.order, actor=by.actor, reason=told, now=by.now)
+
+    decide(
+        reference,
+        Action.ACCEPT_PRODUCT,
+        decision,
+        "Producto aceptado",
         data_dir=data_dir,
         as_json=as_json,
     )

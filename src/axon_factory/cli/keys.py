@@ -22,7 +22,7 @@ from axon_factory.cli.context import (
 from axon_factory.cli.recording import record
 from axon_factory.cli.render import add_row, local_time, table
 from axon_factory.db.tables import ApiKey, SystemToken
-from axon_factory.domain.permissions import Action, KeyScope
+from axon_factory.domain.permissions import Action, KeyScope, TokenRole
 
 __all__ = ["register"]
 
@@ -80,12 +80,17 @@ def create(
 def create_system(
     *,
     agent: Annotated[str, typer.Argument(help="Name of the agent.")],
+    role: Annotated[
+        TokenRole,
+        typer.Option(help="Builds orders, judges them, or hands them over; never two of these."),
+    ] = TokenRole.BUILDER,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a permanent system token (header X-System-Token), for PATCH only; shown once.
 
     Example: axon keys create-system "Builder Agent"
+    Example: axon keys create-system "Revisor externo" --role council
     """
 
     async def command() -> MintedToken:
@@ -94,7 +99,7 @@ def create_system(
             factory.database.transaction("create_system_token") as session,
         ):
             made = await factory.system_tokens.mint_permanent(
-                session, agent=agent, created_by=local_principal().id
+                session, agent=agent, role=role, created_by=local_principal().id
             )
             await _record(session, "create_system_token", f"token:{made.id}")
             return made

@@ -29,7 +29,7 @@ from axon_factory.cli.render import (
     render_orders,
     safe,
 )
-from axon_factory.db.tables import Order, OrderEvent, OrderMilestone
+from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.priority import Priority
@@ -37,11 +37,12 @@ from axon_factory.domain.states import OrderState
 from axon_factory.orders import views
 from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.create import create_order
+from axon_factory.orders.evidence import Receipts, read_receipts
 from axon_factory.orders.lists.fields import SUMMARY
 from axon_factory.orders.lists.page import Page, list_orders
 from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.plans.read import find_plan
-from axon_factory.orders.read import newest_events, read_order, verified_milestones
+from axon_factory.orders.read import newest_events, read_order
 from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.result import result_of
 
@@ -99,7 +100,7 @@ def show(
     """
 
     async def command() -> tuple[
-        Order, Sequence[OrderEvent], Sequence[OrderMilestone], int | None, Sequence[dict[str, Any]]
+        Order, Sequence[OrderEvent], Receipts, int | None, Sequence[dict[str, Any]]
     ]:
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
             order = await read_order(session, reference, local_principal())
@@ -107,14 +108,14 @@ def show(
             place = await place_in_queue(session, order, datetime.now(UTC))
             plan = await find_plan(session, order, order.plan_version)
             flags = plan.flags if plan else ()
-            return order, events, await verified_milestones(session, order), place, flags
+            return order, events, await read_receipts(session, order), place, flags
 
-    order, events, milestones, place, flags = run(command, as_json=as_json)
+    order, events, receipts, place, flags = run(command, as_json=as_json)
     if as_json:
-        document = views.detail(order, events, milestones, local_principal(), place_in_queue=place)
+        document = views.detail(order, events, receipts, local_principal(), place_in_queue=place)
         print_json(document)
     else:
-        out.print(render_order(order, events, milestones, flags=flags, place=place))
+        out.print(render_order(order, events, receipts, flags=flags, place=place))
 
 
 @_group.command("list")

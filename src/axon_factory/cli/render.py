@@ -12,12 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from axon_factory.cli.context import local_principal
-from axon_factory.db.tables import Order, OrderEvent, OrderMilestone
+from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import FlagKind
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.domain.waiting import WaitsFor
+from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.progress_view import progress_detail
 from axon_factory.orders.promise import promise_of
 from axon_factory.orders.views import log_entry
@@ -163,7 +164,7 @@ def plan_details(plan: Plan, flags: Iterable[Mapping[str, Any]]) -> list[Rendera
 def render_order(
     order: Order,
     events: Sequence[OrderEvent],
-    milestones: Sequence[OrderMilestone],
+    receipts: Receipts,
     *,
     flags: Iterable[Mapping[str, Any]] = (),
     place: int | None = None,
@@ -201,7 +202,7 @@ def render_order(
         cause, message = order.fallo.get("causa"), order.fallo.get("mensaje")
         parts.append(Text(f"✗ {safe(cause)}: {safe(message)}", "red"))
     if order.plan is not None:
-        parts += [Text(), _progress(order, milestones)]
+        parts += [Text(), _progress(order, receipts)]
     parts += [Text(), render_plan(order, flags), Text(), Text("Eventos", "bold")]
     return Group(*parts, *(render_event(event) for event in events))
 
@@ -221,9 +222,9 @@ def _promise(order: Order) -> str:
     return f"{local_time(made.since)} a {local_time(made.until)}{paused}"
 
 
-def _progress(order: Order, milestones: Sequence[OrderMilestone]) -> RenderableType:
+def _progress(order: Order, receipts: Receipts) -> RenderableType:
     """Return what the progress is made of: each milestone, and why it is what it is."""
-    detail = progress_detail(order, milestones, local_principal().grant)
+    detail = progress_detail(order, receipts, local_principal().grant)
     rows = table("Hito", "Peso", "Estado", "Agente", "Commit", "Verificado", numbers=("Peso",))
     for item in detail["hitos"]:
         verified = item["at"] is not None

@@ -12,6 +12,8 @@
     │   ├── OrderNotFound
     │   └── PlanNotFound
     ├── TransitionRefused         409  the state machine says no; the answer lists what is legal
+    ├── ReceiptRefused            409  a receipt that proves nothing about what is reviewed now
+    ├── OrderEnded                409  an agent reports on an order that has come to rest
     ├── PlanOutdated              409  the decision names another version of the plan
     ├── Conflict                  409  anything else that cannot be as things stand
     ├── PreconditionFailed        412  If-Match is stale
@@ -34,11 +36,13 @@ __all__ = [
     "Forbidden",
     "NotCancellable",
     "NotFound",
+    "OrderEnded",
     "OrderNotFound",
     "OwnOrder",
     "PlanNotFound",
     "PlanOutdated",
     "PreconditionFailed",
+    "ReceiptRefused",
     "ResultNotReady",
     "TransitionRefused",
     "Unavailable",
@@ -225,6 +229,30 @@ class TransitionRefused(Conflict):
     codigo = "transicion_no_permitida"
     title = "Transición no permitida"
     title_en = "Transition not allowed"
+
+
+class ReceiptRefused(Conflict):
+    """The receipt is not of the attempt and commit under review, or there is one already."""
+
+    codigo = "recibo_rechazado"
+    title = "El recibo no sirve"
+    title_en = "The receipt does not serve"
+
+
+class OrderEnded(Conflict):
+    """An agent reports on an order that is `entregado`, `cancelado` or `fallido`."""
+
+    codigo = "orden_terminada"
+    title = "La orden terminó"
+    title_en = "The order is over"
+
+    def __init__(self, order_number: str, state: str) -> None:
+        """`state` is where the order is."""
+        super().__init__(
+            f"La orden {order_number} está en '{state}': no recibe reportes de agentes",
+            message_en=f"Order {order_number} is in '{state}': it takes no reports of agents",
+            extra={"estado_actual": state},
+        )
 
 
 class PlanOutdated(Conflict):

@@ -48,6 +48,8 @@ class EventKind(StrEnum):
     REPOSITORIO_PUBLICADO = "construccion.repositorio_publicado"
     VERIFICACION = "qa.verificacion"
     PRODUCTO_RECHAZADO = "qa.producto_rechazado"
+    PRODUCTO_ACEPTADO = "qa.producto_aceptado"
+    SIN_EVIDENCIA = "qa.sin_evidencia"
     DECISION_REQUERIDA = "qa.decision_requerida"
     DESPLEGADO = "entrega.desplegado"
     ENTREGADO = "entrega.entregado"

@@ -155,6 +155,8 @@ WRITERS: Mapping[Grant, frozenset[str]] = MappingProxyType(
     {
         _G.SYSTEM_ASSIGNED: _REPORTS | {"session_id"},
         _G.SYSTEM_PERMANENT: _REPORTS | {"session_id"},
+        _G.SYSTEM_COUNCIL: _REPORTS,
+        _G.SYSTEM_OPS: _REPORTS,
         _G.OPERATOR: _STAFF_WRITES,
         _G.ADMIN: _STAFF_WRITES | {"session_id"},
         _G.KEY_ADMIN: _STAFF_WRITES | {"session_id"},

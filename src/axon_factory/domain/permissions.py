@@ -23,6 +23,7 @@ __all__ = [
     "Principal",
     "Relation",
     "Role",
+    "TokenRole",
     "may",
     "serves_in",
 ]
@@ -45,6 +46,14 @@ class KeyScope(StrEnum):
     ADMIN = "admin"
 
 
+class TokenRole(StrEnum):
+    """The role of a system token: the actor of design §6.2 that its agent is."""
+
+    BUILDER = "builder"
+    COUNCIL = "council"
+    OPS = "ops"
+
+
 class Action(StrEnum):
     """Everything a principal can ask for, as `resource:verb`."""
 
@@ -58,6 +67,9 @@ class Action(StrEnum):
     DECIDE_PLAN = "orders:decide_plan"
     DECIDE_BUDGET = "orders:decide_budget"
     RETRY_ORDER = "orders:retry"
+    ACCEPT_PRODUCT = "orders:accept"
+    READ_EVIDENCE = "orders:evidence"
+    RECORD_CHECK = "orders:record_check"
     WAKE_ORDER = "orders:wake"
     BULK_ORDERS = "orders:bulk"
     REVEAL_CREDENTIALS = "orders:reveal_credentials"
@@ -86,6 +98,8 @@ class Grant(StrEnum):
     CLIENT_OWN = "client:own"
     SYSTEM_ASSIGNED = "system:assigned"
     SYSTEM_PERMANENT = "system:permanent"
+    SYSTEM_COUNCIL = "system:council"
+    SYSTEM_OPS = "system:ops"
     KEY_READ = "key:lectura"
     KEY_WRITE = "key:escritura"
     KEY_ADMIN = "key:admin"
@@ -121,7 +135,8 @@ class Principal:
     @property
     def actor(self) -> Actor:
         """The principal as the transition table and the records name it."""
-        return Actor(ActorKind(self.role.value), self.id, self.name)
+        kind = _AGENT_KINDS.get(self.grant) or ActorKind(self.role.value)
+        return Actor(kind, self.id, self.name)
 
     @property
     def is_staff(self) -> bool:
@@ -150,6 +165,16 @@ _PERSONS = frozenset({_G.ADMIN, _G.OPERATOR, _G.CLIENT_OWN})
 _NOT_ENDED = frozenset(_S) - {_S.ENTREGADO, _S.CANCELADO}
 _FINISHED = frozenset({_S.LISTO, _S.ENTREGADO})
 _AGENT = frozenset({_G.SYSTEM_ASSIGNED})
+_AGENT_KINDS = MappingProxyType(
+    {
+        _G.SYSTEM_ASSIGNED: ActorKind.BUILDER,
+        _G.SYSTEM_PERMANENT: ActorKind.BUILDER,
+        _G.SYSTEM_COUNCIL: ActorKind.COUNCIL,
+        _G.SYSTEM_OPS: ActorKind.OPS,
+    }
+)
+"""What the holder of a system token is in the transition table."""
+_SYSTEM = frozenset(_AGENT_KINDS)
 
 STAFF_GRANTS = frozenset({_G.ADMIN, _G.OPERATOR, _G.KEY_READ, _G.KEY_WRITE, _G.KEY_ADMIN})
 """Those who work for the factory, and the keys of its systems."""
@@ -166,14 +191,16 @@ PERMISSIONS = MappingProxyType(
         Action.READ_ORDER: Permission(_READERS | {_G.SYSTEM_ASSIGNED}),
         Action.LIST_ORDERS: Permission(_READERS),
         Action.READ_RESULT: Permission(_READERS, _FINISHED, 400),
-        Action.UPDATE_ORDER: Permission(
-            _ADMINS | {_G.OPERATOR, _G.SYSTEM_ASSIGNED, _G.SYSTEM_PERMANENT}
-        ),
+        Action.UPDATE_ORDER: Permission(_ADMINS | _SYSTEM | {_G.OPERATOR}),
         Action.DELETE_ORDER: Permission(_ADMINS, frozenset({_S.NUEVO, _S.PLANIFICACION}), 400),
         Action.CANCEL_ORDER: Permission(_ADMINS, _NOT_ENDED),
         Action.DECIDE_PLAN: Permission(frozenset({_G.ADMIN}), frozenset({_S.PLANIFICACION})),
         Action.DECIDE_BUDGET: Permission(frozenset({_G.ADMIN}), _NOT_ENDED),
         Action.RETRY_ORDER: Permission(_ADMINS, frozenset({_S.FALLIDO})),
+        # A person answers for what no receipt proves: no key does.
+        Action.ACCEPT_PRODUCT: Permission(frozenset({_G.ADMIN}), frozenset({_S.QA})),
+        Action.READ_EVIDENCE: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ, _G.SYSTEM_COUNCIL}),
+        Action.RECORD_CHECK: Permission(frozenset({_G.SYSTEM_COUNCIL}), frozenset({_S.QA})),
         Action.WAKE_ORDER: Permission(_ADMINS | {_G.SYSTEM_ASSIGNED}),
         Action.BULK_ORDERS: Permission(_ADMINS),
         Action.REVEAL_CREDENTIALS: Permission(frozenset({_G.ADMIN, _G.CLIENT_OWN}), _FINISHED),

@@ -56,17 +56,18 @@ def verified_progress(
     completed: Collection[str],
     *,
     reworks: int,
+    reviewed: bool,
 ) -> int:
-    """Return the percentage that the factory itself has seen done, whatever anybody reports.
+    """Return the percentage that the receipts prove, whatever the state says or anybody reports.
 
-    `completed` are the milestones whose commits were found in the product's repository. The council
-    has verified the whole of an order that is `listo` or `entregado`. For one that has failed or
-    was cancelled it is what its last attempt had to show.
+    `completed` are the milestones whose commits were found in the product's repository; `reviewed`
+    says that every check of the product's type has passed on their last commit. For an order that
+    has failed or was cancelled it is what its last attempt had to show.
     """
-    low, high = BANDS[state]
-    if not milestones or low == high:
-        return low
-    return min(high, build_progress(milestones, completed, reworks=reworks))
+    if not milestones:
+        return 0
+    built = build_progress(milestones, completed, reworks=reworks)
+    return min(BANDS[state][1], DONE if reviewed else built)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def explain_progress(
     *,
     reworks: int,
     shown: int,
+    reviewed: bool,
     reported: int | None = None,
 ) -> Explained:
     """Explain an order's progress to a person.
@@ -105,21 +107,22 @@ def explain_progress(
         completed: ids of those that are verified.
         reworks: how often the council has sent it back.
         shown: the percentage that the order shows (`progreso`).
+        reviewed: whether the receipts of the review are complete.
         reported: the percentage that the agent gives of itself, if it does.
     """
-    verified = verified_progress(state, milestones, completed, reworks=reworks)
+    verified = verified_progress(state, milestones, completed, reworks=reworks, reviewed=reviewed)
     total = sum(item.estimacion_horas for item in milestones)
     shares = [
         MilestoneShare(item, round(100 * item.estimacion_horas / total, 1), item.id in completed)
         for item in milestones
     ]
-    sentence = _in_words(state, shares, reworks=reworks, verified=verified)
+    sentence = _in_words(state, shares, reworks=reworks, verified=verified, reviewed=reviewed)
     if reported is not None:
         sentence = _joined(
             sentence,
             Sentence(f"El agente reporta {reported} %.", f"The agent reports {reported} %."),
         )
-    if shown > verified and state in _BUILT:
+    if shown > verified and (state in _BUILT or state in _REVIEWED):
         sentence = _joined(
             sentence,
             Sentence(
@@ -131,6 +134,12 @@ def explain_progress(
 
 
 _BUILT = frozenset({OrderState.CONSTRUCCION, OrderState.QA})
+_REVIEWED = frozenset({OrderState.LISTO, OrderState.ENTREGADO})
+"""Where an order gets to by the receipts of a review, or by a person who accepts without them."""
+_ACCEPTED = Sentence(
+    "Nuestro equipo aceptó el producto; la revisión no está completa.",
+    "Our team accepted the product; its review is not complete.",
+)
 _STATES_IN_WORDS: Mapping[OrderState, Sentence] = MappingProxyType(
     {
         OrderState.NUEVO: Sentence(
@@ -152,9 +161,14 @@ _STATES_IN_WORDS: Mapping[OrderState, Sentence] = MappingProxyType(
 
 
 def _in_words(
-    state: OrderState, shares: Sequence[MilestoneShare], *, reworks: int, verified: int
+    state: OrderState,
+    shares: Sequence[MilestoneShare],
+    *,
+    reworks: int,
+    verified: int,
+    reviewed: bool,
 ) -> Sentence:
-    said = _STATES_IN_WORDS.get(state)
+    said = _ACCEPTED if state in _REVIEWED and not reviewed else _STATES_IN_WORDS.get(state)
     if said is not None:
         return said
     if not shares:

@@ -9,16 +9,19 @@ from enum import StrEnum
 
 __all__ = [
     "ACTIVE_STATES",
+    "AGENT_KINDS",
     "TERMINAL_STATES",
     "TRANSITIONS",
     "Actor",
     "ActorKind",
+    "Claim",
     "OrderState",
     "PlanStatus",
     "PlanVersionStatus",
     "Transition",
     "attempt_is_over",
     "find_transition",
+    "needs_evidence",
     "targets_from",
 ]
 
@@ -55,13 +58,22 @@ class PlanVersionStatus(StrEnum):
 
 
 class ActorKind(StrEnum):
-    """Who asks for a transition. `worker` is the line itself; the rest are principals."""
+    """Who asks for a transition: the line itself, a role of a user, or a role of a token.
+
+    `builder`, `council` and `ops` are the actors of design §6.2, as roles of system tokens.
+    """
 
     WORKER = "worker"
     ADMIN = "admin"
     OPERATOR = "operator"
     CLIENT = "client"
-    SYSTEM = "system"
+    BUILDER = "builder"
+    COUNCIL = "council"
+    OPS = "ops"
+
+
+AGENT_KINDS = frozenset({ActorKind.BUILDER, ActorKind.COUNCIL, ActorKind.OPS})
+"""The kinds of actor that hold a system token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,17 @@ def attempt_is_over(attempt: int, current: int, state: OrderState) -> bool:
     return attempt < current or state in TERMINAL_STATES
 
 
+class Claim(StrEnum):
+    """What a change of state says of the product, and so needs receipts for."""
+
+    CODE_COMPLETE = "codigo_completo"
+    """Every milestone of the plan has its commit in this attempt."""
+    REVIEWED = "revisado"
+    """Every milestone has its commit, and every check of the type has passed on the last one."""
+    DEPLOYED = "desplegado"
+    """The commit of this attempt runs, and has answered its health check and smoke requests."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One row of the table: from where to where, who may, and what must hold."""
@@ -107,24 +130,48 @@ class Transition:
     actors: frozenset[ActorKind]
     condition: str
     """The condition in the design's Spanish, for documentation and pages."""
+    evidence: Claim | None = None
+    """What the factory's receipts must prove before the order moves."""
+    waived: frozenset[ActorKind] = frozenset()
+    """Kinds of actor that may make the move without the evidence, on record."""
+
+    def claim_of(self, actor: ActorKind) -> Claim | None:
+        """Return what must be proven before `actor` makes the move, None if nothing."""
+        return None if actor in self.waived else self.evidence
 
 
-_W, _A, _O, _S = ActorKind.WORKER, ActorKind.ADMIN, ActorKind.OPERATOR, ActorKind.SYSTEM
+_W, _A, _O = ActorKind.WORKER, ActorKind.ADMIN, ActorKind.OPERATOR
+_B, _R, _D = ActorKind.BUILDER, ActorKind.COUNCIL, ActorKind.OPS
 _N, _P, _C, _Q, _L, _E, _F, _X = OrderState
 
 
-def _row(source: OrderState, target: OrderState, condition: str, *actors: ActorKind) -> Transition:
-    return Transition(source, target, frozenset(actors), condition)
+def _row(
+    source: OrderState,
+    target: OrderState,
+    condition: str,
+    *actors: ActorKind,
+    evidence: Claim | None = None,
+    waived: frozenset[ActorKind] = frozenset(),
+) -> Transition:
+    return Transition(source, target, frozenset(actors), condition, evidence, waived)
 
 
 TRANSITIONS: tuple[Transition, ...] = (
     _row(_N, _P, "Automático: el trabajador toma la orden", _W, _A),
     _row(_P, _P, "Plan rechazado: se planifica de nuevo con el motivo", _W, _A),
     _row(_P, _C, "Plan aprobado por una persona, o por la política auto_aprobar", _W, _A),
-    _row(_C, _Q, "Código completo", _W, _A, _O, _S),
-    _row(_Q, _L, "Review aprobado", _W, _A, _O, _S),
-    _row(_Q, _C, "Review rechazado: nuevo intento con los hallazgos", _W, _A, _O, _S),
-    _row(_L, _E, "Deploy exitoso y entrega", _W, _A, _O, _S),
+    _row(
+        _C,
+        _Q,
+        "Código completo",
+        *(_W, _A, _O, _B),
+        evidence=Claim.CODE_COMPLETE,
+        # The review comes afterwards and needs every milestone: an admin only gets it looked at.
+        waived=frozenset({_A}),
+    ),
+    _row(_Q, _L, "Review aprobado", _W, _A, _O, _R, evidence=Claim.REVIEWED),
+    _row(_Q, _C, "Review rechazado: nuevo intento con los hallazgos", _W, _A, _O, _R),
+    _row(_L, _E, "Deploy exitoso y entrega", _W, _A, _O, _D, evidence=Claim.DEPLOYED),
     *(_row(source, _F, "Error, con causa tipada", _W, _A) for source in (_N, _P, _C, _Q, _L)),
     *(
         _row(_F, target, "Reintento, solo al estado que falló", _A)
@@ -139,6 +186,11 @@ _BY_PAIR = {(row.source, row.target): row for row in TRANSITIONS}
 def find_transition(source: OrderState, target: OrderState) -> Transition | None:
     """Return the table's row for the pair, or None when the pair is illegal for everybody."""
     return _BY_PAIR.get((source, target))
+
+
+def needs_evidence(source: OrderState) -> bool:
+    """Return whether a move out of `source` claims something that receipts must prove."""
+    return any(row.source is source and row.evidence is not None for row in TRANSITIONS)
 
 
 def targets_from(source: OrderState, actor: ActorKind) -> tuple[OrderState, ...]:

@@ -12,8 +12,8 @@ from axon_factory.domain.catalogue import ProductType
 from axon_factory.domain.events import EventKind
 from axon_factory.domain.plan import Plan
 from axon_factory.factory.goal import goal_of
-from axon_factory.factory.situation import completed_milestones
 from axon_factory.orders.asking import AGENT_KEY
+from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.questions import undelivered_answers
 from axon_factory.ports.builder import AgentAnswer, BuildRequest, Finding
@@ -44,7 +44,7 @@ async def build_request(
         configuration=client["configuracion"],
         product_dir=products / order.slug,
         findings=await _findings(session, order),
-        completed=await completed_milestones(session, order),
+        completed=frozenset((await read_evidence(session, order)).completed),
         builder=order.builder or policy.agents.builder_of(order.tipo_producto),
         goal=goal_of(product, plan, attempt=order.intento),
         tenant=order.tenant,

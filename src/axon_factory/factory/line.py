@@ -114,13 +114,7 @@ class Line:
                 order = await lock_order_by_id(session, order_id)
             except OrderNotFound:
                 return None, None, None
-            situation = await read_situation(
-                session,
-                order,
-                policy=self._policy,
-                council=self._ports.council,
-                products=self._products,
-            )
+            situation = await read_situation(session, order, policy=self._policy)
             step = due_step(situation)
             if step is None or not await self._has_place(session, order, step, situation.mode):
                 return None, None, None

@@ -1,6 +1,5 @@
 """Read an order's situation: everything that decides which step is due."""
 
-from collections.abc import Collection
 from pathlib import Path
 from uuid import UUID
 
@@ -8,30 +7,26 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.tables import Order, OrderCheck, OrderCredential, OrderMilestone, OrderStep
+from axon_factory.db.tables import Order, OrderCredential, OrderStep
+from axon_factory.domain.evidence import NO_EVIDENCE
 from axon_factory.domain.lifecycle import Situation, StepKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.questions import Audience
-from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.domain.states import Claim, OrderState, PlanStatus, needs_evidence
 from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
+from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.line_mode import hold_mode
 from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
-from axon_factory.ports.council import Council, ProductUnderReview
+from axon_factory.ports.council import ProductUnderReview
 
-__all__ = ["completed_milestones", "product_under_review", "read_situation"]
+__all__ = ["product_under_review", "read_situation"]
 
 
-async def read_situation(
-    session: AsyncSession, order: Order, *, policy: Policy, council: Council, products: Path
-) -> Situation:
-    """Return the situation of the locked order; `products` is the folder of all products."""
+async def read_situation(session: AsyncSession, order: Order, *, policy: Policy) -> Situation:
+    """Return the situation of the locked order."""
     state = OrderState(order.estado)
-    milestones: tuple[str, ...] = ()
-    completed: Collection[str] = ()
-    checks: tuple[str, ...] = ()
-    checked: Collection[str] = ()
     credentials_ready = False
     auto_approve, questions = False, tuple[str, ...]()
     if _waits_for_approval(order):
@@ -41,13 +36,9 @@ async def read_situation(
     mode = await hold_mode(session)
     sessions = await sessions_of(session, order)
     unwanted = unwanted_session(order, sessions)
+    evidence = await read_evidence(session, order) if needs_evidence(state) else NO_EVIDENCE
     if state is OrderState.CONSTRUCCION:
-        plan = Plan.model_validate(order.plan)
-        milestones = tuple(milestone.id for milestone in plan.milestones)
-        completed = await completed_milestones(session, order)
-    if state is OrderState.QA:
-        checks = council.checks(product_under_review(order, products))
-        checked = await _checked(session, order)
+        Plan.model_validate(order.plan)  # a damaged one fails the order, here where it is seen
     if state is OrderState.LISTO:
         credentials_ready = await _has_credentials(session, order.id)
     return Situation(
@@ -59,22 +50,24 @@ async def read_situation(
         session_known=order.session_id is not None,
         deployment_open=order.deployment_open,
         credentials_ready=credentials_ready,
-        deployed=order.resultado is not None and order.deployment_open,
+        deployed=order.deployment_open
+        and order.resultado is not None
+        and evidence.proves(Claim.DEPLOYED),
         published=state is OrderState.CONSTRUCCION and await _is_published(session, order),
         mode=mode,
         stopping=unwanted.intento if unwanted is not None else None,
         begun=bool(sessions),
         outside=order.builder is not None and order.builder != OWN_BUILDER,
-        milestones=milestones,
-        completed=completed,
-        checks=checks,
-        checked=checked,
+        milestones=evidence.planned,
+        completed=evidence.completed,
+        checks=evidence.required,
+        checked=evidence.checked,
         questions=questions,
     )
 
 
-def product_under_review(order: Order, products: Path) -> ProductUnderReview:
-    """Return what the council may know of the order."""
+def product_under_review(order: Order, products: Path, commit: str | None) -> ProductUnderReview:
+    """Return what the council may know of the order; `commit` is that of its current attempt."""
     return ProductUnderReview(
         order_id=str(order.id),
         order_number=order.order_number,
@@ -82,17 +75,8 @@ def product_under_review(order: Order, products: Path) -> ProductUnderReview:
         product_type=order.tipo_producto,
         attempt=order.intento,
         product_dir=products / order.slug,
+        commit=commit,
     )
-
-
-async def completed_milestones(session: AsyncSession, order: Order) -> frozenset[str]:
-    """Return the ids of the milestones that the current attempt has completed."""
-    found = await session.scalars(
-        select(col(OrderMilestone.milestone_id)).where(
-            col(OrderMilestone.order_id) == order.id, col(OrderMilestone.intento) == order.intento
-        )
-    )
-    return frozenset(found)
 
 
 def _waits_for_approval(order: Order) -> bool:
@@ -108,15 +92,6 @@ async def _approves_itself(session: AsyncSession, order: Order, policy: Policy) 
         return False
     rules = policy.approval
     return rules.approves_itself(order.tipo_producto, order.precio, flagged=bool(waiting.flags))
-
-
-async def _checked(session: AsyncSession, order: Order) -> frozenset[str]:
-    found = await session.scalars(
-        select(col(OrderCheck.check_name)).where(
-            col(OrderCheck.order_id) == order.id, col(OrderCheck.intento) == order.intento
-        )
-    )
-    return frozenset(found)
 
 
 async def _has_credentials(session: AsyncSession, order_id: UUID) -> bool:

@@ -22,10 +22,10 @@ _CARRY_PASSED_CHECKS = text(
     """
     INSERT INTO order_checks (order_id, intento, check_name, passed, command, exit_code,
         duration_seconds, output_digest, output_tail, findings, isolation, timed_out, truncated,
-        created_at)
+        commit_id, actor, created_at)
     SELECT order_id, :next, check_name, passed, command, exit_code,
         duration_seconds, output_digest, output_tail, findings, isolation, timed_out, truncated,
-        created_at
+        commit_id, actor, created_at
     FROM order_checks WHERE order_id = :order_id AND intento = :current AND passed
     """
 )

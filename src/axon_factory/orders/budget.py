@@ -89,7 +89,7 @@ async def decide_budget(
     """
     state = OrderState(order.estado)
     if not serves_in(Action.DECIDE_BUDGET, state):
-        raise refuse(order, state, actor, _ENDED)
+        raise await refuse(session, order, state, actor, _ENDED)
     if usd is not None:
         spent: Decimal = await session.scalar(_SPENT, {"order_id": order.id}) or _NOTHING
         if usd <= spent:

@@ -43,6 +43,8 @@ class Stage:
     attempt: int
     state: OrderState
     actor: str
+    """The authenticated id for staff; for others, the name."""
+    agent: str
     entered_at: datetime
     left_at: datetime | None
     seconds: float | None
@@ -66,7 +68,8 @@ async def read_stages(
             ordinal=row.ordinal,
             attempt=row.intento,
             state=OrderState(row.estado),
-            actor=actor_name(row.name, row.actor, principal),
+            actor=row.actor if principal.is_staff else actor_name(row.name, row.actor, principal),
+            agent=actor_name(row.name, row.actor, principal),
             entered_at=row.entered_at,
             left_at=row.left_at,
             seconds=_seconds(row, now),
@@ -97,6 +100,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "intento": stage.attempt,
         "estado": stage.state.value,
         "actor": stage.actor,
+        "agente": stage.agent,
         "entrada_at": timestamp(stage.entered_at),
         "salida_at": timestamp(stage.left_at),
         "duracion_segundos": stage.seconds,

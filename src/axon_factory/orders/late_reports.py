@@ -55,7 +55,7 @@ async def append_late_report(
         metadata={"intento_del_agente": attempt, "token": token_id},
         dedupe_key=_key(token_id, now),
     )
-    actor = Actor(ActorKind.SYSTEM, f"token:{token_id}", agent)
+    actor = Actor(ActorKind.BUILDER, f"token:{token_id}", agent)
     await append_event(session, order, event, actor=actor, now=now)
 
 

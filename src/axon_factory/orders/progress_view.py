@@ -11,7 +11,8 @@ from axon_factory.domain.fields import public_name
 from axon_factory.domain.permissions import Grant
 from axon_factory.domain.plan import Milestone, Plan
 from axon_factory.domain.progress import MilestoneShare, explain_progress
-from axon_factory.domain.states import OrderState
+from axon_factory.domain.states import Claim, OrderState
+from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.promise import promise_of
 from axon_factory.orders.reported import reported_percent
 from axon_factory.orders.times import timestamp
@@ -19,17 +20,16 @@ from axon_factory.orders.times import timestamp
 __all__ = ["progress_detail", "promise_detail"]
 
 
-def progress_detail(
-    order: Order, verified: Sequence[OrderMilestone], grant: Grant
-) -> dict[str, Any]:
-    """Return `progreso_detalle`; `verified` are the milestones of the order's current attempt."""
-    done = {item.milestone_id: item for item in verified}
+def progress_detail(order: Order, receipts: Receipts, grant: Grant) -> dict[str, Any]:
+    """Return `progreso_detalle`, as the receipts of the order's current attempt have it."""
+    done = {item.milestone_id: item for item in receipts.milestones}
     explained = explain_progress(
         OrderState(order.estado),
         _planned(order),
         done.keys(),
         reworks=order.retrabajos,
         shown=order.progreso,
+        reviewed=receipts.evidence.proves(Claim.REVIEWED),
         reported=reported_percent(order),
     )
     return {

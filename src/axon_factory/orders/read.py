@@ -7,7 +7,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.tables import LineControl, Order, OrderEvent, OrderMilestone
+from axon_factory.db.tables import LineControl, Order, OrderEvent
 from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.events import Visibility
 from axon_factory.domain.line_mode import LineMode
@@ -22,7 +22,6 @@ __all__ = [
     "read_order_by_slug",
     "read_order_for_portal",
     "read_watch",
-    "verified_milestones",
 ]
 
 NEWEST_EVENTS = 200
@@ -95,13 +94,3 @@ async def read_order_by_slug(
 async def read_order_for_portal(session: AsyncSession, order_id: UUID) -> Order | None:
     """Return the order behind a portal link, whose token is the permission."""
     return await session.get(Order, order_id)
-
-
-async def verified_milestones(session: AsyncSession, order: Order) -> Sequence[OrderMilestone]:
-    """Return the milestones that the order's current attempt has to show."""
-    if order.plan is None:
-        return ()
-    query = select(OrderMilestone).where(
-        col(OrderMilestone.order_id) == order.id, col(OrderMilestone.intento) == order.intento
-    )
-    return list(await session.scalars(query))

@@ -26,7 +26,7 @@ async def retry_order(
         only_failed = Sentence(
             "Solo se reintenta una orden en 'fallido'", "Only an order in 'fallido' is retried"
         )
-        raise refuse(order, OrderState(order.estado), actor, only_failed)
+        raise await refuse(session, order, OrderState(order.estado), actor, only_failed)
     target = OrderState(order.fallo["estado"])
     step = order.fallo.get("paso")
     await begin_attempt(session, order, now)

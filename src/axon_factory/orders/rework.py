@@ -1,4 +1,8 @@
-"""The council's verdicts as changes of the order: accepted, sent back, or left to a person."""
+"""Verdicts on a product as changes of the order: accepted, sent back, or left to a person.
+
+The council's acceptance rests on receipts (`orders.evidence`). A person may accept without them:
+that is an act of its own, with a reason and sentences of its own.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,16 +13,16 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.progress import AFTER_REJECTION, DONE
-from axon_factory.domain.states import Actor, OrderState
+from axon_factory.domain.states import Actor, Claim, OrderState
+from axon_factory.domain.waiting import WaitsFor
 from axon_factory.orders.approval import APPROVER
 from axon_factory.orders.events import append_event
+from axon_factory.orders.evidence import read_evidence, refuse_own_judge
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition, wake
 
-__all__ = ["accept_product", "ask_person", "send_back"]
-
-WAITS_FOR_PERSON = "persona"
+__all__ = ["accept_for_person", "accept_product", "ask_person", "send_back"]
 
 
 async def accept_product(
@@ -27,8 +31,10 @@ async def accept_product(
     """Move the reviewed order to `listo` at 100 %.
 
     Raises:
-        TransitionRefused: the order is not in qa, or the actor may not.
+        Forbidden: the actor has built this attempt.
+        TransitionRefused: the order is not in qa, the actor may not, or a receipt is missing.
     """
+    await refuse_own_judge(session, order, actor)
     order.progreso = DONE
     order.asignado_a = "Ops Agent"
     await transition(
@@ -47,14 +53,59 @@ async def accept_product(
     )
 
 
+async def accept_for_person(
+    session: AsyncSession, order: Order, *, actor: Actor, reason: str, now: datetime
+) -> None:
+    """Move the order in `qa` to `listo` on a person's word; what was not proven goes on record.
+
+    Nothing of it says that the council has approved the product.
+
+    Raises:
+        TransitionRefused: the order is not in qa, or the actor may not.
+    """
+    evidence = await read_evidence(session, order)
+    order.progreso = DONE
+    order.asignado_a = "Ops Agent"
+    await transition(
+        session,
+        order,
+        OrderState.LISTO,
+        actor=actor,
+        now=now,
+        overridden=True,
+        event=NewEvent(
+            kind=EventKind.ESTADO_CAMBIADO,
+            agent=actor.name,
+            message="Nuestro equipo aceptó el producto; sigue su puesta en marcha",
+            metadata=_states(OrderState.QA, OrderState.LISTO),
+        ),
+    )
+    await append_event(
+        session,
+        order,
+        NewEvent(
+            kind=EventKind.PRODUCTO_ACEPTADO,
+            agent=actor.name,
+            message=f"Una persona aceptó el producto en lugar de la revisión. Motivo: {reason}",
+            level=LogLevel.WARNING,
+            visibility=Visibility.INTERNO,
+            metadata={"motivo": reason, **evidence.missing(Claim.REVIEWED)},
+        ),
+        actor=actor,
+        now=now,
+    )
+
+
 async def send_back(
     session: AsyncSession, order: Order, *, actor: Actor, reasons: Sequence[str], now: datetime
 ) -> None:
     """Move the order back to `construccion` as a new attempt with the council's findings.
 
     Raises:
+        Forbidden: the actor has built this attempt.
         TransitionRefused: the order is not in qa, or the actor may not.
     """
+    await refuse_own_judge(session, order, actor)
     order.intento += 1
     order.retrabajos += 1
     order.progreso = AFTER_REJECTION
@@ -90,7 +141,7 @@ async def ask_person(
     now: datetime,
 ) -> None:
     """Leave the order in `qa` for a person to decide, and tell the approver (ADR 15)."""
-    order.espera = WAITS_FOR_PERSON
+    order.espera = WaitsFor.PERSONA
     order.asignado_a = APPROVER
     await append_event(
         session,
@@ -117,8 +168,10 @@ async def ask_person(
             f"La orden {order.order_number} ({order.nombre_producto}) fue rechazada por la "
             f"revisión después de {order.retrabajos} retrabajos.\n\nHallazgos:\n"
             + "\n".join(f"- {reason}" for reason in reasons)
-            + "\n\nPuede volver a construcción, aceptarse, fallarse o cancelarse "
-            f"(PATCH /api/orders/{order.order_number} o `axon orders cancel`).\n"
+            + "\n\nPuedes aceptarla con un motivo (axon orders accept "
+            f"{order.order_number}), devolverla a construcción o darla por fallida "
+            f"(PATCH /api/orders/{order.order_number}), o cancelarla (axon orders cancel "
+            f"{order.order_number}).\n"
         ),
         now=now,
     )

@@ -4,8 +4,10 @@ The caller has locked the row. In one transaction: check pair, actor and guards;
 first-entry timestamp, stage history, version and fence; append the event; enqueue the next job.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,21 +16,26 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderStage
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.evidence import NO_EVIDENCE, Evidence
 from axon_factory.domain.failure import Failure
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import (
+    AGENT_KINDS,
     Actor,
     ActorKind,
+    Claim,
     OrderState,
     PlanStatus,
     find_transition,
+    needs_evidence,
     targets_from,
 )
 from axon_factory.domain.waiting import OBSTACLES, WaitsFor
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.build_sessions import release_session
 from axon_factory.orders.events import append_event
+from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.open_questions import close_questions
 
 __all__ = ["enter_first_state", "legal_targets", "note_change", "refuse", "transition", "wake"]
@@ -54,21 +61,31 @@ async def transition(
     now: datetime,
     event: NewEvent | None = None,
     failure: Failure | None = None,
+    overridden: bool = False,
 ) -> None:
     """Move the locked `order` to `target` and enqueue what follows.
 
     `event` tells of it in the log; without one a plain sentence does. `failure` is required for
-    `fallido` and kept on the order.
+    `fallido` and kept on the order. `overridden`: a person answers for the missing evidence.
 
     Raises:
         TransitionRefused: the table does not have the pair, or not for this actor, or a guard
-            does not hold; the error lists the legal targets.
+            does not hold; the error lists the legal targets and the evidence that is missing.
     """
     source = OrderState(order.estado)
+    evidence = NO_EVIDENCE
+    if needs_evidence(source):
+        # The caller may have set what only holds in `target`: the database would refuse it here.
+        with session.no_autoflush:
+            evidence = await read_evidence(session, order)
     row = find_transition(source, target)
     if row is None or actor.kind not in row.actors:
-        raise refuse(order, target, actor)
-    _guard(order, source, target, actor, failure)
+        raise _refusal(order, target, actor, evidence)
+    _guard(order, source, target, actor, failure, evidence)
+    claim = None if overridden else row.claim_of(actor.kind)
+    if claim is not None and not evidence.proves(claim):
+        obstacle = _unproven(order, evidence, claim, actor)
+        raise _refusal(order, target, actor, evidence, obstacle, evidence.missing(claim))
     order.estado = target
     order.fallo = None
     if failure is not None:
@@ -119,10 +136,12 @@ async def note_change(session: AsyncSession, order: Order, now: datetime) -> Non
     await session.flush()
 
 
-def legal_targets(order: Order, actor: Actor, *, own_orders: bool = True) -> list[OrderState]:
-    """Return the states that `actor` may move this order to now, guards included.
+def legal_targets(
+    order: Order, actor: Actor, evidence: Evidence, *, own_orders: bool = True
+) -> list[OrderState]:
+    """Return the states that `actor` may move this order to now, guards and evidence included.
 
-    `own_orders`: whether whoever placed an order may approve its plan.
+    `own_orders`: whether the principal that placed an order may approve its plan.
     """
     source = OrderState(order.estado)
     barred = not own_orders and actor.id == order.created_by
@@ -135,14 +154,49 @@ def legal_targets(order: Order, actor: Actor, *, own_orders: bool = True) -> lis
             or order.plan_estado == PlanStatus.PENDIENTE_APROBACION
         )
         and not (barred and (source, target) == _APPROVAL)
+        and _is_proven(source, target, actor, evidence)
     ]
 
 
-def refuse(
-    order: Order, target: OrderState, actor: Actor, reason: Sentence | None = None
+async def refuse(
+    session: AsyncSession,
+    order: Order,
+    target: OrderState,
+    actor: Actor,
+    reason: Sentence | None = None,
 ) -> TransitionRefused:
     """Build the 409 that lists what this actor may do instead."""
-    legal = legal_targets(order, actor)
+    evidence = await read_evidence(session, order)
+    return _refusal(order, target, actor, evidence, reason)
+
+
+def _unproven(order: Order, evidence: Evidence, claim: Claim, actor: Actor) -> Sentence | None:
+    """Return why `claim` is not proven; an admin is told what a person can do about it."""
+    obstacle = evidence.obstacle(claim)
+    if obstacle is None or claim is not Claim.REVIEWED or actor.kind is not ActorKind.ADMIN:
+        return obstacle
+    path = f"POST /api/orders/{order.order_number}/accept"
+    return Sentence(
+        f"{obstacle}. Una persona puede aceptar el producto con un motivo: {path}",
+        f"{obstacle.en}. A person may accept the product with a reason: {path}",
+    )
+
+
+def _is_proven(source: OrderState, target: OrderState, actor: Actor, evidence: Evidence) -> bool:
+    row = find_transition(source, target)
+    claim = row.claim_of(actor.kind) if row is not None else None
+    return claim is None or evidence.proves(claim)
+
+
+def _refusal(
+    order: Order,
+    target: OrderState,
+    actor: Actor,
+    evidence: Evidence,
+    reason: Sentence | None = None,
+    missing: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> TransitionRefused:
+    legal = legal_targets(order, actor, evidence)
     sentence = reason or Sentence(
         f"La orden {order.order_number} está en '{order.estado}' y no puede pasar a '{target}'",
         f"Order {order.order_number} is in '{order.estado}' and cannot move to '{target}'",
@@ -150,18 +204,23 @@ def refuse(
     return TransitionRefused(
         sentence,
         message_en=sentence.en,
-        extra={"estado_actual": order.estado, "transiciones_permitidas": legal},
+        extra={"estado_actual": order.estado, "transiciones_permitidas": legal, **missing},
     )
 
 
 def _guard(
-    order: Order, source: OrderState, target: OrderState, actor: Actor, failure: Failure | None
+    order: Order,
+    source: OrderState,
+    target: OrderState,
+    actor: Actor,
+    failure: Failure | None,
+    evidence: Evidence,
 ) -> None:
     if (target is OrderState.FALLIDO) != (failure is not None):
         raise ValueError("fallido, and only fallido, carries a failure")
     obstacle = _obstacle(order, source, target, actor)
     if obstacle is not None:
-        raise refuse(order, target, actor, obstacle)
+        raise _refusal(order, target, actor, evidence, obstacle)
 
 
 def _obstacle(
@@ -172,7 +231,7 @@ def _obstacle(
         return Sentence(
             "Todavía no hay un despliegue que entregar", "There is no deployment to hand over yet"
         )
-    if order.espera is not None and actor.kind in {ActorKind.WORKER, ActorKind.SYSTEM}:
+    if order.espera is not None and actor.kind in {ActorKind.WORKER, *AGENT_KINDS}:
         return OBSTACLES[WaitsFor(order.espera)]
     failed_in = (order.fallo or {}).get("estado")
     if source is OrderState.FALLIDO and target not in {failed_in, OrderState.CANCELADO}:

@@ -6,19 +6,29 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.errors import Forbidden, ValidationFailed
+from axon_factory.domain.errors import Forbidden, OrderEnded, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.fields import writable_by
 from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Actor, ActorKind, OrderState, PlanStatus
+from axon_factory.domain.speakers import RESERVED, may_speak_as
+from axon_factory.domain.states import (
+    ACTIVE_STATES,
+    AGENT_KINDS,
+    Actor,
+    ActorKind,
+    Claim,
+    OrderState,
+    PlanStatus,
+)
 from axon_factory.jobs.queue import change_priority
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.build_sessions import adopt_session
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.events import append_event, content_key
+from axon_factory.orders.evidence import names_given_by, read_evidence
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.handover import hand_over
 from axon_factory.orders.liveness import note_caller
@@ -44,7 +54,8 @@ async def patch_order(
     """Apply `patch` to the locked order: state first, then what is reported about it.
 
     Raises:
-        Forbidden: the caller may not change one of the fields.
+        Forbidden: the caller may not change one of the fields, or not speak in one of the names.
+        OrderEnded: an agent reports on an order that is delivered, cancelled or failed.
         OwnOrder: it approves the plan of an order that the caller placed, and may not.
         TransitionRefused: `estado` is not reachable for this caller; nothing was changed.
         ValidationFailed: `progreso` is outside the state's band or falls.
@@ -56,6 +67,9 @@ async def patch_order(
             message_en=f"You may not change: {', '.join(forbidden)}",
         )
     before, source = order.progreso, OrderState(order.estado)
+    if principal.actor.kind in AGENT_KINDS and source not in ACTIVE_STATES:
+        raise OrderEnded(order.order_number, order.estado)
+    _require_own_names(order, patch, principal)
     if patch.prioridad is not None and patch.prioridad != order.prioridad:
         order.prioridad = patch.prioridad
         await change_priority(session, order.id, rank=patch.prioridad.rank)
@@ -65,7 +79,7 @@ async def patch_order(
         await wake(session, order, now)
     await note_caller(session, order, principal, now)
     _set_progress(order, patch, before, source)
-    if patch.progreso is not None and principal.actor.kind is ActorKind.SYSTEM:
+    if patch.progreso is not None and principal.actor.kind in AGENT_KINDS:
         keep_report(order, ReportedProgress(percent=patch.progreso), now)
     _set_fields(order, patch)
     if patch.session_id is not None and order.estado == OrderState.CONSTRUCCION:
@@ -91,7 +105,7 @@ async def _move(
             await cancel_order(session, order, actor=actor, reason=reason, now=now)
         case (OrderState.FALLIDO, _):
             if target != (order.fallo or {}).get("estado"):
-                raise refuse(order, target, actor)
+                raise await refuse(session, order, target, actor)
             await retry_order(session, order, actor=actor, now=now)
         case (_, OrderState.FALLIDO):
             sentence = reason or "Decisión manual"
@@ -102,7 +116,7 @@ async def _move(
             rules = policy.approval
             await approve_plan(session, order, actor=actor, rules=rules, now=now, note=reason)
         case (OrderState.QA, OrderState.CONSTRUCCION):
-            _require_reworks_left(order, actor, policy)
+            await _require_reworks_left(session, order, actor, policy)
             reasons = [reason] if reason else []
             await send_back(session, order, actor=actor, reasons=reasons, now=now)
         case (OrderState.QA, OrderState.LISTO):
@@ -111,11 +125,46 @@ async def _move(
             await hand_over(session, order, actor=actor, policy=policy, now=now)
         case (_, OrderState.QA):
             order.progreso = BEFORE_QA_PASSES
+            await _note_missing_milestones(session, order, actor, now)
             await transition(session, order, target, actor=actor, now=now)
         case _:
             # The table leaves only nuevo → planificacion, as the line's own claim.
             order.plan_estado = PlanStatus.GENERANDO
             await transition(session, order, target, actor=actor, now=now)
+
+
+async def _note_missing_milestones(
+    session: AsyncSession, order: Order, actor: Actor, now: datetime
+) -> None:
+    """Tell staff which milestones an admin has sent to review without evidence."""
+    evidence = await read_evidence(session, order)
+    if actor.kind is not ActorKind.ADMIN or evidence.proves(Claim.CODE_COMPLETE):
+        return
+    event = NewEvent(
+        kind=EventKind.SIN_EVIDENCIA,
+        agent=actor.name,
+        message="La orden pasa a revisión sin la evidencia de todos sus hitos",
+        level=LogLevel.WARNING,
+        visibility=Visibility.INTERNO,
+        metadata=evidence.missing(Claim.CODE_COMPLETE),
+    )
+    await append_event(session, order, event, actor=actor, now=now)
+
+
+def _require_own_names(order: Order, patch: OrderPatch, principal: Principal) -> None:
+    """Refuse names that the principal may not speak in, of entries and of `asignado_a`."""
+    wanted = [entry.agente or principal.name for entry in patch.logs]
+    if patch.asignado_a is not None:
+        wanted.append(patch.asignado_a)
+    given = names_given_by(order)
+    refused = sorted({name for name in wanted if not may_speak_as(principal.actor, name, given)})
+    if refused:
+        own = ", ".join(sorted({principal.name, *given} - RESERVED.keys()))
+        names = ", ".join(refused)
+        raise Forbidden(
+            f"No puedes hablar como: {names}. Tus nombres en esta orden: {own}",
+            message_en=f"You may not speak as: {names}. Your names on this order: {own}",
+        )
 
 
 def _require_decider(principal: Principal) -> None:
@@ -127,14 +176,16 @@ def _require_decider(principal: Principal) -> None:
         )
 
 
-def _require_reworks_left(order: Order, actor: Actor, policy: Policy) -> None:
+async def _require_reworks_left(
+    session: AsyncSession, order: Order, actor: Actor, policy: Policy
+) -> None:
     """Refuse an agent what the line would not do: a person decides then (resolutions *States*)."""
-    if actor.kind is ActorKind.SYSTEM and order.retrabajos >= policy.max_reworks:
+    if actor.kind in AGENT_KINDS and order.retrabajos >= policy.max_reworks:
         reason = Sentence(
             f"Tras {order.retrabajos} retrabajos decide una persona",
             f"After {order.retrabajos} reworks a person decides",
         )
-        raise refuse(order, OrderState.CONSTRUCCION, actor, reason)
+        raise await refuse(session, order, OrderState.CONSTRUCCION, actor, reason)
 
 
 def _set_progress(order: Order, patch: OrderPatch, before: int, source: OrderState) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from axon_factory.db.tables import Order, OrderEvent, OrderMilestone
+from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import EventKind
 from axon_factory.domain.fields import public_name, readable
 from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.preview import OrderPreview
 from axon_factory.orders.progress_view import progress_detail, promise_detail
 from axon_factory.orders.times import timestamp
@@ -131,7 +132,7 @@ def cancelled(order: Order, before: OrderState) -> dict[str, Any]:
 def detail(
     order: Order,
     events: Sequence[OrderEvent],
-    milestones: Sequence[OrderMilestone],
+    receipts: Receipts,
     principal: Principal,
     *,
     own_orders: bool = True,
@@ -139,12 +140,12 @@ def detail(
 ) -> dict[str, Any]:
     """Return the whole order as this caller may read it (design §3.2).
 
-    `milestones` are the verified ones of its current attempt (`read.verified_milestones`);
-    `own_orders` says whether whoever placed an order may approve its plan; `place_in_queue` is
-    that among the orders that wait for a place to be built.
+    `receipts` are those of its current attempt (`evidence.read_receipts`). `own_orders` says
+    whether the principal that placed an order may approve its plan. `place_in_queue` is the
+    order's place among those that wait to be built.
     """
     legal = (
-        legal_targets(order, principal.actor, own_orders=own_orders)
+        legal_targets(order, principal.actor, receipts.evidence, own_orders=own_orders)
         if may(principal, Action.UPDATE_ORDER)
         else []
     )
@@ -172,7 +173,7 @@ def detail(
         "espera": order.espera,
         "construye": order.builder,
         "promesa": promise_detail(order),
-        "progreso_detalle": progress_detail(order, milestones, principal.grant),
+        "progreso_detalle": progress_detail(order, receipts, principal.grant),
         "silencio": order.silence,
         "latido_at": timestamp(order.heartbeat_at),
         "en_cola_desde": timestamp(order.queued_at),
@@ -194,7 +195,10 @@ def actor_name(name: str, actor: str, principal: Principal) -> str:
 
 
 def log_entry(event: OrderEvent, principal: Principal) -> dict[str, Any]:
-    """Return one entry of `logs` (design §2.1), with the server's own facts beside it."""
+    """Return one entry of `logs` (design §2.1), with the server's own facts beside it.
+
+    Staff also read `actor`, the id of the authenticated author of what `agente` says.
+    """
     entry: dict[str, Any] = {
         "timestamp": timestamp(event.occurred_at),
         "agente": actor_name(event.agente, event.actor, principal),
@@ -203,6 +207,8 @@ def log_entry(event: OrderEvent, principal: Principal) -> dict[str, Any]:
         "seq": event.seq,
         "recibido_at": timestamp(event.received_at),
     }
+    if principal.is_staff:
+        entry["actor"] = event.actor
     return entry | {"metadata": event.details} if event.details else entry
 
 

@@ -17,6 +17,8 @@ class ProductUnderReview:
     product_type: str
     attempt: int
     product_dir: Path
+    commit: str | None
+    """What is reviewed, and nothing else; None: the attempt has nothing to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,14 @@ class CheckReceipt:
 
 
 class Council(Protocol):
-    """Runs checks on a product."""
+    """Runs checks on a product; which ones it must pass is said by its type in the catalogue."""
 
     name: str
-
-    def checks(self, product: ProductUnderReview) -> tuple[str, ...]:
-        """Return the names of the checks this product must pass, in order."""
-        ...
 
     async def run_check(
         self, check: str, product: ProductUnderReview, *, idempotency_key: str
     ) -> CheckReceipt:
-        """Run one check to its end or its limits.
+        """Run one check on the product's commit, to its end or its limits.
 
         Raises:
             PortError: the check could not be run at all (a failing check is a receipt).

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["Deployer", "Deployment", "DeploymentRequest"]
+__all__ = ["AnsweredRequest", "Deployer", "Deployment", "DeploymentRequest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,21 @@ class DeploymentRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredRequest:
+    """A request that the running product has answered as it should; `path` is below its URL."""
+
+    name: str
+    method: str
+    path: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
-    """A product that answered its health check. URLs are absolute and have no trailing slash."""
+    """A product that answered its health check and its smoke requests.
+
+    URLs are absolute and have no trailing slash. `requests` are the evidence that it answered.
+    """
 
     url: str
     admin_url: str
@@ -35,6 +48,7 @@ class Deployment:
     webhooks: Mapping[str, str]
     configuration: Mapping[str, object]
     """What the product said it set up at start: `db_migrated`, `seeds_loaded`, ..."""
+    requests: tuple[AnsweredRequest, ...]
 
 
 class Deployer(Protocol):
@@ -43,10 +57,10 @@ class Deployer(Protocol):
     name: str
 
     async def deploy(self, request: DeploymentRequest, *, idempotency_key: str) -> Deployment:
-        """Run the product and return once it is healthy. Repeated: the same single deployment.
+        """Run the product and return once it has answered. Repeated: the same single deployment.
 
         Raises:
-            PortError: it did not become healthy; nothing of it is left running then.
+            PortError: its health check or a smoke request failed; nothing is left running then.
         """
         ...
 

@@ -21,10 +21,12 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import NotFound, ValidationFailed
+from axon_factory.domain.evidence import Evidence
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.questions import Audience
-from axon_factory.domain.states import OrderState
+from axon_factory.domain.states import Claim, OrderState
 from axon_factory.orders.asking import answer_by_link
+from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.portal_links import PortalLinks
@@ -61,6 +63,8 @@ _SENTENCES = {
     OrderState.FALLIDO: "Tuvimos un contratiempo; nuestro equipo ya lo está viendo.",
     OrderState.CANCELADO: "Esta orden fue cancelada.",
 }
+_ACCEPTED = "Nuestro equipo aceptó tu producto; lo estamos poniendo en marcha."
+"""In `listo`, where a person has accepted what the review does not prove."""
 _MOST_DIGITS = 8
 _WAITING = "Esperamos tu respuesta para seguir."
 _THANKS = "Gracias: recibimos tu respuesta."
@@ -178,7 +182,8 @@ async def _page(
         number = _number(answered)
         if number is not None and await is_answered(session, order, number):
             notice = _THANKS
-    facts = _facts(order) | _asked(token, questions, tried)
+        evidence = await read_evidence(session, order)
+    facts = _facts(order, evidence) | _asked(token, questions, tried)
     return render_page(
         "portal.html",
         status,
@@ -213,15 +218,16 @@ def _asked(
     }
 
 
-def _facts(order: Order) -> dict[str, Any]:
+def _facts(order: Order, evidence: Evidence) -> dict[str, Any]:
     state = OrderState(order.estado)
     result = order.resultado or {}
     delivered = state is OrderState.ENTREGADO
+    accepted = state is OrderState.LISTO and not evidence.proves(Claim.REVIEWED)
     return {
         "number": order.order_number,
         "product": order.nombre_producto,
         "client": order.datos_cliente["nombre"],
-        "sentence": _SENTENCES[state],
+        "sentence": _ACCEPTED if accepted else _SENTENCES[state],
         "progress": order.progreso,
         "stages": _STAGES,
         "stage": _STAGE_OF.get(state),

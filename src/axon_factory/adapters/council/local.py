@@ -61,11 +61,10 @@ class _Bench:
 
     product: Path
     scratch: Path
-    commit: str
 
 
 class LocalCouncil:
-    """Reviews the commit that is checked out, never the working copy itself.
+    """Reviews the commit of the attempt, never the working copy itself.
 
     Every check works on its own export of that commit, so the product's folder is not written to
     and what is reviewed is what the deployer will run. `python` of the sandbox must have pytest
@@ -97,10 +96,6 @@ class LocalCouncil:
         self._health_seconds = health_seconds
         self._stop_seconds = stop_seconds
         self._scratch_root = scratch_root
-
-    def checks(self, product: ProductUnderReview) -> tuple[str, ...]:  # noqa: ARG002 — every type passes the same checks
-        """Return the names of the checks, in order."""
-        return tuple(AGENTS)
 
     async def run_check(
         self,
@@ -142,6 +137,10 @@ class LocalCouncil:
             export.mkdir()
             scratch.mkdir()
             command = ("git", "status", "--porcelain")
+            if product.commit is None:
+                sentence = "El intento no tiene ningún commit que revisar."
+                yield await self._refusal(check, command, sentence)
+                return
             try:
                 repository = await ProductRepository.copy(
                     self._sandbox, product.product_dir, export
@@ -152,12 +151,12 @@ class LocalCouncil:
                     sentence = f"El repositorio tiene cambios sin confirmar: {names}."
                     yield await self._refusal(check, command, sentence)
                     return
-                files = await repository.export(state.commit, "product")
+                files = await repository.export(product.commit, "product")
             except RepositoryError as error:
                 sentence = f"El repositorio no se puede revisar: {error}."
                 yield await self._refusal(check, command, sentence)
                 return
-            yield _Bench(files, scratch, state.commit)
+            yield _Bench(files, scratch)
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, root, ignore_errors=True))
 

@@ -3,10 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.decisions import Decide, PlanRead, decided, locked, now
+from axon_factory.api.decisions import Decide, PlanRead, Reason, decided, locked, now
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.schemas.orders import Decision, OrderCancellation
 from axon_factory.api.schemas.results import RevealedCredentials
@@ -34,14 +33,6 @@ class PlanApproval(PlanRead):
 
 class PlanRejection(PlanRead):
     """A rejection has a reason: the next plan must answer it."""
-
-    motivo: LongText
-
-
-class Reason(BaseModel):
-    """Why."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     motivo: LongText
 

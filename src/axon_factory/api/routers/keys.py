@@ -23,7 +23,7 @@ from axon_factory.api.schemas.access import (
 )
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
-from axon_factory.domain.permissions import Action, KeyScope, Principal
+from axon_factory.domain.permissions import Action, KeyScope, Principal, TokenRole
 
 __all__ = ["router"]
 
@@ -59,9 +59,10 @@ class Rotation(_Request):
 
 
 class NewSystemToken(_Request):
-    """An agent that is to report on orders."""
+    """An agent that is to report on orders, in the role of an actor of the design's §6.2."""
 
     agente: Name
+    rol: Annotated[TokenRole, Field(strict=False)] = TokenRole.BUILDER
 
 
 @router.post(
@@ -177,7 +178,7 @@ async def create_system_token(new: NewSystemToken, write: Administer) -> Respons
 
     async def work(session: AsyncSession) -> Answer:
         minted = await write.services.access.system_tokens.mint_permanent(
-            session, agent=new.agente, created_by=write.principal.id
+            session, agent=new.agente, role=new.rol, created_by=write.principal.id
         )
         body = token_document(minted.token) | {"system_token": minted.plaintext}
         location = {"Location": f"/api/system-tokens/{minted.id}"}

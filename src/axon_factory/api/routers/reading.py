@@ -18,12 +18,12 @@ from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import in_english
 from axon_factory.orders import views
 from axon_factory.orders.capacity import place_in_queue
+from axon_factory.orders.evidence import read_receipts
 from axon_factory.orders.read import (
     NEWEST_EVENTS,
     events_after,
     newest_events,
     read_order,
-    verified_milestones,
 )
 from axon_factory.orders.result import result_of
 
@@ -48,12 +48,12 @@ async def show(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         events = await newest_events(session, order, principal)
-        milestones = await verified_milestones(session, order)
+        receipts = await read_receipts(session, order)
         place = await place_in_queue(session, order, datetime.now(UTC))
     document = views.detail(
         order,
         events,
-        milestones,
+        receipts,
         principal,
         own_orders=services.policy.approval.own_orders,
         place_in_queue=place,

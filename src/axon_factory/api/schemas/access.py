@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
-from axon_factory.domain.permissions import KeyScope, Role
+from axon_factory.domain.permissions import KeyScope, Role, TokenRole
 
 __all__ = [
     "ApiKey",
@@ -53,6 +53,7 @@ _KEY: dict[str, Any] = {
 _TOKEN: dict[str, Any] = {
     "id": "t4n8c2v6b9z1",
     "agente": "QA Agent",
+    "rol": "builder",
     "estado": "activa",
     "created_at": "2025-11-14T09:00:00Z",
     "created_by": "user:7c9e6679-7425-40de-944b-e07fc1f90ae7",
@@ -193,6 +194,7 @@ class SystemToken(AnswerModel):
 
     id: str = Field(description="Parte pública del token.")
     agente: str = Field(description="El agente que lo usa.")
+    rol: TokenRole
     estado: Standing
     created_at: Timestamp
     created_by: str = Field(description="Quién lo creó.")

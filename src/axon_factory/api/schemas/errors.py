@@ -33,11 +33,13 @@ from axon_factory.domain.errors import (
     Forbidden,
     NotCancellable,
     NotFound,
+    OrderEnded,
     OrderNotFound,
     OwnOrder,
     PlanNotFound,
     PlanOutdated,
     PreconditionFailed,
+    ReceiptRefused,
     ResultNotReady,
     TransitionRefused,
     Unavailable,
@@ -89,6 +91,12 @@ _MEMBERS: Mapping[type[AxonError], Mapping[str, Schema]] = MappingProxyType(
             },
         },
         NotCancellable: {"estado_actual": _STATE},
+        OrderEnded: {"estado_actual": _STATE},
+        ReceiptRefused: {
+            "estado_actual": _STATE,
+            "intento": {"type": "integer", "description": "El intento que se revisa."},
+            "commit": {"type": ["string", "null"], "description": "El commit que se revisa."},
+        },
         TransitionRefused: {
             "estado_actual": _STATE,
             "transiciones_permitidas": {
@@ -133,7 +141,19 @@ _OPTIONAL: Mapping[type[AxonError], Mapping[str, Schema]] = MappingProxyType(
                 "type": "string",
                 "description": "Permiso que la operación necesita.",
             }
-        }
+        },
+        TransitionRefused: {
+            "hitos_pendientes": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Hitos del plan sin commit en este intento.",
+            },
+            "verificaciones_pendientes": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Verificaciones sin recibo aprobado de este intento y commit.",
+            },
+        },
     }
 )
 """Members that not every error of the class has."""
@@ -162,6 +182,12 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
         ),
         OrderNotFound: lambda: OrderNotFound(EXAMPLE_ID),
         OwnOrder: OwnOrder,
+        OrderEnded: lambda: OrderEnded(EXAMPLE_NUMBER, "entregado"),
+        ReceiptRefused: lambda: ReceiptRefused(
+            "El recibo es del intento 1; se revisa el 2",
+            message_en="The receipt is of attempt 1; attempt 2 is reviewed",
+            extra={"estado_actual": "qa", "intento": 2, "commit": "9f86d081884c7d65" * 2},
+        ),
         PlanNotFound: lambda: PlanNotFound(EXAMPLE_NUMBER, 9),
         TransitionRefused: lambda: TransitionRefused(
             f"La orden {EXAMPLE_NUMBER} está en 'construccion' y no puede pasar a 'entregado'",

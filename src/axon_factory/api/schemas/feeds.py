@@ -53,7 +53,10 @@ class Stage(AnswerModel):
     ordinal: int = Field(ge=1, description="Lugar en la historia de la orden.")
     intento: Attempt
     estado: OrderState
-    actor: str = Field(description="Quién llevó la orden a este estado.")
+    actor: str = Field(
+        description="Quién llevó la orden a este estado; para el equipo, su id autenticado."
+    )
+    agente: str = Field(description="Su nombre.")
     entrada_at: Timestamp
     salida_at: Timestamp | None = Field(description="null mientras la orden está en la etapa.")
     duracion_segundos: float | None = Field(

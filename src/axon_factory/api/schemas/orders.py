@@ -167,6 +167,11 @@ class Log(AnswerModel):
     tipo: LogLevel
     seq: int = Field(ge=1, description="Lugar en el historial; `after` continúa desde aquí.")
     recibido_at: Timestamp = Field(description="Cuándo lo recibió el servidor.")
+    actor: str = Field(
+        default="",
+        description="Quién lo dijo, ya autenticado: `user:…`, `key:…`, `token:…`, `sesion:…` o "
+        "`worker`; solo para el equipo.",
+    )
     metadata: dict[str, Any] = Field(
         default_factory=dict[str, Any], description="Datos adicionales de la entrada."
     )

@@ -20,6 +20,7 @@ from axon_factory.db.tables.planning import ModelCall, OrderPlan, OrderQuestion
 from axon_factory.db.tables.production import (
     OrderCheck,
     OrderCredential,
+    OrderDeployment,
     OrderMilestone,
     OrderSession,
     OrderStep,
@@ -38,6 +39,7 @@ __all__ = [
     "Order",
     "OrderCheck",
     "OrderCredential",
+    "OrderDeployment",
     "OrderEvent",
     "OrderMilestone",
     "OrderPlan",

@@ -48,6 +48,8 @@ class SystemToken(Table, table=True):
 
     id: str = Field(primary_key=True, sa_type=Text)
     agent: str = Field(sa_type=Text)
+    role: str = Field(default="builder", sa_type=Text)
+    """Its actor of design §6.2: builder, council or ops."""
     secret_mac: bytes = Field(sa_type=LargeBinary)
     order_id: UUID | None = Field(default=None, foreign_key="orders.id")
     intento: int | None = None

@@ -1,15 +1,23 @@
 """What the line has done for an order: steps, milestones, checks, credentials."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Double, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from axon_factory.db.tables.base import TIME, Table
+from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["OrderCheck", "OrderCredential", "OrderMilestone", "OrderSession", "OrderStep"]
+__all__ = [
+    "OrderCheck",
+    "OrderCredential",
+    "OrderDeployment",
+    "OrderMilestone",
+    "OrderSession",
+    "OrderStep",
+]
 
 
 class OrderMilestone(Table, table=True):
@@ -24,7 +32,7 @@ class OrderMilestone(Table, table=True):
 
 
 class OrderCheck(Table, table=True):
-    """The receipt of one of the council's checks."""
+    """The receipt of one of the council's checks: the newest of an attempt."""
 
     order_id: UUID = Field(primary_key=True, foreign_key="orders.id")
     intento: int = Field(primary_key=True)
@@ -39,7 +47,25 @@ class OrderCheck(Table, table=True):
     isolation: str = Field(sa_type=Text)
     timed_out: bool
     truncated: bool
+    commit_id: str | None = Field(default=None, sa_type=Text)
+    """The commit that was checked; None where there was none to check."""
+    actor: str = Field(default="worker", sa_type=Text)
+    """Id of the authenticated author: the line, or a token of role council."""
     created_at: datetime = Field(sa_type=TIME)
+
+
+class OrderDeployment(Table, table=True):
+    """The receipt of a deployment: a commit that runs, and how it has answered."""
+
+    order_id: UUID = Field(primary_key=True, foreign_key="orders.id")
+    intento: int = Field(primary_key=True)
+    commit_id: str = Field(primary_key=True, sa_type=Text)
+    url: str = Field(sa_type=Text)
+    requests: list[dict[str, Any]] = Field(sa_type=JSON)
+    """The health check and each smoke request: name, path, status."""
+    created_at: datetime = Field(sa_type=TIME)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=TIME)
+    """Since when it does not run any more, and so proves nothing."""
 
 
 class OrderSession(Table, table=True):

@@ -5,10 +5,10 @@ plan and its version; `configuracion.schema.json` is the JSON Schema of what a c
 """
 
 from axon_factory.domain.catalogue.integrations import INTEGRATIONS, integration_label
-from axon_factory.domain.catalogue.product_type import ProductType
+from axon_factory.domain.catalogue.product_type import REQUIRED_CHECKS, ProductType
 from axon_factory.domain.catalogue.registry import load_product_types
 
-__all__ = ["INTEGRATIONS", "PRODUCT_TYPES", "ProductType", "integration_label"]
+__all__ = ["INTEGRATIONS", "PRODUCT_TYPES", "REQUIRED_CHECKS", "ProductType", "integration_label"]
 
 PRODUCT_TYPES = load_product_types(("autopilot_whatsapp", "autopilot_ventas", "webhook_service"))
 """The catalogue by id, in the design's order."""

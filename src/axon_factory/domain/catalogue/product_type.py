@@ -7,7 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from axon_factory.domain.plan import Milestone, Resources
 
-__all__ = ["ProductType"]
+__all__ = ["REQUIRED_CHECKS", "ProductType"]
+
+REQUIRED_CHECKS = ("tests", "security", "health")
+"""The checks of a type that names none, as those did for which older orders were placed."""
 
 _DOCUMENTED = frozenset(
     {
@@ -44,6 +47,8 @@ class ProductType(BaseModel):
     recursos: Resources
     subagentes: tuple[str, ...]
     milestones: tuple[Milestone, ...]
+    verificaciones: Annotated[tuple[str, ...], Field(min_length=1)] = REQUIRED_CHECKS
+    """The checks that its products must pass, in order; the council has one of each name."""
     configuracion_schema: Mapping[str, Any]
     """JSON Schema (draft 2020-12) of `datos_cliente.configuracion`."""
 

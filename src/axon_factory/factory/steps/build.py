@@ -1,5 +1,6 @@
 """Build: one milestone a step, and whatever else the session has to say (design §5.3, §5.4)."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.progress import BEFORE_QA_PASSES, build_progress
 from axon_factory.domain.questions import LONGEST_QUESTION, MOST_OPTIONS, Audience
-from axon_factory.domain.states import OrderState
+from axon_factory.domain.speakers import may_speak_as
+from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.factory.build_request import build_request
 from axon_factory.factory.step import line_actor
 from axon_factory.factory.steps.session import SessionWork
@@ -21,6 +23,7 @@ from axon_factory.orders.budget import record_uses
 from axon_factory.orders.build_sessions import OWN_BUILDER, SessionEnd, current_session
 from axon_factory.orders.capacity import free_place
 from axon_factory.orders.events import append_event
+from axon_factory.orders.evidence import names_given_by
 from axon_factory.orders.liveness import note_life
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.questions import NewQuestion, ask_question
@@ -149,16 +152,17 @@ async def _keep_logs(
     session: AsyncSession, order: Order, report: BuildReport, now: datetime
 ) -> None:
     for line in report.logs:
+        actor = _speaker(order, line.agent)
         event = NewEvent(
             kind=EventKind.REGISTRO,
-            agent=line.agent,
+            agent=actor.name,
             message=line.message,
             level=line.level,
             visibility=line.visibility,
             occurred_at=line.at,
             dedupe_key=f"sesion:{order.session_id}:{line.key}",
         )
-        await append_event(session, order, event, actor=line_actor(line.agent), now=now)
+        await append_event(session, order, event, actor=actor, now=now)
 
 
 async def _complete_milestones(
@@ -171,7 +175,8 @@ async def _complete_milestones(
         if done.id not in planned or done.id in completed:
             continue
         completed.add(done.id)
-        order.asignado_a = done.agent
+        actor = _speaker(order, done.agent)
+        order.asignado_a = actor.name
         progress = build_progress(planned.values(), completed, reworks=order.retrabajos)
         order.progreso = max(order.progreso, progress)
         session.add(
@@ -179,14 +184,14 @@ async def _complete_milestones(
                 order_id=order.id,
                 intento=order.intento,
                 milestone_id=done.id,
-                agente=done.agent,
+                agente=actor.name,
                 commit_id=done.commit,
                 completed_at=now,
             )
         )
         event = NewEvent(
             kind=EventKind.HITO_COMPLETADO,
-            agent=done.agent,
+            agent=actor.name,
             message=done.message,
             level=LogLevel.SUCCESS,
             metadata={
@@ -196,13 +201,13 @@ async def _complete_milestones(
                 "progreso": order.progreso,
             },
         )
-        await append_event(session, order, event, actor=line_actor(done.agent), now=now)
+        await append_event(session, order, event, actor=actor, now=now)
 
 
 async def _keep_questions(
     session: AsyncSession, order: Order, report: BuildReport, policy: Policy, now: datetime
 ) -> None:
-    asker = line_actor(_agent_of(order))
+    asker = _speaker(order, _agent_of(order))
     for asked in report.questions:
         question = NewQuestion(
             audience=Audience.CLIENTE if asked.to_client else Audience.OPERADOR,
@@ -215,3 +220,16 @@ async def _keep_questions(
 
 def _agent_of(order: Order) -> str:
     return order.asignado_a or "Builder Agent"
+
+
+def _speaker(order: Order, name: str) -> Actor:
+    """Return the order's session as an actor; a name that it may not use becomes a builder's.
+
+    What the factory builds itself it says itself.
+    """
+    if order.builder in {None, OWN_BUILDER}:
+        return line_actor(name)
+    session = Actor(ActorKind.BUILDER, f"sesion:{order.session_id}", "Builder Agent")
+    if may_speak_as(session, name, names_given_by(order)):
+        return replace(session, name=name)
+    return session

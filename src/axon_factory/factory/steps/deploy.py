@@ -3,16 +3,14 @@
 import base64
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
-from axon_factory.db.tables import Order, OrderCredential, OrderMilestone
+from axon_factory.db.tables import Order, OrderCredential, OrderDeployment
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
@@ -25,6 +23,7 @@ from axon_factory.orders.credentials import (
     store_credentials,
 )
 from axon_factory.orders.events import append_event
+from axon_factory.orders.evidence import commit_of, keep_deployment, withdraw_deployments
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.deployer import Deployer, Deployment, DeploymentRequest
@@ -129,7 +128,7 @@ class Deploy:
             slug=order.slug,
             attempt=order.intento,
             product_dir=self._products / order.slug,
-            commit=await _reviewed_commit(session, order),
+            commit=await commit_of(session, order),
             sealed={
                 item.name: SealedSecret(item.ciphertext, item.wrapped_key, item.key_id)
                 for item in await credentials_of(session, order.id)
@@ -168,6 +167,17 @@ class Deploy:
     ) -> None:
         """Fill `resultado` with links that answer and masked credentials."""
         credentials: Sequence[OrderCredential] = await credentials_of(session, order.id)
+        await keep_deployment(
+            session,
+            OrderDeployment(
+                order_id=order.id,
+                intento=order.intento,
+                commit_id=str(work.commit),
+                url=outcome.url,
+                requests=[asdict(request) for request in outcome.requests],
+                created_at=now,
+            ),
+        )
         order.deploy_url = outcome.url
         order.asignado_a = _OPS.name
         order.resultado = {
@@ -212,6 +222,7 @@ class Undeploy:
         self, session: AsyncSession, order: Order, _work: str, _outcome: None, now: datetime
     ) -> None:
         """Note that nothing runs any more."""
+        await withdraw_deployments(session, order, now)
         order.deployment_open = False
         order.deploy_url = None
         order.resultado = None
@@ -220,12 +231,3 @@ class Undeploy:
         )
         await append_event(session, order, event, actor=_OPS, now=now)
         await wake(session, order, now)
-
-
-async def _reviewed_commit(session: AsyncSession, order: Order) -> str | None:
-    return await session.scalar(
-        select(col(OrderMilestone.commit_id))
-        .where(col(OrderMilestone.order_id) == order.id)
-        .order_by(col(OrderMilestone.intento).desc(), col(OrderMilestone.completed_at).desc())
-        .limit(1)
-    )

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderCheck
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
+from axon_factory.domain.states import Claim
 from axon_factory.factory.situation import product_under_review
 from axon_factory.factory.step import line_actor
 from axon_factory.orders.events import append_event
+from axon_factory.orders.evidence import Receipts, commit_of, keep_check, read_receipts
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.rework import accept_product, ask_person, send_back
 from axon_factory.orders.transitions import wake
@@ -44,9 +44,10 @@ class RunCheck:
         self._council = council
         self._products = products
 
-    async def prepare(self, _session: AsyncSession, order: Order, step: DueStep) -> CheckWork:
-        """Name the check."""
-        return CheckWork(step.subject, product_under_review(order, self._products))
+    async def prepare(self, session: AsyncSession, order: Order, step: DueStep) -> CheckWork:
+        """Name the check and the commit."""
+        commit = await commit_of(session, order)
+        return CheckWork(step.subject, product_under_review(order, self._products, commit))
 
     async def call(self, work: CheckWork, *, idempotency_key: str) -> CheckReceipt:
         """Run it."""
@@ -63,7 +64,8 @@ class RunCheck:
         now: datetime,
     ) -> None:
         """Keep the receipt and tell of it."""
-        session.add(
+        await keep_check(
+            session,
             OrderCheck(
                 order_id=order.id,
                 intento=order.intento,
@@ -78,8 +80,9 @@ class RunCheck:
                 isolation=outcome.isolation,
                 timed_out=outcome.timed_out,
                 truncated=outcome.truncated,
+                commit_id=work.product.commit,
                 created_at=now,
-            )
+            ),
         )
         order.asignado_a = outcome.agent
         event = NewEvent(
@@ -109,7 +112,7 @@ class GiveVerdict:
 
     async def apply(self, session: AsyncSession, order: Order, now: datetime) -> None:
         """Apply the verdict to the locked order."""
-        reasons = await _failures(session, order)
+        reasons = _reasons(await read_receipts(session, order))
         if not reasons:
             await accept_product(session, order, actor=_COUNCIL, now=now)
         elif order.retrabajos < self._policy.max_reworks:
@@ -120,19 +123,17 @@ class GiveVerdict:
             )
 
 
-async def _failures(session: AsyncSession, order: Order) -> Sequence[str]:
-    failed = await session.scalars(
-        select(OrderCheck).where(
-            col(OrderCheck.order_id) == order.id,
-            col(OrderCheck.intento) == order.intento,
-            col(OrderCheck.passed).is_(False),
-        )
-    )
-    return [
+def _reasons(receipts: Receipts) -> Sequence[str]:
+    """Return why the product is not accepted, empty if it is: findings, else what is missing."""
+    evidence = receipts.evidence
+    found = [
         f"{check.check_name}: {message}"
-        for check in failed
+        for check in receipts.checks
+        if not check.passed
         for message in check.findings or ["no pasó"]
     ]
+    obstacle = evidence.obstacle(Claim.REVIEWED)
+    return found or ([obstacle] if obstacle is not None else [])
 
 
 def _sentence(receipt: CheckReceipt) -> str:

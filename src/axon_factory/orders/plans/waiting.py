@@ -44,10 +44,10 @@ async def waiting_plan(
         order.estado != OrderState.PLANIFICACION
         or order.plan_estado != PlanStatus.PENDIENTE_APROBACION
     ):
-        raise refuse(order, OrderState.PLANIFICACION, actor, _NO_PLAN)
+        raise await refuse(session, order, OrderState.PLANIFICACION, actor, _NO_PLAN)
     waiting = await find_plan(session, order, order.plan_version)
     if waiting is None:
-        raise refuse(order, OrderState.PLANIFICACION, actor, _NO_PLAN)
+        raise await refuse(session, order, OrderState.PLANIFICACION, actor, _NO_PLAN)
     if reference is not None and reference != PlanReference(waiting.version, waiting.hash):
         raise await _outdated(session, order, waiting, reference)
     return waiting

@@ -18,6 +18,7 @@ from pydantic_core import InitErrorDetails
 from axon_factory.domain.builders import BuilderName
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.priority import Priority
+from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.requests.configuration import configuration_errors
 from axon_factory.orders.requests.messages import error_line, sentence_of
@@ -36,7 +37,7 @@ from axon_factory.orders.requests.values import (
     storable,
 )
 
-__all__ = ["ClientData", "LogEntry", "NewOrder", "OrderPatch"]
+__all__ = ["CheckReport", "ClientData", "LogEntry", "NewOrder", "OrderPatch"]
 
 
 _SPOILT: frozenset[tuple[str, ...]] = frozenset({(), ("configuracion",)})
@@ -147,3 +148,26 @@ class OrderPatch(_Strict):
     def fields(self) -> frozenset[str]:
         """The fields the caller sent."""
         return frozenset(self.model_fields_set)
+
+
+class CheckReport(_Strict):
+    """Body of POST /checks: what a council has run on a commit of an attempt, and its outcome."""
+
+    verificacion: ShortText
+    aprobada: bool
+    intento: Annotated[int, Field(ge=1, le=10_000)]
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{40,64}$")]
+    comando: Annotated[list[LongText], Field(min_length=1, max_length=100)]
+    exit_code: Annotated[int, Field(ge=-255, le=255)]
+    duracion_segundos: Annotated[float, Field(ge=0, le=86_400, strict=False)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    salida: Notes = ""
+    hallazgos: Annotated[list[LongText], Field(max_length=50)] = Field(default_factory=list[str])
+
+    @field_validator("exit_code")
+    @classmethod
+    def _check_outcome(cls, value: int, info: ValidationInfo) -> int:
+        if info.data.get("aprobada") and value != 0:
+            told = "Una verificación aprobada termina con 0"
+            raise ValueError(Sentence(told, "A check that has passed ends with 0"))
+        return value

@@ -17,7 +17,7 @@ from axon_factory.adapters.deployer.local.daemon import (
     Daemon,
     DaemonError,
 )
-from axon_factory.adapters.deployer.local.health import HealthClient
+from axon_factory.adapters.deployer.local.health import HealthClient, SmokeFailed, ask_everything
 from axon_factory.adapters.deployer.local.layout import (
     Layout,
     Record,
@@ -200,6 +200,8 @@ class LocalDeployer:
         """Turn what can go wrong into the port's error."""
         try:
             yield
+        except SmokeFailed as error:
+            raise _failed(str(error)) from error
         except (ManifestError, RepositoryError, ValueError) as error:
             raise _failed(f"El producto no se puede desplegar: {error}.") from error
         except (DaemonError, xmlrpc.client.Error, http.client.HTTPException, OSError) as error:
@@ -308,6 +310,7 @@ class LocalDeployer:
             log = await asyncio.to_thread(log_tail, self._layout, request)
             raise _failed(f"El producto no arrancó sano. Fin de su registro:\n{log}")
         url = self._url(record)
+        requests = await ask_everything(self._host, record.port, manifest)
         return Deployment(
             url=url,
             admin_url=(url + manifest.admin).rstrip("/"),
@@ -315,6 +318,7 @@ class LocalDeployer:
             docs_url=(url + manifest.docs).rstrip("/"),
             webhooks={name: url + path for name, path in manifest.webhooks.items()},
             configuration=body,
+            requests=requests,
         )
 
     async def _wait_for_health(self, record: Record) -> Mapping[str, object] | None:

@@ -1,4 +1,4 @@
-"""Asks a running product for its health."""
+"""Asks a running product: for its health, and at each address that its client is given."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,11 +6,20 @@ from typing import Any, Self, cast
 
 import httpx2
 
-__all__ = ["HealthClient"]
+from axon_factory.adapters.sandbox import Manifest
+from axon_factory.ports.deployer import AnsweredRequest
+
+__all__ = ["HealthClient", "SmokeFailed", "ask_everything"]
 
 ANSWER_SECONDS = 5.0
 OK = 200
+MISSING = frozenset({404, 405, 410})
+OWN_ERROR = 500
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 — where to ask a server that listens everywhere
+
+
+class SmokeFailed(Exception):
+    """The product is healthy, but one of its addresses does not serve; the message is Spanish."""
 
 
 class HealthClient:
@@ -39,3 +48,38 @@ class HealthClient:
         if answer.status_code != OK or not isinstance(content, dict):
             return None
         return cast("dict[str, Any]", content)
+
+    async def status(self, method: str, path: str) -> int | None:
+        """Return the status of the answer, None without one; redirects are not followed."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._client.request(method, path)
+        except (httpx2.HTTPError, TimeoutError):
+            return None
+        return answer.status_code
+
+
+async def ask_everything(host: str, port: int, manifest: Manifest) -> tuple[AnsweredRequest, ...]:
+    """Ask each address of the manifest, without a credential; return how each has answered.
+
+    A page serves if it answers without an error. A webhook may refuse a request without a
+    signature, but it must be there.
+
+    Raises:
+        SmokeFailed: an address has nothing, or answers with an error of the product's own.
+    """
+    wanted = [
+        ("salud", "GET", manifest.health),
+        ("administracion", "GET", manifest.admin),
+        ("documentacion", "GET", manifest.docs),
+        *((f"webhook {name}", "POST", path) for name, path in manifest.webhooks.items()),
+    ]
+    answered: list[AnsweredRequest] = []
+    async with HealthClient(host, port) as client:
+        for name, method, path in wanted:
+            status = await client.status(method, path)
+            if status is None or status in MISSING or status >= OWN_ERROR:
+                told = "no respondió" if status is None else f"respondió {status}"
+                raise SmokeFailed(f"El producto arrancó, pero {method} {path} ({name}) {told}.")
+            answered.append(AnsweredRequest(name, method, path, status))
+    return tuple(answered)

@@ -131,8 +131,14 @@ ACCESS: Mapping[str, SchemaText] = MappingProxyType(
             {"gracia_horas": 24},
         ),
         "NewSystemToken": SchemaText(
-            "Token de sistema nuevo.", {"agente": "El agente que lo usará."}, {"agente": "QA Agent"}
+            "Token de sistema nuevo.",
+            {
+                "agente": "El agente que lo usará.",
+                "rol": "Qué hace (§6.2): `builder` construye, `council` revisa, `ops` entrega.",
+            },
+            {"agente": "Revisor externo", "rol": "council"},
         ),
+        "TokenRole": SchemaText("El actor de §6.2 que es un agente."),
         "Outcome": SchemaText("Cómo terminó un acto: hecho, negado o fallido."),
     }
 )

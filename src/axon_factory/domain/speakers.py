@@ -1,0 +1,79 @@
+"""In whose name a principal may speak of an order: `agente` of log entries, and `asignado_a`.
+
+The name of an agent is text that its sender chooses, so it proves nothing by itself. Staff read
+the authenticated actor beside it. Clients read the name alone: a few names are therefore
+reserved, and a token speaks only in the names that its own row or the order's plan gives it.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from types import MappingProxyType
+
+from axon_factory.domain.plan import Milestone
+from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.states import AGENT_KINDS, Actor, ActorKind
+
+__all__ = ["RESERVED", "may_speak_as", "names_of_plan", "reserved_for", "reserved_name"]
+
+LINE = ActorKind.WORKER
+RESERVED = MappingProxyType(
+    {
+        "Review Council": ActorKind.COUNCIL,
+        "Super Axon Agent": LINE,
+        "Planner Agent": LINE,
+        "Axon Factory": LINE,
+        "Cliente": LINE,
+        "Ops Agent": ActorKind.OPS,
+        "Equipo Axon": ActorKind.ADMIN,
+        "Aprobador": ActorKind.ADMIN,
+    }
+)
+"""Name to the kind of actor that alone may use it, beside the line, which may use all."""
+
+_STAFF = frozenset({ActorKind.ADMIN, ActorKind.OPERATOR})
+
+
+def _plain(name: str) -> str:
+    """Return the name as people read it: spelling, case and spaces do not make another one."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+_BY_PLAIN_NAME = {_plain(name): kind for name, kind in RESERVED.items()}
+
+
+def reserved_for(name: str) -> ActorKind | None:
+    """Return the kind of actor that `name` is reserved for, None for a name that is free."""
+    return _BY_PLAIN_NAME.get(_plain(name))
+
+
+def reserved_name(name: str) -> Sentence:
+    """Return the sentence that refuses a reserved name."""
+    return Sentence(
+        f"El nombre «{name}» está reservado: usa el tuyo",
+        f"The name “{name}” is reserved: use your own",
+    )
+
+
+def names_of_plan(agents: Iterable[str], milestones: Iterable[Milestone]) -> frozenset[str]:
+    """Return the names that a plan gives: those of its `agents`, and of its milestones.
+
+    A plan names its agents without the word "Agent" (design §2.1), its milestones with it.
+    """
+    names = set(agents)
+    full = {f"{name} Agent" for name in names if not name.endswith(" Agent")}
+    return frozenset(names | full | {milestone.agente for milestone in milestones})
+
+
+def may_speak_as(actor: Actor, name: str, given: Iterable[str]) -> bool:
+    """Return whether `actor` may use `name`; `given` are the names that the plan gives.
+
+    People of the factory may report in any name that is not reserved for others.
+    """
+    owner = reserved_for(name)
+    if actor.kind is LINE:
+        return True
+    if owner is not None:
+        return owner is actor.kind or (owner is ActorKind.ADMIN and actor.kind in _STAFF)
+    if actor.kind not in AGENT_KINDS:
+        return True
+    return _plain(name) in {_plain(one) for one in (actor.name, *given)}

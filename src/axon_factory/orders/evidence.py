@@ -1,0 +1,212 @@
+"""Read and write the receipts of an order: milestones, checks, deployments (`domain.evidence`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import ValidationError
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderCheck, OrderDeployment, OrderMilestone
+from axon_factory.domain.catalogue import REQUIRED_CHECKS, ProductType
+from axon_factory.domain.errors import Forbidden
+from axon_factory.domain.evidence import CheckResult, Evidence
+from axon_factory.domain.plan import Plan
+from axon_factory.domain.speakers import names_of_plan
+from axon_factory.domain.states import AGENT_KINDS, Actor
+
+__all__ = [
+    "Receipts",
+    "commit_of",
+    "keep_check",
+    "keep_deployment",
+    "names_given_by",
+    "read_evidence",
+    "read_receipts",
+    "refuse_own_judge",
+    "required_checks",
+    "withdraw_deployments",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipts:
+    """The rows behind an order's evidence, all of its current attempt, the oldest first."""
+
+    evidence: Evidence
+    milestones: Sequence[OrderMilestone]
+    checks: Sequence[OrderCheck]
+    deployments: Sequence[OrderDeployment]
+
+
+def required_checks(order: Order) -> tuple[str, ...]:
+    """Return the checks that the order's product type requires, as of when it was placed."""
+    return tuple(order.catalogo.get("verificaciones", REQUIRED_CHECKS))
+
+
+async def read_evidence(session: AsyncSession, order: Order) -> Evidence:
+    """Return what the receipts of the order's current attempt prove."""
+    return (await read_receipts(session, order)).evidence
+
+
+async def read_receipts(session: AsyncSession, order: Order) -> Receipts:
+    """Return the receipts of the order's current attempt."""
+    if order.plan is None:
+        return Receipts(Evidence(required=required_checks(order)), (), (), ())
+    milestones = list(
+        await session.scalars(
+            select(OrderMilestone)
+            .where(
+                col(OrderMilestone.order_id) == order.id,
+                col(OrderMilestone.intento) == order.intento,
+            )
+            .order_by(col(OrderMilestone.completed_at), col(OrderMilestone.milestone_id))
+        )
+    )
+    checks = list(
+        await session.scalars(
+            select(OrderCheck)
+            .where(col(OrderCheck.order_id) == order.id, col(OrderCheck.intento) == order.intento)
+            .order_by(col(OrderCheck.created_at), col(OrderCheck.check_name))
+        )
+    )
+    deployments = list(
+        await session.scalars(
+            select(OrderDeployment)
+            .where(
+                col(OrderDeployment.order_id) == order.id,
+                col(OrderDeployment.intento) == order.intento,
+            )
+            .order_by(col(OrderDeployment.created_at))
+        )
+    )
+    planned = _planned(order)
+    evidence = Evidence(
+        planned=planned,
+        completed=frozenset(item.milestone_id for item in milestones),
+        required=required_checks(order),
+        commit=_newest_commit(milestones, planned),
+        results=tuple(CheckResult(one.check_name, one.passed, one.commit_id) for one in checks),
+        deployed=frozenset(one.commit_id for one in deployments if one.withdrawn_at is None),
+    )
+    return Receipts(evidence, milestones, checks, deployments)
+
+
+async def commit_of(session: AsyncSession, order: Order) -> str | None:
+    """Return the commit of the order's current attempt, None before its first milestone."""
+    return (await read_evidence(session, order)).commit
+
+
+async def keep_check(session: AsyncSession, receipt: OrderCheck) -> None:
+    """Keep the receipt of a check in place of one that looked at another commit.
+
+    The order's row is locked by the caller.
+    """
+    await session.merge(receipt)
+    await session.flush()
+
+
+async def keep_deployment(session: AsyncSession, receipt: OrderDeployment) -> None:
+    """Keep the receipt that a commit of the locked order runs and has answered."""
+    await session.merge(receipt)
+    await session.flush()
+
+
+async def withdraw_deployments(session: AsyncSession, order: Order, now: datetime) -> None:
+    """Note that nothing of the locked order runs any more: its deployments prove nothing now."""
+    await session.execute(
+        text(
+            "UPDATE order_deployments SET withdrawn_at = :now "
+            "WHERE order_id = :order_id AND withdrawn_at IS NULL"
+        ),
+        {"order_id": order.id, "now": now},
+    )
+
+
+async def refuse_own_judge(session: AsyncSession, order: Order, actor: Actor) -> None:
+    """Refuse an agent that judges the attempt which it has built, whatever token it shows.
+
+    An agent has built an attempt if it holds a token of it, or if it has reported on it before
+    the review. The same name under another token is the same agent.
+
+    Raises:
+        Forbidden: the actor has built the order's current attempt.
+    """
+    if actor.kind not in AGENT_KINDS:
+        return
+    built = await session.scalar(
+        _BUILT_BY,
+        {
+            "order_id": order.id,
+            "intento": order.intento,
+            "actor": actor.id,
+            "name": actor.name,
+        },
+    )
+    if built:
+        raise Forbidden(
+            "Quien construyó este intento no puede revisarlo: lo hace otro agente",
+            message_en="The agent that built this attempt cannot review it: another agent does",
+        )
+
+
+_BUILT_BY = text(
+    """
+    WITH review AS (
+        SELECT max(entered_at) AS began FROM order_stages
+        WHERE order_id = :order_id AND intento = :intento AND estado = 'qa'
+    ), reporters AS (
+        SELECT DISTINCT event.actor FROM order_events AS event, review
+        WHERE event.order_id = :order_id AND event.intento = :intento
+          AND event.received_at <= coalesce(review.began, 'infinity')
+          AND event.actor LIKE 'token:%'
+        UNION
+        SELECT actor FROM order_stages
+        WHERE order_id = :order_id AND intento = :intento AND estado = 'qa'
+          AND actor LIKE 'token:%'
+    )
+    SELECT EXISTS (
+        SELECT 1 FROM reporters WHERE actor = :actor
+        UNION ALL
+        SELECT 1 FROM system_tokens AS token
+        WHERE lower(token.agent) = lower(:name)
+          AND ((token.order_id = :order_id AND token.intento = :intento)
+               OR 'token:' || token.id IN (SELECT actor FROM reporters))
+    )
+    """
+)
+
+
+def names_given_by(order: Order) -> frozenset[str]:
+    """Return the names that the order's plan gives to its agents; before it, its type's plan."""
+    plan = _plan(order)
+    if plan is not None:
+        return names_of_plan(plan.subagentes_asignados, plan.milestones)
+    product_type = ProductType.from_snapshot(order.catalogo)
+    return names_of_plan(product_type.subagentes, product_type.milestones)
+
+
+def _plan(order: Order) -> Plan | None:
+    """Return the order's plan; None for a damaged one: the order must still be readable."""
+    try:
+        return None if order.plan is None else Plan.model_validate(order.plan)
+    except ValidationError:
+        return None
+
+
+def _planned(order: Order) -> tuple[str, ...]:
+    plan = _plan(order)
+    return () if plan is None else tuple(milestone.id for milestone in plan.milestones)
+
+
+def _newest_commit(milestones: Sequence[OrderMilestone], planned: tuple[str, ...]) -> str | None:
+    """Return the newest commit; of milestones recorded at once, that of the plan's last one."""
+    place = {name: number for number, name in enumerate(planned)}
+    newest = max(
+        milestones,
+        key=lambda one: (one.completed_at, place.get(one.milestone_id, -1)),
+        default=None,
+    )
+    return None if newest is None else newest.commit_id
