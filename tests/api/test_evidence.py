@@ -18,7 +18,7 @@ from tests.support.workshop import Headers, Workshop
 Json = dict[str, Any]
 REQUIRED = ("tests", "security", "health")
 REVIEW_CLAIM = re.compile(
-    r"aprobad[oa] por|Review Council|pasó la revisión|has passed", re.IGNORECASE
+    "aprobad[oa] por|revisión (de calidad )?pasó|pasó la revisión", re.IGNORECASE
 )
 
 
@@ -121,8 +121,8 @@ async def _missing_milestone(scene: Scene) -> Json:
     assert refused["hitos_pendientes"] == ["qa"]
     # An admin may have it looked at; every check passes, and it is sent back all the same.
     await scene.workshop.patch(scene.order_id, estado="qa")
-    await scene.advance(len(REQUIRED) + 1)
-    assert (await scene.order()).estado == "construccion"
+    await scene.reach("construccion")
+    assert (await scene.order()).intento == 2
     return refused
 
 
@@ -172,7 +172,8 @@ async def _deploy_without_answer(scene: Scene) -> Json:
 
 async def _council_token_of_the_builder(scene: Scene) -> Json:
     both = await scene.token("Agente doble", TokenRole.COUNCIL)
-    await scene.workshop.http.patch(scene.path, json={"progreso": 80}, headers=both)
+    told = await scene.workshop.http.patch(scene.path, json={"progreso": 95}, headers=both)
+    assert told.status_code == 200  # it leaves no entry in the log
     await scene.reach("qa")
     assert (await scene.report_check(both))["status"] == 403
     same_name = await scene.token("agente doble", TokenRole.COUNCIL)
@@ -199,7 +200,7 @@ class History:
 
 
 HISTORIES = (
-    History("attempt_token", 1, _attempt_token),
+    History("attempt_token", 1, _attempt_token, 403),
     History("permanent_token", 1, _permanent_token),
     History("operator", 2, _operator),
     History("empty_repository", 0, _empty_repository),

@@ -7,6 +7,7 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Milestone
 from axon_factory.domain.progress import (
     BANDS,
+    BEFORE_QA_PASSES,
     build_progress,
     explain_progress,
     verified_progress,
@@ -81,8 +82,25 @@ def test_verified_progress_stays_in_the_band_of_the_state(
 ) -> None:
     planned = milestones(hours)
     done = data.draw(st.sets(st.sampled_from([*(item.id for item in planned), "inventado"])))
-    low, high = BANDS[state]
-    assert low <= verified_progress(state, planned, done, reworks=reworks) <= high
+    reviewed = data.draw(st.booleans())
+    seen = verified_progress(state, planned, done, reworks=reworks, reviewed=reviewed)
+    assert 0 <= seen <= BANDS[state][1]
+    # Without the receipts of a review no state makes it complete.
+    assert reviewed or seen <= BEFORE_QA_PASSES
+
+
+_S = OrderState
+
+
+def _verified(
+    state: OrderState,
+    planned: list[Milestone],
+    done: list[str],
+    reworks: int,
+    *,
+    reviewed: bool = False,
+) -> int:
+    return verified_progress(state, planned, done, reworks=reworks, reviewed=reviewed)
 
 
 @given(HOURS, st.integers(0, 3), st.data())
@@ -94,14 +112,15 @@ def test_verified_progress_falls_only_by_a_rejection(
     seen: list[int] = []
     done: list[str] = []
     for milestone in data.draw(st.permutations(planned)):
-        seen.append(verified_progress(OrderState.CONSTRUCCION, planned, done, reworks=reworks))
+        seen.append(_verified(OrderState.CONSTRUCCION, planned, done, reworks))
         done.append(milestone.id)
-    onward = (OrderState.CONSTRUCCION, OrderState.QA, OrderState.LISTO, OrderState.ENTREGADO)
-    seen += [verified_progress(state, planned, done, reworks=reworks) for state in onward]
+    seen += [_verified(state, planned, done, reworks) for state in (_S.CONSTRUCCION, _S.QA)]
+    for state in (_S.QA, _S.LISTO, _S.ENTREGADO):
+        seen.append(_verified(state, planned, done, reworks, reviewed=True))
     assert seen == sorted(seen)
-    assert seen[-1] == 100
-    in_review = verified_progress(OrderState.QA, planned, done, reworks=reworks)
-    rejected = verified_progress(OrderState.CONSTRUCCION, planned, [], reworks=reworks + 1)
+    assert seen[-1] == (100 if planned else 0)
+    in_review = _verified(OrderState.QA, planned, done, reworks)
+    rejected = _verified(OrderState.CONSTRUCCION, planned, [], reworks + 1)
     assert rejected == (70 if planned else 0)
     assert not planned or rejected <= in_review
 
@@ -117,8 +136,9 @@ def test_what_is_said_changes_nothing_that_is_verified(
 ) -> None:
     planned = milestones(hours)
     done = data.draw(st.sets(st.sampled_from([*(item.id for item in planned), "inventado"])))
-    silent = explain_progress(state, planned, done, reworks=reworks, shown=0)
-    loud = explain_progress(state, planned, done, reworks=reworks, shown=shown, reported=reported)
+    facts = {"reworks": reworks, "reviewed": data.draw(st.booleans())}
+    silent = explain_progress(state, planned, done, **facts, shown=0)
+    loud = explain_progress(state, planned, done, **facts, shown=shown, reported=reported)
     assert (loud.verified, loud.band, loud.milestones) == (
         silent.verified,
         silent.band,
@@ -134,7 +154,13 @@ def test_what_is_said_changes_nothing_that_is_verified(
 
 def test_the_explanation_counts_milestones_and_says_why_the_order_shows_more() -> None:
     told = explain_progress(
-        OrderState.CONSTRUCCION, WHATSAPP, ["scaffolding"], reworks=1, shown=90, reported=90
+        OrderState.CONSTRUCCION,
+        WHATSAPP,
+        ["scaffolding"],
+        reworks=1,
+        shown=90,
+        reviewed=False,
+        reported=90,
     )
     assert told.sentence == (
         "1 de 5 hitos verificados, 8 % de las horas del plan: 72 %. "

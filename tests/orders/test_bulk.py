@@ -49,7 +49,7 @@ async def test_two_acts_on_overlapping_orders(fresh_workshop: Workshop) -> None:
             workshop.http.patch(
                 f"/api/orders/{writer}",
                 json={"logs": [{"mensaje": "Entre medio"}]},
-                headers=workshop.headers["permanent"],
+                headers=workshop.headers["operator"],
             ),
             age_waiting_orders(workshop.factory.database),
         )

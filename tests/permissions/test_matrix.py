@@ -221,6 +221,8 @@ GIT = {
     Grant.KEY_ADMIN: 404,
     Grant.SYSTEM_ASSIGNED: 401,  # git sends a password, and a system token is none
     Grant.SYSTEM_PERMANENT: 401,
+    Grant.SYSTEM_COUNCIL: 401,
+    Grant.SYSTEM_OPS: 401,
     None: 401,
 }
 

@@ -128,8 +128,9 @@ async def withdraw_deployments(session: AsyncSession, order: Order, now: datetim
 async def refuse_own_judge(session: AsyncSession, order: Order, actor: Actor) -> None:
     """Refuse an agent that judges the attempt which it has built, whatever token it shows.
 
-    An agent has built an attempt if it holds a token of it, or if it has reported on it before
-    the review. The same name under another token is the same agent.
+    An agent has built an attempt if it holds a token of it, or if it has written to the order
+    between the attempt's beginning and its review. The same name under another token is the same
+    agent.
 
     Raises:
         Forbidden: the actor has built the order's current attempt.
@@ -157,11 +158,16 @@ _BUILT_BY = text(
     WITH review AS (
         SELECT max(entered_at) AS began FROM order_stages
         WHERE order_id = :order_id AND intento = :intento AND estado = 'qa'
+    ), attempt AS (
+        SELECT min(entered_at) AS began FROM order_stages
+        WHERE order_id = :order_id AND intento = :intento
     ), reporters AS (
-        SELECT DISTINCT event.actor FROM order_events AS event, review
-        WHERE event.order_id = :order_id AND event.intento = :intento
-          AND event.received_at <= coalesce(review.began, 'infinity')
-          AND event.actor LIKE 'token:%'
+        -- The trail has every write that was done, also one that left no entry in the log.
+        SELECT DISTINCT entry.actor FROM audit_entries AS entry, review, attempt
+        WHERE entry.chain = CAST(:order_id AS text) AND entry.outcome = 'ok'
+          AND entry.actor LIKE 'token:%'
+          AND entry.at >= attempt.began
+          AND entry.at <= coalesce(review.began, 'infinity')
         UNION
         SELECT actor FROM order_stages
         WHERE order_id = :order_id AND intento = :intento AND estado = 'qa'

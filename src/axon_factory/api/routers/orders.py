@@ -15,6 +15,7 @@ from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import (
     Conflict,
     NotCancellable,
+    OrderEnded,
     OwnOrder,
     TransitionRefused,
     ValidationFailed,
@@ -87,7 +88,7 @@ async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -
     summary="Actualizar una orden",
     responses=answers(OrderUpdated, etag=True),
 )
-@raises(TransitionRefused, Conflict, OwnOrder)
+@raises(TransitionRefused, OrderEnded, Conflict, OwnOrder)
 async def update(
     id: str,  # noqa: A002 — the design's name of the parameter
     patch: OrderPatch,

@@ -1,6 +1,5 @@
 """Build: one milestone a step, and whatever else the session has to say (design §5.3, §5.4)."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.progress import BEFORE_QA_PASSES, build_progress
 from axon_factory.domain.questions import LONGEST_QUESTION, MOST_OPTIONS, Audience
-from axon_factory.domain.speakers import may_speak_as
+from axon_factory.domain.speakers import reserved_for
 from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.factory.build_request import build_request
 from axon_factory.factory.step import line_actor
@@ -23,7 +22,6 @@ from axon_factory.orders.budget import record_uses
 from axon_factory.orders.build_sessions import OWN_BUILDER, SessionEnd, current_session
 from axon_factory.orders.capacity import free_place
 from axon_factory.orders.events import append_event
-from axon_factory.orders.evidence import names_given_by
 from axon_factory.orders.liveness import note_life
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.questions import NewQuestion, ask_question
@@ -223,13 +221,11 @@ def _agent_of(order: Order) -> str:
 
 
 def _speaker(order: Order, name: str) -> Actor:
-    """Return the order's session as an actor; a name that it may not use becomes a builder's.
+    """Return the order's session as an actor; a name reserved for others becomes a builder's.
 
     What the factory builds itself it says itself.
     """
     if order.builder in {None, OWN_BUILDER}:
         return line_actor(name)
-    session = Actor(ActorKind.BUILDER, f"sesion:{order.session_id}", "Builder Agent")
-    if may_speak_as(session, name, names_given_by(order)):
-        return replace(session, name=name)
-    return session
+    spoken = name if reserved_for(name) is None else "Builder Agent"
+    return Actor(ActorKind.BUILDER, f"sesion:{order.session_id}", spoken)
