@@ -7,7 +7,12 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from axon_factory.api.middleware.options import PROBES, EdgeOptions
+from axon_factory.api.middleware.options import (
+    GZIP_CODINGS,
+    PROBES,
+    STREAMED,
+    EdgeOptions,
+)
 from axon_factory.api.refusals import (
     AddressTooLong,
     HeadersTooLarge,
@@ -113,7 +118,9 @@ def _check_body_is_welcome(scope: Scope, headers: Headers) -> None:
     # A method that the address does not take at all is told so by the router.
     if method in _BODILESS and method in allowed_methods(scope["app"].routes, scope["path"]):
         raise _malformed(f"{method} no lleva cuerpo", f"{method} takes no body")
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    is_streamed = STREAMED.fullmatch(scope["path"]) is not None
+    if coding != "identity" and not (is_streamed and coding in GZIP_CODINGS):
         raise UnsupportedContent(
             "El cuerpo no puede venir comprimido (Content-Encoding)",
             message_en="The body must not be compressed (Content-Encoding)",
