@@ -1,5 +1,14 @@
 import json
+import socket
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+import uvicorn
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = "{{7*7}} <script>alert(1)</script> \"'; DROP TABLE sesiones; --"
@@ -64,3 +73,29 @@ def test_every_answer_has_the_security_headers(start):
 def test_a_huge_body_is_refused(start):
     answer = start().post("/admin/entrar", content=b"x" * 300_000)
     assert answer.status_code in {400, 413}
+
+
+@contextmanager
+def served(app):
+    """Serve the product on a port of its own, as it is served in production."""
+    configuration = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)
+    server = uvicorn.Server(configuration)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_a_refusal_reaches_a_client_that_sends_everything_first(start):
+    with served(start().app) as url:
+        for path, statuses in {"/admin/entrar": {400, 413}, "/no-existe": {404, 405}}.items():
+            with pytest.raises(HTTPError) as refusal:
+                urllib.request.urlopen(url + path, b"x" * 5_000_000, timeout=20)  # noqa: S310 -- loopback
+            refusal.value.close()
+            assert refusal.value.code in statuses, path
