@@ -23,6 +23,8 @@ from tests.support.workshop import Workshop, make_factory
 FILES = 300
 """More than the quota of the limited factory below; git packs them into one answer."""
 QUOTA = 2
+READERS = Path(__file__).parents[1] / "acceptance" / "readers"
+"""Readers that `make long` installs."""
 REQUEST = "application/x-git-upload-pack-request"
 LINES = re.compile(r"=> Send header: (GET|POST) (\S+)")
 
@@ -186,6 +188,18 @@ async def test_dulwich_clones(fresh: Published, tmp_path: Path) -> None:
     repository.close()
     assert git(tmp_path / "clone", "rev-parse", "HEAD") == fresh.head
     assert (tmp_path / "clone" / "299.txt").read_text(encoding="utf-8") == "299\n"
+
+
+@pytest.mark.long
+async def test_isomorphic_git_clones(fresh: Published, tmp_path: Path) -> None:
+    url = f"{fresh.http.base_url}".rstrip("/") + fresh.path
+    node = await asyncio.create_subprocess_exec(
+        "node", READERS / "clone.js", url, fresh.key, tmp_path / "clone", "1",
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await node.communicate()
+    assert (node.returncode, said.decode().strip()) == (0, fresh.head)
+    assert git(tmp_path / "clone", "status", "--porcelain") == ""
 
 
 async def test_nothing_can_be_pushed(workshop: Workshop, fresh: Published, tmp_path: Path) -> None:
