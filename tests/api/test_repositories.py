@@ -1,22 +1,25 @@
 """Delivered repositories are read over git's smart protocol, by every reader and version of it."""
 
 import asyncio
+import base64
 import gzip
 import re
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2
 import pytest
+import structlog
 from dulwich import porcelain
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.adapters.git_host.local import LocalGitHost
 from axon_factory.domain.permissions import KeyScope
-from tests.support.git import commit, git, make_repository, read_git
+from tests.support.git import commit, git, make_repository, processes_of, read_git
 from tests.support.server import running
 from tests.support.workshop import Workshop, make_factory
 
@@ -274,6 +277,34 @@ async def test_odd_requests(
     assert answer.status_code == status
     if status != 200:
         assert answer.json()["status"] == status
+
+
+async def test_a_caller_who_goes_away_ends_git_silently(
+    workshop: Workshop, published: Published
+) -> None:
+    root = workshop.factory.repositories
+    address = urlsplit(str(published.http.base_url))
+    word = base64.b64encode(f"git:{published.key}".encode()).decode()
+    head = (
+        f"POST {published.path}/git-upload-pack HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Type: {REQUEST}\r\nAuthorization: Basic {word}\r\n"
+        "Content-Length: 1000\r\n\r\n0000"
+    )
+    with structlog.testing.capture_logs() as logged:
+        _, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(head.encode())
+        await until(lambda: processes_of(root) != [])
+        writer.close()
+        await until(lambda: processes_of(root) == [])
+        assert (await published.ask(b"0000")).status_code == 200
+    assert [line["event"] for line in logged if line["log_level"] == "error"] == []
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for other processes, which send no event."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 — the same
+            await asyncio.sleep(0.02)
 
 
 async def test_an_answer_of_git_is_kept_by_no_cache_and_not_compressed(

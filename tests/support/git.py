@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-__all__ = ["commit", "git", "make_repository", "read_git"]
+__all__ = ["commit", "git", "make_repository", "processes_of", "read_git"]
 
 
 def git(folder: Path, *arguments: str, **environment: str) -> str:
@@ -52,3 +52,16 @@ def make_repository(folder: Path) -> Path:
     git(folder, "init", "--quiet", "--initial-branch=main")
     commit(folder, "README.md", "uno\n")
     return folder
+
+
+def processes_of(root: Path) -> list[str]:
+    """Return the processes that answer git for the repositories below `root`."""
+    mark = f"GIT_PROJECT_ROOT={root}".encode()
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(process.name)
+        except OSError:
+            continue
+    return found

@@ -12,7 +12,7 @@ from axon_factory.adapters.git_host.local import LocalGitHost
 from axon_factory.adapters.git_host.smart_http import GitReadLimits, SmartHttpRepositories
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.ports.git_host import FetchRequest, RepositoriesBusy
-from tests.support.git import git, make_repository
+from tests.support.git import git, make_repository, processes_of
 
 SLUG = "bot-de-ana"
 SANDBOX = Sandbox(Path(sys.executable))
@@ -56,18 +56,6 @@ async def ask(repositories: SmartHttpRepositories, request: FetchRequest) -> Non
         pass
 
 
-def processes_of(root: Path) -> list[str]:
-    mark = f"GIT_PROJECT_ROOT={root}".encode()
-    found: list[str] = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (process / "environ").read_bytes().split(b"\0"):
-                found.append(process.name)
-        except OSError:
-            continue
-    return found
-
-
 async def test_who_goes_away_leaves_no_process(root: Path) -> None:
     repositories = reader(root)
     begun = asyncio.Event()
@@ -81,7 +69,7 @@ async def test_who_goes_away_leaves_no_process(root: Path) -> None:
     assert (await refs(repositories))[0] == 200
 
 
-@pytest.mark.parametrize("turns", range(1, 12))
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8])
 async def test_cancelled_at_any_moment_leaves_no_process(root: Path, turns: int) -> None:
     repositories = SmartHttpRepositories(root, PLAIN)
     await PLAIN.capability()
@@ -99,6 +87,15 @@ async def test_a_request_without_end_is_ended(root: Path) -> None:
     await SANDBOX.capability()
     with pytest.raises(TimeoutError):
         await ask(repositories, waiting(asyncio.Event()))
+    assert processes_of(root) == []
+
+
+async def test_a_reader_who_does_not_read_loses_the_place_in_time(root: Path) -> None:
+    repositories = reader(root, GitReadLimits(seconds=0.5))
+    await SANDBOX.capability()
+    with pytest.raises(TimeoutError):
+        async with repositories.fetch(FetchRequest(SLUG, "ana", "")):
+            await asyncio.Event().wait()
     assert processes_of(root) == []
 
 

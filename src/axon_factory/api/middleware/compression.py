@@ -21,7 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 __all__ = ["Compression"]
 
 _SMALLEST_BYTES = 1024
-_LEVEL = 6
+_LEVEL = 4
+"""Of zlib: a list of orders shrinks to 15 % in half a millisecond; 9 takes four times as long."""
 _EXCLUDED = (
     *DEFAULT_EXCLUDED_CONTENT_TYPES,
     "application/x-git-upload-pack-advertisement",

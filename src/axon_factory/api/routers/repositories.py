@@ -17,6 +17,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from axon_factory.accounts.authenticate import Credential, CredentialKind
@@ -184,7 +185,7 @@ class _Fetched(Response):
         self._asked = asked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer.
+        """Send the answer; a caller who goes away ends git.
 
         Raises:
             Overloaded: too many are read at once.
@@ -199,6 +200,8 @@ class _Fetched(Response):
                     raise _no_answer()
                 streamed = StreamingResponse(answer.body, media_type=answer.media_type)
                 await streamed(scope, receive, send)
+        except ClientDisconnect:
+            return
         except RepositoriesBusy:
             raise Overloaded from None
         except TimeoutError:
