@@ -1,8 +1,9 @@
 """Compresses what is read, for callers that ask for it.
 
-Only answers to GET are compressed. Secrets (tokens, keys, credentials) are in answers to writes,
-and the portal's pages have a link that is one beside texts of others: neither is compressed, so
-that no length tells of a secret (BREACH).
+Only answers to GET are compressed. Tokens, keys and credentials are in answers to writes. The
+portal's pages are sent as they are, too. So no length tells of a secret (BREACH). An order's answer
+has the link to its own page, beside texts of the same client. No foreign page can have a browser
+ask for it, because the API takes no cookie.
 
 An order's ETag is its version, which `If-Match` takes. It is the same compressed or not: nothing
 here is served in ranges, the one use for which the bytes would have to be the same.
