@@ -10,12 +10,13 @@ BIN := $(VENV)/bin
 # The generator of clients of the API needs other versions than the factory.
 CLIENT := .venv-client
 ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
+READERS := tests/acceptance/readers/node_modules/.package-lock.json
 UV := $(BIN)/uv
 SOURCES := src tests benchmarks
 # Python starts in half the time when it keeps what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench builders crash matrix races fuzz lock clean system browser
+.PHONY: help run assets test check bench builders crash long matrix races fuzz lock clean system browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ builders: $(VENV)/.dev system ## Have each builder build an order, and kill the 
 crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order's life (an hour or more)
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash tests/acceptance/test_crashes.py -m crash_matrix --timeout 7200 $(ARGS)
+
+long: $(VENV)/.dev system $(READERS) ## Run what needs programs of its own, or minutes
+	$(BIN)/pytest tests -m long -s $(ARGS)
 
 matrix: $(VENV)/.dev system ## Ask every operation as every caller in every state (minutes; `make test` asks a third a day)
 	AXON_TEST_PART=all $(BIN)/pytest tests/permissions tests/proofs/test_idempotency.py $(ARGS)
@@ -101,3 +105,7 @@ $(CLIENT)/.installed: requirements-client.txt | $(VENV)/.dev
 $(ASSETS): package.json package-lock.json .npmrc | $(VENV)/.runtime
 	@echo "Bringing the files of the pages (once) ..."
 	@deploy/assets $(BIN)/python
+
+$(READERS): tests/acceptance/readers/package-lock.json | $(VENV)/.dev
+	@deploy/npm $(BIN)/python ci --silent --ignore-scripts --prefix tests/acceptance/readers
+	@touch $@

@@ -271,6 +271,35 @@ async def test_malformed_id_is_the_documented_404(
     assert document["codigo"] == "orden_no_encontrada"
 
 
+@pytest.mark.parametrize("slash", ["%2F", "%2f"])
+@pytest.mark.parametrize(
+    ("method", "path", "codigo"),
+    [
+        ("GET", "/api/orders/a{}b", "orden_no_encontrada"),
+        ("PATCH", "/api/orders/a{}b", "orden_no_encontrada"),
+        ("DELETE", "/api/orders/a{}b", "orden_no_encontrada"),
+        ("GET", "/api/orders/{{id}}{}plan", "orden_no_encontrada"),
+        ("GET", "/api/orders/{{id}}{}logs", "orden_no_encontrada"),
+        ("POST", "/api/orders/{{id}}{}retry", "metodo_no_permitido"),
+        ("GET", "/api/orders/a{}b/logs", "orden_no_encontrada"),
+        ("GET", "/api/orders/%C3{}%A9", "orden_no_encontrada"),
+        ("GET", "/api{}orders", "no_encontrado"),
+        ("GET", "/api/products/types/a{}b", None),
+        ("GET", "/api/users/a{}b", None),
+    ],
+)
+async def test_an_encoded_slash_is_no_separator(
+    workshop: Workshop, order_id: UUID, method: str, path: str, codigo: str | None, slash: str
+) -> None:
+    sent = path.format(slash).format(id=order_id)
+    answer = await workshop.http.request(
+        method, sent, json={} if method == "PATCH" else None, headers=workshop.headers["admin"]
+    )
+    document = assert_documented(answer, 405 if codigo == "metodo_no_permitido" else 404)
+    assert document["instance"] == sent
+    assert codigo in {None, document["codigo"]}
+
+
 @pytest.mark.parametrize("slug", ["%00", "x" * 300, "..%2F..", "%ED%A0%80"])
 async def test_malformed_repository_is_a_404(workshop: Workshop, slug: str) -> None:
     answer = await workshop.http.get(

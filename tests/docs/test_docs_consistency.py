@@ -74,11 +74,12 @@ def test_every_direct_dependency_has_a_row_and_every_row_a_dependency(file: str)
     assert all(len(row) == 6 and all(row) for row in rows), "a cell is empty or one too many"
 
 
-def test_every_package_of_the_pages_has_a_row_and_every_row_a_package() -> None:
-    packages = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    rows = table_rows(section(DOCS / "dependencies.md", "package.json"))
+@pytest.mark.parametrize("file", ["package.json", "tests/acceptance/readers/package.json"])
+def test_every_package_of_npm_has_a_row_and_every_row_a_package(file: str) -> None:
+    packages = json.loads((ROOT / file).read_text(encoding="utf-8"))["dependencies"]
+    rows = table_rows(section(DOCS / "dependencies.md", file))
     assert sorted(row[0] for row in rows) == sorted(packages)
-    lock = (ROOT / "package-lock.json").read_text(encoding="utf-8")
+    lock = (ROOT / file).with_name("package-lock.json").read_text(encoding="utf-8")
     assert "resolved" not in lock
     assert "://" not in lock
 

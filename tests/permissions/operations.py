@@ -151,7 +151,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 
 ELSEWHERE = {
     ("GET", "/api/orders/{id}/stream"): "tests/realtime: its answer does not end",
-    ("GET", "/git/{slug}.git/{path}"): "test_repositories_for_every_principal",
+    ("GET", "/git/{slug}.git/info/refs"): "test_repositories_for_every_principal",
+    (
+        "POST",
+        "/git/{slug}.git/git-upload-pack",
+    ): "tests/api/test_repositories.py",
     ("GET", "/docs"): "tests/web: public, and absent without its assets",
     ("GET", "/docs/{name}"): "tests/web: public, and absent without its assets",
     ("POST", "/mcp"): "tests/mcp: every tool for every caller",

@@ -52,7 +52,7 @@ CANARIES: Mapping[str, frozenset[str]] = {
 LIMITED = ("owner", "other", "attempt", "permanent", "key_escritura")
 """Who writes to orders and may not read all of them."""
 NOT_CRAWLED = {
-    "/git/{slug}.git/{path}": "the files of a product",
+    "/git/{slug}.git/info/refs": "the files of a product",
     "/docs/{name}": "installed files, the same for everybody",
     "/portal/{token}": "test_the_portal_shows_what_the_client_may_read",
 }

@@ -213,7 +213,7 @@ async def password_hash(workshop: Workshop) -> str:
 
 
 GIT = {
-    Grant.ADMIN: 404,  # may, and there is no such file
+    Grant.ADMIN: 404,  # may, and nothing is published
     Grant.OPERATOR: 404,
     Grant.CLIENT_OWN: 404,
     Grant.KEY_READ: 403,
@@ -242,6 +242,7 @@ async def test_repositories_for_every_principal(
     )
     secret = next(iter(headers.values()), "").removeprefix("Bearer ")
     answer = await workshop.http.get(
-        f"/git/{order.slug}.git/info/refs", auth=("git", secret) if secret else None
+        f"/git/{order.slug}.git/info/refs?service=git-upload-pack",
+        auth=("git", secret) if secret else None,
     )
     assert answer.status_code == GIT[caller.grant]

@@ -37,6 +37,7 @@ _OF_HTTP = frozenset(
         "server",
         "strict-transport-security",
         "transfer-encoding",
+        "content-encoding",
         "vary",
         "x-content-type-options",
     }

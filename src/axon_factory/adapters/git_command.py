@@ -9,18 +9,18 @@ import asyncio
 import os
 import re
 import shutil
-import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["SLUG", "GitError", "GitLimits", "run_git"]
+from axon_factory.adapters.child_processes import kill_group, start_group
+
+__all__ = ["GIT_OPTIONS", "SLUG", "GitError", "GitLimits", "git_environment", "run_git"]
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What may name a repository; use with `fullmatch`."""
 
-_OPTIONS = (
+GIT_OPTIONS = (
     "-c",
     f"core.hooksPath={os.devnull}",
     "-c",
@@ -35,9 +35,8 @@ _OPTIONS = (
     "-c",
     "maintenance.auto=false",
 )  # fmt: skip — an option and its value stand on one line
+"""What stands before the subcommand, so that no repository names a program to run."""
 _ERROR_TAIL_CHARACTERS = 1000
-
-
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -94,22 +93,21 @@ async def run_git(
     command = [
         *_limited(limits),
         "git",
-        *_OPTIONS,
+        *GIT_OPTIONS,
         *(part for item in configuration for part in ("-c", item)),
     ]
     if repository is not None:
         command.append(f"--git-dir={repository}")
     try:
-        process = await asyncio.create_subprocess_exec(
+        process = await start_group(
             *command,
             *arguments,
             cwd=home,
-            env=_environment(home),
+            env=git_environment(home),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             pass_fds=tuple(keep_open),
-            start_new_session=True,
         )
     except OSError as error:
         raise GitError(f"git does not start: {error.strerror}") from error
@@ -120,8 +118,7 @@ async def run_git(
         raise GitError(f"git {arguments[0]} took more than {timeout_seconds:g} s") from error
     finally:
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_group(process)
             await process.wait()
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip()[-_ERROR_TAIL_CHARACTERS:]
@@ -162,7 +159,12 @@ async def _communicate(
     return bytes(output), errors
 
 
-def _environment(home: Path) -> dict[str, str]:
+def git_environment(home: Path) -> dict[str, str]:
+    """Return the whole environment of a git that reads no configuration but ours.
+
+    Args:
+        home: an existing folder without configuration.
+    """
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),

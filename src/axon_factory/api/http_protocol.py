@@ -1,4 +1,10 @@
-"""uvicorn's HTTP protocol with a deadline and a bound, which it lacks (uvicorn has neither)."""
+"""uvicorn's HTTP protocol with what it lacks: a deadline, a bound, and answers that arrive.
+
+An answer that is given before the request has arrived whole is lost if the connection is closed at
+once: the bytes that still come are answered by a reset, and the reset discards what the client has
+not read yet (RFC 9112 §9.6). So the connection is closed in two steps, as nginx's `lingering_close`
+does. uvicorn does the like for connections that are kept alive only.
+"""
 
 import asyncio
 
@@ -20,6 +26,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     request_timeout_seconds = 15.0
     max_head_bytes = 64 * 1024
+    linger_seconds = 10.0
+    linger_bytes = 64 * 1024 * 1024
 
     _deadline: asyncio.TimerHandle | None = None
     _has_ended = False
@@ -27,6 +35,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """Bytes that came since the head began; None outside of a head."""
     _is_arriving = False
     """A request has begun, and it is neither whole nor answered."""
+    _is_whole = True
+    """No request has begun whose end has not come."""
+    _dropped_bytes = 0
+    """Of the body of a request that was answered before it was whole."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] — as uvicorn's own
         """Start the clock."""
@@ -39,12 +51,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; whatever comes after the end is dropped."""
+        """Feed the parser; what comes after the end is dropped."""
+        if self._has_ended or (not self._is_whole and not self._is_arriving):
+            self._dropped_bytes += len(data)
+            if self._dropped_bytes > self.linger_bytes:
+                self.transport.close()
+                return
         if self._has_ended:
             return
         self._start_clock()
         super().data_received(data)
-        if self._head_bytes is not None:
+        if self._head_bytes is not None and not self._has_ended:
             self._head_bytes += len(data)
             if self._head_bytes > self.max_head_bytes:
                 most = self.max_head_bytes
@@ -60,23 +77,38 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._start_clock()
         self._head_bytes = 0
         self._is_arriving = True
+        self._is_whole = False
+        self._dropped_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Leave the size of the head to the head guard."""
+        """Leave the size of the head to the head guard, and the end of the connection to us."""
         self._head_bytes = None
         super().on_headers_complete()
+        if self.cycle is not None:  # pyright: ignore[reportUnnecessaryComparison] — None if it asks for a WebSocket
+            self.cycle.transport = _AnswerTransport(self)
 
     def on_message_complete(self) -> None:
         """Stop the clock: the request is here."""
         self._stop_clock()
         self._is_arriving = False
+        self._is_whole = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Let the rest of a body that was refused run into the deadline unanswered."""
         self._is_arriving = False
+        if self._has_ended:
+            self.server_state.total_requests += 1
+            return  # no further request is answered
         super().on_response_complete()
+
+    def close_after_answer(self) -> None:
+        """Close: at once if nothing of a request is missing, else in two steps."""
+        if self._is_whole and not self._has_ended:
+            self.transport.close()
+        else:
+            self._linger()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP in the documented shape (`msg` is uvicorn's, in plain text)."""
@@ -125,9 +157,37 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body)
         )
         self.transport.write(STATUS_LINE[error.status] + head + body)
-        self.transport.close()
+        self._linger()
+
+    def _linger(self) -> None:
+        """Send the end, then drop what comes until the client's end, or too much or too late."""
+        self._has_ended = True
+        self._stop_clock()
+        if self.transport.is_closing():
+            return
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self._deadline = self.loop.call_later(self.linger_seconds, self.transport.close)
 
     def _is_answering(self) -> bool:
         """Return whether a request that arrived whole is being worked on."""
         cycle = self.cycle
         return cycle is not None and not cycle.more_body and not cycle.response_complete  # pyright: ignore[reportUnnecessaryComparison] — None until a request begins
+
+
+class _AnswerTransport(asyncio.Transport):
+    """What uvicorn writes an answer to."""
+
+    def __init__(self, protocol: BoundedHttpProtocol) -> None:
+        super().__init__()
+        self._protocol = protocol
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        self._protocol.close_after_answer()

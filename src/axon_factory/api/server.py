@@ -22,6 +22,10 @@ class ServerLimits:
     """After which an idle connection is closed."""
     max_head_bytes: int = 64 * 1024
     """Of a request line and header fields together, before the parser has understood them."""
+    linger_seconds: float = 10.0
+    """For which a body is still dropped after an early answer that ends its connection."""
+    linger_bytes: int = 64 * 1024 * 1024
+    """Of a body that are dropped after an early answer."""
 
 
 def uvicorn_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
@@ -34,6 +38,8 @@ def uvicorn_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
     class Protocol(BoundedHttpProtocol):
         request_timeout_seconds = limits.request_timeout_seconds
         max_head_bytes = limits.max_head_bytes
+        linger_seconds = limits.linger_seconds
+        linger_bytes = limits.linger_bytes
 
     return uvicorn.Config(
         app,

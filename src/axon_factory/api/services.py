@@ -1,8 +1,6 @@
 """What routes need, built once by the composition root and kept in `app.state.services`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -15,6 +13,7 @@ from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
 from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.policy import Policy
+from axon_factory.ports.git_host import Repositories
 from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
 
@@ -42,8 +41,7 @@ class ApiServices:
     secret_box: SecretBox
     planner: Planner
     """The catalogue's: a preview costs nothing and leaves the machine for nobody."""
-    repository_file: Callable[[str, str], Path | None]
-    """(slug, path) to a file that git's dumb protocol may read, None for any other."""
+    repositories: Repositories
     outbound: OutboundRules
     """Which addresses notifications may go to."""
 

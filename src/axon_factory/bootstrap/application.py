@@ -4,6 +4,7 @@ Apart from the factory, because importing it takes a second of which a worker an
 need nothing.
 """
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from axon_factory import __version__
-from axon_factory.adapters.git_host.local import resolve_file
+from axon_factory.adapters.git_host.smart_http import SmartHttpRepositories
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
+from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.api.app import add_api
 from axon_factory.api.authentication import current_principal, require
 from axon_factory.api.json_text import JsonLimits
@@ -65,11 +67,6 @@ def application_of(factory: "Factory") -> FastAPI:
 
 
 def _services(factory: "Factory") -> ApiServices:
-    repositories = factory.data_dir / "repositories"
-
-    def repository_file(slug: str, path: str) -> Path | None:
-        return resolve_file(repositories, slug, path)
-
     return ApiServices(
         database=factory.database,
         policy=factory.policy,
@@ -79,9 +76,14 @@ def _services(factory: "Factory") -> ApiServices:
         ),
         secret_box=factory.secret_box,
         planner=CataloguePlanner(),
-        repository_file=repository_file,
+        repositories=SmartHttpRepositories(factory.repositories, _git_sandbox(factory.settings)),
         outbound=factory.outbound,
     )
+
+
+def _git_sandbox(settings: Settings) -> Sandbox:
+    """Return a sandbox over our own Python: the products' may not be installed here."""
+    return Sandbox(Path(sys.executable), bubblewrap=settings.sandbox == "auto")
 
 
 def _mcp_route(app: FastAPI, settings: Settings) -> BaseRoute:

@@ -95,6 +95,11 @@ class Factory:
         self.outbound = outbound_rules(settings)
 
     @property
+    def repositories(self) -> Path:
+        """Where products are published for git."""
+        return self.data_dir / "repositories"
+
+    @property
     def maildir(self) -> Path:
         """Where mail lands while no SMTP server is configured."""
         return self.data_dir / "mail"
@@ -114,9 +119,7 @@ class Factory:
             builder=crossing("builder", builders_of(self.settings, self.sandbox)),
             council=crossing("council", LocalCouncil(self.sandbox)),
             deployer=crossing("deployer", self.deployer),
-            git_host=crossing(
-                "git_host", LocalGitHost(self.data_dir / "repositories", self.settings.base_url)
-            ),
+            git_host=crossing("git_host", LocalGitHost(self.repositories, self.settings.base_url)),
             mailer=crossing("mailer", mailer_of(self.settings, self.maildir)),
             notifier=crossing("notifier", notifier_of(self.settings)),
             secret_box=self.secret_box,

@@ -50,17 +50,25 @@ def check_python() -> Check:
 
 
 async def check_git() -> Check:
-    """Return whether git, which keeps the products' code, runs."""
+    """Return whether git, which keeps the products' code and hands it out, runs."""
     path = shutil.which("git")
     if path is None:
         return Check("git", Status.ERROR, "No está instalado", "Instala git (apt install git)")
+    version, folder = await _said_by(path, "--version"), await _said_by(path, "--exec-path")
+    if version is None or folder is None:
+        return Check("git", Status.ERROR, f"{path} no funciona", "Reinstala git")
+    if not (Path(folder) / "git-http-backend").exists():
+        detail = f"{version} sin git-http-backend: nadie puede clonar los productos"
+        return Check("git", Status.ERROR, detail, "Instala el git completo de tu sistema")
+    return Check("git", Status.OK, version)
+
+
+async def _said_by(program: str, word: str) -> str | None:
     process = await asyncio.create_subprocess_exec(
-        path, "--version", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        program, word, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
     answer, _ = await process.communicate()
-    if process.returncode != 0:
-        return Check("git", Status.ERROR, f"{path} no funciona", "Reinstala git")
-    return Check("git", Status.OK, answer.decode(errors="replace").strip())
+    return answer.decode(errors="replace").strip() if process.returncode == 0 else None
 
 
 def check_data_dir(folder: Path) -> Check:

@@ -69,7 +69,12 @@ class Api:
                 path,
                 params={name: value for name, value in (query or {}).items() if value is not None},
                 json=body,
-                headers={**forwarded, **credential_headers(request.headers), **(headers or {})},
+                headers={
+                    "Accept-Encoding": "identity",
+                    **forwarded,
+                    **credential_headers(request.headers),
+                    **(headers or {}),
+                },
             )
         document = cast("Json", answer.json())
         if answer.is_error:

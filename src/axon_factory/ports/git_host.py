@@ -1,9 +1,12 @@
-"""GitHost: gives a product's repository an address (`repo_url`)."""
+"""GitHost gives a product's repository an address; Repositories answers what git asks there."""
 
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["GitHost"]
+__all__ = ["FetchAnswer", "FetchRequest", "GitHost", "Repositories", "RepositoriesBusy"]
 
 
 class GitHost(Protocol):
@@ -16,5 +19,52 @@ class GitHost(Protocol):
 
         Raises:
             PortError: it could not be published.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """One request of git's smart protocol over HTTP, to read.
+
+    Attributes:
+        slug: which repository; the caller may read it.
+        caller: who asks; each has a bounded number of requests at once.
+        protocol: the header field `Git-Protocol` as it came, empty without one.
+        content_type: of `body`.
+        body: what is sent to `git upload-pack`; None asks for the list of refs.
+    """
+
+    slug: str
+    caller: str
+    protocol: str
+    content_type: str = ""
+    body: AsyncIterable[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchAnswer:
+    """What git answers: an HTTP status, a media type and a body that is read once."""
+
+    status: int
+    media_type: str
+    body: AsyncIterator[bytes]
+
+
+class RepositoriesBusy(Exception):
+    """All places for git's requests were taken for too long."""
+
+
+class Repositories(Protocol):
+    """Reads published repositories for git."""
+
+    def fetch(self, request: FetchRequest) -> AbstractAsyncContextManager[FetchAnswer]:
+        """Answer one request; leaving the context ends everything that worked on it.
+
+        Entering reads `request.body` to its end, and passes on what that raises.
+
+        Raises:
+            RepositoriesBusy: no place became free in time.
+            TimeoutError: the whole of it took too long; also while the body is read.
         """
         ...

@@ -10,7 +10,7 @@ import httpx2
 __all__ = ["Way", "accepted_by", "refuse_everywhere", "ways_in"]
 
 NOBODYS_ORDER = "/api/orders/00000000-0000-4000-8000-000000000000"
-REPOSITORY = "/git/bot-2026-001.git/HEAD"
+REPOSITORY = "/git/bot-2026-001.git/info/refs?service=git-upload-pack"
 LONGEST_REFRESH_TOKEN = 4096  # a longer one is refused as no request at all
 
 

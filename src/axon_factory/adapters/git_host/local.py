@@ -1,16 +1,12 @@
-"""The default git host: bare repositories in a folder, readable over git's dumb HTTP protocol.
+"""The default git host: bare repositories in a folder, which `smart_http` reads for git.
 
-The dumb protocol needs nothing but static files (git's *Git Internals, Transfer Protocols*), so
-any web route that asks :func:`resolve_file` can serve clones without running git.
-
-Readers need no lock. Objects arrive before the refs that name them, stay loose (a pack would have
-to be listed in a second file first) and are never removed; ``info/refs`` is replaced by a rename.
+Readers need no lock. Objects arrive before the ref that names them and are never removed; the ref
+is replaced by a rename.
 """
 
 import asyncio
 import fcntl
 import os
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,20 +15,10 @@ from axon_factory.adapters.git_command import SLUG, GitError, run_git
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 
-__all__ = ["LocalGitHost", "resolve_file"]
+__all__ = ["LocalGitHost", "repository_folder"]
 
 _BRANCH = "refs/heads/main"
-# No fetch.fsckObjects: it makes git keep every fetch as a pack.
-_FETCH_CONFIGURATION = (
-    "fetch.unpackLimit=1000000",
-    "core.fsync=committed,reference",
-    "core.fsyncMethod=batch",
-)
-_DUMB_PROTOCOL_FILE = re.compile(
-    r"HEAD|packed-refs|info/refs|objects/info/packs"
-    r"|objects/[0-9a-f]{2}/(?:[0-9a-f]{38}|[0-9a-f]{62})"
-    r"|objects/pack/pack-(?:[0-9a-f]{40}|[0-9a-f]{64})\.(?:pack|idx)"
-)
+_FETCH_CONFIGURATION = ("core.fsync=committed,reference", "core.fsyncMethod=batch")
 
 
 class LocalGitHost:
@@ -40,7 +26,7 @@ class LocalGitHost:
 
     Args:
         root: folder of the bare repositories, made when missing; nobody else writes there.
-        public_url: base URL under whose ``/git/`` the files are served, without trailing slash.
+        public_url: base URL under whose ``/git/`` they are served, without trailing slash.
     """
 
     name = "local"
@@ -64,7 +50,7 @@ class LocalGitHost:
         """
         if not SLUG.fullmatch(slug):
             raise _failed("el nombre del repositorio no es válido")
-        repository = _repository(self._root, slug)
+        repository = repository_folder(self._root, slug)
         try:
             source = await asyncio.to_thread(_own_git_dir, product_dir)
             (self._root / ".home").mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,24 +85,10 @@ class LocalGitHost:
             configuration=_FETCH_CONFIGURATION,
             keep_open=[lock],
         )
-        await run_git(["update-server-info"], home=home, repository=repository, keep_open=[lock])
 
 
-def resolve_file(root: Path, slug: str, path: str) -> Path | None:
-    """Return the file that a dumb-protocol request for `path` of repository `slug` may read.
-
-    Only what the protocol needs is ever returned (HEAD, refs, objects, packs), never through a
-    symbolic link and never from outside the repository; None means 404.
-    """
-    if not SLUG.fullmatch(slug) or not _DUMB_PROTOCOL_FILE.fullmatch(path):
-        return None
-    expected = _repository(root.resolve(), slug) / path
-    if expected.resolve() != expected or not expected.is_file():
-        return None
-    return expected
-
-
-def _repository(root: Path, slug: str) -> Path:
+def repository_folder(root: Path, slug: str) -> Path:
+    """Return where the repository of a slug lies; `slug` must be one (`git_command.SLUG`)."""
     return root / f"{slug}.git"
 
 

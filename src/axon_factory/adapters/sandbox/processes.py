@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from axon_factory.adapters.child_processes import start_group
+
 __all__ = ["Captured", "run_captured"]
 
 COOKIE = "AXON_SANDBOX_RUN"
@@ -66,13 +68,12 @@ async def run_captured(
     read_end, write_end = os.pipe()
     try:
         # A pipe of our own: asyncio's waits for every holder of it, also for escaped grandchildren.
-        process = await asyncio.create_subprocess_exec(
+        process = await start_group(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=write_end,
             stderr=write_end,
             env={**environment, COOKIE: cookie},
-            start_new_session=True,
             umask=0o022,
         )
     except BaseException:

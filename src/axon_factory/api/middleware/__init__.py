@@ -1,7 +1,8 @@
 """The HTTP edge in pure ASGI: what is refused before a route is asked, and what every answer says.
 
 From the outside in: an id, the client's address behind a trusted proxy, the fields of every answer,
-CORS, failures as answers; then the refusals, from the cheapest to the dearest.
+CORS, failures as answers; then the refusals, from the cheapest to the dearest; then HEAD and
+compression.
 """
 
 from fastapi import FastAPI
@@ -9,6 +10,7 @@ from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from axon_factory.api.middleware.body import BodyGuard
+from axon_factory.api.middleware.compression import Compression
 from axon_factory.api.middleware.cors import Cors
 from axon_factory.api.middleware.failures import Failures, RequestCap
 from axon_factory.api.middleware.head import HeadGuard
@@ -37,6 +39,7 @@ def add_edge(app: FastAPI, options: EdgeOptions) -> None:
         Middleware(RateLimited),
         Middleware(BodyGuard, options=options),
         Middleware(HeadAsGet),
+        Middleware(Compression),
     ]
     # Before routes are added by others, after whatever middleware there is.
     app.user_middleware.extend(layers)

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from axon_factory.api.json_text import check_json
 from axon_factory.api.middleware.head import has_body
-from axon_factory.api.middleware.options import EdgeOptions
+from axon_factory.api.middleware.options import STREAMED, EdgeOptions
 from axon_factory.api.refusals import MalformedRequest, PayloadTooLarge, UnsupportedContent
 
 __all__ = ["BodyGuard"]
@@ -33,7 +33,11 @@ class BodyGuard:
             MalformedRequest: it is not as long as it says.
             ValidationFailed: it is not JSON within the limits.
         """
-        if scope["type"] != "http" or not has_body(headers := Headers(scope=scope)):
+        if (
+            scope["type"] != "http"
+            or not has_body(headers := Headers(scope=scope))
+            or STREAMED.fullmatch(scope["path"])
+        ):
             await self._app(scope, receive, send)
             return
         announced = int(headers.get("content-length", "0"))

@@ -2,12 +2,17 @@
 
 import re
 from collections import Counter
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from axon_factory.api.middleware.options import PROBES, EdgeOptions
+from axon_factory.api.middleware.options import (
+    GZIP_CODINGS,
+    PROBES,
+    STREAMED,
+    EdgeOptions,
+)
 from axon_factory.api.refusals import (
     AddressTooLong,
     HeadersTooLarge,
@@ -25,6 +30,7 @@ _MOST_HEADERS = 100
 _MOST_PARAMETERS = 100
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 _SINGLE = ("content-length", "content-type", "host", "transfer-encoding")
+_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -48,8 +54,7 @@ class HeadGuard:
             _check_framing(scope, headers)
             self._check_host(scope, headers)
             _check_query(scope["query_string"])
-            # Like every other invalid sequence: what has one matches nothing.
-            scope = {**scope, "path": scope["path"].replace("\x00", "\ufffd")}
+            scope = {**scope, "path": _path(scope)}
         await self._app(scope, receive, send)
 
     def _check_sizes(self, scope: Scope) -> None:
@@ -75,6 +80,19 @@ class HeadGuard:
                 "Esta fábrica no responde bajo ese nombre (AXON_ALLOWED_HOSTS)",
                 message_en="This factory does not answer under that name (AXON_ALLOWED_HOSTS)",
             )
+
+
+def _path(scope: Scope) -> str:
+    """Return the path in which each segment is decoded by itself.
+
+    A `%2F` belongs to its segment and stays as it is: decoded, as uvicorn does it, it would be a
+    separator. No id has one, so that the segment matches nothing. The same holds for NUL.
+    """
+    raw: bytes = scope.get("raw_path") or b""
+    path: str = scope["path"]
+    if _SLASH.search(raw):
+        path = "%2F".join(unquote(part.decode("latin-1")) for part in _SLASH.split(raw))
+    return path.replace("\x00", "\ufffd")
 
 
 def has_body(headers: Headers) -> bool:
@@ -113,7 +131,9 @@ def _check_body_is_welcome(scope: Scope, headers: Headers) -> None:
     # A method that the address does not take at all is told so by the router.
     if method in _BODILESS and method in allowed_methods(scope["app"].routes, scope["path"]):
         raise _malformed(f"{method} no lleva cuerpo", f"{method} takes no body")
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    is_streamed = STREAMED.fullmatch(scope["path"]) is not None
+    if coding != "identity" and not (is_streamed and coding in GZIP_CODINGS):
         raise UnsupportedContent(
             "El cuerpo no puede venir comprimido (Content-Encoding)",
             message_en="The body must not be compressed (Content-Encoding)",

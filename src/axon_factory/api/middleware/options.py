@@ -1,14 +1,20 @@
 """What the owner of a factory can set about its HTTP edge."""
 
+import re
 from dataclasses import dataclass, field
 
 from axon_factory.api.json_text import JsonLimits
 from axon_factory.api.rate_limits import Quotas
 
-__all__ = ["PROBES", "EdgeOptions"]
+__all__ = ["GZIP_CODINGS", "PROBES", "STREAMED", "EdgeOptions"]
 
 PROBES = frozenset({"/health"})
 """Answered under every host name and counted by no limit: probes ask often, and by address."""
+
+STREAMED = re.compile(r"/git/[^/]+\.git/git-upload-pack")
+"""Paths whose route reads, bounds and decompresses the body itself, after it knows the caller."""
+GZIP_CODINGS = frozenset({"gzip", "x-gzip"})
+"""What git may compress those bodies with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
 """Child processes of a building session: each in a group of its own, gone with the task."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from axon_factory.adapters.child_processes import kill_group, start_group
 
 __all__ = ["Completed", "Processes"]
 
@@ -42,32 +41,21 @@ class Processes:
             TimeoutError: it took longer than `timeout` seconds and was killed.
             OSError: it cannot be started.
         """
-        starting = asyncio.create_task(
-            asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env=dict(environment),
-                cwd=directory,
-                start_new_session=True,
-            )
+        process = await start_group(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            cwd=directory,
         )
-        try:
-            process = await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            # Cancelled itself, it would kill one process of the group or wait for ever.
-            process = await starting
-            _kill(process)
-            await process.communicate()
-            raise
         running = self._running.setdefault(session, set())
         running.add(process)
         try:
             async with asyncio.timeout(timeout):
                 stdout, stderr = await process.communicate(stdin)
         except BaseException:
-            _kill(process)
+            kill_group(process)
             await asyncio.shield(process.wait())
             raise
         finally:
@@ -81,10 +69,4 @@ class Processes:
     def kill(self, session: str) -> None:
         """Kill what a session runs."""
         for process in self._running.get(session, ()):
-            _kill(process)
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            kill_group(process)

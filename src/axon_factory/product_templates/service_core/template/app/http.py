@@ -1,16 +1,20 @@
 """What holds for every request: size limit, security headers, one log line."""
 
+import asyncio
+import contextlib
 import logging
 import time
 from urllib.parse import parse_qsl
 
 from fastapi import HTTPException, Request
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_FORM_FIELDS = 200
+MAX_DROPPED_BYTES = 64 * 1024 * 1024
+DROP_SECONDS = 10
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -28,28 +32,58 @@ class _TooLargeError(Exception):
 
 
 class BodyLimit:
-    """Answers 413 to a body over 256 KiB, without keeping it."""
+    """Answers 413 to a body over 256 KiB, without keeping it, and takes the rest of every body.
+
+    uvicorn closes a connection behind its answer. What then still comes of a body is answered by a
+    reset, and a client that sends everything before it reads never sees the answer.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what arrives."""
+        """Count what arrives; hold the end of an early answer back until the body is there."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
         received = 0
+        headers = Headers(scope=scope)
+        whole = "transfer-encoding" not in headers and headers.get("content-length", "0") == "0"
 
         async def limited() -> Message:
-            nonlocal received
+            nonlocal received, whole
             message = await receive()
+            whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > MAX_BODY_BYTES:
                 raise _TooLargeError
             return message
 
+        async def patient(message: Message) -> None:
+            ends = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if ends and not whole:
+                await send({**message, "more_body": True})
+                await _drop_rest(receive)
+                message = {"type": "http.response.body", "body": b""}
+            await send(message)
+
         try:
-            await self.app(scope, limited, send)
+            await self.app(scope, limited, patient)
         except _TooLargeError:
             answer = PlainTextResponse("El mensaje es demasiado grande.", status_code=413)
-            await answer(scope, receive, send)
+            await answer(scope, receive, patient)
+
+
+async def _drop_rest(receive: Receive) -> None:
+    """Read the body to its end, or as far as the limits allow."""
+    dropped = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DROP_SECONDS):
+            while dropped < MAX_DROPPED_BYTES:
+                message = await receive()
+                if not message.get("more_body", False):
+                    return
+                dropped += len(message.get("body", b""))
 
 
 class SecurityHeaders:

@@ -1,5 +1,12 @@
 import json
+import socket
+import threading
+import time
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+
+import uvicorn
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = "{{7*7}} <script>alert(1)</script> \"'; DROP TABLE sesiones; --"
@@ -64,3 +71,28 @@ def test_every_answer_has_the_security_headers(start):
 def test_a_huge_body_is_refused(start):
     answer = start().post("/admin/entrar", content=b"x" * 300_000)
     assert answer.status_code in {400, 413}
+
+
+@contextmanager
+def served(app):
+    """Serve the product as in production; yield its address."""
+    configuration = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False)
+    server = uvicorn.Server(configuration)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            yield listener.getsockname()
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_a_refusal_reaches_a_client_that_sends_everything_first(start):
+    with served(start().app) as address:
+        for path, statuses in {"/admin/entrar": {400, 413}, "/no-existe": {404, 405}}.items():
+            with closing(HTTPConnection(*address, timeout=20)) as connection:
+                connection.request("POST", path, b"x" * 5_000_000, {"Connection": "close"})
+                assert connection.getresponse().status in statuses, path

@@ -1,18 +1,43 @@
-"""What runs for the template builder ends with the task that ran it."""
+"""What runs for an adapter ends with the task that ran it."""
 
 import asyncio
 import os
 import select
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from axon_factory.adapters.builder.templates.processes import Processes
+from axon_factory.adapters.git_command import run_git
+from axon_factory.adapters.sandbox.processes import run_captured
 
 
-@pytest.mark.parametrize("turns", range(1, 9))
+def by_builder(script: Path) -> Coroutine[Any, Any, object]:
+    return Processes().run(
+        "s", [script], environment=dict(os.environ), directory=script.parent, timeout=60
+    )
+
+
+def by_sandbox(script: Path) -> Coroutine[Any, Any, object]:
+    environment = dict(os.environ)
+    return run_captured([str(script)], environment=environment, wall_seconds=60, output_bytes=1000)
+
+
+def by_git(script: Path) -> Coroutine[Any, Any, object]:
+    return run_git(["wait"], home=script.parent, configuration=[f"alias.wait=!{script}"])
+
+
+@pytest.mark.parametrize(
+    ("run", "turns"),
+    [
+        *((by_builder, turns) for turns in range(1, 9)),
+        *((run, turns) for run in (by_sandbox, by_git) for turns in (1, 2, 4, 7)),
+    ],
+)
 async def test_a_task_that_is_cancelled_at_any_moment_leaves_no_process(
-    tmp_path: Path, turns: int
+    tmp_path: Path, run: Callable[[Path], Coroutine[Any, Any, object]], turns: int
 ) -> None:
     """From before the process is there, over its start, to its work."""
     script, pipe = tmp_path / "script", tmp_path / "pipe"
@@ -20,10 +45,7 @@ async def test_a_task_that_is_cancelled_at_any_moment_leaves_no_process(
     holder = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     script.write_text(f"#!/bin/sh\nexec 3>{pipe}\nsleep 600 &\nwait\n")
     script.chmod(0o700)
-    running = Processes().run(
-        "s", [script], environment=dict(os.environ), directory=tmp_path, timeout=60
-    )
-    task = asyncio.create_task(running)
+    task = asyncio.create_task(run(script))
     for _ in range(turns):
         await asyncio.sleep(0)
     task.cancel()

@@ -1,0 +1,52 @@
+"""Starts and ends a program as a group of processes: none is left behind by a cancelled task."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+__all__ = ["end_group", "kill_group", "start_group"]
+
+
+async def start_group(
+    *command: str | Path,
+    **options: Any,  # noqa: ANN401 — the options of asyncio
+) -> asyncio.subprocess.Process:
+    """Start `command` in a session of its own, with `options` of `create_subprocess_exec`.
+
+    A cancellation that comes before the process is there kills the whole group. asyncio itself
+    would then kill one process of the group, or wait for ever.
+
+    Raises:
+        OSError: the program cannot be started.
+    """
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(*command, start_new_session=True, **options)
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await end_group(await starting)
+        raise
+
+
+def kill_group(process: asyncio.subprocess.Process) -> None:
+    """Kill a process of `start_group` with its group, unless it has ended by itself."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+async def end_group(process: asyncio.subprocess.Process) -> bytes:
+    """Kill the group, wait until the process is gone, and return the rest of its standard error.
+
+    No other task may read its pipes meanwhile.
+    """
+    kill_group(process)
+    if process.stdin is not None:
+        process.stdin.close()
+    # Both pipes to their end: asyncio does not see a process end while one of them is full.
+    _, complaints = await asyncio.shield(process.communicate())
+    return complaints or b""
