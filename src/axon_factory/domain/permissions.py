@@ -51,6 +51,7 @@ class Action(StrEnum):
     CREATE_ORDER = "orders:create"
     READ_ORDER = "orders:read"
     LIST_ORDERS = "orders:list"
+    READ_FEED = "orders:feed"
     READ_RESULT = "orders:result"
     UPDATE_ORDER = "orders:update"
     DELETE_ORDER = "orders:delete"
@@ -165,6 +166,7 @@ PERMISSIONS = MappingProxyType(
         Action.CREATE_ORDER: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_WRITE}),
         Action.READ_ORDER: Permission(_READERS | {_G.SYSTEM_ASSIGNED}),
         Action.LIST_ORDERS: Permission(_READERS),
+        Action.READ_FEED: Permission(_READERS),
         Action.READ_RESULT: Permission(_READERS, _FINISHED, 400),
         Action.UPDATE_ORDER: Permission(
             _ADMINS | {_G.OPERATOR, _G.SYSTEM_ASSIGNED, _G.SYSTEM_PERMANENT}

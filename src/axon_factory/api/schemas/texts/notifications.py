@@ -9,6 +9,7 @@ __all__ = ["NOTIFICATIONS"]
 
 NOTIFICATIONS: Mapping[str, SchemaText] = MappingProxyType(
     {
+        "EventKind": SchemaText("Qué le ocurrió a una orden, con nombres estables."),
         "NotificationKind": SchemaText("De qué trata un aviso, con nombres estables."),
         "Channel": SchemaText("Por dónde sale un mensaje: correo, webhook o chat."),
         "DeliveryState": SchemaText("Si una entrega espera, llegó o ya no se intenta."),
