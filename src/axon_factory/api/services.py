@@ -64,6 +64,8 @@ class ApiServices:
     """(slug, path) to a file that git's dumb protocol may read, None for any other."""
     outbound: OutboundRules
     """Which addresses notifications may go to."""
+    key_outbound: OutboundRules
+    """The same of destinations that API keys make: public ones, unless a setting says more."""
     watch_orders: Callable[[], AbstractContextManager[News]]
     """Watches every order while its block lasts."""
 

@@ -81,6 +81,7 @@ def _services(factory: "Factory") -> ApiServices:
         planner=CataloguePlanner(),
         repository_file=repository_file,
         outbound=factory.outbound,
+        key_outbound=factory.key_outbound,
         watch_orders=factory.signals.watch,
     )
 
