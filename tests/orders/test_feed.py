@@ -4,14 +4,17 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.events import EventKind, NewEvent, Visibility
+from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.orders import feed
 from axon_factory.orders.events import append_event
@@ -237,3 +240,38 @@ async def test_the_end_is_where_what_comes_begins(database: Database) -> None:
     async with database.reading() as session:
         page = await read_feed(session, FeedQuery(after=cursor), ADMIN)
     assert events_of(page) == [(order_id, 4)]
+
+
+async def test_an_upgrade_numbers_what_was_there_and_changes_no_listener(
+    database_url: str, database: Database
+) -> None:
+    migration = import_module("axon_factory.db.migrations.versions.0012_feed_and_webhooks")
+    order_id = await place(database, 1)
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        await connection.execute(migration.DOWN)
+    await tell(database, order_id, count=3)
+    async with await psycopg.AsyncConnection.connect(database_url) as connection:
+        await connection.execute(
+            "INSERT INTO notification_destinations (id, kind, name, host, events, sealed, "
+            "created_at, created_by) VALUES (gen_random_uuid(), 'slack', 'todo', 'h', '{}', '{}', "
+            "now(), 't'), (gen_random_uuid(), 'slack', 'una', 'h', '{orden.fallida}', '{}', "
+            "now(), 't')"
+        )
+        await connection.execute(migration.UP)
+    assert await Reader(database).catch_up() == [(order_id, seq) for seq in (1, 2, 3)]
+    async with database.reading() as session:
+        rows = await session.execute(
+            text("SELECT name, events FROM notification_destinations ORDER BY name")
+        )
+        everything, one = (row.events for row in rows)
+    assert one == ["orden.fallida"]
+    assert set(everything) < set(NotificationKind)
+    assert set(NotificationKind) - set(everything) == {
+        "orden.creada",
+        "orden.estado_cambiado",
+        "orden.plan_listo",
+        "orden.aprobada",
+        "orden.lista",
+        "orden.cancelada",
+        "prueba",
+    }

@@ -28,4 +28,4 @@ def outbound_rules(settings: Settings) -> OutboundRules:
 
 def key_outbound_rules(settings: Settings) -> OutboundRules:
     """Return which addresses may be those of destinations that API keys make."""
-    return OutboundRules.of(settings.key_webhook_networks)
+    return OutboundRules.of(settings.key_webhook_networks, setting="AXON_KEY_WEBHOOK_NETWORKS")
