@@ -10,6 +10,7 @@ import pytest
 from axon_factory.bootstrap.notifier import key_outbound_rules, outbound_rules
 from axon_factory.domain.notifications import ORDER_KINDS
 from axon_factory.domain.outbound import UrlRefused
+from axon_factory.orders.notifications import destinations
 from axon_factory.settings import load_settings
 from tests.support.destinations import family_in
 from tests.support.workshop import SECRET_KEY, Headers, Workshop
@@ -133,9 +134,12 @@ async def test_a_key_cannot_change_into_what_it_may_not_have(workshop: Workshop)
         assert (answer.status_code, set(answer.json()["details"])) == (400, {"eventos"})
 
 
-async def test_a_key_has_room_for_twenty(workshop: Workshop) -> None:
+async def test_a_key_has_room_for_so_many(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destinations, "_MOST_OF_A_KEY", 2)
     key = await workshop.new_principal("key_lectura")
-    made = [await created(workshop, key) for _ in range(20)]
+    made = [await created(workshop, key) for _ in range(2)]
     full = await ask(workshop, "POST", DESTINATIONS, key, new())
     assert (full.status_code, full.json()["codigo"]) == (409, "demasiados_destinos")
     assert (

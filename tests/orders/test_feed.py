@@ -133,7 +133,7 @@ async def test_nothing_is_skipped_or_repeated_while_many_commit(database: Databa
     done = asyncio.Event()
 
     async def write(order_id: UUID) -> None:
-        for _ in range(15):
+        for _ in range(8):
             commit = asyncio.Event()
             asyncio.get_running_loop().call_later(chance.random() / 40, commit.set)
             await tell(database, order_id, count=chance.randint(1, 3), commit=commit)

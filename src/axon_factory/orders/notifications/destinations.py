@@ -153,10 +153,10 @@ async def create_destination(
         kind=new.channel,
         name=_checked_name(new.name),
         host=url.host,
-        events=sorted(new.events),
+        events=sorted(set(new.events)),
         owner=family,
-        client_ids=sorted(new.client_ids),
-        tags=sorted(new.tags),
+        client_ids=sorted(set(new.client_ids)),
+        tags=sorted(set(new.tags)),
         sealed=sealed,
         created_at=now,
         created_by=created_by,
@@ -220,11 +220,11 @@ async def change_destination(
     if change.events is not None:
         if destination.owner is not None:
             _check_of_key(Channel(destination.kind), change.events)
-        destination.events = sorted(change.events)
+        destination.events = sorted(set(change.events))
     if change.client_ids is not None:
-        destination.client_ids = sorted(change.client_ids)
+        destination.client_ids = sorted(set(change.client_ids))
     if change.tags is not None:
-        destination.tags = sorted(change.tags)
+        destination.tags = sorted(set(change.tags))
     if change.active is not None:
         if change.active and not await key_serves(session, destination, datetime.now(UTC)):
             raise _key_ended()
