@@ -14,6 +14,7 @@ async def test_destinations_and_deliveries_are_kept_from_the_command_line(
 ) -> None:
     create = ["notifications", "create"]
     chosen = ["--event", "plan.pendiente", "--event", "orden.entregada"]
+    chosen += ["--client", "c-7", "--tag", "crm", "--tag", "vip"]
     made, chat, taken, inside = await axon.many(
         [
             ({}, [*create, "crm", URL, *chosen, "--json"], ""),
@@ -23,23 +24,25 @@ async def test_destinations_and_deliveries_are_kept_from_the_command_line(
         ]
     )
     assert made.json["eventos"] == ["orden.entregada", "plan.pendiente"]
+    assert (made.json["clientes"], made.json["tags"]) == (["c-7"], ["crm", "vip"])
     assert made.json["secreto"].startswith("whsec_")
     assert (chat.code, "whsec_" in chat.out) == (0, False)
     assert (taken.code, inside.code) == (Exit.REFUSED, Exit.REFUSED)
     assert "no es pública" in inside.json["error"]
 
-    one = made.json["id"]
+    one, change = made.json["id"], ["notifications", "change"]
     tried, rotated, changed, listed = await axon.many(
         [
             ({}, ["notifications", "test", one, "--json"], ""),
             ({}, ["notifications", "rotate", one], ""),
-            ({}, ["notifications", "change", one, "--all-events", "--inactive", "--json"], ""),
+            ({}, [*change, one, "--all-events", "--all-orders", "--inactive", "--json"], ""),
             ({}, ["notifications", "list", "--json"], ""),
         ]
     )
     assert "whsec_" in rotated.out
     assert made.json["secreto"] not in rotated.out
     assert (changed.json["eventos"], changed.json["activo"]) == ([], False)
+    assert (changed.json["clientes"], changed.json["tags"]) == ([], [])
     assert [item["nombre"] for item in listed.json["destinations"]] == ["chat", "crm"]
 
     sent = tried.json["id"]

@@ -95,6 +95,7 @@ ADVICE: Mapping[str, str] = {
     "demasiados_intentos": "Wait for the seconds in `Retry-After` before you log in again.",
     "ultimo_administrador": "Give another user the role `admin` first.",
     "cuenta_propia": "Ask another administrator.",
+    "demasiados_destinos": "Delete a destination that is no longer needed, or widen one.",
     "destino_existente": "Choose another name, or delete the destination that has it.",
     "clave_en_rotacion": "Revoke one of the two live keys, then rotate again.",
     "correo_en_uso": "Use another address, or the user that exists (command line only).",

@@ -108,18 +108,23 @@ async def test_a_whole_life_is_told_to_whoever_listens(rig: Rig, receiver: Recei
         ("mail", "orden.entregada"),
         ("mail", "plan.pendiente"),
         ("slack", "orden.entregada"),
+        ("webhook", "orden.aprobada"),
+        ("webhook", "orden.creada"),
         ("webhook", "orden.entregada"),
+        *[("webhook", "orden.estado_cambiado")] * 5,
+        ("webhook", "orden.lista"),
+        ("webhook", "orden.plan_listo"),
         ("webhook", "plan.pendiente"),
     ]
     sending = sender(rig)
     for row in found:
         await sending.send(row.id)
         await sending.send(row.id)  # a job too many is harmless
-    assert len(receiver.requests) == 3
+    assert len(receiver.requests) == 12
     signed = [one for one in receiver.requests if "webhook-id" in one.headers]
     secret = everything.secret or ""
     documents = [Webhook(secret).verify(one.body, one.headers) for one in signed]
-    assert {one["type"] for one in documents} == {"plan.pendiente", "orden.entregada"}
+    assert len(documents) == 11
     # The portal's link is a permission, and the client's mail is nobody else's business.
     for one in receiver.requests:
         assert b"portal" not in one.body
@@ -129,7 +134,7 @@ async def test_a_whole_life_is_told_to_whoever_listens(rig: Rig, receiver: Recei
 
 
 async def test_a_message_exists_only_with_what_it_tells_of(rig: Rig, receiver: Receiver) -> None:
-    await listen(rig, receiver.url)
+    await listen(rig, receiver.url, Kind.PLAN_PENDIENTE)
     order_id = await rig.place()
 
     async def fails(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
@@ -146,7 +151,7 @@ async def test_a_message_exists_only_with_what_it_tells_of(rig: Rig, receiver: R
 
 
 async def test_a_call_without_a_kind_is_a_mail_alone(rig: Rig, receiver: Receiver) -> None:
-    await listen(rig, receiver.url)
+    await listen(rig, receiver.url, Kind.PLAN_PENDIENTE)
 
     async def mail(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
         await post_message(

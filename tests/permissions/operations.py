@@ -117,6 +117,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/api/line/resume"): Operation(),
     ("POST", "/api/orders"): Operation(example_order(), done=(201,)),
     ("GET", "/api/orders"): Operation(),
+    ("GET", "/api/events"): Operation(),
     ("POST", "/api/orders/bulk"): Operation(
         {"accion": "cancel", "ids": ["ORD-2001-001"], **REASON}
     ),

@@ -146,13 +146,14 @@ class Cell:
             order_id = await copy_order(self.workshop, order_id)
         reads = callable(self.operation.body) and self.state
         order = await self.workshop.order(order_id) if reads else None
-        about = await self._made() if self.operation.about and wanted is None else order_id
+        headers = await self._headers(caller, order_id, credentials)
+        about = await self._made(headers) if self.operation.about and wanted is None else order_id
         path = self.path.format(id=about, **OTHER_PARAMETERS)
         return await self.workshop.http.request(
             self.method,
             path + self.operation.query,
             json=self.operation.body_for(order),
-            headers=await self._headers(caller, order_id, credentials),
+            headers=headers,
         )
 
     async def _headers(
@@ -164,11 +165,11 @@ class Cell:
             return await self._session_of_its_own(PERSONS[caller.grant])
         return credentials[caller.name]
 
-    async def _made(self) -> str:
-        """Make what the operation is about, and return its id."""
+    async def _made(self, by: Headers) -> str:
+        """Make what the operation is about, as the caller's own, and return its id."""
         factory = self.workshop.factory
         if self.operation.about in {"destination", "delivery"}:
-            destination_id, delivery_id = await make_destination(self.workshop)
+            destination_id, delivery_id = await make_destination(self.workshop, by)
             return destination_id if self.operation.about == "destination" else delivery_id
         async with factory.database.transaction("test") as session:
             if self.operation.about == "user":

@@ -331,7 +331,7 @@ _DESTINATIONS = "/api/notifications/destinations"
 @_recipe("POST", _DESTINATIONS)
 async def _create_destination(kitchen: Kitchen, by: Headers) -> Prepared:
     body = {"canal": "webhook", "nombre": uuid4().hex, "url": "https://crm.example/avisos"}
-    return Prepared("POST", _DESTINATIONS, by, body, {**body, "eventos": ["plan.pendiente"]})
+    return Prepared("POST", _DESTINATIONS, by, body, {**body, "eventos": ["orden.creada"]})
 
 
 def _on_destination(
@@ -341,7 +341,7 @@ def _on_destination(
     otherwise: Mapping[str, Any] | None = None,
 ) -> None:
     async def recipe(kitchen: Kitchen, by: Headers) -> Prepared:
-        destination_id, _ = await make_destination(kitchen.workshop)
+        destination_id, _ = await make_destination(kitchen.workshop, by)
         path = f"{_DESTINATIONS}/{destination_id}{suffix}"
         return Prepared(method, path, by, body, otherwise)
 
@@ -356,5 +356,5 @@ _on_destination("POST", "/test")
 
 @_recipe("POST", "/api/notifications/deliveries/{id}/redeliver")
 async def _redeliver(kitchen: Kitchen, by: Headers) -> Prepared:
-    _, delivery_id = await make_destination(kitchen.workshop)
+    _, delivery_id = await make_destination(kitchen.workshop, by)
     return Prepared("POST", f"/api/notifications/deliveries/{delivery_id}/redeliver", by)

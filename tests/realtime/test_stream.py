@@ -9,8 +9,11 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from axon_factory.domain.events import EventKind, NewEvent, Visibility
 from axon_factory.domain.permissions import KeyScope
-from tests.support.workshop import Workshop
+from axon_factory.orders.events import append_event
+from axon_factory.orders.locking import lock_order_by_id
+from tests.support.workshop import ADMIN, Workshop
 
 
 async def _updates(answer: httpx2.Response) -> AsyncIterator[tuple[int, dict[str, Any]]]:
@@ -60,6 +63,47 @@ async def test_a_reader_resumes_after_what_it_has_seen(workshop: Workshop) -> No
     rest = await _follow_to_the_end(workshop, order_id, **{"Last-Event-ID": "2"})
     assert rest == whole[2:]
     assert [sequence for sequence, _ in whole] == list(range(1, len(whole) + 1))
+
+
+@pytest.mark.parametrize("by", ["admin", "owner"])
+async def test_who_comes_back_to_an_order_that_is_over_is_sent_away(
+    workshop: Workshop, by: str
+) -> None:
+    """As EventSource does: it comes back with the last id until it is answered 204."""
+    order_id = await workshop.place()
+    await workshop.patch(order_id, estado="cancelado")
+    async with workshop.factory.database.transaction("test") as session:
+        order = await lock_order_by_id(session, order_id)
+        hidden = NewEvent(
+            EventKind.RECURSOS_LIBERADOS, "Ops Agent", "Libre", visibility=Visibility.INTERNO
+        )
+        await append_event(session, order, hidden, actor=ADMIN.actor, now=order.updated_at)
+    seen: list[str] = []
+    while True:
+        last = {"Last-Event-ID": seen[-1]} if seen else {}
+        answer = await workshop.http.get(
+            f"/api/orders/{order_id}/stream", headers={**workshop.headers[by], **last}
+        )
+        if answer.status_code == 204:
+            break
+        assert answer.status_code == 200
+        ids = [line[4:] for line in answer.text.splitlines() if line.startswith("id: ")]
+        assert ids, "it would come back for ever"
+        seen += ids
+    assert answer.content == b""
+    assert seen == (["1", "2", "3"] if by == "admin" else ["1", "2"])
+
+
+async def test_an_order_that_goes_on_keeps_who_comes_back(workshop: Workshop) -> None:
+    order_id = await workshop.place()
+    async with workshop.http.stream(
+        "GET",
+        f"/api/orders/{order_id}/stream",
+        headers={**workshop.headers["admin"], "Last-Event-ID": "1"},
+    ) as answer:
+        assert answer.status_code == 200
+        await workshop.patch(order_id, logs=[{"mensaje": "sigue"}])
+        assert (await anext(_updates(answer)))[0] == 2
 
 
 @pytest.mark.parametrize(

@@ -179,14 +179,9 @@ class ApiKeys:
     async def _live_keys(
         self, session: AsyncSession, family: str, now: datetime
     ) -> Sequence[ApiKey]:
-        expires_at = col(ApiKey.expires_at)
         found = await session.scalars(
             select(ApiKey)
-            .where(
-                col(ApiKey.family) == family,
-                col(ApiKey.revoked_at).is_(None),
-                or_(expires_at.is_(None), expires_at > now),
-            )
+            .where(col(ApiKey.family) == family, ApiKey.holds_at(now))
             .with_for_update()
             .execution_options(populate_existing=True)
         )

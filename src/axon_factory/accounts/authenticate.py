@@ -29,7 +29,14 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import User, UserSession
 from axon_factory.domain.audit import ACCESS_CHAIN, AccessEvent, AuditEntry, Outcome
 from axon_factory.domain.errors import AuthenticationRequired
-from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
+from axon_factory.domain.permissions import (
+    SCOPE_GRANTS,
+    Grant,
+    KeyScope,
+    Principal,
+    Role,
+    TokenRole,
+)
 
 __all__ = ["Authenticator", "Credential", "CredentialKind", "Login"]
 
@@ -68,11 +75,11 @@ _USER_GRANTS = MappingProxyType(
         Role.SYSTEM: Grant.SYSTEM_PERMANENT,
     }
 )
-_KEY_GRANTS = MappingProxyType(
+_KEY_ROLES = MappingProxyType(
     {
-        KeyScope.LECTURA: (Role.OPERATOR, Grant.KEY_READ),
-        KeyScope.ESCRITURA: (Role.OPERATOR, Grant.KEY_WRITE),
-        KeyScope.ADMIN: (Role.ADMIN, Grant.KEY_ADMIN),
+        KeyScope.LECTURA: Role.OPERATOR,
+        KeyScope.ESCRITURA: Role.OPERATOR,
+        KeyScope.ADMIN: Role.ADMIN,
     }
 )
 _TOKEN_GRANTS = MappingProxyType(
@@ -278,7 +285,7 @@ class Authenticator:
             key = await self._api_keys.verify(session, text)
         if key is None:
             return None
-        role, grant = _KEY_GRANTS[key.scope]
+        role, grant = _KEY_ROLES[key.scope], SCOPE_GRANTS[key.scope]
         return Principal(id=f"key:{key.id}", name=key.name, role=role, grant=grant)
 
     async def _agent(self, text: str) -> Principal | None:

@@ -1,7 +1,9 @@
 """What routes need, built once by the composition root and kept in `app.state.services`."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
@@ -17,7 +19,7 @@ from axon_factory.ports.git_host import Repositories
 from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
 
-__all__ = ["AccessServices", "ApiServices", "Services"]
+__all__ = ["AccessServices", "ApiServices", "News", "Services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,23 @@ class AccessServices:
     sessions: Sessions
     api_keys: ApiKeys
     system_tokens: SystemTokens
+
+
+class News(Protocol):
+    """Whether something happened since it was last looked: a hint, the tables tell."""
+
+    @property
+    def over(self) -> bool:
+        """True once the process is shutting down: whoever waits answers now."""
+        ...
+
+    def look(self) -> None:
+        """Forget what happened so far: the caller reads the tables after this."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something has happened since `look`, after `seconds` at the latest."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,10 @@ class ApiServices:
     repositories: Repositories
     outbound: OutboundRules
     """Which addresses notifications may go to."""
+    key_outbound: OutboundRules
+    """The same of destinations that API keys make: public ones, unless a setting says more."""
+    watch_orders: Callable[[], AbstractContextManager[News]]
+    """Watches every order while its block lasts."""
 
 
 def _services(request: Request) -> ApiServices:

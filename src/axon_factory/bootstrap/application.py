@@ -78,6 +78,8 @@ def _services(factory: "Factory") -> ApiServices:
         planner=CataloguePlanner(),
         repositories=SmartHttpRepositories(factory.repositories, _git_sandbox(factory.settings)),
         outbound=factory.outbound,
+        key_outbound=factory.key_outbound,
+        watch_orders=factory.signals.watch,
     )
 
 

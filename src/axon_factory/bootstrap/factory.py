@@ -22,7 +22,7 @@ from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.bootstrap.builders import builders_of
 from axon_factory.bootstrap.keys import Keys, master_key
 from axon_factory.bootstrap.mailer import mailer_of
-from axon_factory.bootstrap.notifier import notifier_of, outbound_rules
+from axon_factory.bootstrap.notifier import key_outbound_rules, notifier_of, outbound_rules
 from axon_factory.bootstrap.options import (
     login_limits,
     policy_of,
@@ -93,6 +93,7 @@ class Factory:
         )
         self.policy = policy_of(settings, self.portal_links)
         self.outbound = outbound_rules(settings)
+        self.key_outbound = key_outbound_rules(settings)
 
     @property
     def repositories(self) -> Path:
@@ -141,7 +142,7 @@ class Factory:
             tokens=self.system_tokens,
             step_timeout_seconds=settings.step_timeout_seconds,
         )
-        sender = OutboxSender(self.database, ports)
+        sender = OutboxSender(self.database, ports, public_url=settings.base_url)
         options = worker_options(settings, name)
         return Worker(self.database, line, sender, self.policy, options)
 

@@ -13,7 +13,7 @@ __all__ = ["APPEND_ONLY", "RoleMissing", "RoleUnfit", "grant_app", "owns_trail"]
 APPEND_ONLY = ("audit_entries", "order_events")
 """What the program may add to and read, and never change."""
 
-_READ_ONLY = ("alembic_version", "audit_heads")
+_READ_ONLY = ("alembic_version", "audit_heads", "feed_positions")
 _CAN_ACT_AS_OWNER = """
     SELECT rolsuper OR pg_has_role(rolname, relowner, 'MEMBER')
     FROM pg_roles, pg_class WHERE rolname = %s AND pg_class.oid = 'public.audit_entries'::regclass

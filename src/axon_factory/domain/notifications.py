@@ -1,5 +1,9 @@
 """What people and other systems are told of, under stable names, and what is said of it.
 
+There are two sorts. The order's own kinds (`ORDER_KINDS`) follow from its events by the table
+`OCCASIONS`: integrators build on them. All others are notices for the factory's people, sent where
+something wants their attention.
+
 A notification is thin: it says what happened to which order. Whoever wants more asks the API, with
 a credential of their own. Nothing here comes from a client but the product's name.
 """
@@ -11,14 +15,21 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from axon_factory.domain.events import EventKind, NewEvent
+from axon_factory.domain.questions import Audience
 from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.states import OrderState
 
 __all__ = [
     "FACTS",
     "NOTIFICATIONS",
+    "OCCASIONS",
+    "ORDER_KINDS",
     "NotificationKind",
     "NotificationType",
+    "Occasion",
     "Subject",
+    "kinds_of",
     "payload_of",
     "text_of",
 ]
@@ -30,9 +41,15 @@ class NotificationKind(StrEnum):
     PLAN_PENDIENTE = "plan.pendiente"
     PLAN_RECORDATORIO = "plan.recordatorio"
     PLAN_ESCALADO = "plan.escalado"
-    ORDEN_FALLIDA = "orden.fallida"
-    ORDEN_ENTREGADA = "orden.entregada"
+    ORDEN_CREADA = "orden.creada"
+    ORDEN_ESTADO_CAMBIADO = "orden.estado_cambiado"
+    ORDEN_PLAN_LISTO = "orden.plan_listo"
+    ORDEN_APROBADA = "orden.aprobada"
     ORDEN_PREGUNTA = "orden.pregunta"
+    ORDEN_LISTA = "orden.lista"
+    ORDEN_ENTREGADA = "orden.entregada"
+    ORDEN_FALLIDA = "orden.fallida"
+    ORDEN_CANCELADA = "orden.cancelada"
     ORDEN_PREGUNTA_RECORDATORIO = "orden.pregunta_recordatorio"
     ORDEN_RESPUESTA = "orden.respuesta"
     ORDEN_PRESUPUESTO_AGOTADO = "orden.presupuesto_agotado"
@@ -47,6 +64,8 @@ class NotificationKind(StrEnum):
 
 FACTS = MappingProxyType(
     {
+        "estado_anterior": "State that the order has left, if this told of a change of state",
+        "seq": "Number of the event among those of the order: sort by it",
         "plan_version": "Version of the plan that waits, to be named in the decision",
         "plan_hash": "SHA-256 of that plan",
         "causa": "Typed cause of the failure",
@@ -67,6 +86,8 @@ class NotificationType:
 
 
 _PLAN = ("plan_version", "plan_hash")
+_EVENT = ("estado_anterior", "seq")
+_FOR_PROGRAMS = frozenset({"plan_hash", "seq"})
 _K = NotificationKind
 
 NOTIFICATIONS: Mapping[NotificationKind, NotificationType] = MappingProxyType(
@@ -89,18 +110,48 @@ NOTIFICATIONS: Mapping[NotificationKind, NotificationType] = MappingProxyType(
             "Nobody has decided after the reminders",
             _PLAN,
         ),
-        _K.ORDEN_FALLIDA: NotificationType(
-            Sentence("La orden falló", "The order failed"),
-            "The order went to `fallido`",
-            ("causa", "estado_fallido"),
+        _K.ORDEN_CREADA: NotificationType(
+            Sentence("Se creó la orden", "The order was placed"), "An order was placed", _EVENT
+        ),
+        _K.ORDEN_ESTADO_CAMBIADO: NotificationType(
+            Sentence("La orden cambió de estado", "The order changed its state"),
+            "The order went to another state, whichever",
+            _EVENT,
+        ),
+        _K.ORDEN_PLAN_LISTO: NotificationType(
+            Sentence("El plan de la orden está listo", "The order's plan is ready"),
+            "A version of the plan was made or edited",
+            (*_EVENT, *_PLAN),
+        ),
+        _K.ORDEN_APROBADA: NotificationType(
+            Sentence("El plan se aprobó; empieza la construcción", "The plan was approved"),
+            "The plan was approved, by a person or by the policy",
+            (*_EVENT, *_PLAN),
+        ),
+        _K.ORDEN_PREGUNTA: NotificationType(
+            Sentence("Una pregunta espera respuesta", "A question waits for an answer"),
+            "An agent, or whoever decides about the plan, asks the client or the team something",
+            _EVENT,
+        ),
+        _K.ORDEN_LISTA: NotificationType(
+            Sentence("El producto pasó la revisión", "The product passed its review"),
+            "The order went from `qa` to `listo`",
+            _EVENT,
         ),
         _K.ORDEN_ENTREGADA: NotificationType(
             Sentence("El producto se entregó al cliente", "The product was delivered"),
             "The order went to `entregado`",
+            _EVENT,
         ),
-        _K.ORDEN_PREGUNTA: NotificationType(
-            Sentence("Una pregunta espera respuesta", "A question waits for an answer"),
-            "An agent, or whoever decides about the plan, asks something",
+        _K.ORDEN_FALLIDA: NotificationType(
+            Sentence("La orden falló", "The order failed"),
+            "The order went to `fallido`",
+            (*_EVENT, "causa", "estado_fallido"),
+        ),
+        _K.ORDEN_CANCELADA: NotificationType(
+            Sentence("La orden se canceló", "The order was cancelled"),
+            "The order went to `cancelado`",
+            _EVENT,
         ),
         _K.ORDEN_PREGUNTA_RECORDATORIO: NotificationType(
             Sentence("Una pregunta sigue sin respuesta", "A question is still unanswered"),
@@ -154,6 +205,69 @@ NOTIFICATIONS: Mapping[NotificationKind, NotificationType] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
+class Occasion:
+    """One row: the event, or the change of state, that `kind` tells of.
+
+    `event` None means a change of state, from `source` to `target`; None is any of them. `unless`
+    is a fact of the event (name and value) with which it is not told.
+    """
+
+    kind: NotificationKind
+    event: EventKind | None = None
+    source: OrderState | None = None
+    target: OrderState | None = None
+    unless: tuple[str, str] | None = None
+
+    def fits(self, event: NewEvent, left: OrderState | None, state: OrderState) -> bool:
+        """Return whether it tells of `event`, by which the order left `left` for `state`."""
+        if self.event is not None:
+            excluded = (
+                self.unless is not None and event.metadata.get(self.unless[0]) == (self.unless[1])
+            )
+            return event.kind is self.event and not excluded
+        return (
+            left not in {None, state}
+            and self.source in {None, left}
+            and (self.target in {None, state})
+        )
+
+
+_S = OrderState
+
+OCCASIONS: tuple[Occasion, ...] = (
+    Occasion(_K.ORDEN_CREADA, event=EventKind.ORDEN_CREADA),
+    Occasion(_K.ORDEN_ESTADO_CAMBIADO),
+    Occasion(_K.ORDEN_PLAN_LISTO, event=EventKind.PLAN_GENERADO),
+    Occasion(_K.ORDEN_PLAN_LISTO, event=EventKind.PLAN_EDITADO),
+    Occasion(_K.ORDEN_APROBADA, source=_S.PLANIFICACION, target=_S.CONSTRUCCION),
+    # What an approver asks the planner is answered by a program.
+    Occasion(
+        _K.ORDEN_PREGUNTA,
+        event=EventKind.PREGUNTA,
+        unless=("destinatario", Audience.PLANIFICADOR),
+    ),
+    Occasion(_K.ORDEN_LISTA, source=_S.QA, target=_S.LISTO),
+    Occasion(_K.ORDEN_ENTREGADA, target=_S.ENTREGADO),
+    Occasion(_K.ORDEN_FALLIDA, target=_S.FALLIDO),
+    Occasion(_K.ORDEN_CANCELADA, target=_S.CANCELADO),
+)
+"""What is told of an order's events; a new kind is a row here and one in `NOTIFICATIONS`."""
+
+ORDER_KINDS = frozenset(row.kind for row in OCCASIONS)
+"""The order's own kinds: those that an API key may be told of."""
+
+
+def kinds_of(
+    event: NewEvent, left: OrderState | None, state: OrderState
+) -> tuple[NotificationKind, ...]:
+    """Return what is told of an event of an order that is now in `state`.
+
+    `left` is the state that it left by this event, None if it left none.
+    """
+    return tuple(row.kind for row in OCCASIONS if row.fits(event, left, state))
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
     """The order that a notification is about, as far as others may know it.
 
@@ -197,6 +311,6 @@ def text_of(kind: NotificationKind, subject: Subject | None) -> tuple[str, str]:
     facts = "".join(
         f"\n{name}: {subject.facts[name]}"
         for name in NOTIFICATIONS[kind].facts
-        if name != "plan_hash" and subject.facts.get(name) is not None
+        if name not in _FOR_PROGRAMS and subject.facts.get(name) is not None
     )
     return f"{subject.order_number}: {message}", about + facts

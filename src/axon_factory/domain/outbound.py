@@ -125,15 +125,17 @@ class OutboundRules:
     """Which addresses may be called.
 
     `networks` are those that may be reached although they are not public; http and any port are
-    allowed there.
+    allowed there. `setting` has them, and refusals name it.
     """
 
     networks: tuple[_Network, ...] = ()
+    setting: str = "AXON_WEBHOOK_NETWORKS"
 
     @classmethod
-    def of(cls, networks: Iterable[str]) -> "OutboundRules":
-        """Take the networks in CIDR notation."""
-        return cls(tuple(ip_network(text) for text in sorted(networks)))
+    def of(cls, networks: Iterable[str], *, setting: str | None = None) -> "OutboundRules":
+        """Take the networks in CIDR notation, and the name of the setting that has them."""
+        parsed = tuple(ip_network(text) for text in sorted(networks))
+        return cls(parsed) if setting is None else cls(parsed, setting)
 
     def allows(self, url: OutboundUrl, address: Address) -> bool:
         """Return whether `url` may be called at `address`, one of those that its host has."""
@@ -152,20 +154,20 @@ class OutboundRules:
         if not url.is_secure and not self.networks:
             raise UrlRefused(
                 Sentence(
-                    "Debe ser https en el puerto 443; AXON_WEBHOOK_NETWORKS nombra las redes "
-                    "donde se admite otra cosa",
-                    "Must be https on port 443; AXON_WEBHOOK_NETWORKS names the networks where "
-                    "anything else is allowed",
+                    f"Debe ser https en el puerto 443; {self.setting} nombra las redes donde se "
+                    "admite otra cosa",
+                    f"Must be https on port 443; {self.setting} names the networks where anything "
+                    "else is allowed",
                 )
             )
         address = parse_address(url.host)
         if address is not None and not self.allows(url, address):
             raise UrlRefused(
                 Sentence(
-                    "Esa dirección no es pública; AXON_WEBHOOK_NETWORKS nombra las que se admiten "
-                    "de todos modos",
-                    "That address is not public; AXON_WEBHOOK_NETWORKS names those that are "
-                    "allowed all the same",
+                    f"Esa dirección no es pública; {self.setting} nombra las que se admiten de "
+                    "todos modos",
+                    f"That address is not public; {self.setting} names those that are allowed "
+                    "all the same",
                 )
             )
         return url

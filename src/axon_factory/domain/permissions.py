@@ -15,6 +15,7 @@ __all__ = [
     "PERMISSIONS",
     "PUBLIC_ROUTES",
     "RELATIONS",
+    "SCOPE_GRANTS",
     "STAFF_GRANTS",
     "Action",
     "Grant",
@@ -60,6 +61,7 @@ class Action(StrEnum):
     CREATE_ORDER = "orders:create"
     READ_ORDER = "orders:read"
     LIST_ORDERS = "orders:list"
+    READ_FEED = "orders:feed"
     READ_RESULT = "orders:result"
     UPDATE_ORDER = "orders:update"
     DELETE_ORDER = "orders:delete"
@@ -179,6 +181,15 @@ _SYSTEM = frozenset(_AGENT_KINDS)
 STAFF_GRANTS = frozenset({_G.ADMIN, _G.OPERATOR, _G.KEY_READ, _G.KEY_WRITE, _G.KEY_ADMIN})
 """Those who work for the factory, and the keys of its systems."""
 
+SCOPE_GRANTS = MappingProxyType(
+    {
+        KeyScope.LECTURA: _G.KEY_READ,
+        KeyScope.ESCRITURA: _G.KEY_WRITE,
+        KeyScope.ADMIN: _G.KEY_ADMIN,
+    }
+)
+"""Scope of a key to what it is granted."""
+
 RELATIONS = MappingProxyType(
     dict.fromkeys(Grant, Relation.ANY)
     | {_G.CLIENT_OWN: Relation.OWN, _G.SYSTEM_ASSIGNED: Relation.ASSIGNED}
@@ -190,6 +201,7 @@ PERMISSIONS = MappingProxyType(
         Action.CREATE_ORDER: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_WRITE}),
         Action.READ_ORDER: Permission(_READERS | {_G.SYSTEM_ASSIGNED}),
         Action.LIST_ORDERS: Permission(_READERS),
+        Action.READ_FEED: Permission(_READERS),
         Action.READ_RESULT: Permission(_READERS, _FINISHED, 400),
         Action.UPDATE_ORDER: Permission(_ADMINS | _SYSTEM | {_G.OPERATOR}),
         Action.DELETE_ORDER: Permission(_ADMINS, frozenset({_S.NUEVO, _S.PLANIFICACION}), 400),
@@ -218,8 +230,9 @@ PERMISSIONS = MappingProxyType(
         Action.MANAGE_USERS: Permission(frozenset({_G.ADMIN})),
         Action.MANAGE_KEYS: Permission(frozenset({_G.ADMIN})),
         Action.READ_AUDIT: Permission(frozenset({_G.ADMIN})),
-        # Whoever names an address makes the factory send there: a person decides.
-        Action.MANAGE_NOTIFICATIONS: Permission(frozenset({_G.ADMIN})),
+        # Whoever names an address makes the factory send there. Administrators keep them all; a
+        # key that reads orders keeps its own, at public addresses, and reads nothing of others.
+        Action.MANAGE_NOTIFICATIONS: Permission(frozenset({_G.ADMIN, _G.KEY_READ, _G.KEY_ADMIN})),
         Action.READ_LINE: Permission(frozenset({_G.ADMIN, _G.OPERATOR, _G.KEY_READ, _G.KEY_ADMIN})),
         Action.CONTROL_LINE: Permission(_ADMINS),
     }

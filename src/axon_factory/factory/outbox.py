@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,6 +18,7 @@ from axon_factory.db.tables import NotificationDestination, OutboxAttempt, Outbo
 from axon_factory.domain.deliveries import Channel, delay_after
 from axon_factory.factory.ports import LinePorts
 from axon_factory.jobs.queue import enqueue_message
+from axon_factory.orders.notifications.owners import KEY_ENDED, key_serves
 from axon_factory.orders.notifications.sealing import URL, open_secrets, open_value
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
@@ -46,14 +48,17 @@ class OutboxSender:
         database: Database,
         ports: LinePorts,
         *,
+        public_url: str = "",
         spread: Callable[[], float] = random.random,
     ) -> None:
         """Mailer, notifier and secret box are those of `ports`.
 
-        `spread` returns from 0 to 1 how much of a tenth is added to a delay.
+        `public_url` begins the links to the API, without a slash at its end. `spread` returns from
+        0 to 1 how much of a tenth is added to a delay.
         """
         self._database = database
         self._ports = ports
+        self._public_url = public_url
         self._spread = spread
 
     async def send(self, message_id: UUID) -> None:
@@ -67,19 +72,24 @@ class OutboxSender:
                 if message.destination_id
                 else None
             )
-        tried = await self._try(message, destination)
+            serves = destination is None or await key_serves(
+                session, destination, datetime.now(UTC)
+            )
+        tried = await self._try(message, destination, serves=serves)
         if tried.error is None:
             await self._record_success(message_id, tried)
         else:
             await self._record_failure(message_id, tried, tried.error)
 
     async def _try(
-        self, message: OutboxMessage, destination: NotificationDestination | None
+        self, message: OutboxMessage, destination: NotificationDestination | None, *, serves: bool
     ) -> _Try:
         started_at, begun = datetime.now(UTC), time.monotonic()
         status: int | None = None
         failure: PortError | None = None
         try:
+            if not serves:
+                raise DeliveryFailed(KEY_ENDED, transient=False)
             status = await self._deliver(message, destination, started_at)
         except PortError as error:
             failure = error
@@ -101,7 +111,7 @@ class OutboxSender:
             Notification(
                 kind=message.event or "",
                 at=message.created_at,
-                payload=message.payload or {},
+                payload=self._payload(message),
                 title=message.subject,
                 text=message.body,
             ),
@@ -109,6 +119,14 @@ class OutboxSender:
             idempotency_key=f"msg_{message.id.hex}",
         )
         return receipt.status
+
+    def _payload(self, message: OutboxMessage) -> dict[str, Any]:
+        """Return what a webhook gets: what was written, and where the order is read now."""
+        payload = message.payload or {}
+        if message.order_id is None:
+            return payload
+        url = f"{self._public_url}/api/orders/{message.order_id}"
+        return {**payload, "data": {**payload.get("data", {}), "url": url}}
 
     def _opened(self, destination: NotificationDestination | None, now: datetime) -> Destination:
         if destination is None or not destination.active:
@@ -122,7 +140,8 @@ class OutboxSender:
             raise DeliveryFailed(
                 "El destino no se abre con las claves de este trabajador.", transient=True
             ) from None
-        return Destination(Channel(destination.kind), url, secrets)
+        of_key = destination.owner is not None
+        return Destination(Channel(destination.kind), url, secrets, of_key=of_key)
 
     async def _record_success(self, message_id: UUID, tried: _Try) -> None:
         async with self._database.transaction("message.sent") as session:

@@ -10,7 +10,8 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import NewEvent
-from axon_factory.domain.states import Actor
+from axon_factory.domain.states import Actor, OrderState
+from axon_factory.orders.outbox import tell_event
 
 __all__ = ["CHANNEL", "append_event", "content_key"]
 
@@ -37,9 +38,19 @@ def content_key(event: NewEvent) -> str:
 
 
 async def append_event(
-    session: AsyncSession, order: Order, event: NewEvent, *, actor: Actor, now: datetime
+    session: AsyncSession,
+    order: Order,
+    event: NewEvent,
+    *,
+    actor: Actor,
+    now: datetime,
+    left: OrderState | None = None,
 ) -> bool:
-    """Append `event` with the order's next sequence; return False for a repeated `dedupe_key`."""
+    """Append `event` with the order's next sequence; return False for a repeated `dedupe_key`.
+
+    `left` is the state that the order left by it, if it did. Webhooks are told of it in the same
+    transaction (`domain.notifications.OCCASIONS`).
+    """
     if event.dedupe_key is not None:
         repeated = await session.scalar(
             select(col(OrderEvent.position)).where(
@@ -69,4 +80,5 @@ async def append_event(
     )
     await session.flush()
     await session.execute(_NOTIFY, {"channel": CHANNEL, "order_id": str(order.id)})
+    await tell_event(session, order, event, left=left, now=now)
     return True

@@ -1,18 +1,30 @@
 """Messages that leave only if the transaction that tells of them commits (resolutions 26)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, Text, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import NotificationDestination, Order, OutboxMessage
 from axon_factory.domain.deliveries import Channel
-from axon_factory.domain.notifications import NotificationKind, Subject, payload_of, text_of
+from axon_factory.domain.events import NewEvent
+from axon_factory.domain.notifications import (
+    ORDER_KINDS,
+    NotificationKind,
+    Subject,
+    kinds_of,
+    payload_of,
+    text_of,
+)
+from axon_factory.domain.states import OrderState
 from axon_factory.jobs.queue import enqueue_message
+from axon_factory.orders.notifications.owners import owner_serves
 
-__all__ = ["address_to", "count_unsent", "notify", "post_message"]
+__all__ = ["address_to", "count_unsent", "notify", "post_message", "tell_event"]
 
 
 async def post_message(
@@ -30,8 +42,9 @@ async def post_message(
 
     Without an order it is about the line, and `topic` must name the occasion.
 
-    With `kind`, every destination that listens to it is told too. What they are told is that
-    kind's own sentence: a mail goes to one person, and may hold a link that is a permission.
+    With `kind`, every destination that listens to it is told too, unless it is one of the order's
+    own kinds: of those the event has told already. What they are told is that kind's own sentence:
+    a mail goes to one person, and may hold a link that is a permission.
     """
     key = _key(order, topic)
     if not await _is_known(session, key):
@@ -46,7 +59,7 @@ async def post_message(
             created_at=now,
         )
         await _put(session, mail)
-    if kind is not None:
+    if kind is not None and kind not in ORDER_KINDS:
         await notify(session, order, kind, topic=topic, now=now)
 
 
@@ -63,10 +76,34 @@ async def notify(
     Without an order it is about the line, and `topic` must name the occasion.
     """
     key = _key(order, topic)
-    for destination in await _listeners(session, kind):
+    for destination in await _listeners(session, order, [kind], now):
         own = f"{key}:{destination.id}"
         if not await _is_known(session, own):
             await _put(session, address_to(destination, order, kind, key=own, now=now))
+
+
+async def tell_event(
+    session: AsyncSession,
+    order: Order,
+    event: NewEvent,
+    *,
+    left: OrderState | None,
+    now: datetime,
+) -> None:
+    """Tell every destination that listens of the event that was just appended to the order.
+
+    `left` is the state that the order left by it, if it did.
+    """
+    kinds = kinds_of(event, left, OrderState(order.estado))
+    if not kinds:
+        return
+    for destination in await _listeners(session, order, kinds, now):
+        for kind in kinds:
+            if destination.events and kind not in destination.events:
+                continue
+            key = f"{order.id}:{order.event_seq}:{kind}:{destination.id}"
+            message = address_to(destination, order, kind, key=key, now=now, left=left)
+            await _put(session, message)
 
 
 def address_to(
@@ -76,9 +113,10 @@ def address_to(
     *,
     key: str,
     now: datetime,
+    left: OrderState | None = None,
 ) -> OutboxMessage:
     """Return the message that tells `destination`; `key` is unique to it."""
-    subject = None if order is None else _subject(order)
+    subject = None if order is None else _subject(order, left)
     title, text = text_of(kind, subject)
     return OutboxMessage(
         id=uuid4(),
@@ -110,18 +148,33 @@ async def count_unsent(session: AsyncSession, order_id: UUID) -> int:
 
 
 async def _listeners(
-    session: AsyncSession, kind: NotificationKind
+    session: AsyncSession, order: Order | None, kinds: Sequence[NotificationKind], now: datetime
 ) -> list[NotificationDestination]:
-    events = col(NotificationDestination.events)
+    """Return the destinations that listen to any of `kinds`, and to this order."""
+    events, owner = col(NotificationDestination.events), col(NotificationDestination.owner)
+    statement = select(NotificationDestination).where(
+        col(NotificationDestination.active),
+        or_(func.cardinality(events) == 0, *(events.contains([kind.value]) for kind in kinds)),
+        *_filters(order),
+    )
+    if ORDER_KINDS.isdisjoint(kinds):
+        statement = statement.where(owner.is_(None))
+    else:
+        statement = statement.where(or_(owner.is_(None), owner_serves(now)))
     found = await session.scalars(
-        select(NotificationDestination)
-        .where(
-            col(NotificationDestination.active),
-            or_(func.cardinality(events) == 0, events.contains([kind.value])),
-        )
-        .order_by(col(NotificationDestination.created_at), col(NotificationDestination.id))
+        statement.order_by(col(NotificationDestination.created_at), col(NotificationDestination.id))
     )
     return list(found)
+
+
+def _filters(order: Order | None) -> Sequence[ColumnElement[bool]]:
+    """Return what a destination's filters must be for it to be told of this order, or of none."""
+    clients, tags = col(NotificationDestination.client_ids), col(NotificationDestination.tags)
+    no_client, no_tag = func.cardinality(clients) == 0, func.cardinality(tags) == 0
+    if order is None:
+        return no_client, no_tag
+    client = no_client if order.cliente_id is None else clients.contains([order.cliente_id])
+    return or_(no_client, client), or_(no_tag, literal(order.tags, ARRAY(Text)).contains(tags))
 
 
 async def _is_known(session: AsyncSession, key: str) -> bool:
@@ -139,7 +192,7 @@ def _key(order: Order | None, topic: str) -> str:
     return f"linea:{topic}" if order is None else f"{order.id}:{topic}:{order.intento}"
 
 
-def _subject(order: Order) -> Subject:
+def _subject(order: Order, left: OrderState | None) -> Subject:
     failure = order.fallo or {}
     return Subject(
         order_id=str(order.id),
@@ -149,6 +202,8 @@ def _subject(order: Order) -> Subject:
         product_name=order.nombre_producto,
         attempt=order.intento,
         facts={
+            "estado_anterior": left,
+            "seq": order.event_seq,
             "plan_version": order.plan_version,
             "plan_hash": order.plan_hash,
             "causa": failure.get("causa"),

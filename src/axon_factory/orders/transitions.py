@@ -99,7 +99,12 @@ async def transition(
         await release_session(session, order, now, reviewed=target is OrderState.QA)
     await _enter_stage(session, order, actor, now)
     await append_event(
-        session, order, event or _plain_event(source, target, actor), actor=actor, now=now
+        session,
+        order,
+        event or _plain_event(source, target, actor),
+        actor=actor,
+        now=now,
+        left=source,
     )
     await wake(session, order, now)
 

@@ -212,7 +212,7 @@ def log_entry(event: OrderEvent, principal: Principal) -> dict[str, Any]:
     return entry | {"metadata": event.details} if event.details else entry
 
 
-def cloud_event(order: Order, event: OrderEvent, principal: Principal) -> dict[str, Any]:
+def cloud_event(order_number: str, event: OrderEvent, principal: Principal) -> dict[str, Any]:
     """Return an event in its CloudEvents 1.0 envelope; `data` is its log entry and states.
 
     `sequence` (the extension of that name) is padded, because it is compared as text.
@@ -222,15 +222,15 @@ def cloud_event(order: Order, event: OrderEvent, principal: Principal) -> dict[s
     states = {name: facts[name] for name in _STATE_FACTS if name in facts}
     return {
         "specversion": "1.0",
-        "id": f"{order.id}:{event.seq}",
+        "id": f"{event.order_id}:{event.seq}",
         "source": "/api/orders",
         "type": f"axon.{event.kind}",
-        "subject": order.order_number,
+        "subject": order_number,
         "time": timestamp(event.occurred_at),
         "sequence": f"{event.seq:010d}",
         "datacontenttype": "application/json",
         "data": {
-            "order_id": str(order.id),
+            "order_id": str(event.order_id),
             "intento": event.intento,
             **states,
             **log_entry(event, principal),

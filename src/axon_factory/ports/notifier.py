@@ -28,11 +28,13 @@ class Destination:
     """Where it goes, opened for this one call.
 
     `secrets` sign what is sent, the current one first; while one is being rotated there are two.
+    `of_key`: a program named the address, not an administrator.
     """
 
     channel: Channel
     url: str = field(repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    of_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,21 @@ __all__ = ["OrderSignals", "Watch"]
 
 _log = structlog.get_logger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0
+_ANY = ""  # no order has this id
 
 
 class Watch:
-    """What was notified of one order since it was last looked at."""
+    """What was notified of one order, or of all, since it was last looked at."""
 
-    def __init__(self, woken: asyncio.Event) -> None:
-        """`woken` is set by each notification."""
+    def __init__(self, woken: asyncio.Event, over: asyncio.Event) -> None:
+        """`woken` is set by each notification, `over` when the process is shutting down."""
         self._woken = woken
+        self._over = over
+
+    @property
+    def over(self) -> bool:
+        """True once nothing more will be notified: whoever waits answers now."""
+        return self._over.is_set()
 
     def look(self) -> None:
         """Forget what was notified: the reader looks at the table after this."""
@@ -54,14 +61,17 @@ class OrderSignals:
         return self._closed.is_set()
 
     @contextlib.contextmanager
-    def watch(self, order_id: str) -> Generator["Watch"]:
-        """Note from now on whether the order may have new events, until the block ends."""
+    def watch(self, order_id: str = _ANY) -> Generator["Watch"]:
+        """Note from now on whether the order may have new events, until the block ends.
+
+        Without an order it is noted of every order.
+        """
         if self._listener is None and not self.closed:
             self._listener = asyncio.create_task(self._listen(), name="order-signals")
         woken = asyncio.Event()
         self._waiting[order_id].add(woken)
         try:
-            yield Watch(woken)
+            yield Watch(woken, self._closed)
         finally:
             self._waiting[order_id].discard(woken)
             if not self._waiting[order_id]:
@@ -87,6 +97,7 @@ class OrderSignals:
                     pause = 0.2
                     async for notification in connection.notifies():
                         self._wake(notification.payload)
+                        self._wake(_ANY)
             except (psycopg.OperationalError, OSError) as error:
                 _log.warning("signals lost", retry_in=pause, error=str(error).strip())
             await asyncio.sleep(pause)

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Header, Request, Response, status
 from fastapi.responses import StreamingResponse
 
 from axon_factory.db.sessions import Database
@@ -30,7 +30,11 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
                 'data: {"type":"order_update","estado":"construccion","progreso":45}\n\n'
             }
         },
-    }
+    },
+    204: {
+        "description": "La orden terminó y ya se recibió todo: con `Last-Event-ID`, un "
+        "`EventSource` deja de volver a conectarse."
+    },
 }
 
 
@@ -68,14 +72,20 @@ def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> AP
         request: Request,
         principal: Annotated[Principal, Depends(guard)],
         last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,9}$")] = None,
-    ) -> EventStream:
-        """Sigue una orden en vivo: un evento por entrada de su historial, hasta que termina."""
+    ) -> Response:
+        """Sigue una orden en vivo: un evento por entrada de su historial, hasta que termina.
+
+        Quien vuelve con `Last-Event-ID` cuando la orden terminó y ya lo recibió todo, recibe 204.
+        """
+        after = int(last_event_id or 0)
         async with database.reading() as session:
             order = await read_order(session, id, principal)  # a 404 before the stream begins
+            comes_back = last_event_id is not None and order.estado in TERMINAL_STATES
+            if comes_back and not await events_after(session, order, principal, after, 1):
+                # EventSource would come back every three seconds for ever, to nothing.
+                return Response(status_code=status.HTTP_204_NO_CONTENT)
         reader = _Reader(principal, lambda: guard.still_holds(request))
-        return EventStream(
-            _frames(database, signals, str(order.id), reader, int(last_event_id or 0))
-        )
+        return EventStream(_frames(database, signals, str(order.id), reader, after))
 
     return router
 

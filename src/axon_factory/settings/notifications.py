@@ -28,6 +28,11 @@ class NotificationSettings(BaseSettings):
         description="Networks, separated by commas, that webhooks may reach although they are not "
         "public; http and any port are allowed there.",
     )
+    key_webhook_networks: Annotated[frozenset[Network], NoDecode, COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="The same for webhooks that API keys register: a program names the address, so "
+        "`AXON_WEBHOOK_NETWORKS` does not count for them.",
+    )
     webhook_timeout_seconds: float = Field(
         10.0, ge=1, le=60, description="How long the delivery of one webhook may take."
     )

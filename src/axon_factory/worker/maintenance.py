@@ -17,6 +17,7 @@ from axon_factory.jobs.queue import ADVANCE, announce, enqueue_message
 from axon_factory.orders.capacity import wake_waiting
 from axon_factory.orders.line_mode import current_mode
 from axon_factory.orders.lists.folding import MOST_CHANGES, build, fold, survey
+from axon_factory.orders.notifications.owners import end_orphans
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.stranded import enqueue_stranded
 
@@ -28,6 +29,7 @@ __all__ = [
     "jobs_in_name_of",
     "rescue_stalled_jobs",
     "sweep",
+    "switch_off_orphans",
 ]
 
 _log = structlog.get_logger(__name__)
@@ -175,3 +177,9 @@ async def forget_expired_keys(database: Database) -> None:
     """Delete the answers that were kept for an `Idempotency-Key` (resolutions 17)."""
     async with database.transaction("maintenance") as session:
         await session.execute(_FORGET)
+
+
+async def switch_off_orphans(database: Database) -> None:
+    """Switch off the webhooks of API keys that were revoked or have expired."""
+    async with database.transaction("maintenance") as session:
+        await end_orphans(session, datetime.now(UTC))

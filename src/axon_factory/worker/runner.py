@@ -24,6 +24,7 @@ from axon_factory.worker.maintenance import (
     jobs_in_name_of,
     rescue_stalled_jobs,
     sweep,
+    switch_off_orphans,
 )
 from axon_factory.worker.question_reminders import remind_of_questions
 from axon_factory.worker.reminders import remind_approvers, tell_answers
@@ -156,6 +157,7 @@ class Worker:
         await age_waiting_orders(self._database)
         await index_list_terms(self._database)
         await forget_expired_keys(self._database)
+        await switch_off_orphans(self._database)
         await notice_silence(self._database, self._policy)
         await remind_of_questions(self._database, self._policy)
 

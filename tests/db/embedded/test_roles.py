@@ -37,6 +37,8 @@ FORBIDDEN = [
     "UPDATE audit_heads SET seq = 0",
     "INSERT INTO audit_heads SELECT 'a', 0, hash FROM audit_heads",
     "DELETE FROM audit_heads",
+    "INSERT INTO feed_positions (event_position) VALUES (1)",
+    "DELETE FROM feed_positions",
     "SELECT nextval('audit_positions')",
     "UPDATE alembic_version SET version_num = '0000'",
     "ALTER FUNCTION audit_head(text) RENAME TO other",

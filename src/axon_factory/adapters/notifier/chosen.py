@@ -1,6 +1,7 @@
 """One notifier that is many: each destination is told over its own channel."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from axon_factory.domain.deliveries import Channel
 from axon_factory.ports.notifier import (
@@ -19,15 +20,25 @@ class ChosenNotifier:
 
     name = "chosen"
 
-    def __init__(self, notifiers: Mapping[Channel, Notifier]) -> None:
-        """`notifiers` by the channel that each of them serves."""
+    def __init__(
+        self,
+        notifiers: Mapping[Channel, Notifier],
+        *,
+        of_keys: Mapping[Channel, Notifier] = MappingProxyType({}),
+    ) -> None:
+        """`notifiers` by the channel that each of them serves.
+
+        `of_keys` are those for destinations that API keys have named: they reach fewer addresses.
+        """
         self._notifiers = notifiers
+        self._of_keys = of_keys
 
     async def deliver(
         self, notification: Notification, destination: Destination, *, idempotency_key: str
     ) -> Receipt:
         """See the port."""
-        notifier = self._notifiers.get(destination.channel)
+        notifiers = self._of_keys if destination.of_key else self._notifiers
+        notifier = notifiers.get(destination.channel)
         if notifier is None:
             raise DeliveryFailed(
                 f"Este trabajador no tiene el canal '{destination.channel}'.", transient=False

@@ -25,6 +25,7 @@ from axon_factory.orders.notifications.deliveries import (
     list_deliveries,
     redeliver,
 )
+from axon_factory.orders.notifications.owners import family_of
 from axon_factory.orders.read import read_order
 
 __all__ = ["router"]
@@ -34,7 +35,7 @@ router = APIRouter(prefix="/api/notifications/deliveries", tags=["avisos"])
 _MOST_ROWS = 200
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
-Administrator = Annotated[Principal, Depends(require(Action.MANAGE_NOTIFICATIONS))]
+Keeper = Annotated[Principal, Depends(require(Action.MANAGE_NOTIFICATIONS))]
 
 
 class DeliveryFilters(BaseModel):
@@ -63,10 +64,13 @@ class DeliveryFilters(BaseModel):
 async def list_all(
     filters: Annotated[DeliveryFilters, Query()],
     request: Request,
-    principal: Administrator,
+    principal: Keeper,
     services: Services,
 ) -> Response:
-    """Lista correos y avisos, los más recientes primero, y cómo va cada uno."""
+    """Lista correos y avisos, los más recientes primero, y cómo va cada uno.
+
+    Una clave ve los avisos a sus propios destinos.
+    """
     async with services.database.reading() as session:
         order = await read_order(session, filters.orden, principal) if filters.orden else None
         query = DeliveryQuery(
@@ -75,6 +79,7 @@ async def list_all(
             destination_id=filters.destino,
             cursor=filters.cursor,
             limit=filters.limit,
+            family=await family_of(session, principal),
         )
         page = await list_deliveries(session, query)
     shown = [delivery_document(delivery) for delivery in page.deliveries]
@@ -92,13 +97,14 @@ async def list_all(
 async def show(
     id: str,  # noqa: A002 — every path of the API names its id so
     request: Request,
-    _principal: Administrator,
+    principal: Keeper,
     services: Services,
 ) -> Response:
     """Muestra una entrega con cada uno de sus intentos."""
     message_id = delivery_id_of(id)
     async with services.database.reading() as session:
-        delivery = await find_delivery(session, message_id)
+        family = await family_of(session, principal)
+        delivery = await find_delivery(session, message_id, family)
         attempts = await attempts_of(session, message_id)
     detail = {"detalle_intentos": attempt_documents(attempts)}
     return json_response(request, delivery_document(delivery) | detail)
@@ -119,7 +125,8 @@ async def send_again(
     message_id = delivery_id_of(id)
 
     async def work(session: AsyncSession) -> Answer:
-        delivery = await redeliver(session, message_id)
+        family = await family_of(session, write.principal)
+        delivery = await redeliver(session, message_id, family)
         return Answer(delivery_document(delivery), subject=f"delivery:{message_id}")
 
     return await write.once("redeliver", work)

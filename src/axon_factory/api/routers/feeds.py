@@ -67,7 +67,7 @@ async def show_events(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         found = await events_after(session, order, principal, after, limit)
-    events = [views.cloud_event(order, event, principal) for event in found]
+    events = [views.cloud_event(order.order_number, event, principal) for event in found]
     next_after = found[-1].seq if found else after
     headers = {
         "Vary": "Accept",

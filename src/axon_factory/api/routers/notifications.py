@@ -1,4 +1,7 @@
-"""Destinations of notifications: webhooks and chats that an administrator names."""
+"""Destinations of notifications: webhooks and chats of administrators, webhooks of API keys.
+
+An administrator keeps them all. A key keeps its own, and is told that there are no others.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,6 +36,7 @@ from axon_factory.orders.notifications.destinations import (
     DestinationChange,
     DestinationNameTaken,
     NewDestination,
+    TooManyDestinations,
     change_destination,
     create_destination,
     destination_id_of,
@@ -41,6 +45,8 @@ from axon_factory.orders.notifications.destinations import (
     remove_destination,
     rotate_secret,
 )
+from axon_factory.orders.notifications.owners import family_of
+from axon_factory.orders.requests.values import ClientId, ShortText
 
 __all__ = ["router"]
 
@@ -48,14 +54,18 @@ router = APIRouter(prefix="/api/notifications/destinations", tags=["avisos"])
 
 _LONGEST_NAME = 100
 _LONGEST_URL = 2048
+_MOST_FILTERS = 50
 _HOUR = timedelta(hours=1)
 
-Administrator = Annotated[Principal, Depends(require(Action.MANAGE_NOTIFICATIONS))]
-Administer = Annotated[Write, Depends(write_as(Action.MANAGE_NOTIFICATIONS))]
+Keeper = Annotated[Principal, Depends(require(Action.MANAGE_NOTIFICATIONS))]
+Keep = Annotated[Write, Depends(write_as(Action.MANAGE_NOTIFICATIONS))]
 Name = Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME)]
 Kinds = Annotated[
     list[Annotated[NotificationKind, Field(strict=False)]], Field(max_length=len(NotificationKind))
 ]
+
+Clients = Annotated[list[ClientId], Field(max_length=_MOST_FILTERS)]
+Tags = Annotated[list[ShortText], Field(max_length=_MOST_FILTERS)]
 
 
 class _Request(BaseModel):
@@ -63,12 +73,14 @@ class _Request(BaseModel):
 
 
 class NewDestinationRequest(_Request):
-    """A webhook or a chat; without `eventos` it is told of everything."""
+    """A webhook or a chat; without `eventos` it is told of all that its owner may read."""
 
     canal: Literal["webhook", "slack"]
     nombre: Name
     url: str = Field(min_length=1, max_length=_LONGEST_URL)
     eventos: Kinds = []
+    clientes: Clients = []
+    tags: Tags = []
 
 
 class DestinationPatch(_Request):
@@ -76,6 +88,8 @@ class DestinationPatch(_Request):
 
     nombre: Name | None = None
     eventos: Kinds | None = None
+    clientes: Clients | None = None
+    tags: Tags | None = None
     activo: bool | None = None
 
     @model_validator(mode="after")
@@ -100,22 +114,32 @@ class SecretRotation(_Request):
     summary="Crear un destino de avisos",
     responses=answers(DestinationCreated, status.HTTP_201_CREATED, etag=True),
 )
-@raises(DestinationNameTaken)
-async def create(new: NewDestinationRequest, write: Administer) -> Response:
+@raises(DestinationNameTaken, TooManyDestinations)
+async def create(new: NewDestinationRequest, write: Keep) -> Response:
     """Crea un destino; el secreto con que se firma se muestra solo en esta respuesta.
 
-    La dirección debe ser https en el puerto 443 y pública.
+    La dirección debe ser https en el puerto 443 y pública. Con una clave de API, el destino es de
+    la clave: solo recibe los eventos de órdenes, y deja de recibirlos cuando la clave termina.
     """
-    wanted = NewDestination(Channel(new.canal), new.nombre, new.url, frozenset(new.eventos))
+    wanted = NewDestination(
+        Channel(new.canal),
+        new.nombre,
+        new.url,
+        frozenset(new.eventos),
+        frozenset(new.clientes),
+        frozenset(new.tags),
+    )
 
     async def work(session: AsyncSession) -> Answer:
+        services, family = write.services, await family_of(session, write.principal)
         created = await create_destination(
             session,
             wanted,
-            box=write.services.secret_box,
-            rules=write.services.outbound,
+            box=services.secret_box,
+            rules=services.outbound if family is None else services.key_outbound,
             created_by=write.principal.id,
             now=datetime.now(UTC),
+            family=family,
         )
         location = f"{router.prefix}/{created.destination.id}"
         return _created(created, status.HTTP_201_CREATED, {"Location": location})
@@ -129,10 +153,10 @@ async def create(new: NewDestinationRequest, write: Administer) -> Response:
     summary="Listar los destinos de avisos",
     responses=answers(DestinationList, etag=True),
 )
-async def list_all(request: Request, _principal: Administrator, services: Services) -> Response:
-    """Lista los destinos por nombre, también los inactivos."""
+async def list_all(request: Request, principal: Keeper, services: Services) -> Response:
+    """Lista los destinos por nombre, también los inactivos; una clave ve los suyos."""
     async with services.database.reading() as session:
-        found = await list_destinations(session)
+        found = await list_destinations(session, await family_of(session, principal))
     shown = [destination_document(destination) for destination in found]
     return json_response(request, {"total": len(shown), "destinations": shown})
 
@@ -146,12 +170,13 @@ async def list_all(request: Request, _principal: Administrator, services: Servic
 async def show(
     id: str,  # noqa: A002 — every path of the API names its id so
     request: Request,
-    _principal: Administrator,
+    principal: Keeper,
     services: Services,
 ) -> Response:
     """Muestra un destino, sin su dirección ni su secreto."""
     async with services.database.reading() as session:
-        destination = await find_destination(session, destination_id_of(id))
+        family = await family_of(session, principal)
+        destination = await find_destination(session, destination_id_of(id), family=family)
     etag = version_etag(destination.version)
     return json_response(request, destination_document(destination), etag=etag)
 
@@ -162,21 +187,26 @@ async def show(
     summary="Cambiar un destino de avisos",
     responses=answers(Destination, etag=True),
 )
-@raises(DestinationNameTaken, PreconditionFailed)
+@raises(DestinationNameTaken, PreconditionFailed, Conflict)
 async def update(
     id: str,  # noqa: A002 — every path of the API names its id so
     patch: DestinationPatch,
-    write: Administer,
+    write: Keep,
 ) -> Response:
-    """Cambia el nombre o los avisos de un destino, o lo activa o desactiva."""
+    """Cambia el nombre, los avisos o los filtros de un destino, o lo activa o desactiva."""
     destination_id = destination_id_of(id)
     events = None if patch.eventos is None else frozenset(patch.eventos)
-    change = DestinationChange(patch.nombre, events, patch.activo)
+    change = DestinationChange(patch.nombre, events, patch.activo, patch.clientes, patch.tags)
 
     async def work(session: AsyncSession) -> Answer:
-        return _answer(
-            await change_destination(session, destination_id, change, if_version=write.if_match)
+        changed = await change_destination(
+            session,
+            destination_id,
+            change,
+            if_version=write.if_match,
+            family=await family_of(session, write.principal),
         )
+        return _answer(changed)
 
     return await write.once("update_destination", work)
 
@@ -189,13 +219,15 @@ async def update(
 )
 async def remove(
     id: str,  # noqa: A002 — every path of the API names its id so
-    write: Administer,
+    write: Keep,
 ) -> Response:
     """Olvida la dirección y el secreto de un destino; sus entregas quedan en el registro."""
     destination_id = destination_id_of(id)
 
     async def work(session: AsyncSession) -> Answer:
-        return _answer(await remove_destination(session, destination_id, datetime.now(UTC)))
+        family = await family_of(session, write.principal)
+        now = datetime.now(UTC)
+        return _answer(await remove_destination(session, destination_id, now, family=family))
 
     return await write.once("delete_destination", work)
 
@@ -209,7 +241,7 @@ async def remove(
 @raises(Conflict)
 async def rotate(
     id: str,  # noqa: A002 — every path of the API names its id so
-    write: Administer,
+    write: Keep,
     rotation: SecretRotation | None = None,
 ) -> Response:
     """Da un secreto nuevo, solo en esta respuesta; el anterior firma también durante la gracia."""
@@ -223,6 +255,7 @@ async def rotate(
             box=write.services.secret_box,
             now=datetime.now(UTC),
             grace=grace,
+            family=await family_of(session, write.principal),
         )
         return _created(created)
 
@@ -239,13 +272,14 @@ async def rotate(
 @raises(Conflict)
 async def try_out(
     id: str,  # noqa: A002 — every path of the API names its id so
-    write: Administer,
+    write: Keep,
 ) -> Response:
     """Encola un aviso de prueba; `Location` es la entrega, que dice cómo le va."""
     destination_id = destination_id_of(id)
 
     async def work(session: AsyncSession) -> Answer:
-        delivery = await send_test(session, destination_id, datetime.now(UTC))
+        family = await family_of(session, write.principal)
+        delivery = await send_test(session, destination_id, datetime.now(UTC), family=family)
         location = f"/api/notifications/deliveries/{delivery.message.id}"
         return Answer(
             delivery_document(delivery),

@@ -10,7 +10,7 @@ from axon_factory.api.schemas.orders import Attempt, ConstructionPlan, Log, Mess
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 
-__all__ = ["EVENT_BATCH", "EventPage", "History", "OrderPreview"]
+__all__ = ["EVENT_BATCH", "AccountEventPage", "EventPage", "History", "OrderPreview"]
 
 _EXAMPLE_STAGE = {
     "ordinal": 1,
@@ -153,6 +153,27 @@ class EventPage(AnswerModel):
     order_id: OrderId
     count: Count = Field(description="Cuántos trae esta respuesta.")
     next_after: int = Field(ge=0, description="El `after` con el que continúa la lectura.")
+    events: list[Event] = Field(description="Los eventos posteriores a `after`.")
+
+
+class AccountEventPage(AnswerModel):
+    """Los eventos de todas las órdenes, en el orden en que se guardaron."""
+
+    EXAMPLE: ClassVar = {
+        "count": 1,
+        "next_after": "AAAAAAAAACqV2nXo1vT3Ew",
+        "hay_mas": False,
+        "events": [_EXAMPLE_EVENT],
+    }
+
+    count: Count = Field(description="Cuántos trae esta respuesta.")
+    next_after: str | None = Field(
+        description="El `after` con el que continúa la lectura, también si no vino ninguno; null "
+        "mientras no ha ocurrido nada."
+    )
+    hay_mas: bool = Field(
+        description="Hay más por leer ahora. Con filtros, una página puede venir vacía y haber más."
+    )
     events: list[Event] = Field(description="Los eventos posteriores a `after`.")
 
 

@@ -25,6 +25,9 @@ _DESTINATION: dict[str, Any] = {
     "nombre": "crm",
     "host": "crm.example",
     "eventos": ["plan.pendiente", "orden.entregada"],
+    "clientes": [],
+    "tags": ["crm"],
+    "clave": None,
     "activo": True,
     "motivo_desactivado": None,
     "secreto_anterior_hasta": None,
@@ -71,7 +74,17 @@ class Destination(AnswerModel):
     canal: Channel
     nombre: str = Field(description="Cómo se llama.")
     host: str = Field(description="Servidor de su dirección.")
-    eventos: list[NotificationKind] = Field(description="Los avisos que recibe; vacío, todos.")
+    eventos: list[NotificationKind] = Field(
+        description="Los avisos que recibe; vacío, todos los que su dueño puede recibir."
+    )
+    clientes: list[str] = Field(
+        description="Recibe solo los de órdenes de estos clientes; vacío, de todas."
+    )
+    tags: list[str] = Field(description="Recibe solo los de órdenes con todas estas etiquetas.")
+    clave: str | None = Field(
+        description="La clave de API que lo registró, o la primera que esa continúa; null, de los "
+        "administradores."
+    )
     activo: bool = Field(description="Recibe avisos.")
     motivo_desactivado: str | None = Field(description="Por qué la fábrica lo desactivó.")
     secreto_anterior_hasta: Timestamp | None = Field(

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Text
-from sqlmodel import Field
+from sqlalchemy import ColumnElement, LargeBinary, Text, and_, or_
+from sqlmodel import Field, col
 
 from axon_factory.db.tables.base import TIME, Table
 
@@ -41,6 +41,12 @@ class ApiKey(Table, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=TIME)
     revoked_at: datetime | None = Field(default=None, sa_type=TIME)
     last_used_at: datetime | None = Field(default=None, sa_type=TIME)
+
+    @classmethod
+    def holds_at(cls, now: datetime) -> ColumnElement[bool]:
+        """Return the condition that a key is neither revoked nor expired."""
+        expires_at = col(cls.expires_at)
+        return and_(col(cls.revoked_at).is_(None), or_(expires_at.is_(None), expires_at > now))
 
 
 class SystemToken(Table, table=True):

@@ -24,10 +24,16 @@ class NotificationDestination(Table, table=True):
     kind: str = Field(sa_type=Text)
     """"webhook" or "slack"."""
     name: str = Field(sa_type=Text)
-    """Unique among those that are not deleted."""
+    """Unique among those of its owner that are not deleted."""
     host: str = Field(sa_type=Text)
     events: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
-    """Kinds of notification that it gets; empty: all."""
+    """Kinds of notification that it gets; empty: all that its owner may read."""
+    owner: str | None = Field(default=None, sa_type=Text)
+    """Family of the API keys that it belongs to; None: the factory's administrators."""
+    client_ids: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    """It is told of the orders of these clients only; empty: of all."""
+    tags: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    """It is told of orders that have all of these."""
     sealed: dict[str, Any] = Field(sa_type=JSON)
     """Name to envelope (base64): "url", and of a webhook "secret" and "previous_secret"."""
     previous_secret_until: datetime | None = Field(default=None, sa_type=TIME)

@@ -11,7 +11,7 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["Order", "OrderEvent", "OrderStage"]
+__all__ = ["FeedPosition", "Order", "OrderEvent", "OrderStage"]
 
 _PRIORITY_RANK = (
     "CASE prioridad WHEN 'urgente' THEN 3 WHEN 'alta' THEN 2 WHEN 'normal' THEN 1 ELSE 0 END"
@@ -121,6 +121,19 @@ class OrderEvent(Table, table=True):
     occurred_at: datetime = Field(sa_type=TIME)
     received_at: datetime = Field(sa_type=TIME)
     dedupe_key: str | None = Field(default=None, sa_type=Text)
+
+
+class FeedPosition(Table, table=True):
+    """The events of all orders, numbered as they were committed; a trigger alone writes here."""
+
+    position: int = Field(
+        default=None,
+        primary_key=True,
+        sa_type=BigInteger,
+        sa_column_args=[Identity(always=True)],
+    )
+    event_position: int = Field(sa_type=BigInteger)
+    """`position` of the event in `order_events`."""
 
 
 class OrderStage(Table, table=True):

@@ -1,8 +1,11 @@
-"""The delivery log: what was sent where, how each try went, and sending it anew."""
+"""The delivery log: what was sent where, how each try went, and sending it anew.
+
+`family` says who asks, as in `destinations`: a family of keys has the log of its own destinations.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import Select, and_, or_, select
@@ -21,6 +24,7 @@ from axon_factory.domain.notifications import NotificationKind
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.lists.cursor import Cursor, decode, encode
 from axon_factory.orders.notifications.destinations import find_destination
+from axon_factory.orders.notifications.owners import key_serves
 from axon_factory.orders.outbox import address_to
 
 __all__ = [
@@ -59,6 +63,7 @@ class DeliveryQuery:
     destination_id: UUID | None = None
     cursor: str | None = None
     limit: int = 50
+    family: str | None = None
 
     @property
     def identity(self) -> str:
@@ -96,15 +101,16 @@ async def list_deliveries(session: AsyncSession, query: DeliveryQuery) -> Delive
     return DeliveryPage(shown, following)
 
 
-async def find_delivery(session: AsyncSession, message_id: UUID) -> Delivery:
+async def find_delivery(
+    session: AsyncSession, message_id: UUID, family: str | None = None
+) -> Delivery:
     """Return one delivery.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or it is not the family's.
     """
-    row = (
-        await session.execute(_joined().where(col(OutboxMessage.id) == message_id))
-    ).one_or_none()
+    statement = _joined(family).where(col(OutboxMessage.id) == message_id)
+    row = (await session.execute(statement)).one_or_none()
     if row is None:
         raise _no_such_delivery(str(message_id))
     return Delivery(*row)
@@ -116,35 +122,37 @@ async def attempts_of(session: AsyncSession, message_id: UUID) -> Sequence[Outbo
     return list(await session.scalars(query.order_by(col(OutboxAttempt.number))))
 
 
-async def redeliver(session: AsyncSession, message_id: UUID) -> Delivery:
+async def redeliver(session: AsyncSession, message_id: UUID, family: str | None = None) -> Delivery:
     """Send a message again now, under the same id, and as often as a new one.
 
     Raises:
-        NotFound: there is none.
-        Conflict: its destination is switched off or was removed.
+        NotFound: there is none, or it is not the family's.
+        Conflict: its destination is switched off or was removed, or its key has ended.
     """
-    message = await session.get(OutboxMessage, message_id, with_for_update=True)
-    if message is None:
-        raise _no_such_delivery(str(message_id))
+    destination = (await find_delivery(session, message_id, family)).destination
+    message = await session.get_one(
+        OutboxMessage, message_id, with_for_update=True, populate_existing=True
+    )
     if message.destination_id is not None:
-        destination = await session.get(NotificationDestination, message.destination_id)
-        _check_serves(destination)
+        await _check_serves(session, destination)
     message.sent_at = message.given_up_at = message.last_error = None
     message.attempts = 0
     await session.flush()
     await enqueue_message(session, message.id)
-    return await find_delivery(session, message_id)
+    return await find_delivery(session, message_id, family)
 
 
-async def send_test(session: AsyncSession, destination_id: UUID, now: datetime) -> Delivery:
+async def send_test(
+    session: AsyncSession, destination_id: UUID, now: datetime, *, family: str | None = None
+) -> Delivery:
     """Enqueue a test notification to one destination, whatever it listens to.
 
     Raises:
         NotFound: there is none.
-        Conflict: it is switched off.
+        Conflict: it is switched off, or its key has ended.
     """
-    destination = await find_destination(session, destination_id)
-    _check_serves(destination)
+    destination = await find_destination(session, destination_id, family=family)
+    await _check_serves(session, destination)
     message = address_to(
         destination, None, NotificationKind.PRUEBA, key=f"prueba:{uuid4()}", now=now
     )
@@ -169,8 +177,8 @@ def delivery_id_of(text: str) -> UUID:
     return found
 
 
-def _joined() -> _Rows:
-    return (
+def _joined(family: str | None) -> _Rows:
+    statement = (
         select(OutboxMessage, col(Order.order_number), NotificationDestination)
         .outerjoin(Order, col(Order.id) == col(OutboxMessage.order_id))
         .outerjoin(
@@ -178,12 +186,15 @@ def _joined() -> _Rows:
             col(NotificationDestination.id) == col(OutboxMessage.destination_id),
         )
     )
+    if family is None:
+        return statement
+    return statement.where(col(NotificationDestination.owner) == family)
 
 
 def _filtered(query: DeliveryQuery) -> _Rows:
     sent, given_up = col(OutboxMessage.sent_at), col(OutboxMessage.given_up_at)
     created, key = col(OutboxMessage.created_at), col(OutboxMessage.id)
-    statement = _joined().order_by(created.desc(), key)
+    statement = _joined(query.family).order_by(created.desc(), key)
     match query.state:
         case DeliveryState.ENTREGADA:
             statement = statement.where(sent.is_not(None))
@@ -210,12 +221,18 @@ def _cursor_after(message: OutboxMessage, query: DeliveryQuery) -> str:
     return encode(place, query.identity)
 
 
-def _check_serves(destination: NotificationDestination | None) -> None:
-    if destination is None or not destination.active:
+async def _check_serves(session: AsyncSession, destination: NotificationDestination | None) -> None:
+    """Refuse to send where nothing is sent; a message that waits for it would be given up."""
+    now = datetime.now(UTC)
+    if (
+        destination is None
+        or not destination.active
+        or not await key_serves(session, destination, now)
+    ):
         raise Conflict(
-            "El destino está desactivado o se eliminó: actívalo antes de enviarle avisos",
-            message_en="The destination is switched off or was removed: switch it on before "
-            "sending to it",
+            "El destino está desactivado, se eliminó o su clave terminó: no se le envía nada",
+            message_en="The destination is switched off, was removed, or its key has ended: "
+            "nothing is sent to it",
         )
 
 

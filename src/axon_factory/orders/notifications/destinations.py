@@ -1,24 +1,29 @@
-"""Destinations of notifications: made, changed, rotated and removed by an administrator."""
+"""Destinations of notifications: made, changed, rotated and removed by those who keep them.
+
+`family` says who asks: None is an administrator, who keeps them all; else a family of API keys,
+which keeps its own and is told that there are no others.
+"""
 
 import os
 from base64 import b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.sessions import savepoint
-from axon_factory.db.tables import NotificationDestination
+from axon_factory.db.tables import ApiKey, NotificationDestination
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
-from axon_factory.domain.notifications import NotificationKind
+from axon_factory.domain.notifications import ORDER_KINDS, NotificationKind
 from axon_factory.domain.outbound import OutboundRules, UrlRefused
 from axon_factory.domain.sentences import Sentence
+from axon_factory.orders.notifications.owners import key_serves
 from axon_factory.orders.notifications.sealing import (
     PREVIOUS_SECRET,
     SECRET,
@@ -35,6 +40,7 @@ __all__ = [
     "DestinationChange",
     "DestinationNameTaken",
     "NewDestination",
+    "TooManyDestinations",
     "change_destination",
     "create_destination",
     "destination_id_of",
@@ -50,6 +56,8 @@ ROTATION_GRACE_MAX = timedelta(days=7)
 _SECRET_PREFIX = "whsec_"  # noqa: S105 — how Standard Webhooks marks them
 _SECRET_BYTES = 32
 _LONGEST_NAME = 100
+_MOST_OF_A_KEY = 20
+"""Each event writes a message for each of them, in the order's own transaction."""
 
 
 class DestinationNameTaken(Conflict):
@@ -64,14 +72,32 @@ class DestinationNameTaken(Conflict):
         )
 
 
+class TooManyDestinations(Conflict):
+    """A family of keys has as many destinations as it may have."""
+
+    codigo = "demasiados_destinos"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Una clave puede tener {_MOST_OF_A_KEY} destinos: elimina uno antes",
+            message_en=f"A key may have {_MOST_OF_A_KEY} destinations: delete one first",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class NewDestination:
-    """What an administrator says of a destination; no `events` means all of them."""
+    """What is said of a destination.
+
+    No `events` means all that its owner may be told of. With `client_ids` it is told of the orders
+    of these clients only, with `tags` of orders that have all of these.
+    """
 
     channel: Channel
     name: str
     url: str = field(repr=False)
     events: Collection[NotificationKind] = ()
+    client_ids: Collection[str] = ()
+    tags: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +107,8 @@ class DestinationChange:
     name: str | None = None
     events: Collection[NotificationKind] | None = None
     active: bool | None = None
+    client_ids: Collection[str] | None = None
+    tags: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +127,18 @@ async def create_destination(
     rules: OutboundRules,
     created_by: str,
     now: datetime,
+    family: str | None = None,
 ) -> CreatedDestination:
     """Make a destination; a webhook gets a secret of its own.
 
     Raises:
-        ValidationFailed: name or address do not do.
-        DestinationNameTaken: there is one of this name.
+        ValidationFailed: name or address do not do, or a key asks for what it may not be told of.
+        DestinationNameTaken: its owner has one of this name.
+        TooManyDestinations: the family has as many as it may have.
     """
+    if family is not None:
+        await _check_room(session, family)
+        _check_of_key(new.channel, new.events)
     try:
         url = rules.check(new.url)
     except UrlRefused as refusal:
@@ -120,7 +153,10 @@ async def create_destination(
         kind=new.channel,
         name=_checked_name(new.name),
         host=url.host,
-        events=sorted(new.events),
+        events=sorted(set(new.events)),
+        owner=family,
+        client_ids=sorted(set(new.client_ids)),
+        tags=sorted(set(new.tags)),
         sealed=sealed,
         created_at=now,
         created_by=created_by,
@@ -129,24 +165,23 @@ async def create_destination(
     return CreatedDestination(destination, secret)
 
 
-async def list_destinations(session: AsyncSession) -> Sequence[NotificationDestination]:
+async def list_destinations(
+    session: AsyncSession, family: str | None = None
+) -> Sequence[NotificationDestination]:
     """Return the destinations by name, inactive ones too."""
-    query = select(NotificationDestination).where(col(NotificationDestination.deleted_at).is_(None))
-    return list(await session.scalars(query.order_by(col(NotificationDestination.name))))
+    name, key = col(NotificationDestination.name), col(NotificationDestination.id)
+    return list(await session.scalars(_kept_by(family).order_by(name, key)))
 
 
 async def find_destination(
-    session: AsyncSession, destination_id: UUID, *, lock: bool = False
+    session: AsyncSession, destination_id: UUID, *, lock: bool = False, family: str | None = None
 ) -> NotificationDestination:
     """Return a destination; `lock` keeps others from changing it until the transaction ends.
 
     Raises:
-        NotFound: there is none, or it was removed.
+        NotFound: there is none, it was removed, or it is not the family's.
     """
-    query = select(NotificationDestination).where(
-        col(NotificationDestination.id) == destination_id,
-        col(NotificationDestination.deleted_at).is_(None),
-    )
+    query = _kept_by(family).where(col(NotificationDestination.id) == destination_id)
     if lock:
         # Without the key: orders go on writing messages to it meanwhile.
         query = query.with_for_update(key_share=True)
@@ -162,16 +197,18 @@ async def change_destination(
     change: DestinationChange,
     *,
     if_version: int | None = None,
+    family: str | None = None,
 ) -> NotificationDestination:
     """Change a destination. What waits for one that is switched off is given up.
 
     Raises:
         NotFound: there is none.
         PreconditionFailed: it is not of `if_version` any more.
-        ValidationFailed: the name does not do.
-        DestinationNameTaken: there is another one of this name.
+        ValidationFailed: the name does not do, or its owner may not be told of these events.
+        DestinationNameTaken: its owner has another one of this name.
+        Conflict: it is to be switched on, and the key that it belongs to has ended.
     """
-    destination = await find_destination(session, destination_id, lock=True)
+    destination = await find_destination(session, destination_id, lock=True, family=family)
     if if_version is not None and if_version != destination.version:
         raise PreconditionFailed(
             f"El destino cambió: está en la versión {destination.version}",
@@ -181,8 +218,16 @@ async def change_destination(
     if change.name is not None:
         destination.name = _checked_name(change.name)
     if change.events is not None:
-        destination.events = sorted(change.events)
+        if destination.owner is not None:
+            _check_of_key(Channel(destination.kind), change.events)
+        destination.events = sorted(set(change.events))
+    if change.client_ids is not None:
+        destination.client_ids = sorted(set(change.client_ids))
+    if change.tags is not None:
+        destination.tags = sorted(set(change.tags))
     if change.active is not None:
+        if change.active and not await key_serves(session, destination, datetime.now(UTC)):
+            raise _key_ended()
         destination.active = change.active
         destination.disabled_reason = None
     destination.version += 1
@@ -197,6 +242,7 @@ async def rotate_secret(
     box: SecretBox,
     now: datetime,
     grace: timedelta = ROTATION_GRACE,
+    family: str | None = None,
 ) -> CreatedDestination:
     """Give a webhook a new secret; the one before signs beside it until `grace` is over.
 
@@ -207,7 +253,7 @@ async def rotate_secret(
     """
     if not timedelta() <= grace <= ROTATION_GRACE_MAX:
         raise ValueError(f"a rotated secret cannot sign for {grace} more")
-    destination = await find_destination(session, destination_id, lock=True)
+    destination = await find_destination(session, destination_id, lock=True, family=family)
     if SECRET not in destination.sealed:
         raise Conflict(
             "Este destino no firma: solo los webhooks tienen un secreto que rotar",
@@ -228,14 +274,14 @@ async def rotate_secret(
 
 
 async def remove_destination(
-    session: AsyncSession, destination_id: UUID, now: datetime
+    session: AsyncSession, destination_id: UUID, now: datetime, *, family: str | None = None
 ) -> NotificationDestination:
     """Forget a destination's address and secrets; its deliveries stay in the log.
 
     Raises:
         NotFound: there is none.
     """
-    destination = await find_destination(session, destination_id, lock=True)
+    destination = await find_destination(session, destination_id, lock=True, family=family)
     destination.active, destination.sealed = False, {}
     destination.previous_secret_until, destination.deleted_at = None, now
     destination.version += 1
@@ -256,6 +302,41 @@ def destination_id_of(text: str) -> UUID:
     if str(found) != text:
         raise _no_such_destination(text)
     return found
+
+
+def _kept_by(family: str | None) -> Select[NotificationDestination]:
+    query = select(NotificationDestination).where(col(NotificationDestination.deleted_at).is_(None))
+    return query if family is None else query.where(col(NotificationDestination.owner) == family)
+
+
+async def _check_room(session: AsyncSession, family: str) -> None:
+    """Refuse one more destination than a family may have; the family's row serialises this."""
+    await session.get(ApiKey, family, with_for_update=True)
+    if len(await list_destinations(session, family)) >= _MOST_OF_A_KEY:
+        raise TooManyDestinations
+
+
+def _check_of_key(channel: Channel, events: Collection[NotificationKind]) -> None:
+    if channel is not Channel.WEBHOOK:
+        raise ValidationFailed(
+            {"canal": Sentence("Una clave solo registra webhooks", "A key registers webhooks only")}
+        )
+    if not ORDER_KINDS.issuperset(events):
+        options = ", ".join(sorted(ORDER_KINDS))
+        raise ValidationFailed(
+            {
+                "eventos": Sentence(
+                    f"Una clave recibe solo: {options}", f"A key is told of these only: {options}"
+                )
+            }
+        )
+
+
+def _key_ended() -> Conflict:
+    return Conflict(
+        "La clave de API de este destino terminó: crea otro destino",
+        message_en="The API key of this destination has ended: make another destination",
+    )
 
 
 async def _store(session: AsyncSession, destination: NotificationDestination) -> None:

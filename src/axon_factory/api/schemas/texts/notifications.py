@@ -9,6 +9,7 @@ __all__ = ["NOTIFICATIONS"]
 
 NOTIFICATIONS: Mapping[str, SchemaText] = MappingProxyType(
     {
+        "EventKind": SchemaText("Qué le ocurrió a una orden, con nombres estables."),
         "NotificationKind": SchemaText("De qué trata un aviso, con nombres estables."),
         "Channel": SchemaText("Por dónde sale un mensaje: correo, webhook o chat."),
         "DeliveryState": SchemaText("Si una entrega espera, llegó o ya no se intenta."),
@@ -18,7 +19,10 @@ NOTIFICATIONS: Mapping[str, SchemaText] = MappingProxyType(
                 "canal": "`webhook` (firmado) o `slack` (un webhook entrante de chat).",
                 "nombre": "Cómo se llama; único.",
                 "url": "Su dirección, https; se guarda cifrada y no se muestra de nuevo.",
-                "eventos": "Los avisos que recibe; sin ellos, todos.",
+                "eventos": "Los avisos que recibe; sin ellos, todos los que puede recibir. Una "
+                "clave recibe los de la orden: `orden.creada`, `orden.estado_cambiado`, …",
+                "clientes": "Solo los de órdenes de estos clientes; sin ellos, de todas.",
+                "tags": "Solo los de órdenes que tienen todas estas etiquetas.",
             },
             {
                 "canal": "webhook",
@@ -32,6 +36,8 @@ NOTIFICATIONS: Mapping[str, SchemaText] = MappingProxyType(
             {
                 "nombre": "Cómo se llama; único.",
                 "eventos": "Los avisos que recibe; vacío, todos.",
+                "clientes": "Solo los de órdenes de estos clientes; vacío, de todas.",
+                "tags": "Solo los de órdenes con todas estas etiquetas; vacío, de todas.",
                 "activo": "Falso: ya no recibe avisos, y los que esperan se abandonan.",
             },
             {"activo": False},
