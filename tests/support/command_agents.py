@@ -17,7 +17,13 @@ from axon_factory.adapters.builder.command import (
     find_program,
 )
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.ports.builder import AgentLog, BuildReport, BuildStatus
+from axon_factory.ports.builder import (
+    AgentAnswer,
+    AgentLog,
+    AgentQuestion,
+    BuildReport,
+    BuildStatus,
+)
 from axon_factory.ports.planner import ModelUse
 from tests.support.builds import make_plan, make_request
 
@@ -159,6 +165,11 @@ class Bench:
     async def run(self) -> Watched:
         """Start, and watch to the end."""
         return await self.watch(await self.start())
+
+    def answer(self, question: AgentQuestion, text: str) -> None:
+        """Let the next look bring an answer."""
+        answer = AgentAnswer(question.key, 1, question.text, text)
+        self.request = replace(self.request, answers=(answer,))
 
     async def stop(self, session_id: str, *, force: bool = False) -> bool:
         return await self.builder.stop(

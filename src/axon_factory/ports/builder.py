@@ -32,9 +32,9 @@ __all__ = [
 class SessionLost(PortError):
     """The session does not exist any more, or was ended by somebody else: it can be begun anew."""
 
-    def __init__(self, message: str) -> None:
-        """`message` says in Spanish what became of it."""
-        super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA)
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        """`message` says in Spanish what became of it, `detail` in the words of others."""
+        super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ __all__ = [
     "final_milestones",
     "pack_bundle",
     "take_bundle",
+    "unproven_milestones",
     "verified_milestones",
 ]
 
@@ -133,6 +134,25 @@ async def final_milestones(
     return tuple(
         proven.get(milestone.id) or _report(milestone, head, "") for milestone in plan.milestones
     )
+
+
+async def unproven_milestones(
+    repository: Repository, attempt: int, plan: Plan
+) -> tuple[Milestone, ...]:
+    """Return the plan's milestones that no commit proves, of this attempt or of an earlier one.
+
+    A rework changes what is there: it need not prove again what an earlier attempt has proven.
+
+    Raises:
+        PortError: the repository could not be read (transient).
+    """
+    with _our_own_trouble():
+        proven = {
+            milestone
+            for number in range(1, attempt + 1)
+            for milestone in await repository.evidence(number)
+        }
+    return tuple(milestone for milestone in plan.milestones if milestone.id not in proven)
 
 
 def _report(milestone: Milestone, commit: str, subject: str) -> MilestoneReport:
