@@ -149,9 +149,15 @@ class Bench:
         )
         return report
 
-    async def watch(self, session_id: str, *, until: Any = None) -> Watched:  # noqa: ANN401 — any condition on what was seen
-        """Look until the session is finished, asks, or `until` holds of what was seen."""
-        seen = Watched()
+    async def watch(
+        self,
+        session_id: str,
+        *,
+        until: Any = None,  # noqa: ANN401 — any condition on what was seen
+        seen: Watched | None = None,
+    ) -> Watched:
+        """Look until the session is finished, asks, or `until` holds of what was `seen`."""
+        seen = seen or Watched()
         async with asyncio.timeout(30):
             while True:
                 report = await self.look(session_id)

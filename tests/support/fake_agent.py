@@ -174,6 +174,14 @@ def fork() -> None:
         os._exit(0)
 
 
+def nag(lines: str, pause: float) -> None:
+    """Write the same lines for ever."""
+    while True:
+        sys.stdout.write(lines)
+        sys.stdout.flush()
+        time.sleep(pause)
+
+
 def wait_for(name: str) -> None:
     while not Path(name).exists():
         time.sleep(0.02)
@@ -214,6 +222,7 @@ STEPS = {
     "fork": fork,
     "deaf": deaf,
     "polite": polite,
+    "nag": nag,
     "wait": wait_for,
     "sleep": time.sleep,
     "flood": flood,

@@ -23,7 +23,7 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import AgentLog, BuildStatus
 from axon_factory.ports.errors import PortError
-from tests.support.command_agents import MILESTONES, Bench, command_options
+from tests.support.command_agents import MILESTONES, Bench, Watched, command_options
 
 RECORDINGS = {
     document["profile"]: document["cases"]
@@ -231,6 +231,51 @@ async def test_a_run_is_finished_when_its_lines_and_its_commits_say_so(
     assert not failure.value.transient
     assert "gateway" not in str(failure.value)
     assert ("gateway" in failure.value.detail) is (run.case == "401")
+
+
+NOISE = {
+    "codex": ("unreachable", "Reconnecting... waiting for network"),
+    "claude-code": ("401", "El modelo no respondió: authentication_failed"),
+    "opencode": ("stream_ended_early", "La respuesta del modelo se interrumpió"),
+}
+"""What each tool repeats while it gets no answer, and the words of it that staff read."""
+
+
+def noise_of(profile: str) -> str:
+    """Return one round of what a tool wrote again and again."""
+    lines = RECORDINGS[profile][NOISE[profile][0]]["lines"]
+    repeated = {"codex": lines[-1:], "claude-code": lines[1:2], "opencode": lines[:3]}[profile]
+    return "".join(json.dumps(line) + "\n" for line in repeated)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_noise_is_no_sign_of_life(profile: str, bench: Open) -> None:
+    at = bench(
+        ["tool", "ls"], ["nag", noise_of(profile), 0.02], profile=profile, errors_seconds=1.0
+    )
+    session, seen = await at.start(), Watched()
+    with pytest.raises(PortError, match="solo dio errores") as failure:
+        await at.watch(session, seen=seen)
+    assert failure.value.cause is FailureCause.AGENTE_SIN_AVANCE
+    words = NOISE[profile][1]
+    assert words in failure.value.detail
+    assert " veces)" in failure.value.detail
+    shown = [any(words in log.message for log in report.logs) for report in seen.reports]
+    assert shown.count(True) == 1
+    assert len({one.heartbeat_at for one in seen.reports[shown.index(True) :]}) == 1
+    assert await at.stop(session, force=True)
+
+
+async def test_errors_between_work_end_nothing_and_are_counted(bench: Open) -> None:
+    noise, most = noise_of("codex"), {"profile": "codex", "errors_seconds": 0.2}
+    at = bench(
+        ["raw", noise * 3], ["sleep", 0.5], ["tool", "ls"], ["raw", noise], ["everything"], **most
+    )
+    seen = await at.run()
+    assert seen.last.status is BuildStatus.FINISHED
+    texts = [log.message for log in seen.logs]
+    assert sum(text.startswith("Reconnecting") for text in texts) == 2
+    assert [text for text in texts if "Se repitió 2 veces más: Reconnecting" in text]
 
 
 async def test_what_an_earlier_run_said_is_no_end_of_this_one(bench: Open) -> None:

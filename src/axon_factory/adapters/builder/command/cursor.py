@@ -64,7 +64,7 @@ class Cursor:
         document = cast("dict[str, object]", asdict(self))
         for name in ("alive_at", "noise_since", "noise_at"):
             at = getattr(self, name)
-            document[name] = at and at.isoformat(timespec="milliseconds")
+            document[name] = at and at.isoformat()
         document["noise"] = [[one.text, one.times] for one in self.noise]
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 

@@ -205,7 +205,7 @@ def _repeats(place: str, noise: Sequence[Repeated]) -> list[AgentLog]:
         AgentLog(
             f"{place}x{number}",
             AGENT,
-            f"Se repitió {one.times} veces más: {one.text}",
+            f"Se repitió {one.times} {'vez' if one.times == 1 else 'veces'} más: {one.text}",
             LogLevel.WARNING,
             visibility=Visibility.INTERNO,
         )
