@@ -26,7 +26,10 @@ __all__ = [
     "MilestoneReport",
     "ReportedProgress",
     "SessionLost",
+    "visibility_of",
 ]
+
+_TROUBLE = frozenset({LogLevel.WARNING, LogLevel.ERROR})
 
 
 class SessionLost(PortError):
@@ -128,6 +131,14 @@ class AgentLog:
     at: datetime | None = None
     visibility: Visibility = Visibility.CLIENTE
     """How an agent goes about its work is for staff."""
+
+
+def visibility_of(level: LogLevel) -> Visibility:
+    """Return who reads a line that an agent gave a level, but said nothing of its readers.
+
+    What goes wrong is told in words of providers, gateways and tools: staff alone read it.
+    """
+    return Visibility.INTERNO if level in _TROUBLE else Visibility.CLIENTE
 
 
 @dataclass(frozen=True, slots=True)
