@@ -118,9 +118,8 @@ def _sentence_of(refusal: ValidationFailed) -> Sentence:
     """Return the first thing that is wrong, with the field that it is about."""
     place, said = next(iter(refusal.details.items()))
     if place == "body":
-        return said if isinstance(said, Sentence) else Sentence(said, said)
-    english = said.en if isinstance(said, Sentence) else said
-    return Sentence(f"{place}: {said}", f"{place}: {english}")
+        return said
+    return Sentence(f"{place}: {said}", f"{place}: {said.en}")
 
 
 def _check_version(
