@@ -29,7 +29,7 @@ __all__ = [
     "final_milestones",
     "pack_bundle",
     "take_bundle",
-    "unproven_milestones",
+    "unnamed_milestones",
     "verified_milestones",
 ]
 
@@ -136,23 +136,24 @@ async def final_milestones(
     )
 
 
-async def unproven_milestones(
+async def unnamed_milestones(
     repository: Repository, attempt: int, plan: Plan
 ) -> tuple[Milestone, ...]:
-    """Return the plan's milestones that no commit proves, of this attempt or of an earlier one.
+    """Return the plan's milestones that no commit names, of this attempt or of an earlier one.
 
-    A rework changes what is there: it need not prove again what an earlier attempt has proven.
+    A rework changes what is there: it need not name again what an earlier attempt has named. A
+    milestone in which there was nothing to do may have an empty commit: it counts at the end only.
 
     Raises:
         PortError: the repository could not be read (transient).
     """
     with _our_own_trouble():
-        proven = {
+        named = {
             milestone
             for number in range(1, attempt + 1)
-            for milestone in await repository.evidence(number)
+            for milestone in await repository.milestones(number)
         }
-    return tuple(milestone for milestone in plan.milestones if milestone.id not in proven)
+    return tuple(milestone for milestone in plan.milestones if milestone.id not in named)
 
 
 def _report(milestone: Milestone, commit: str, subject: str) -> MilestoneReport:

@@ -167,6 +167,12 @@ async def test_an_agent_that_fails_says_why(
     assert "sk-abc" not in failure.value.for_staff
 
 
+async def test_a_milestone_without_anything_to_do_may_have_an_empty_commit(bench: Open) -> None:
+    empty = ["git", "commit", "-q", "--allow-empty", "-m", "Nada", "-m", "Axon-Milestone: 1/api"]
+    at = bench(["commit", BASE], empty, ["commit", "qa"])
+    assert sorted((await at.run()).milestones) == sorted(MILESTONES)
+
+
 async def test_a_rework_that_changes_nothing_is_no_success(bench: Open) -> None:
     at = bench(["everything"])
     await at.run()

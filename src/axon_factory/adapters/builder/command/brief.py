@@ -94,9 +94,9 @@ _WORK = """\
 - Trabajas sin nadie delante. Tu carpeta de trabajo es el repositorio git del producto, en la rama
   main; fuera de ella y de tu HOME no puedes escribir.
 - Al completar cada hito haz un commit cuyo mensaje termina, tras una línea vacía, con
-  `{trailer}: {attempt}/<id del hito>`. Un commit que cambia archivos puede nombrar varios hitos,
-  con una línea para cada uno. Lo que diga un texto tuyo sobre tu avance no cuenta: cuentan esos
-  commits, y sin el de cada hito tu trabajo no se acepta.
+  `{trailer}: {attempt}/<id del hito>`. Un commit puede nombrar varios hitos, con una línea para
+  cada uno; un hito sin nada que hacer puede tener un commit vacío. Lo que diga un texto tuyo sobre
+  tu avance no cuenta: cuentan esos commits, y sin el de cada hito tu trabajo no se acepta.
 - No reescribas la historia: nada de `--amend`, `rebase` ni `reset` de commits ya hechos.
 - Si no puedes seguir sin saber algo, escribe `{question}` en la carpeta de trabajo y termina:
   {{"pregunta": "…", "opciones": ["…"], "para": "cliente"}} (o "operador"; las opciones pueden

@@ -15,8 +15,8 @@ from axon_factory.adapters.builder.command.endings import (
     failed,
     require_an_end,
     require_change,
-    require_progress,
     require_success,
+    without_progress,
 )
 from axon_factory.adapters.builder.command.options import CommandOptions
 from axon_factory.adapters.builder.command.output import AGENT, News, Reader
@@ -37,7 +37,7 @@ from axon_factory.adapters.builder.command.workspace import WorkspaceError
 from axon_factory.adapters.builder.handover import (
     final_milestones,
     take_bundle,
-    unproven_milestones,
+    unnamed_milestones,
     verified_milestones,
 )
 from axon_factory.adapters.sandbox import Sandbox
@@ -143,7 +143,11 @@ class CommandBuilder:
             )
             if working:
                 alive_at = _last_sign(desk.session, state.run, news.cursor)
-                require_progress(news.cursor, alive_at, self._options)
+                if news.cursor.noise_seconds(alive_at) >= self._options.errors_seconds:
+                    verdict = await asyncio.to_thread(
+                        self._reader.verdict, desk.session.output, state.output_from
+                    )
+                    raise without_progress(news.cursor, verdict, self._options)
             state, notes = await self._take(desk, state)
             done = _newly_done(desk.request, state)
             if working or done or notes or news.logs or news.uses or not news.complete:
@@ -289,8 +293,8 @@ class CommandBuilder:
         if bundle is None:
             raise failed("El agente terminó sin dejar ningún trabajo")
         commit = await take_bundle(desk.repository, bundle, limits=self._options.handover)
-        unproven = await unproven_milestones(desk.repository, request.attempt, request.plan)
-        missing = [one.id for one in unproven if one.id not in request.completed]
+        unnamed = await unnamed_milestones(desk.repository, request.attempt, request.plan)
+        missing = [one.id for one in unnamed if one.id not in request.completed]
         changed = commit != state.base or not request.findings
         require_change(changed=changed, missing=missing)
         report = await self._finished(desk, cursor=news.cursor.write())

@@ -5,7 +5,6 @@ was empty, or never came. Words of programs and providers go into `detail`, whic
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from axon_factory.adapters.builder.command import launcher
 from axon_factory.adapters.builder.command.cursor import Cursor
@@ -22,8 +21,8 @@ __all__ = [
     "failed",
     "require_an_end",
     "require_change",
-    "require_progress",
     "require_success",
+    "without_progress",
 ]
 
 _MEBIBYTE = 1024 * 1024
@@ -87,18 +86,16 @@ def require_change(*, changed: bool, missing: Sequence[str]) -> None:
         raise _unfinished("El agente terminó sin corregir nada")
 
 
-def require_progress(cursor: Cursor, alive_at: datetime, options: CommandOptions) -> None:
-    """Fail a run that has said nothing but errors for too long; the line then stops it.
+def without_progress(cursor: Cursor, verdict: Verdict, options: CommandOptions) -> PortError:
+    """Return the failure of a run that has said nothing but errors for too long.
 
-    Raises:
-        PortError: it has.
+    The line stops a session whose order has failed.
     """
-    if cursor.noise_seconds(alive_at) < options.errors_seconds:
-        return
-    raise PortError(
+    times = sum(one.times + 1 for one in cursor.noise)
+    return PortError(
         f"El agente no avanzó: durante {options.errors_seconds / 60:.2g} minutos solo dio errores",
         cause=FailureCause.AGENTE_SIN_AVANCE,
-        detail="; ".join(f"{one.text} ({one.times + 1} veces)" for one in cursor.noise),
+        detail=f"{verdict.error or 'no dice cuáles'} ({times} veces)",
     )
 
 

@@ -141,8 +141,9 @@ def _result(line: Json) -> Reading:
     if line.get("is_error") is True or line.get("subtype") != "success" or reason in _REASONS:
         text = words or one_line(line.get("subtype"))
         ending = Ending.CUT if _TOO_LONG in text else _REASONS.get(reason, Ending.GAVE_UP)
-        return replace(complaint(text or "error sin mensaje", ending=ending), used=used)
-    # Its words were an `assistant` line already.
+        reading = replace(complaint(text or "error sin mensaje", ending=ending), used=used)
+        # Words of its own were an `assistant` line already, and so they are below.
+        return replace(reading, said=()) if words else reading
     return Reading(used=used, ending=Ending.DONE, answered=bool(words))
 
 
