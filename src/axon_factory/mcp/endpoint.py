@@ -80,7 +80,6 @@ class McpEndpoint:
                 "El servidor MCP no atiende páginas de este origen",
                 message_en="The MCP server does not serve pages of this origin",
             )
-        await self._authenticate(Request(_as_the_api_takes_it(scope), receive))
         request = Request(scope, receive)
         body = await request.body()
         try:
@@ -91,6 +90,7 @@ class McpEndpoint:
             await answer(scope, receive, send)
             return
         receive = _replay(body, receive)
+        await self._authenticate(Request(_as_the_api_takes_it(scope), receive))
         manager = self._new_manager()
         async with manager.run():
             await manager.handle_request(scope, receive, send)
