@@ -1,8 +1,8 @@
 """An end is not a success: what each tool really wrote, how it ended, and what we make of it.
 
 `recordings/` holds the lines of the real programs, recorded against a model server on loopback;
-identifiers and settings are left out of them, and real addresses replaced. `exit` is None where the program had not ended by
-itself after 40 to 150 seconds and was killed.
+identifiers and settings are left out of them, and real addresses replaced. `exit` is None where
+the program had not ended by itself after 40 to 150 seconds and was killed.
 """
 
 import json
