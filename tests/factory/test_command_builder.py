@@ -58,7 +58,10 @@ async def test_an_agent_builds_an_order_up_to_its_review(rig: Rig) -> None:
     assert len(done) == len(commits)
     assert {row.commit_id for row in done} == commits
     said = [event for event in await site.events(order.id) if event.kind == EventKind.REGISTRO]
-    assert [event.mensaje for event in said if event.visibilidad == "cliente"] == ["Empiezo"]
+    assert [event.mensaje for event in said if event.visibilidad == "cliente"] == [
+        "Empiezo",
+        "Hecho.",
+    ]
     (used,) = await site.rows("SELECT provider, input_tokens, purpose FROM model_calls")
     assert tuple(used) == ("opencode", 107, "construccion")
     assert launched(site) == 1
@@ -138,3 +141,23 @@ async def test_an_agent_out_of_time_fails_the_order_with_its_reason(rig: Rig) ->
     assert order.fallo is not None
     assert "no terminó en 0.01 minutos" in order.fallo["mensaje"]
     assert not order.session_open or await site.drive(order.id)
+
+
+async def test_words_of_the_provider_are_for_staff_alone(rig: Rig) -> None:
+    """An agent without a model: the order says so plainly, and the gateway's words stay inside."""
+    words = "saldo agotado en https://gateway.interno.example/facturas"
+    line = json.dumps({"type": "error", "message": f"Reconnecting... waiting ({words})"}) + "\n"
+    steps = (["say", "Empiezo"], ["nag", line, 0.02])
+    site = over_agent(rig, steps, profile="codex", errors_seconds=0.5)
+    order = await advance(site, await begin(site), "fallido")
+    assert order.fallo is not None
+    assert order.fallo["causa"] == "agente_sin_avance"
+    assert "solo dio errores" in order.fallo["mensaje"]
+    assert words not in json.dumps(order.fallo, ensure_ascii=False)
+    told = {event.mensaje: event.visibilidad for event in await site.events(order.id)}
+    assert {seen for text, seen in told.items() if words in text} == {"interno"}
+    assert told["La orden falló en 'construccion': el agente dejó de avanzar"] == "cliente"
+    await site.drive(order.id)
+    assert not (await site.order(order.id)).session_open
+    (ending,) = (site.products.parent / "sessions").glob("*/exit-1.json")
+    assert json.loads(ending.read_text())["reason"] == "detenida"

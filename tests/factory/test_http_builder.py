@@ -211,6 +211,8 @@ async def test_a_failed_session_fails_the_order_with_its_reason(site: Rig, agent
     order = await site.order(order_id)
     assert order.estado == "fallido"
     assert order.fallo is not None
-    assert "se acabó el disco" in order.fallo["mensaje"]
+    assert order.fallo["mensaje"] == "El agente no pudo construir el producto"
+    told = {event.mensaje: event.visibilidad for event in await site.events(order_id)}
+    assert {seen for text, seen in told.items() if "se acabó el disco" in text} == {"interno"}
     steps = await site.rows("SELECT step FROM order_steps WHERE finished_at IS NOT NULL")
     assert f"{StepKind.STOP_SESSION}:1" in {row.step for row in steps}

@@ -160,6 +160,7 @@ ELSEWHERE = {
     ("GET", "/docs"): "tests/web: public, and absent without its assets",
     ("GET", "/docs/{name}"): "tests/web: public, and absent without its assets",
     ("POST", "/mcp"): "tests/mcp: every tool for every caller",
+    ("POST", "/mcp/"): "tests/mcp: the same",
     ("GET", "/portal/{token}"): "tests/web: the link is the permission",
     ("POST", "/portal/{token}/preguntas/{number}"): "tests/web: the link is the permission",
 }

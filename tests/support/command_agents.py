@@ -17,7 +17,13 @@ from axon_factory.adapters.builder.command import (
     find_program,
 )
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.ports.builder import AgentLog, BuildReport, BuildStatus
+from axon_factory.ports.builder import (
+    AgentAnswer,
+    AgentLog,
+    AgentQuestion,
+    BuildReport,
+    BuildStatus,
+)
 from axon_factory.ports.planner import ModelUse
 from tests.support.builds import make_plan, make_request
 
@@ -143,9 +149,15 @@ class Bench:
         )
         return report
 
-    async def watch(self, session_id: str, *, until: Any = None) -> Watched:  # noqa: ANN401 — any condition on what was seen
-        """Look until the session is finished, asks, or `until` holds of what was seen."""
-        seen = Watched()
+    async def watch(
+        self,
+        session_id: str,
+        *,
+        until: Any = None,  # noqa: ANN401 — any condition on what was seen
+        seen: Watched | None = None,
+    ) -> Watched:
+        """Look until the session is finished, asks, or `until` holds of what was `seen`."""
+        seen = seen or Watched()
         async with asyncio.timeout(30):
             while True:
                 report = await self.look(session_id)
@@ -159,6 +171,11 @@ class Bench:
     async def run(self) -> Watched:
         """Start, and watch to the end."""
         return await self.watch(await self.start())
+
+    def answer(self, question: AgentQuestion, text: str) -> None:
+        """Let the next look bring an answer."""
+        answer = AgentAnswer(question.key, 1, question.text, text)
+        self.request = replace(self.request, answers=(answer,))
 
     async def stop(self, session_id: str, *, force: bool = False) -> bool:
         return await self.builder.stop(

@@ -54,7 +54,9 @@ def tool(command: str) -> None:
 
 
 def finish(error: str | None = None) -> None:
-    """Write the last line: what it cost, or what went wrong."""
+    """Say that it is done and what it cost, or what went wrong: the last event of a real one."""
+    if error is None and PROFILE != "claude-code":  # whose last event repeats the words
+        say("Hecho.")
     if PROFILE == "opencode":
         if error is not None:
             line({"type": "error", "error": {"name": "APIError", "data": {"message": error}}})
@@ -172,6 +174,14 @@ def fork() -> None:
         os._exit(0)
 
 
+def nag(lines: str, pause: float) -> None:
+    """Write the same lines for ever."""
+    while True:
+        sys.stdout.write(lines)
+        sys.stdout.flush()
+        time.sleep(pause)
+
+
 def wait_for(name: str) -> None:
     while not Path(name).exists():
         time.sleep(0.02)
@@ -212,13 +222,19 @@ STEPS = {
     "fork": fork,
     "deaf": deaf,
     "polite": polite,
+    "nag": nag,
     "wait": wait_for,
     "sleep": time.sleep,
     "flood": flood,
     "finish": finish,
+    "mute": lambda: None,
     "exit": sys.exit,
     "die": lambda number: os.kill(os.getpid(), number),
 }
+
+
+LAST_STEPS = ("finish", "ask", "mute")
+"""After one of these nothing is said at the end by itself."""
 
 
 def main() -> None:
@@ -230,6 +246,8 @@ def main() -> None:
         told["do"] = told["runs"][number]
     for word, *needed in told["do"]:
         STEPS[word](*needed)
+    if {word for word, *_ in told["do"]}.isdisjoint(LAST_STEPS):
+        finish()
 
 
 if __name__ == "__main__":

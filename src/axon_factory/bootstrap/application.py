@@ -5,6 +5,7 @@ need nothing.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.api.app import add_api
 from axon_factory.api.authentication import current_principal, require
-from axon_factory.api.json_text import JsonLimits
+from axon_factory.api.json_text import JsonLimits, check_json
+from axon_factory.api.languages import prefers_english
 from axon_factory.api.middleware import EdgeOptions
 from axon_factory.api.openapi import install_openapi
 from axon_factory.api.rate_limits import Quotas
@@ -25,7 +27,7 @@ from axon_factory.api.routes import check_routes
 from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
-from axon_factory.mcp import McpEndpoint, mcp_route
+from axon_factory.mcp import McpEndpoint, mcp_routes
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import home, portal, reference
@@ -60,7 +62,7 @@ def application_of(factory: "Factory") -> FastAPI:
     app.include_router(home.router)
     app.include_router(reference.router)
     if settings.mcp:
-        app.router.routes.append(_mcp_route(app, settings))
+        app.router.routes.extend(_mcp_routes(app, settings))
     install_openapi(app, settings.base_url)
     check_routes(app.routes)
     return app
@@ -88,9 +90,16 @@ def _git_sandbox(settings: Settings) -> Sandbox:
     return Sandbox(Path(sys.executable), bubblewrap=settings.sandbox == "auto")
 
 
-def _mcp_route(app: FastAPI, settings: Settings) -> BaseRoute:
-    origins = {*settings.cors_origins, origin_of(settings.base_url)}
-    return mcp_route(McpEndpoint(app, current_principal, origins=origins))
+def _mcp_routes(app: FastAPI, settings: Settings) -> Sequence[BaseRoute]:
+    limits = _edge_options(settings).json
+    endpoint = McpEndpoint(
+        app,
+        current_principal,
+        check_json=lambda body: check_json(body, limits),
+        prefers_english=prefers_english,
+        origins={*settings.cors_origins, origin_of(settings.base_url)},
+    )
+    return mcp_routes(endpoint)
 
 
 def _edge_options(settings: Settings) -> EdgeOptions:

@@ -44,6 +44,7 @@ def command_builder_of(settings: Settings, sandbox: Sandbox) -> CommandBuilder |
         folders=tuple(sorted(path.resolve() for path in settings.agent_command_folders)),
         network=settings.agent_command_network,
         seconds=settings.agent_command_minutes * 60,
+        errors_seconds=settings.agent_command_errors_minutes * 60,
         poll_seconds=settings.agent_poll_seconds,
         handover=HandoverLimits(bundle_bytes=settings.agent_artifact_max_mb * _MEBIBYTE),
     )

@@ -33,6 +33,6 @@ async def _check(name: str, agent: AgentBuilder, settings: Settings) -> Check:
         return Check(
             f"Agente {name}",
             Status.ERROR if chosen else Status.WARNING,
-            str(error),
+            error.for_staff,
             f"Comprueba que el agente está en marcha, y las variables AXON_AGENT_{name.upper()}_…",
         )

@@ -17,6 +17,8 @@ class FailureCause(StrEnum):
     CONSTRUCTOR_NO_DISPONIBLE = "constructor_no_disponible"
     SESION_PERDIDA = "sesion_perdida"
     CONSTRUCCION_FALLIDA = "construccion_fallida"
+    AGENTE_INCOMPLETO = "agente_incompleto"
+    AGENTE_SIN_AVANCE = "agente_sin_avance"
     REVISION_NO_EJECUTABLE = "revision_no_ejecutable"
     DEPLOY_FALLIDO = "deploy_fallido"
     ENTREGA_FALLIDA = "entrega_fallida"
@@ -26,9 +28,13 @@ class FailureCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What went wrong, in which state and step; `message` is the sentence a person reads."""
+    """What went wrong, in which state and step; `message` is the sentence a person reads.
+
+    `detail` is what a program or provider outside said of it: staff alone read it, as an event.
+    """
 
     cause: FailureCause
     message: str
     state: OrderState
     step: str | None = None
+    detail: str = ""

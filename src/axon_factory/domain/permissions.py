@@ -251,6 +251,7 @@ PUBLIC_ROUTES = MappingProxyType(
         "/docs": "it shows the contract, and whoever tries it there needs a credential",
         "/docs/{name}": "the files of that page",
         "/mcp": "it asks for the API's credentials itself, and its tools are requests to the API",
+        "/mcp/": "the same, for clients that end the address with a slash",
         "/portal/{token}": "the signed link is the permission",
         "/portal/{token}/preguntas/{number}": "the signed link is the permission",
     }

@@ -104,7 +104,7 @@ class Line:
             log.warning("step interrupted")
             await self._give_back(ticket)
         except PortError as error:
-            log.warning("step failed", error=str(error), cause=error.cause)
+            log.warning("step failed", error=error.for_staff, cause=error.cause)
             await self._record_failure(ticket, error)
         return step
 

@@ -42,13 +42,14 @@ async def resume_without_session(
         )
     )
     if (lost or 0) >= policy.agents.max_lost_sessions:
-        failure = Failure(FailureCause.SESION_PERDIDA, str(loss), OrderState(order.estado))
+        state = OrderState(order.estado)
+        failure = Failure(FailureCause.SESION_PERDIDA, str(loss), state, detail=loss.detail)
         await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
         return
     event = NewEvent(
         kind=EventKind.SESION_PERDIDA,
         agent=_LINE.name,
-        message=f"Se perdió la sesión de construcción y se inicia otra: {loss}",
+        message=f"Se perdió la sesión de construcción y se inicia otra: {loss.for_staff}",
         level=LogLevel.WARNING,
         visibility=Visibility.INTERNO,
         metadata={"session_id": order.session_id, "intento": order.intento},

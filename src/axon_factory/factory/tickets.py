@@ -69,7 +69,7 @@ async def begin_step(
     if unfinished >= policy.max_step_attempts and _is_active(order):
         reason = f"El paso '{step.key}' se interrumpió {unfinished} veces sin terminar"
         cause = FailureCause.INTENTOS_AGOTADOS
-        await _give_up(session, order, step, cause, reason, policy, now)
+        await _give_up(session, order, step, PortError(reason, cause=cause), policy, now)
         return None
     order.fence += 1
     if record is None:
@@ -129,10 +129,10 @@ async def fail_step(
         raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
     record.finished_at = None
     record.failures += 1
-    record.error = str(error)
+    record.error = error.for_staff
     final = not error.transient or record.failures >= policy.max_step_failures
     if final and _is_active(order) and ticket.step.kind is not StepKind.STOP_SESSION:
-        await _give_up(session, order, ticket.step, error.cause, str(error), policy, now)
+        await _give_up(session, order, ticket.step, error, policy, now)
         return
     doublings = min(record.failures - 1, _MOST_DOUBLINGS)
     delay = min(policy.retry_delay * 2**doublings, _LONGEST_DELAY)
@@ -142,7 +142,7 @@ async def fail_step(
         NewEvent(
             kind=EventKind.PASO_REINTENTADO,
             agent=_LINE.name,
-            message=f"El paso '{ticket.step.key}' falló y se repite: {error}",
+            message=f"El paso '{ticket.step.key}' falló y se repite: {error.for_staff}",
             level=LogLevel.WARNING,
             metadata={"paso": ticket.step.key, "fallos": record.failures},
             visibility=Visibility.INTERNO,
@@ -199,16 +199,16 @@ async def _give_up(
     session: AsyncSession,
     order: Order,
     step: DueStep,
-    cause: FailureCause,
-    reason: str,
+    error: PortError,
     policy: Policy,
     now: datetime,
 ) -> None:
     """Fail the order; for a question without an answer only the question is given up."""
     if step.kind is StepKind.ANSWER:
-        await give_up_question(session, order, step, reason, policy=policy, now=now)
+        await give_up_question(session, order, step, error.for_staff, policy=policy, now=now)
         return
-    failure = Failure(cause, reason, OrderState(order.estado), step.key)
+    state = OrderState(order.estado)
+    failure = Failure(error.cause, str(error), state, step.key, error.detail)
     await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
 
 

@@ -8,7 +8,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-__all__ = ["Api", "Json", "credential_headers"]
+__all__ = ["Api", "ApiRefused", "Json", "credential_headers"]
 
 Json = dict[str, Any]
 
@@ -38,6 +38,16 @@ def credential_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+class ApiRefused(ToolError):
+    """The API refuses what was asked; `status` and `codigo` are its own."""
+
+    def __init__(self, status: int, document: Mapping[str, Any]) -> None:
+        """`document` is the API's answer."""
+        super().__init__(_refusal(status, document))
+        self.status = status
+        self.codigo = str(document.get("codigo", ""))
+
+
 class Api:
     """The application's API, asked in this process."""
 
@@ -58,7 +68,7 @@ class Api:
         """Send one request as the caller of `request` and return the answer's document.
 
         Raises:
-            ToolError: the API refuses; the message is its own sentence, with its `codigo`.
+            ApiRefused: the API refuses; the message is its own sentence, with its `codigo`.
         """
         forwarded = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
         client = request.client or ("127.0.0.1", 0)
@@ -78,7 +88,7 @@ class Api:
             )
         document = cast("Json", answer.json())
         if answer.is_error:
-            raise ToolError(_refusal(answer.status_code, document))
+            raise ApiRefused(answer.status_code, document)
         return document
 
 

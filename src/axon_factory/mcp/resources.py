@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.shared.exceptions import MCPError
 
-from axon_factory.mcp.calls import Api, Json
+from axon_factory.mcp.calls import Api, ApiRefused, Json
+from axon_factory.mcp.messages import code_of
 from axon_factory.mcp.tools import Caller, request_of
 
 __all__ = ["add_resources"]
@@ -21,8 +22,9 @@ def add_resources(server: MCPServer[Any], api: Api) -> None:
     async def read(context: Caller, reference: str) -> Json:
         try:
             return await api.ask(request_of(context), "GET", f"/api/orders/{reference}")
-        except ToolError as error:
-            raise ResourceError(str(error)) from None
+        except ApiRefused as error:
+            data = {"status": error.status, "codigo": error.codigo}
+            raise MCPError(code_of(error.status), str(error), data) from None
 
     @server.resource("axon://ordenes/{orden}", title="Orden", mime_type=_JSON)
     async def order(orden: str, ctx: Caller) -> str:  # pyright: ignore[reportUnusedFunction] — registered

@@ -8,6 +8,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 from starlette.requests import Request
 
+from axon_factory.domain.sentences import Sentence
 from axon_factory.mcp.calls import Api, Json
 from axon_factory.mcp.confirmation import confirmation_of, confirms
 
@@ -18,6 +19,10 @@ Reference = Annotated[str, Field(description="Id o número de la orden, p. ej. O
 State = Literal[
     "nuevo", "planificacion", "construccion", "qa", "listo", "entregado", "fallido", "cancelado"
 ]
+_OTHER_DATA = Sentence(
+    "La confirmación no es de estos datos: ensaya de nuevo sin `confirmacion`",
+    "The confirmation is not for these data: try again without `confirmacion`",
+)
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _WRITES = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
 _DECIDES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=False)
@@ -121,9 +126,7 @@ def _add_creating(server: MCPServer[Any], api: Api) -> None:
             )
             return {**tried, "confirmacion": confirmation_of(content)}
         if not confirms(confirmacion, content):
-            raise ToolError(
-                "La confirmación no es de estos datos: ensaya de nuevo sin `confirmacion`"
-            )
+            raise ToolError(_OTHER_DATA)
         key = {"Idempotency-Key": f"mcp-{confirmacion}"}
         return await api.ask(request, "POST", "/api/orders", body=content, headers=key)
 
@@ -208,7 +211,13 @@ def _segment(text: str) -> str:
         ToolError: it is no name.
     """
     if not text or not text.isascii() or not text.replace("-", "").replace("_", "").isalnum():
-        raise ToolError(f"'{text[:60]}' no es un id ni un número de orden")
+        name = text[:60]
+        raise ToolError(
+            Sentence(
+                f"'{name}' no es un id ni un número de orden",
+                f"'{name}' is neither an id nor a number of an order",
+            )
+        )
     return text
 
 

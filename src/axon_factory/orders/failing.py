@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
-from axon_factory.domain.failure import Failure
+from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.events import append_event
@@ -15,6 +15,11 @@ from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition
 
 __all__ = ["fail_order"]
+
+_FOR_EVERYBODY = {
+    FailureCause.AGENTE_INCOMPLETO: ": el agente terminó sin acabar el producto",
+    FailureCause.AGENTE_SIN_AVANCE: ": el agente dejó de avanzar",
+}
 
 
 async def fail_order(
@@ -28,9 +33,13 @@ async def fail_order(
 ) -> None:
     """Move the locked order to `fallido`; what went wrong in detail is for the factory's people.
 
+    Words of a program or provider outside (`failure.detail`) are in the internal event and in the
+    mail to the approver, and nowhere else.
+
     Raises:
         TransitionRefused: the order is not active, or the actor may not.
     """
+    said = f"{failure.message}: {failure.detail}" if failure.detail else failure.message
     await transition(
         session,
         order,
@@ -41,7 +50,7 @@ async def fail_order(
         event=NewEvent(
             kind=EventKind.ESTADO_CAMBIADO,
             agent=actor.name,
-            message=f"La orden falló en '{failure.state}'",
+            message=f"La orden falló en '{failure.state}'{_FOR_EVERYBODY.get(failure.cause, '')}",
             level=LogLevel.ERROR,
             metadata={
                 "estado_anterior": failure.state.value,
@@ -56,7 +65,7 @@ async def fail_order(
         NewEvent(
             kind=EventKind.FALLO_DETALLADO,
             agent=actor.name,
-            message=failure.message,
+            message=said,
             level=LogLevel.ERROR,
             metadata={"paso": failure.step},
             visibility=Visibility.INTERNO,
@@ -73,7 +82,7 @@ async def fail_order(
         subject=f"{order.order_number}: falló en {failure.state}",
         body=(
             f"La orden {order.order_number} ({order.nombre_producto}) falló en "
-            f"'{failure.state}'.\n\nCausa: {failure.cause}\n{failure.message}\n\n"
+            f"'{failure.state}'.\n\nCausa: {failure.cause}\n{said}\n\n"
             f"Para reintentar desde ese paso: axon orders retry {order.order_number}\n"
         ),
         now=now,

@@ -26,15 +26,18 @@ __all__ = [
     "MilestoneReport",
     "ReportedProgress",
     "SessionLost",
+    "visibility_of",
 ]
+
+_TROUBLE = frozenset({LogLevel.WARNING, LogLevel.ERROR})
 
 
 class SessionLost(PortError):
     """The session does not exist any more, or was ended by somebody else: it can be begun anew."""
 
-    def __init__(self, message: str) -> None:
-        """`message` says in Spanish what became of it."""
-        super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA)
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        """`message` says in Spanish what became of it, `detail` in the words of others."""
+        super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,14 @@ class AgentLog:
     at: datetime | None = None
     visibility: Visibility = Visibility.CLIENTE
     """How an agent goes about its work is for staff."""
+
+
+def visibility_of(level: LogLevel) -> Visibility:
+    """Return who reads a line that an agent gave a level, but said nothing of its readers.
+
+    What goes wrong is told in words of providers, gateways and tools: staff alone read it.
+    """
+    return Visibility.INTERNO if level in _TROUBLE else Visibility.CLIENTE
 
 
 @dataclass(frozen=True, slots=True)

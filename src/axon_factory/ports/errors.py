@@ -11,10 +11,23 @@ class PortError(Exception):
     Attributes:
         cause: the typed cause that the order shows if this is final.
         transient: True when the same call may succeed later; the line then retries with backoff.
+        detail: what a program or provider outside said of it, for staff only; "" where it said
+            nothing.
     """
 
-    def __init__(self, message: str, *, cause: FailureCause, transient: bool = False) -> None:
-        """`message` is the Spanish sentence that a person reads on the failed order."""
+    def __init__(
+        self, message: str, *, cause: FailureCause, transient: bool = False, detail: str = ""
+    ) -> None:
+        """`message` is the Spanish sentence that a person reads on the failed order.
+
+        It holds no words of others: agents read it too. Those go into `detail`.
+        """
         super().__init__(message)
         self.cause = cause
         self.transient = transient
+        self.detail = detail
+
+    @property
+    def for_staff(self) -> str:
+        """The sentence with what was said outside."""
+        return f"{self}: {self.detail}" if self.detail else str(self)

@@ -94,6 +94,13 @@ class AgentSettings(BaseSettings):
     agent_command_minutes: float = Field(
         60.0, gt=0, le=1440, description="How long one run of the command line may take."
     )
+    agent_command_errors_minutes: float = Field(
+        10.0,
+        gt=0,
+        le=1440,
+        description="How long the command line may say nothing but errors, such as a model that "
+        "cannot be reached, before the order fails with the cause `agente_sin_avance`.",
+    )
     agent_command_network: bool = Field(
         default=True, description="Whether the command line may use the network: a model is there."
     )

@@ -29,6 +29,7 @@ __all__ = [
     "final_milestones",
     "pack_bundle",
     "take_bundle",
+    "unnamed_milestones",
     "verified_milestones",
 ]
 
@@ -133,6 +134,26 @@ async def final_milestones(
     return tuple(
         proven.get(milestone.id) or _report(milestone, head, "") for milestone in plan.milestones
     )
+
+
+async def unnamed_milestones(
+    repository: Repository, attempt: int, plan: Plan
+) -> tuple[Milestone, ...]:
+    """Return the plan's milestones that no commit names, of this attempt or of an earlier one.
+
+    A rework changes what is there: it need not name again what an earlier attempt has named. A
+    milestone in which there was nothing to do may have an empty commit: it counts at the end only.
+
+    Raises:
+        PortError: the repository could not be read (transient).
+    """
+    with _our_own_trouble():
+        named = {
+            milestone
+            for number in range(1, attempt + 1)
+            for milestone in await repository.milestones(number)
+        }
+    return tuple(milestone for milestone in plan.milestones if milestone.id not in named)
 
 
 def _report(milestone: Milestone, commit: str, subject: str) -> MilestoneReport:

@@ -15,6 +15,9 @@ __all__ = ["BodyGuard"]
 _TAKE_JSON = ("/api/", "/mcp")
 """Pages take forms."""
 
+_READS_ITSELF = "/mcp"
+"""It answers what is no JSON as its own protocol has it, within the same limits."""
+
 
 class BodyGuard:
     """Reads each body once, whole, and gives it on as one message."""
@@ -53,7 +56,8 @@ class BodyGuard:
             )
         if body and scope["path"].startswith(_TAKE_JSON):
             _check_media_type(headers.get("content-type", ""))
-            check_json(body, self._options.json)
+            if not scope["path"].startswith(_READS_ITSELF):
+                check_json(body, self._options.json)
         await self._app(scope, _replay(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:

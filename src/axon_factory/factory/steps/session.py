@@ -153,7 +153,7 @@ class StopSession:
         except SessionLost:
             return True
         except PortError as error:
-            _log.warning("session not reached", session=work.session_id, error=str(error))
+            _log.warning("session not reached", session=work.session_id, error=error.for_staff)
             return False
 
     async def record(

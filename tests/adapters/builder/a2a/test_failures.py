@@ -1,5 +1,6 @@
 """What goes wrong with an agent, and what the order is told of it: one table."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,8 +104,24 @@ CASES = [
         transient=True,
         agent=_answers(CARD, JSONResponse([1])),
     ),
-    Case("grpc", "ninguno de nuestros", "start", agent={"bindings": [("GRPC", "1.0", "/a2a")]}),
-    Case("version", "la versión 1", "start", agent={"bindings": [("JSONRPC", "0.3", "/a2a")]}),
+    Case(
+        "grpc",
+        "nuestros transportes .JSONRPC, HTTP.JSON.: su tarjeta ofrece GRPC 1.0",
+        "start",
+        agent={"bindings": [("GRPC", "1.0", "/a2a")]},
+    ),
+    Case(
+        "version",
+        "la versión 1 del protocolo: su tarjeta ofrece HTTP.JSON 2.0, JSONRPC 0.3",
+        "start",
+        agent={"bindings": [("JSONRPC", "0.3", "/a2a"), ("HTTP+JSON", "2.0", "/rest")]},
+    ),
+    Case(
+        "no-interface",
+        "su tarjeta ofrece ninguna interfaz",
+        "start",
+        agent={"bindings": [("visita http://x.example ya", "1.0", "/a2a")]},
+    ),
     Case(
         "other-host",
         "señala otro servidor",
@@ -160,8 +177,10 @@ async def test_an_agent_that_goes_wrong(begin: Begin, case: Case) -> None:
     if case.place == "proceed":
         await session.start()
     call = session.until_finished if case.place == "proceed" else session.start
-    with pytest.raises(PortError, match=case.says) as raised:
+    with pytest.raises(PortError) as raised:
         await call()
+    assert re.search(case.says, raised.value.for_staff)
+    assert raised.value.detail not in str(raised.value) or not raised.value.detail
     assert raised.value.transient is case.transient
     assert not isinstance(raised.value, SessionLost)
     assert "\0" not in str(raised.value)
@@ -237,3 +256,71 @@ async def test_a_broken_stream_is_no_failure(begin: Begin) -> None:
     report = await session.look()
     assert [line.message for line in report.logs] == ["Va"]
     assert "SubscribeToTask" in session.agent.requests
+
+
+async def test_what_an_agent_calls_trouble_is_for_staff(begin: Begin) -> None:
+    words = "El proveedor dice: saldo agotado"
+    script = (Say("Va"), Say(words, data={"nivel": "error"}), Say("Ojo", data={"nivel": "warning"}))
+    session = await begin(script=(*script, *GOOD))
+    await session.start()
+    logs = [line for report in await session.until_finished() for line in report.logs]
+    shown = {line.message: line.visibility.value for line in logs}
+    assert shown == {"Va": "cliente", words: "interno", "Ojo": "interno"} | {
+        text: "cliente" for text in shown if text not in {"Va", words, "Ojo"}
+    }
+
+
+UPGRADES = {
+    # Where a remembered card leads to, after the upgrade, and what that place then answers.
+    "gone": ("JSONRPC", "HTTP+JSON", Response("", 404)),
+    "moved": ("JSONRPC", "HTTP+JSON", Response("", 302)),
+    "other-version": ("JSONRPC", "HTTP+JSON", _error(-32009)),
+    "no-method": ("JSONRPC", "HTTP+JSON", _error(-32601)),
+    "rest-gone": ("HTTP+JSON", "JSONRPC", Response("", 404)),
+}
+_PATHS = {"JSONRPC": "/a2a", "HTTP+JSON": "/rest"}
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "call"),
+    [
+        *((upgrade, "proceed") for upgrade in UPGRADES),
+        *(("gone", call) for call in ("start", "find", "stop")),
+        ("no-method", "start"),
+    ],
+)
+async def test_a_card_out_of_date_is_fetched_anew(begin: Begin, upgrade: str, call: str) -> None:
+    """An upgrade of the agent costs no order: not even the first one that finds it changed."""
+    before, after, answer = UPGRADES[upgrade]
+    session = await begin(
+        script=(Say("Va"), Wait("x")),
+        streaming=False,
+        bindings=[(before, "1.0", _PATHS[before])],
+    )
+    await session.start()
+
+    async def old_place(asked: str) -> Response | None:
+        is_old = asked.startswith(_PATHS[before]) if before == "HTTP+JSON" else asked[0] != "/"
+        return answer if is_old else None
+
+    session.agent.intercept = old_place
+    session.agent.bindings = [(after, "1.0", _PATHS[after])]
+    session.agent.listen_at(session.agent.url)
+    builder, request = session.builder, session.request
+    if call == "start":
+        assert await builder.start(request, idempotency_key="k") == session.id
+    elif call == "proceed":
+        assert (await session.look()).heard
+    elif call == "find":
+        assert await builder.find(request, idempotency_key="k") == session.id
+    else:
+        assert await builder.stop(session.id, request, force=False, idempotency_key="k")
+    assert session.agent.requests.count(CARD) == 2
+
+
+async def test_an_agent_that_fails_is_not_asked_twice(begin: Begin) -> None:
+    session = await begin(script=(End(_E.TASK_STATE_FAILED, "no pude"),), streaming=False)
+    await session.start()
+    with pytest.raises(PortError, match="falló"):
+        await session.look()
+    assert session.agent.requests.count("GetTask") == 1

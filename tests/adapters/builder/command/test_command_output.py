@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axon_factory.adapters.builder.command import PROFILES
+from axon_factory.adapters.builder.command.cursor import Cursor
 from axon_factory.adapters.builder.command.output import Reader
+from axon_factory.adapters.builder.command.profiles.base import Ending
 from axon_factory.domain.events import Visibility
 from axon_factory.domain.redaction import Redactor
 
@@ -98,34 +100,34 @@ def written(folder: Path, *lines: object) -> Path:
 def test_a_profile_reads_its_programs_lines(
     profile: str, lines: Lines, internal: list[str], cost: Decimal | None, tmp_path: Path
 ) -> None:
-    news = reader(profile).news(written(tmp_path, *lines), 0, ended=True)
+    news = reader(profile).news(written(tmp_path, *lines), Cursor(), ended=True)
     shown = [log.message for log in news.logs if log.visibility is Visibility.CLIENTE]
     assert shown == ["Voy a ello"]
     assert [log.message for log in news.logs if log.message not in shown] == internal
     (use,) = news.uses
     assert (use.input_tokens, use.output_tokens, use.cost_usd) == (15, 5, cost)
-    assert not reader(profile).verdict(tmp_path / "output.jsonl").gave_up
+    assert reader(profile).verdict(tmp_path / "output.jsonl", 0).ending is not Ending.GAVE_UP
 
 
 @pytest.mark.parametrize(
-    ("profile", "line", "error", "gave_up"),
+    ("profile", "line", "error", "ending"),
     [
-        ("opencode", {"type": "error", "error": {"name": "APIError"}}, "APIError", True),
-        ("codex", {"type": "error", "message": "Reconnecting"}, "Reconnecting", False),
-        ("codex", {"type": "turn.failed", "error": {"message": "401"}}, "401", True),
+        ("opencode", {"type": "error", "error": {"name": "APIError"}}, "APIError", Ending.GAVE_UP),
+        ("codex", {"type": "error", "message": "Reconnecting"}, "Reconnecting", None),
+        ("codex", {"type": "turn.failed", "error": {"message": "401"}}, "401", Ending.GAVE_UP),
         (
             "claude-code",
             {"type": "result", "subtype": "error_max_turns", "is_error": True},
             "error_max_turns",
-            True,
+            Ending.GAVE_UP,
         ),
     ],
 )
 def test_a_profile_knows_how_its_program_gives_up(
-    profile: str, line: dict[str, Any], error: str, gave_up: bool, tmp_path: Path
+    profile: str, line: dict[str, Any], error: str, ending: Ending | None, tmp_path: Path
 ) -> None:
-    verdict = reader(profile).verdict(written(tmp_path, line))
-    assert (verdict.error, verdict.gave_up) == (error, gave_up)
+    verdict = reader(profile).verdict(written(tmp_path, line), 0)
+    assert (verdict.error, verdict.ending) == (error, ending)
 
 
 ODD = [
@@ -159,7 +161,7 @@ ODD = [
 @pytest.mark.parametrize("line", ODD, ids=range(len(ODD)))
 def test_no_line_breaks_the_reading(profile: str, line: bytes, tmp_path: Path) -> None:
     (tmp_path / "o").write_bytes(line + b"\n")
-    news = reader(profile).news(tmp_path / "o", 0, ended=True)
+    news = reader(profile).news(tmp_path / "o", Cursor(), ended=True)
     assert news.complete
     for log in news.logs:
         assert len(log.message) <= 500
@@ -177,25 +179,27 @@ def test_however_it_is_read_every_line_is_reported_once(cuts: list[int]) -> None
     with TemporaryDirectory() as folder:
         output = Path(folder) / "o"
         output.write_bytes(whole)
-        expected = reader("opencode").news(output, 0, ended=True)
-        logs, uses, offset = list[Any](), list[Any](), 0
+        expected = reader("opencode").news(output, Cursor(), ended=True)
+        logs, uses, cursor = list[Any](), list[Any](), Cursor()
         for cut in [*sorted(cuts), len(whole)]:
             output.write_bytes(whole[:cut])
-            news = reader("opencode").news(output, offset, ended=cut >= len(whole))
-            logs, uses, offset = [*logs, *news.logs], [*uses, *news.uses], news.offset
+            news = reader("opencode").news(output, cursor, ended=cut >= len(whole))
+            logs, uses = [*logs, *news.logs], [*uses, *news.uses]
+            cursor = Cursor.read(news.cursor.write())
     assert tuple(logs) == expected.logs
     assert len(uses) == len(expected.uses)
-    assert offset == len(whole)
+    assert cursor.offset == len(whole)
 
 
 def test_a_flood_is_counted_and_not_repeated(tmp_path: Path) -> None:
-    text = {"type": "text", "part": {"text": "x" * 1000}}
-    output = written(tmp_path, *[text] * 2_500, OPENCODE[-1])
-    offset, logs, uses, looks = 0, list[Any](), list[Any](), 0
+    texts = ("".join(chr(97 + int(digit)) for digit in f"{number:04}") for number in range(2_500))
+    lines = ({"type": "text", "part": {"text": text + "x" * 1000}} for text in texts)
+    output = written(tmp_path, *lines, OPENCODE[-1])
+    cursor, logs, uses, looks = Cursor(), list[Any](), list[Any](), 0
     while True:
-        news = reader("opencode").news(output, offset, ended=True)
+        news = reader("opencode").news(output, cursor, ended=True)
         logs, uses, looks = [*logs, *news.logs], [*uses, *news.uses], looks + 1
-        offset = news.offset
+        cursor = news.cursor
         assert len(news.logs) <= 51
         if news.complete:
             break
@@ -208,13 +212,13 @@ def test_a_flood_is_counted_and_not_repeated(tmp_path: Path) -> None:
 def test_a_line_without_an_end_does_not_stop_the_reading(tmp_path: Path) -> None:
     output = tmp_path / "o"
     output.write_bytes(b"x" * (3 * 1024 * 1024))
-    offset = 0
+    cursor = Cursor()
     for _ in range(3):
-        offset = reader("codex").news(output, offset, ended=False).offset
-    assert offset == 3 * 1024 * 1024
+        cursor = reader("codex").news(output, cursor, ended=False).cursor
+    assert cursor.offset == 3 * 1024 * 1024
 
 
 def test_many_costs_become_one_sum_a_model(tmp_path: Path) -> None:
     output = written(tmp_path, *[OPENCODE[-1]] * 200)
-    (use,) = reader("opencode").news(output, 0, ended=True).uses
+    (use,) = reader("opencode").news(output, Cursor(), ended=True).uses
     assert (use.input_tokens, use.output_tokens, use.cost_usd) == (3000, 1000, Decimal(100))

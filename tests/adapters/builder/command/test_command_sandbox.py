@@ -41,7 +41,7 @@ async def test_an_agent_sees_and_writes_its_own_only(
     secret, outside = tmp_path / "secret.key", tmp_path / "escrito"
     secret.write_text("valor", encoding="utf-8")
     monkeypatch.setenv("AXON_SECRET_KEY", "no-es-para-agentes")
-    at = bench(["probe", port], network=network)
+    at = bench(["probe", port], ["everything"], network=network)
     options = at.builder._options
     extra = {"PROBE_SECRET": str(secret), "PROBE_WRITE": str(outside)}
     at = at.again(replace(options, secrets={**options.secrets, **extra}))

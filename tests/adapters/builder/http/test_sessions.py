@@ -248,7 +248,10 @@ async def test_costs_are_counted_once(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda agent: agent.patch.update(status="failed", error="sin\x00 memoria"), "sin memoria"),
+        (
+            lambda agent: agent.patch.update(status="failed", error="sin\x00 memoria"),
+            "El agente no pudo construir el producto: sin memoria",
+        ),
         (lambda agent: agent.patch.update(status="completed", artifacts=[]), "ningún repositorio"),
     ],
     ids=["failed", "completed without code"],
@@ -266,8 +269,10 @@ async def test_an_end_without_a_product_is_a_failure(
     order = replace(order, attempt=2)
     session = await builder.start(order, idempotency_key="k")
     change(agent)
-    with pytest.raises(PortError, match=reason) as caught:
+    with pytest.raises(PortError) as caught:
         await look(builder, session, order)
+    assert reason in caught.value.for_staff
+    assert "memoria" not in str(caught.value)
     assert not caught.value.transient
     assert not isinstance(caught.value, SessionLost)
 
@@ -284,3 +289,17 @@ async def test_nobody_at_the_address_is_transient(tmp_path: Path, order: BuildRe
         assert caught.value.transient
     report = await look(builder, "ses-1", order)
     assert (report.heard, report.poll_after_seconds) == (False, 3)
+
+
+@pytest.mark.parametrize(
+    ("level", "visibility"),
+    [("info", "cliente"), ("success", "cliente"), ("warning", "interno"), ("error", "interno")],
+)
+async def test_what_an_agent_calls_trouble_is_for_staff(
+    builder: HttpBuilder, agent: Agent, order: BuildRequest, level: str, visibility: str
+) -> None:
+    session = await builder.start(order, idempotency_key="k")
+    agent.idle = True
+    agent.patch = {"logs": [{"id": "l-1", "message": "sin saldo", "level": level}]}
+    (line,) = (await look(builder, session, order)).logs
+    assert (line.level, line.visibility) == (level, visibility)

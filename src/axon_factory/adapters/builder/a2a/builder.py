@@ -61,8 +61,11 @@ class A2ABuilder:
 
     async def reach(self) -> str:
         """Read the agent's card; see the port."""
-        async with self._agents.conversation() as agent:
+
+        async def name(agent: Agent) -> str:
             return f"responde {agent.card.name} {agent.card.version}".rstrip()
+
+        return await self._agents.ask(name)
 
     async def start(
         self,
@@ -75,12 +78,15 @@ class A2ABuilder:
         Raises:
             PortError: no task can be had.
         """
-        async with self._agents.conversation() as agent:
+
+        async def begin(agent: Agent) -> str:
             found = await _find(agent, request)
             task_id = found or await self._begin(agent, request)
             if _pushes(agent, request):
                 await _ask_for_pushes(agent, request, task_id)
             return task_id
+
+        return await self._agents.ask(begin)
 
     async def find(
         self,
@@ -93,9 +99,12 @@ class A2ABuilder:
         Raises:
             PortError: the agent cannot say.
         """
-        async with self._agents.conversation() as agent:
+
+        async def find(agent: Agent) -> str | None:
             with told_in_sentences():
                 return _chosen(await agent.tasks_of(messages.context_id(request)))
+
+        return await self._agents.ask(find)
 
     async def proceed(
         self,
@@ -113,9 +122,9 @@ class A2ABuilder:
             PortError: the agent failed, refused, or handed over what cannot be taken.
         """
         try:
-            return await self._look(session_id, request)
+            return await self._agents.ask(lambda agent: self._look(agent, session_id, request))
         except NotHeard as error:
-            _log.warning("agent not heard", order_id=request.order_id, error=str(error))
+            _log.warning("agent not heard", order_id=request.order_id, error=error.for_staff)
             return BuildReport(
                 BuildStatus.WORKING,
                 poll_after_seconds=self._options.poll_seconds,
@@ -123,17 +132,16 @@ class A2ABuilder:
                 heard=False,
             )
 
-    async def _look(self, session_id: str, request: BuildRequest) -> BuildReport:
-        async with self._agents.conversation() as agent:
-            task = await agent.task(session_id)
-            for answer in request.answers:
-                task = await _give_answer(agent, task, request, answer)
-            news = bool(request.answers)
-            if self._is_worth_watching(agent, task, request):
-                longest = min(_LONGEST_WATCH_SECONDS, self._options.poll_seconds)
-                task, news = await watched(agent, task, seconds=longest)
-            looked = Looked(agent, task, news=news, pause=self._options.poll_seconds)
-            return await report_of(looked, request, self._limits)
+    async def _look(self, agent: Agent, session_id: str, request: BuildRequest) -> BuildReport:
+        task = await agent.task(session_id)
+        for answer in request.answers:
+            task = await _give_answer(agent, task, request, answer)
+        news = bool(request.answers)
+        if self._is_worth_watching(agent, task, request):
+            longest = min(_LONGEST_WATCH_SECONDS, self._options.poll_seconds)
+            task, news = await watched(agent, task, seconds=longest)
+        looked = Looked(agent, task, news=news, pause=self._options.poll_seconds)
+        return await report_of(looked, request, self._limits)
 
     async def stop(
         self,
@@ -148,9 +156,12 @@ class A2ABuilder:
         Raises:
             PortError: the agent could not be asked.
         """
-        async with self._agents.conversation() as agent:
+
+        async def cancel(agent: Agent) -> bool:
             with told_in_sentences():
                 return await _cancelled(agent, session_id)
+
+        return await self._agents.ask(cancel)
 
     async def _begin(self, agent: Agent, request: BuildRequest) -> str:
         repository = Repository(request.product_dir)
@@ -196,7 +207,9 @@ async def _ask_for_pushes(agent: Agent, request: BuildRequest, task_id: str) -> 
     try:
         await agent.register_push(messages.push_config(request, task_id))
     except PortError as error:
-        _log.warning("agent takes no push address", order_id=request.order_id, error=str(error))
+        _log.warning(
+            "agent takes no push address", order_id=request.order_id, error=error.for_staff
+        )
 
 
 async def _give_answer(

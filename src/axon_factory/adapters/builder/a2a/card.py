@@ -1,5 +1,6 @@
 """The agent's card: fetched from the configured address, and reduced to what may be used of it."""
 
+import re
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,6 +18,9 @@ BINDINGS = (TransportProtocol.JSONRPC.value, TransportProtocol.HTTP_JSON.value)
 """The transports that are spoken here; the agent's order of preference decides."""
 
 _MAJOR_VERSION = 1
+_A_NAME = re.compile(r"[A-Za-z0-9+/._ -]{1,40}")
+"""What an order's sentence may say of a card: names, and no words of others."""
+_MOST_NAMED = 8
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -68,8 +72,22 @@ def _speaks_version(interface: AgentInterface) -> bool:
 
 def _why_none(card: AgentCard, url: str) -> str:
     ours = [item for item in card.supported_interfaces if item.protocol_binding in BINDINGS]
+    offered = f"su tarjeta ofrece {_offered(card)}"
     if not ours:
-        return f"El agente A2A no habla ninguno de nuestros transportes: {', '.join(BINDINGS)}."
+        spoken = ", ".join(BINDINGS)
+        return f"El agente A2A no habla ninguno de nuestros transportes ({spoken}): {offered}."
     if not any(_speaks_version(item) for item in ours):
-        return f"El agente A2A no habla la versión {_MAJOR_VERSION} del protocolo."
-    return f"La tarjeta del agente A2A señala otro servidor que AXON_AGENT_A2A_URL ({url})."
+        return f"El agente A2A no habla la versión {_MAJOR_VERSION} del protocolo: {offered}."
+    return (
+        f"La tarjeta del agente A2A señala otro servidor que AXON_AGENT_A2A_URL ({url}): {offered}."
+    )
+
+
+def _offered(card: AgentCard) -> str:
+    """Return transports and versions of a card's interfaces, as "GRPC 1.0, JSONRPC 0.3"."""
+    found = {
+        f"{item.protocol_binding} {item.protocol_version}".strip()
+        for item in card.supported_interfaces
+    }
+    named = sorted(one for one in found if _A_NAME.fullmatch(one))
+    return ", ".join(named[:_MOST_NAMED]) or "ninguna interfaz"

@@ -2,10 +2,10 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 
 import httpx
 from a2a.client.client import Client, ClientConfig
@@ -25,8 +25,11 @@ from a2a.types.a2a_pb2 import (
 from axon_factory.adapters.builder.a2a.card import BINDINGS, fetch_card, origin_of
 from axon_factory.adapters.builder.a2a.errors import failure, told_in_sentences
 from axon_factory.adapters.builder.a2a.transport import BoundedTransport
+from axon_factory.ports.errors import PortError
 
 __all__ = ["A2AOptions", "Agent", "Agents"]
+
+Answer = TypeVar("Answer")
 
 _MOST_MESSAGES = 200
 """How many of a task's newest messages are read at once."""
@@ -159,7 +162,7 @@ class Agent:
 
 
 class Agents:
-    """Opens conversations; remembers the card until one of them goes wrong."""
+    """Asks the agent; remembers its card until a call goes wrong."""
 
     def __init__(self, options: A2AOptions) -> None:
         """`options` hold for every conversation."""
@@ -167,22 +170,42 @@ class Agents:
         self._card: AgentCard | None = None
         self._certificates: ssl.SSLContext | None = None
 
-    @asynccontextmanager
-    async def conversation(self) -> AsyncGenerator[Agent]:
-        """Connect for one call of the port.
+    async def ask(self, work: Callable[[Agent], Awaitable[Answer]]) -> Answer:
+        """Do one call of the port over a connection of its own; return what `work` returns.
 
-        A connection of its own for each: calls are rare, and workers come and go.
+        Calls are rare, and workers come and go. A call that fails for good by a remembered card is
+        tried once more if the agent now shows another one: it was upgraded or moved. So `work` must
+        be such that it may be done twice.
 
         Raises:
-            PortError: the agent, or a usable card, is not to be had.
+            PortError: the agent, or a usable card, is not to be had; or what `work` raises.
         """
+        remembered = self._card
+        try:
+            return await self._once(work)
+        except PortError as error:
+            if remembered is None or error.transient or not await self._shows_another(remembered):
+                raise
+        return await self._once(work)
+
+    async def _once(self, work: Callable[[Agent], Awaitable[Answer]]) -> Answer:
         async with self._http() as http:
             card = self._card = self._card or await self._fetched(http)
             try:
-                yield Agent(card, http, self._options)
+                return await work(Agent(card, http, self._options))
             except BaseException:
                 self._card = None  # it may have failed because the card is outdated
                 raise
+
+    async def _shows_another(self, remembered: AgentCard) -> bool:
+        """Fetch the card anew and keep it; say whether it differs from the remembered one.
+
+        Raises:
+            PortError: it is not to be had, or names no interface that may be used.
+        """
+        async with self._http() as http:
+            self._card = await self._fetched(http)
+        return self._card != remembered
 
     async def _fetched(self, http: httpx.AsyncClient) -> AgentCard:
         with told_in_sentences():

@@ -30,9 +30,10 @@ class AnswerTooLarge(httpx.RequestError):
 class NotHeard(PortError):
     """The agent could not be asked, or said nothing that can be understood: it may yet."""
 
-    def __init__(self, message: str) -> None:
-        """`message` says in Spanish why."""
-        super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=True)
+    def __init__(self, message: str, *, detail: str = "") -> None:
+        """`message` says in Spanish why, `detail` in the agent's words."""
+        cause = FailureCause.CONSTRUCCION_FALLIDA
+        super().__init__(message, cause=cause, transient=True, detail=detail)
 
 
 class NoAnswerInTime(NotHeard):
@@ -43,9 +44,12 @@ class NoAnswerInTime(NotHeard):
         super().__init__("El agente A2A no respondió a tiempo.")
 
 
-def failure(message: str) -> PortError:
-    """Return the failed construction that `message` tells of in Spanish; no retry would help."""
-    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA)
+def failure(message: str, *, detail: str = "") -> PortError:
+    """Return the failed construction that `message` tells of in Spanish; no retry would help.
+
+    `detail` is what the agent said of it, for staff.
+    """
+    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, detail=detail)
 
 
 @contextmanager
@@ -70,7 +74,7 @@ def told_in_sentences() -> Generator[None]:
         raise _of_transport(error, error) from error
     except A2AError as error:
         kind = NotHeard if isinstance(error, InternalError) else failure
-        raise kind(f"El agente A2A rechazó la petición: {_quote(error)}") from error
+        raise kind("El agente A2A rechazó la petición", detail=_quote(error)) from error
     except _UNREADABLE as error:
         raise NotHeard(_NO_ANSWER_OF_A2A) from error
 
@@ -78,7 +82,7 @@ def told_in_sentences() -> Generator[None]:
 def _of_transport(error: Exception, cause: BaseException) -> PortError:
     """Return what a request that did not bring an answer of the protocol means."""
     if isinstance(cause, AnswerTooLarge):
-        return failure(f"El agente A2A respondió demasiado: {_quote(cause)}")
+        return failure("El agente A2A respondió demasiado", detail=_quote(cause))
     if isinstance(cause, httpx.ReadTimeout):
         return NoAnswerInTime()
     if isinstance(cause, httpx.HTTPStatusError):
@@ -87,7 +91,7 @@ def _of_transport(error: Exception, cause: BaseException) -> PortError:
         return NotHeard("No hay conexión con el agente A2A.")
     if isinstance(cause, _UNREADABLE):
         return NotHeard(_NO_ANSWER_OF_A2A)
-    return NotHeard(f"El agente A2A falló: {_quote(error)}")
+    return NotHeard("El agente A2A falló", detail=_quote(error))
 
 
 def _of_status(status: int) -> PortError:

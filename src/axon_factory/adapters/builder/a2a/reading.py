@@ -12,7 +12,7 @@ from google.protobuf.json_format import MessageToDict
 
 from axon_factory.adapters.builder.a2a.texts import readable
 from axon_factory.domain.events import LogLevel
-from axon_factory.ports.builder import AgentLog, AgentQuestion, ReportedProgress
+from axon_factory.ports.builder import AgentLog, AgentQuestion, ReportedProgress, visibility_of
 
 __all__ = [
     "TERMINAL",
@@ -137,13 +137,15 @@ def _line(key: str, message: Message, agent: str, at: datetime | None) -> AgentL
     if not text:
         return None
     name = document.get("agente")
-    level = document.get("nivel")
+    given = document.get("nivel")
+    level = _LEVELS.get(given, LogLevel.INFO) if isinstance(given, str) else LogLevel.INFO
     return AgentLog(
         key=key,
         agent=(readable(name, _LONGEST_NAME) if isinstance(name, str) else "") or agent,
         message=text,
-        level=_LEVELS.get(level, LogLevel.INFO) if isinstance(level, str) else LogLevel.INFO,
+        level=level,
         at=at,
+        visibility=visibility_of(level),
     )
 
 

@@ -24,7 +24,7 @@ from axon_factory.adapters.builder.handover import (
     verified_milestones,
 )
 from axon_factory.adapters.builder.repository import Repository
-from axon_factory.domain.events import LogLevel
+from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.ports.builder import (
     AgentLog,
     BuildReport,
@@ -118,13 +118,13 @@ def _require_alive(task: Task) -> None:
     said = status_text(task) or _NO_REASON
     match task.status.state:
         case _S.TASK_STATE_FAILED:
-            raise failure(f"El agente A2A falló: {said}")
+            raise failure("El agente A2A falló", detail=said)
         case _S.TASK_STATE_REJECTED:
-            raise failure(f"El agente A2A rechazó el encargo: {said}")
+            raise failure("El agente A2A rechazó el encargo", detail=said)
         case _S.TASK_STATE_AUTH_REQUIRED:
-            raise failure(f"El agente A2A pide una autorización que la fábrica no da: {said}")
+            raise failure("El agente A2A pide una autorización que la fábrica no da", detail=said)
         case _S.TASK_STATE_CANCELED:
-            raise SessionLost(f"La tarea fue cancelada en el agente A2A: {said}")
+            raise SessionLost("La tarea fue cancelada en el agente A2A", detail=said)
         case _:
             pass
 
@@ -165,7 +165,7 @@ async def _intermediate(
     except PortError as error:
         if error.transient:
             raise
-        return (), str(error)
+        return (), error.for_staff
     proven = await verified_milestones(repository, request.attempt, request.plan)
     return before_the_end(proven, request.plan, request.completed), ""
 
@@ -180,4 +180,4 @@ async def _take(
 
 
 def _warning(key: str, agent: str, message: str) -> AgentLog:
-    return AgentLog(key, agent, message, level=LogLevel.WARNING)
+    return AgentLog(key, agent, message, level=LogLevel.WARNING, visibility=Visibility.INTERNO)

@@ -16,7 +16,7 @@ from axon_factory.ports.builder import BuildRequest
 
 __all__ = ["PROMPT_VERSION", "write_brief"]
 
-PROMPT_VERSION = "comando-2"
+PROMPT_VERSION = "comando-3"
 """Changes whenever what agents are told does."""
 
 _ANSWERS = "respuestas.json"
@@ -94,14 +94,15 @@ _WORK = """\
 - Trabajas sin nadie delante. Tu carpeta de trabajo es el repositorio git del producto, en la rama
   main; fuera de ella y de tu HOME no puedes escribir.
 - Al completar cada hito haz un commit cuyo mensaje termina, tras una línea vacía, con
-  `{trailer}: {attempt}/<id del hito>`. Lo que diga un texto tuyo sobre tu avance no cuenta: cuentan
-  esos commits.
+  `{trailer}: {attempt}/<id del hito>`. Un commit puede nombrar varios hitos, con una línea para
+  cada uno; un hito sin nada que hacer puede tener un commit vacío. Lo que diga un texto tuyo sobre
+  tu avance no cuenta: cuentan esos commits, y sin el de cada hito tu trabajo no se acepta.
 - No reescribas la historia: nada de `--amend`, `rebase` ni `reset` de commits ya hechos.
 - Si no puedes seguir sin saber algo, escribe `{question}` en la carpeta de trabajo y termina:
   {{"pregunta": "…", "opciones": ["…"], "para": "cliente"}} (o "operador"; las opciones pueden
   faltar). Se te llamará otra vez en la misma carpeta cuando haya respuesta.
-- Termina con código 0 cuando todo esté hecho. Lo que quede sin commit se guarda como trabajo del
-  último hito.
+- Cuando todo esté hecho, termina con unas palabras sobre lo que hiciste. Lo que quede sin commit se
+  guarda como trabajo del último hito.
 """
 
 _CONTRACT = """\

@@ -9,6 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from axon_factory.adapters.builder.command import launcher
+from axon_factory.adapters.builder.command.cursor import Cursor
+from axon_factory.adapters.builder.command.endings import (
+    complaint_of,
+    failed,
+    require_an_end,
+    require_change,
+    require_success,
+    without_progress,
+)
 from axon_factory.adapters.builder.command.options import CommandOptions
 from axon_factory.adapters.builder.command.output import AGENT, News, Reader
 from axon_factory.adapters.builder.command.questions import (
@@ -28,11 +37,11 @@ from axon_factory.adapters.builder.command.workspace import WorkspaceError
 from axon_factory.adapters.builder.handover import (
     final_milestones,
     take_bundle,
+    unnamed_milestones,
     verified_milestones,
 )
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.domain.events import LogLevel
-from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import (
     AgentLog,
@@ -47,8 +56,6 @@ from axon_factory.ports.errors import PortError
 __all__ = ["CommandBuilder"]
 
 _ASK_SECONDS = 2.0
-_LONGEST_CURSOR = 15
-_MEBIBYTE = 1024 * 1024
 
 
 class CommandBuilder:
@@ -65,7 +72,10 @@ class CommandBuilder:
         self._options = options
         self._redactor = Redactor(options.secrets.values())
         self._starter = Starter(root, sandbox, options, self._redactor)
-        self._reader = Reader(options.profile, options.model, self._redactor)
+        model = options.model or options.profile.configured_model(
+            options.arguments, options.secrets
+        )
+        self._reader = Reader(options.profile, model, self._redactor)
 
     async def reach(self) -> str:
         """Name the program; see the port. Whether its provider takes its key, only a run shows."""
@@ -127,9 +137,17 @@ class CommandBuilder:
             alive = await asyncio.to_thread(desk.session.is_alive)
             ending = await asyncio.to_thread(desk.session.exit_of, state.run)
             working = alive and ending is None
+            cursor = Cursor.read(request.cursor)
             news = await asyncio.to_thread(
-                self._reader.news, desk.session.output, _offset(request.cursor), ended=not working
+                self._reader.news, desk.session.output, cursor, ended=not working
             )
+            if working:
+                alive_at = _last_sign(desk.session, state.run, news.cursor)
+                if news.cursor.noise_seconds(alive_at) >= self._options.errors_seconds:
+                    verdict = await asyncio.to_thread(
+                        self._reader.verdict, desk.session.output, state.output_from
+                    )
+                    raise without_progress(news.cursor, verdict, self._options)
             state, notes = await self._take(desk, state)
             done = _newly_done(desk.request, state)
             if working or done or notes or news.logs or news.uses or not news.complete:
@@ -163,7 +181,7 @@ class CommandBuilder:
         try:
             return self._starter.desk(request)
         except ValueError as error:
-            raise _failed("La orden no puede dar nombre a una sesión.") from error
+            raise failed("La orden no puede dar nombre a una sesión.") from error
 
     async def _deliver_answers(self, desk: Desk, state: SessionState) -> SessionState:
         """Give the agent what was answered; one that waits for it is launched again."""
@@ -203,7 +221,13 @@ class CommandBuilder:
         except PortError as error:
             if error.transient:
                 return state, ()
-            note = AgentLog(f"entrega-{mark}", AGENT, str(error), LogLevel.WARNING)
+            note = AgentLog(
+                f"entrega-{mark}",
+                AGENT,
+                error.for_staff,
+                LogLevel.WARNING,
+                visibility=Visibility.INTERNO,
+            )
             return await asyncio.to_thread(desk.session.remember, state, taken=mark), (note,)
         kept = tuple(asdict(report) for report in proven)
         return await asyncio.to_thread(desk.session.remember, state, taken=mark, proven=kept), ()
@@ -222,8 +246,8 @@ class CommandBuilder:
             done,
             poll_after_seconds=pause,
             logs=news.logs + notes,
-            heartbeat_at=_last_sign(desk.session, state.run),
-            cursor=str(news.offset),
+            heartbeat_at=_last_sign(desk.session, state.run, news.cursor),
+            cursor=news.cursor.write(),
             uses=news.uses,
         )
 
@@ -235,14 +259,16 @@ class CommandBuilder:
             raise SessionLost("El agente desapareció sin terminar: su proceso o la máquina cayeron")
         if ending.reason in {launcher.ASKED, launcher.FORCED}:
             raise SessionLost("El agente fue detenido")
-        verdict = await asyncio.to_thread(self._reader.verdict, desk.session.output)
-        if ending.reason is not None or ending.code != 0 or verdict.gave_up:
-            error = verdict.error or await asyncio.to_thread(self._complaint, desk.session)
-            raise _failed(f"{self._sentence(ending)}: {error}" if error else self._sentence(ending))
+        verdict = await asyncio.to_thread(
+            self._reader.verdict, desk.session.output, state.output_from
+        )
+        complaint = await asyncio.to_thread(complaint_of, desk.session, self._redactor)
+        require_success(ending, verdict, self._options, complaint)
         if state.question is None:
             content = await asyncio.to_thread(desk.workspace.question)
             question = read_question(content, state.run, self._redactor) if content else None
             if question is None:
+                require_an_end(verdict)
                 return await self._finish(desk, state, news)
             state = await asyncio.to_thread(desk.session.remember, state, question=question)
         asked = as_question(state.question or {})
@@ -250,8 +276,8 @@ class CommandBuilder:
             BuildStatus.WORKING,
             poll_after_seconds=self._options.poll_seconds,
             questions=(asked,),
-            heartbeat_at=_last_sign(desk.session, state.run),
-            cursor=str(news.offset),
+            heartbeat_at=_last_sign(desk.session, state.run, news.cursor),
+            cursor=news.cursor.write(),
         )
 
     async def _finish(self, desk: Desk, state: SessionState, news: News) -> BuildReport:
@@ -262,11 +288,16 @@ class CommandBuilder:
             bundle = await desk.workspace.hand_over(last=last)
         except WorkspaceError as error:
             said = " ".join(str(error).split())
-            raise _failed(f"El repositorio del agente no se puede guardar: {said}") from error
+            message = "El repositorio del agente no se puede guardar"
+            raise failed(message, detail=self._redactor.text(said)) from error
         if bundle is None:
-            raise _failed("El agente terminó sin dejar ningún trabajo.")
+            raise failed("El agente terminó sin dejar ningún trabajo")
         commit = await take_bundle(desk.repository, bundle, limits=self._options.handover)
-        report = await self._finished(desk, cursor=str(news.offset))
+        unnamed = await unnamed_milestones(desk.repository, request.attempt, request.plan)
+        missing = [one.id for one in unnamed if one.id not in request.completed]
+        changed = commit != state.base or not request.findings
+        require_change(changed=changed, missing=missing)
+        report = await self._finished(desk, cursor=news.cursor.write())
         await asyncio.to_thread(desk.session.remember, state, finished=commit)
         await asyncio.to_thread(desk.workspace.remove)
         return report
@@ -277,25 +308,6 @@ class CommandBuilder:
         done = tuple(report for report in every if report.id not in request.completed)
         return BuildReport(BuildStatus.FINISHED, done, cursor=cursor or request.cursor)
 
-    def _sentence(self, ending: Exit) -> str:
-        options = self._options
-        sentences = {
-            launcher.TIME: f"El agente no terminó en {options.seconds / 60:g} minutos",
-            launcher.OUTPUT: f"El agente escribió más de {options.output_bytes // _MEBIBYTE} MB",
-            launcher.UNSTARTED: f"{options.program.path.name} no se pudo arrancar",
-        }
-        return sentences.get(ending.reason or "", f"El agente terminó con código {ending.code}")
-
-    def _complaint(self, session: Session) -> str:
-        """Return the end of what the agent wrote to its standard error."""
-        try:
-            content = (session.folder / "errors.log").read_bytes()
-        except OSError:
-            return ""
-        lines = [line.strip() for line in content[-4096:].decode(errors="replace").splitlines()]
-        said = "".join(letter for letter in " ".join(lines[-3:]) if letter.isprintable())
-        return self._redactor.text(said.strip())[:300]
-
 
 @asynccontextmanager
 async def _failures() -> AsyncGenerator[None]:
@@ -303,8 +315,8 @@ async def _failures() -> AsyncGenerator[None]:
     try:
         yield
     except (WorkspaceError, SessionBusy, Unlaunchable, OSError) as error:
-        message = f"No se pudo trabajar con la sesión del agente: {error}"
-        raise _failed(message, transient=True) from error
+        message = "No se pudo trabajar con la sesión del agente"
+        raise failed(message, transient=True, detail=str(error)) from error
 
 
 def _newly_done(request: BuildRequest, state: SessionState) -> tuple[MilestoneReport, ...]:
@@ -318,21 +330,15 @@ def _newly_done(request: BuildRequest, state: SessionState) -> tuple[MilestoneRe
     return done[:-1] if len(done) >= len(missing) else done
 
 
-def _offset(cursor: str | None) -> int:
-    return int(cursor) if cursor and cursor.isdecimal() and len(cursor) <= _LONGEST_CURSOR else 0
-
-
-def _last_sign(session: Session, run: int) -> datetime:
-    """Return when the agent last said or committed something."""
+def _last_sign(session: Session, run: int, cursor: Cursor) -> datetime:
+    """Return when the agent last said something that is no mere error, or committed something."""
     signs = [session.began_at(run) or datetime.fromtimestamp(0, UTC)]
-    for path in (session.output, session.workspace / ".git/refs/heads/main"):
-        try:
-            changed = os.lstat(path).st_mtime
-        except OSError:
-            continue
+    if cursor.alive_at is not None:
+        signs.append(cursor.alive_at)
+    try:
+        changed = os.lstat(session.workspace / ".git/refs/heads/main").st_mtime
+    except OSError:
+        pass
+    else:
         signs.append(min(datetime.fromtimestamp(changed, UTC), datetime.now(UTC)))
     return max(signs)
-
-
-def _failed(message: str, *, transient: bool = False) -> PortError:
-    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=transient)

@@ -28,6 +28,7 @@ class CommandOptions:
         network: whether it may use the machine's network.
         seconds: how long one run may take.
         poll_seconds: how often it is looked at.
+        errors_seconds: how long one run may say nothing but errors.
         grace_seconds: what an agent that overstepped is given to end in order.
         patience_seconds: how long a call that ends it waits to see it gone.
         output_bytes: how much one run may say.
@@ -43,6 +44,7 @@ class CommandOptions:
     network: bool = True
     seconds: float = 3600.0
     poll_seconds: float = 15.0
+    errors_seconds: float = 600.0
     grace_seconds: float = 10.0
     patience_seconds: float = 5.0
     output_bytes: int = 64 * 1024 * 1024

@@ -69,19 +69,23 @@ class SessionState:
 
     Attributes:
         run: number of the newest run; 0: none yet.
+        output_from: where the newest run's lines begin in the output, in bytes.
         taken: the mark of the workspace's newest commit that was taken over.
         proven: the milestones that commits proved then (`MilestoneReport` as JSON).
         question: what the newest run has asked and nobody has answered yet.
         answers: everything that was answered, for the agent to read.
         finished: the commit with which the session ended.
+        base: the product's commit when the session began; None: it had none.
     """
 
     run: int = 0
+    output_from: int = 0
     taken: str = ""
     proven: tuple[Mapping[str, str], ...] = ()
     question: Mapping[str, Any] | None = None
     answers: tuple[Mapping[str, Any], ...] = ()
     finished: str | None = None
+    base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,13 @@ class Session:
     def output(self) -> Path:
         """The agent's lines."""
         return self.folder / "output.jsonl"
+
+    def output_size(self) -> int:
+        """Return how many bytes the agent has written so far."""
+        try:
+            return self.output.stat().st_size
+        except OSError:
+            return 0
 
     def state(self) -> SessionState | None:
         """Return what is remembered; None when the session was not made ready."""

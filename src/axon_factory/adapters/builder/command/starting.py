@@ -83,7 +83,8 @@ class Starter:
             await asyncio.to_thread(self._forget_earlier, desk)
             await desk.workspace.make(desk.request.product_dir)
             await self.write_brief(desk, SessionState())
-            await asyncio.to_thread(desk.session.remember, SessionState(run=1))
+            base = await desk.repository.head_with_files()
+            await asyncio.to_thread(desk.session.remember, SessionState(run=1, base=base))
             await self._launch(desk, 1, lock)
 
     def _forget_earlier(self, desk: Desk) -> None:
@@ -145,7 +146,10 @@ class Starter:
             if lock is None:
                 return state  # another worker is at it
             await asyncio.to_thread(desk.workspace.forget_question)
-            state = await asyncio.to_thread(desk.session.remember, state, run=run, question=None)
+            start = await asyncio.to_thread(desk.session.output_size)
+            state = await asyncio.to_thread(
+                desk.session.remember, state, run=run, output_from=start, question=None
+            )
             await self._launch(desk, run, lock)
         return state
 

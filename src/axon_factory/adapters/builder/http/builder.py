@@ -48,6 +48,7 @@ from axon_factory.ports.builder import (
     MilestoneReport,
     ReportedProgress,
     SessionLost,
+    visibility_of,
 )
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.planner import ModelUse
@@ -255,7 +256,7 @@ def _require_alive(said: SessionReport) -> None:
     if said.status is SessionStatus.CANCELLED:
         raise SessionLost("la sesión fue cancelada en el agente")
     if said.status is SessionStatus.FAILED:
-        raise _failed(f"El agente no pudo construir el producto: {said.error or 'sin explicación'}")
+        raise _failed("El agente no pudo construir el producto", detail=said.error or "")
 
 
 async def _evidence(request: BuildRequest, *, ended: bool) -> tuple[MilestoneReport, ...]:
@@ -279,7 +280,8 @@ def _logs(lines: tuple[LogLine, ...], after: str | None) -> tuple[AgentLog, ...]
 def _log(line: LogLine) -> AgentLog:
     known: Iterable[str] = (level.value for level in LogLevel)
     level = LogLevel(line.level) if line.level in known else LogLevel.INFO
-    return AgentLog(line.id, line.agent.strip() or _AGENT, line.message, level, line.at)
+    agent = line.agent.strip() or _AGENT
+    return AgentLog(line.id, agent, line.message, level, line.at, visibility_of(level))
 
 
 def _uses(usage: Usage, new: Used, now: datetime) -> tuple[ModelUse, ...]:
@@ -300,5 +302,5 @@ def _uses(usage: Usage, new: Used, now: datetime) -> tuple[ModelUse, ...]:
     )
 
 
-def _failed(message: str) -> PortError:
-    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA)
+def _failed(message: str, *, detail: str = "") -> PortError:
+    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, detail=detail)

@@ -48,8 +48,9 @@ class AgentRefused(PortError):
     def __init__(self, status: int, said: str) -> None:
         """`said` is the beginning of what it answered."""
         super().__init__(
-            f"El agente rechazó la petición ({status}): {said or 'sin explicación'}",
+            f"El agente rechazó la petición ({status})",
             cause=FailureCause.CONSTRUCCION_FALLIDA,
+            detail=said,
         )
         self.status = status
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from genai_prices import Usage, calc_price
-
+from axon_factory.adapters.model_prices import list_price
 from axon_factory.adapters.planner.llm.providers import ModelAddress, Provider
 
 __all__ = ["UNUSED", "TokenCount", "cost_usd", "estimated_tokens", "measured"]
@@ -49,15 +48,14 @@ def cost_usd(address: ModelAddress, tokens: TokenCount) -> Decimal | None:
     The configured name decides, not what the answer calls itself. A compatible server has a price
     only if its address is a known provider's.
     """
-    usage = Usage(input_tokens=tokens.input, output_tokens=tokens.output)
-    try:
-        if address.provider is Provider.COMPATIBLE:
-            price = calc_price(usage, address.name, provider_api_url=address.url)
-        else:
-            price = calc_price(usage, address.name, provider_id=address.provider.value)
-    except LookupError:
-        return None
-    return price.total_price.quantize(Decimal("0.000001"))
+    is_compatible = address.provider is Provider.COMPATIBLE
+    return list_price(
+        address.name,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        provider=None if is_compatible else address.provider.value,
+        url=address.url if is_compatible else None,
+    )
 
 
 def _plausible(tokens: int) -> int:

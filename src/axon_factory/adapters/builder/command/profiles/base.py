@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -12,16 +13,21 @@ from axon_factory.domain.events import LogLevel
 
 __all__ = [
     "LARGEST_AMOUNT",
+    "Ending",
     "Json",
     "Profile",
     "Reading",
     "Said",
+    "Sign",
     "Used",
     "amount",
+    "complaint",
     "count",
     "mapping",
     "moment",
     "one_line",
+    "option_of",
+    "spoken",
 ]
 
 Json = Mapping[str, Any]
@@ -52,6 +58,32 @@ class Used:
     latency_ms: int = 0
 
 
+class Ending(StrEnum):
+    """What a tool's own lines say of its end; a process may end without any of them."""
+
+    DONE = "hecho"
+    EMPTY = "vacio"
+    """Done, but the model's last answer holds no word."""
+    CUT = "cortado"
+    """The model's answer reached its longest length."""
+    BLOCKED = "bloqueado"
+    """The model, or a filter of its provider, refused."""
+    GAVE_UP = "rendido"
+    """An error ended the work."""
+
+
+class Sign(StrEnum):
+    """What a line proves of the work."""
+
+    LIFE = "vida"
+    ERROR = "error"
+    """Only that something failed: it is no sign of life."""
+    TRY = "intento"
+    """A part of an answer: only its end tells whether it is one. Repeated, it is a failed try."""
+    UNKNOWN = "desconocida"
+    """A line that the profile does not know: a sign of life, unless it is repeated."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What one line means.
@@ -59,17 +91,33 @@ class Reading:
     Attributes:
         said: entries for the log.
         used: what models have cost since the line before.
-        error: what went wrong, in the agent's own words.
-        fatal: True where the agent says that it has given up, whatever its exit code; False where
-            it says that it has done what it was asked for.
+        error: what went wrong, in the words of the agent or of its provider.
+        ending: how the work ended, if the line says so.
+        answered: True after words of the model, False after work that it still has to answer for.
+            None leaves it as it was.
+        sign: what the line proves of the work.
         at: the line's own time.
     """
 
     said: tuple[Said, ...] = ()
     used: tuple[Used, ...] = ()
     error: str | None = None
-    fatal: bool | None = None
+    ending: Ending | None = None
+    answered: bool | None = None
+    sign: Sign = Sign.LIFE
     at: datetime | None = None
+
+
+def spoken(text: str, sign: Sign = Sign.LIFE) -> Reading:
+    """Return the reading of the model's own words, for everybody who reads the order."""
+    return Reading(said=(Said(text),), answered=True, sign=sign) if text else Reading(sign=sign)
+
+
+def complaint(text: str, *, ending: Ending | None = None) -> Reading:
+    """Return the reading of an error: its words are for staff only."""
+    level = LogLevel.WARNING if ending is None else LogLevel.ERROR
+    said = (Said(text, level, internal=True),)
+    return Reading(said, error=text, ending=ending, sign=Sign.ERROR)
 
 
 class Profile(Protocol):
@@ -88,6 +136,31 @@ class Profile(Protocol):
     def read(self, line: Json) -> Reading | None:
         """Return what a line means; None for one of an unknown kind."""
         ...
+
+    def configured_model(
+        self, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> str | None:
+        """Return the model that the tool's own configuration names; None: it names none.
+
+        Its further words win over its environment, as they do in the tool.
+        """
+        ...
+
+    def priced_as(self, model: str) -> tuple[str, str | None]:
+        """Return a model's name and the provider whose prices hold for it, None: any."""
+        ...
+
+
+def option_of(words: Sequence[str], *names: str) -> str | None:
+    """Return the value of the last option with one of the names, as `-m x` or `--model=x`."""
+    found: str | None = None
+    for place, word in enumerate(words):
+        name, separator, value = word.partition("=")
+        if word in names and place + 1 < len(words):
+            found = words[place + 1]
+        elif separator and name in names:
+            found = value
+    return found
 
 
 def one_line(value: object, longest: int = _LONGEST_TEXT) -> str:

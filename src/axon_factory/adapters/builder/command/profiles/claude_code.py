@@ -6,35 +6,47 @@ One JSON object a line, each with `type` and `session_id`:
   `error_status`, `error`) whenever a request to the model is tried again.
 - `assistant`: a `message` whose `content` is a list of blocks: `text`, `thinking`, or `tool_use`
   (`name`, `input`). It is repeated for each block; its `usage` is that of the beginning and is not
-  to be added up.
+  to be added up. With the model "<synthetic>" the words are the program's: what the provider or a
+  gateway answered, its address and the state of the account among it.
 - `user`: what tools have answered: blocks `tool_result` with `is_error`.
 - `result`: the last line: `subtype` ("success", "error_max_turns", "error_during_execution", …),
-  `is_error`, `result` (its last words, or the error's), `total_cost_usd`, `duration_ms`, `usage`,
+  `is_error`, `stop_reason`, `result` (its last words, "" where the model said nothing, or those of
+  the "<synthetic>" message again), `total_cost_usd`, `duration_ms`, `usage`,
   and `modelUsage`: for each model `inputTokens`, `outputTokens`, `cacheReadInputTokens`,
   `cacheCreationInputTokens` (none contains another) and `costUSD`.
 
 With `-p` the prompt is read from standard input; stream-json needs `--verbose`. Permissions are
 skipped: who is kept from what is our sandbox's affair. As root it refuses that unless
-`IS_SANDBOX` is set. A server of one's own is named by `ANTHROPIC_BASE_URL`.
+`IS_SANDBOX` is set. A server of one's own is named by `ANTHROPIC_BASE_URL`. After SIGINT it ends
+with 0, before the model's first word without a `result`; after SIGTERM with 143 and without one.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from axon_factory.adapters.builder.command.profiles.base import (
+    Ending,
     Json,
     Reading,
     Said,
+    Sign,
     Used,
     amount,
+    complaint,
     count,
     mapping,
     one_line,
+    option_of,
 )
 from axon_factory.domain.events import LogLevel
 
 __all__ = ["ClaudeCode"]
+
+_SYNTHETIC = "<synthetic>"
+_TOO_LONG = "output token maximum"
+_REASONS = {"max_tokens": Ending.CUT, "refusal": Ending.BLOCKED}
 
 
 class ClaudeCode:
@@ -58,21 +70,44 @@ class ClaudeCode:
         """See the profile."""
         match line.get("type"):
             case "assistant":
-                blocks = _blocks(line)
-                return Reading(said=tuple(said for block in blocks for said in _block(block)))
+                return _assistant(line)
             case "user":
                 failed = any(block.get("is_error") is True for block in _blocks(line))
                 said = Said("Una herramienta falló", LogLevel.WARNING, internal=True)
-                return Reading(said=(said,) if failed else ())
+                return Reading(said=(said,) if failed else (), answered=False)
             case "system" if line.get("subtype") == "api_retry":
-                text = f"El modelo no respondió: {one_line(line.get('error')) or 'sin motivo'}"
-                return Reading((Said(text, LogLevel.WARNING, internal=True),), error=text)
+                status = line.get("error_status")
+                code = f" ({status})" if isinstance(status, int) else ""
+                return complaint(
+                    f"El modelo no respondió: {one_line(line.get('error')) or 'sin motivo'}{code}"
+                )
             case "system" | "stream_event" | "rate_limit_event":
                 return Reading()
             case "result":
                 return _result(line)
             case _:
                 return None
+
+    def configured_model(
+        self, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> str | None:
+        """See the profile: its lines name the model, this is for those that do not."""
+        return option_of(arguments, "--model") or environment.get("ANTHROPIC_MODEL") or None
+
+    def priced_as(self, model: str) -> tuple[str, str | None]:
+        """See the profile: `[1m]` behind a name is the size of its context."""
+        return model.partition("[")[0], "anthropic"
+
+
+def _assistant(line: Json) -> Reading:
+    """Return what the model, or the program in its place, has said and wants done."""
+    blocks = _blocks(line)
+    if mapping(line.get("message")).get("model") == _SYNTHETIC:
+        texts = (one_line(block.get("text")) for block in blocks if block.get("type") == "text")
+        text = " ".join(texts).strip()
+        return complaint(text) if text else Reading(sign=Sign.ERROR)
+    said = tuple(said for block in blocks for said in _block(block))
+    return Reading(said=said, answered=not said[-1].internal if said else None)
 
 
 def _blocks(line: Json) -> list[Json]:
@@ -101,13 +136,15 @@ def _block(block: Json) -> tuple[Said, ...]:
 
 
 def _result(line: Json) -> Reading:
-    used = _used(line)
-    if line.get("is_error") is True or line.get("subtype") != "success":
-        text = one_line(line.get("result")) or one_line(line.get("subtype")) or "error sin mensaje"
-        said = Said(text, LogLevel.ERROR, internal=True)
-        return Reading((said,), used, text, fatal=True)
-    # Its words were an `assistant` line already.
-    return Reading(used=used, fatal=False)
+    used, words = _used(line), one_line(line.get("result"))
+    reason = one_line(line.get("stop_reason"), 60)
+    if line.get("is_error") is True or line.get("subtype") != "success" or reason in _REASONS:
+        text = words or one_line(line.get("subtype"))
+        ending = Ending.CUT if _TOO_LONG in text else _REASONS.get(reason, Ending.GAVE_UP)
+        reading = replace(complaint(text or "error sin mensaje", ending=ending), used=used)
+        # Words of its own were an `assistant` line already, and so they are below.
+        return replace(reading, said=()) if words else reading
+    return Reading(used=used, ending=Ending.DONE, answered=bool(words))
 
 
 def _used(line: Json) -> tuple[Used, ...]:

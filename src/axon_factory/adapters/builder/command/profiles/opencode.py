@@ -3,12 +3,16 @@
 One JSON object a line, each with `type`, `timestamp` (milliseconds) and `sessionID`:
 
 - `step_start`, `step_finish`: a request to the model. The latter's `part` has `reason`, `cost` in
-  US dollars and `tokens`: `input`, `output`, `reasoning`, and `cache` with `read` and `write`; none
-  of them contains another.
+  US dollars (0 for a model whose price it does not know) and `tokens`: `input`, `output`,
+  `reasoning`, and `cache` with `read` and `write`; none of them contains another. `reason` is
+  "stop", "tool-calls", "length", "content-filter" or another; with "length" it ends with 0. After
+  a stream that ended without its last event it is "unknown", and the same is asked again without
+  end; one that was reset is tried again with nothing but another `step_start`.
 - `text`: what it says, in `part.text`.
 - `reasoning`: what it thinks, only with `--thinking`.
 - `tool_use`: a tool that has ended: `part.tool`, and in `part.state` its `status` ("completed" or
-  "error"), `title`, `input`, `output` or `error`.
+  "error"), `title`, `input`, `output` or `error`. A command that fails is "completed", and its exit
+  code is in `metadata.exit`.
 - `error`: `error.name`, and mostly `error.data.message`; it then ends with 1.
 
 It reads the prompt from standard input, asks nobody with `--auto`, and takes its provider from
@@ -16,23 +20,38 @@ It reads the prompt from standard input, asks nobody with `--auto`, and takes it
 newer versions on the internet unless told not to.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from axon_factory.adapters.builder.command.profiles.base import (
+    Ending,
     Json,
     Reading,
     Said,
+    Sign,
     Used,
     amount,
+    complaint,
     count,
     mapping,
     moment,
     one_line,
+    option_of,
+    spoken,
 )
 from axon_factory.domain.events import LogLevel
 
 __all__ = ["Opencode"]
+
+_GOES_ON, _BROKE_OFF = "tool-calls", "unknown"
+_REASONS = {
+    "stop": Ending.DONE,
+    "length": Ending.CUT,
+    "content-filter": Ending.BLOCKED,
+}
+_ERRORS = {"ContentFilterError": Ending.BLOCKED, "MessageOutputLengthError": Ending.CUT}
 
 
 class Opencode:
@@ -52,26 +71,74 @@ class Opencode:
 
     def read(self, line: Json) -> Reading | None:
         """See the profile."""
-        part, at = mapping(line.get("part")), moment(line.get("timestamp"))
+        reading = self._read(line)
+        return reading and replace(reading, at=moment(line.get("timestamp")))
+
+    def _read(self, line: Json) -> Reading | None:
+        part = mapping(line.get("part"))
         match line.get("type"):
             case "text":
-                text = one_line(part.get("text"))
-                return Reading(said=(Said(text),) if text else (), at=at)
+                return spoken(one_line(part.get("text")), Sign.TRY)
             case "tool_use":
-                return Reading(said=(_tool(part),), at=at)
+                return Reading(said=(_tool(part),), answered=False)
             case "step_finish":
-                fatal = False if part.get("reason") == "stop" else None
-                return Reading(used=(_used(part),), fatal=fatal, at=at)
+                return _finished(part)
             case "error":
                 error = mapping(line.get("error"))
                 message = mapping(error.get("data")).get("message") or error.get("name")
-                text = one_line(message) or "error sin mensaje"
-                said = Said(text, LogLevel.ERROR, internal=True)
-                return Reading((said,), error=text, fatal=True, at=at)
-            case "step_start" | "reasoning":
-                return Reading(at=at)
+                ending = _ERRORS.get(one_line(error.get("name")), Ending.GAVE_UP)
+                return complaint(one_line(message) or "error sin mensaje", ending=ending)
+            case "step_start":
+                return Reading(answered=False, sign=Sign.TRY)
+            case "reasoning":
+                return Reading()
             case _:
                 return None
+
+    def configured_model(
+        self, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> str | None:
+        """See the profile: `-m`, or `model` of `OPENCODE_CONFIG_CONTENT` or `OPENCODE_CONFIG`."""
+        named = option_of(arguments, "-m", "--model")
+        if named:
+            return named
+        return _model_in(environment.get("OPENCODE_CONFIG_CONTENT")) or _model_in(
+            _content(environment.get("OPENCODE_CONFIG"))
+        )
+
+    def priced_as(self, model: str) -> tuple[str, str | None]:
+        """See the profile: a model is named `provider/model`."""
+        provider, separator, name = model.partition("/")
+        return (name, provider) if separator else (model, None)
+
+
+def _content(path: str | None) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8") if path else None
+    except (OSError, ValueError):
+        return None
+
+
+def _model_in(configuration: str | None) -> str | None:
+    try:
+        return one_line(mapping(json.loads(configuration or "{}")).get("model"), 100) or None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _finished(part: Json) -> Reading:
+    reason = one_line(part.get("reason"), 60)
+    used = (_used(part),)
+    if reason == _GOES_ON:
+        return Reading(used=used)
+    if reason == _BROKE_OFF:
+        return replace(complaint("La respuesta del modelo se interrumpió"), used=used)
+    ending = _REASONS.get(reason, Ending.GAVE_UP)
+    if ending is Ending.DONE:
+        return Reading(used=used, ending=ending)
+    return replace(
+        complaint(f"El modelo terminó: {reason or 'sin motivo'}", ending=ending), used=used
+    )
 
 
 def _tool(part: Json) -> Said:
@@ -79,7 +146,11 @@ def _tool(part: Json) -> Said:
     name, title = one_line(part.get("tool"), 60), one_line(state.get("title"), 300)
     if state.get("status") == "error":
         return Said(f"{name}: {one_line(state.get('error'), 300)}", LogLevel.WARNING, internal=True)
-    return Said(f"{name}: {title}" if title else name, internal=True)
+    text = f"{name}: {title}" if title else name
+    code = mapping(state.get("metadata")).get("exit")
+    if isinstance(code, int) and code != 0:
+        return Said(f"{text} (código {code})", LogLevel.WARNING, internal=True)
+    return Said(text, internal=True)
 
 
 def _used(part: Json) -> Used:
@@ -88,5 +159,5 @@ def _used(part: Json) -> Used:
     return Used(
         input_tokens=sum(map(count, (tokens.get("input"), cache.get("read"), cache.get("write")))),
         output_tokens=count(tokens.get("output")) + count(tokens.get("reasoning")),
-        cost_usd=amount(part.get("cost")),
+        cost_usd=amount(part.get("cost")) or None,
     )

@@ -1,0 +1,129 @@
+"""What of a run is no success, and why (docs/agents/command.md, "How it ends").
+
+An exit code alone proves nothing: the programs end with 0 also where the model's answer was cut,
+was empty, or never came. Words of programs and providers go into `detail`, which staff alone read.
+"""
+
+from collections.abc import Sequence
+
+from axon_factory.adapters.builder.command import launcher
+from axon_factory.adapters.builder.command.cursor import Cursor
+from axon_factory.adapters.builder.command.options import CommandOptions
+from axon_factory.adapters.builder.command.output import Verdict
+from axon_factory.adapters.builder.command.profiles.base import Ending
+from axon_factory.adapters.builder.command.sessions import Exit, Session
+from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.redaction import Redactor
+from axon_factory.ports.errors import PortError
+
+__all__ = [
+    "complaint_of",
+    "failed",
+    "require_an_end",
+    "require_change",
+    "require_success",
+    "without_progress",
+]
+
+_MEBIBYTE = 1024 * 1024
+_LONGEST_COMPLAINT = 300
+_UNFINISHED = {
+    None: "El agente terminó sin decir que había acabado",
+    Ending.EMPTY: "El modelo terminó sin decir nada",
+    Ending.CUT: "La respuesta del modelo se cortó por su longitud",
+    Ending.BLOCKED: "El proveedor del modelo no dejó responder",
+}
+_NO_QUESTION_EITHER = frozenset({Ending.CUT, Ending.BLOCKED})
+
+
+def require_success(
+    ending: Exit, verdict: Verdict, options: CommandOptions, complaint: str
+) -> None:
+    """Let pass a run that nothing calls a failure; it may still have ended before its work.
+
+    Args:
+        ending: the exit code, and whether the launcher ended the run.
+        verdict: what the run's own lines say.
+        options: the bounds that the run may have passed.
+        complaint: the end of its standard error, for a run whose lines tell no error.
+
+    Raises:
+        PortError: the run failed.
+    """
+    detail = verdict.error or complaint
+    if ending.reason is not None:
+        raise failed(_overstepped(ending, options), detail=detail)
+    if verdict.ending in _NO_QUESTION_EITHER:
+        raise _unfinished(_UNFINISHED[verdict.ending], detail=detail)
+    if verdict.ending is Ending.GAVE_UP:
+        raise failed(
+            f"El agente dejó el trabajo por un error (código {ending.code})", detail=detail
+        )
+    if ending.code != 0:
+        raise failed(f"El agente terminó con código {ending.code}", detail=detail)
+
+
+def require_an_end(verdict: Verdict) -> None:
+    """Let pass a run without a question only if its own last event says that it is done.
+
+    Raises:
+        PortError: no line says so, or the model's last answer was empty.
+    """
+    if verdict.ending is not Ending.DONE:
+        raise _unfinished(_UNFINISHED[verdict.ending], detail=verdict.error or "")
+
+
+def require_change(*, changed: bool, missing: Sequence[str]) -> None:
+    """Let pass what the repository proves: a commit for each milestone, and in a rework a new one.
+
+    Raises:
+        PortError: nothing has `changed`, or milestones are `missing`.
+    """
+    if missing:
+        names = ", ".join(missing)
+        raise _unfinished(f"El agente dice que acabó, pero no hay un commit de: {names}")
+    if not changed:
+        raise _unfinished("El agente terminó sin corregir nada")
+
+
+def without_progress(cursor: Cursor, verdict: Verdict, options: CommandOptions) -> PortError:
+    """Return the failure of a run that has said nothing but errors for too long.
+
+    The line stops a session whose order has failed.
+    """
+    times = sum(one.times + 1 for one in cursor.noise)
+    return PortError(
+        f"El agente no avanzó: durante {options.errors_seconds / 60:.2g} minutos solo dio errores",
+        cause=FailureCause.AGENTE_SIN_AVANCE,
+        detail=f"{verdict.error or 'no dice cuáles'} ({times} veces)",
+    )
+
+
+def complaint_of(session: Session, redactor: Redactor) -> str:
+    """Return the end of what the agent wrote to its standard error."""
+    try:
+        content = (session.folder / "errors.log").read_bytes()
+    except OSError:
+        return ""
+    lines = [line.strip() for line in content[-4096:].decode(errors="replace").splitlines()]
+    said = "".join(letter for letter in " ".join(lines[-3:]) if letter.isprintable())
+    return redactor.text(said.strip())[:_LONGEST_COMPLAINT]
+
+
+def failed(message: str, *, transient: bool = False, detail: str = "") -> PortError:
+    """Return the failed construction that `message` tells of in Spanish."""
+    cause = FailureCause.CONSTRUCCION_FALLIDA
+    return PortError(message, cause=cause, transient=transient, detail=detail)
+
+
+def _unfinished(message: str, *, detail: str = "") -> PortError:
+    return PortError(message, cause=FailureCause.AGENTE_INCOMPLETO, detail=detail)
+
+
+def _overstepped(ending: Exit, options: CommandOptions) -> str:
+    sentences = {
+        launcher.TIME: f"El agente no terminó en {options.seconds / 60:g} minutos",
+        launcher.OUTPUT: f"El agente escribió más de {options.output_bytes // _MEBIBYTE} MB",
+        launcher.UNSTARTED: f"{options.program.path.name} no se pudo arrancar",
+    }
+    return sentences.get(ending.reason or "", f"El agente terminó con código {ending.code}")
