@@ -337,7 +337,7 @@ async def _ask_planner(session: Any, order: Order, now: datetime) -> None:  # no
 
 async def _answer(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     (asked,) = await open_questions(session, order, Audience.CLIENTE)
-    await answer_as(session, order, asked.number, asked.options[0], ADMIN, now)
+    await answer_as(session, order, asked.number, asked.options[0], ADMIN, POLICY, now)
 
 
 @asynccontextmanager

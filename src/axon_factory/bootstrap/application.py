@@ -51,9 +51,7 @@ def application_of(factory: "Factory") -> FastAPI:
     )
     add_api(app, _services(factory), _edge_options(settings))
     app.include_router(stream_router(factory.database, factory.signals, require(Action.READ_ORDER)))
-    app.state.portal = portal.PortalServices(
-        factory.database, factory.portal_links, settings.support_email
-    )
+    app.state.portal = portal.PortalServices(factory.database, factory.portal_links, factory.policy)
     app.include_router(portal.router)
     app.include_router(home.router)
     app.include_router(reference.router)
