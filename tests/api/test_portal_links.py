@@ -41,7 +41,10 @@ class Links:
             await session.execute(text(statement), {"id": self.order_id, **parameters})
 
     async def mails(self) -> list[Any]:
-        query = text("SELECT event, body FROM outbox_messages WHERE order_id = :id")
+        query = text(
+            "SELECT event, body FROM outbox_messages "
+            "WHERE order_id = :id AND event LIKE 'cliente.%' ORDER BY created_at"
+        )
         async with self.workshop.factory.database.reading() as session:
             return list((await session.execute(query, {"id": self.order_id})).all())
 
