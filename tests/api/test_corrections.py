@@ -14,7 +14,7 @@ from axon_factory.domain.states import OrderState
 from tests.support.workshop import OWNER_ID, Json, Workshop
 
 CLIENT = {"nombre": "Empresa XYZ S.A.", "email": "contacto@empresa.com"}
-CONFIGURED = {"datos_cliente": {"configuracion": {"idioma": "en"}}}
+CONFIGURED: dict[str, Any] = {"datos_cliente": {"configuracion": {"idioma": "en"}}}
 LATER = [OrderState.CONSTRUCCION, OrderState.QA, OrderState.LISTO, OrderState.ENTREGADO]
 
 
@@ -99,7 +99,8 @@ async def test_a_correction_is_checked_as_a_new_order(
 
 async def test_staff_read_both_values_and_others_only_that_it_changed(workshop: Workshop) -> None:
     order_id = await workshop.place()
-    sent = {"telefono": "+525512345678", "configuracion": {"api_token": "canario-secreto"}}
+    hidden = {"api_token": "canario-secreto", "twilio": {"auth_token": "canario-secreto"}}
+    sent = {"telefono": "+525512345678", "configuracion": hidden}
     await workshop.patch(order_id, "operator", datos_cliente=sent, nombre_producto="Bot nuevo")
     internal, public = await corrections(workshop, order_id)
     assert (internal.visibilidad, public.visibilidad) == ("interno", "cliente")
@@ -110,6 +111,7 @@ async def test_staff_read_both_values_and_others_only_that_it_changed(workshop: 
             "antes": None,
             "despues": "[secreto omitido]",
         },
+        {"campo": "datos_cliente.configuracion.twilio", "antes": None, "despues": {}},
         {"campo": "datos_cliente.telefono", "antes": None, "despues": "+525512345678"},
     ]
     for caller in ("owner", "operator"):
@@ -184,7 +186,7 @@ async def test_later_the_configuration_stays_and_the_rest_changes(
     refused = await workshop.attempt_patch(order_id, **CONFIGURED)
     assert (refused.status_code, refused.json()["codigo"]) == (409, "configuracion_fija")
     assert "Crea otra orden" in refused.json()["message"]
-    kept = {"configuracion": {}}
+    kept: Json = {"configuracion": {}}
     await workshop.patch(
         order_id,
         datos_cliente={"nombre": "Otra S.A.", "telefono": "+525512345678", "pais": "MX", **kept},

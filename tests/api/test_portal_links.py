@@ -94,7 +94,7 @@ async def test_a_revoked_link_opens_and_answers_nothing(workshop: Workshop) -> N
     )
     assert asked.status_code == 201, asked.text
     (link,) = await links.listed()
-    path = urlsplit(link["url"]).path
+    path = urlsplit(str(link["url"])).path
     for _ in range(2):
         revoked = await links.send("DELETE", "/1")
         assert (revoked.status_code, revoked.json()["estado"]) == (200, "revocado")

@@ -20,7 +20,7 @@ from axon_factory.domain.errors import Conflict, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.lifecycle import StepKind
 from axon_factory.domain.permissions import Principal
-from axon_factory.domain.redaction import HIDDEN_SECRET, is_secret_name
+from axon_factory.domain.redaction import FOR_BUILDERS, HIDDEN_SECRET, is_secret_name
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
 from axon_factory.orders.events import append_event
@@ -127,8 +127,9 @@ def _merged(target: object, patch: object) -> Any:  # noqa: ANN401 — any JSON 
     """Return `target` after a JSON merge patch (RFC 7396)."""
     if not isinstance(patch, Mapping):
         return patch
-    known = cast("Mapping[str, Any]", target) if isinstance(target, Mapping) else {}
-    result = dict(known)
+    result: dict[str, Any] = {}
+    if isinstance(target, Mapping):
+        result |= cast("Mapping[str, Any]", target)
     for name, value in cast("Mapping[str, Any]", patch).items():
         if value is None:
             result.pop(name, None)
@@ -138,18 +139,20 @@ def _merged(target: object, patch: object) -> Any:  # noqa: ANN401 — any JSON 
 
 
 def _changes(before: object, after: object, path: str = "") -> Iterator[dict[str, Any]]:
-    """Yield each value that differs: where, what it was, what it is. None: it is not there."""
+    """Yield each value that differs: where, what it was, what it is. None: it is not there.
+
+    Events are never changed, and a secret in one would stay for ever: a word stands for it.
+    """
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         old, new = cast("Mapping[str, Any]", before), cast("Mapping[str, Any]", after)
         for name in dict.fromkeys([*old, *new]):
             where = f"{path}.{name}" if path else name
             if is_secret_name(name) and old.get(name) != new.get(name):
-                # Events are never changed: a secret in one would stay for ever.
                 yield _change(where, _hidden(old.get(name)), _hidden(new.get(name)))
             else:
                 yield from _changes(old.get(name), new.get(name), where)
     elif before != after:
-        yield _change(path, before, after)
+        yield _change(path, FOR_BUILDERS.data(before), FOR_BUILDERS.data(after))
 
 
 def _change(path: str, before: object, after: object) -> dict[str, Any]:
