@@ -180,6 +180,21 @@ async def test_acts_on_links_are_audited_and_on_record(links: Links) -> None:
     assert actions.count("orders:portal_links") == 2
 
 
+async def test_staff_see_which_mails_went(links: Links) -> None:
+    await links.send("POST")
+    path = links.path.replace("portal-links", "client-mails")
+    for caller, status in {"operator": 200, "key_lectura": 200, "owner": 403}.items():
+        answer = await links.workshop.http.get(path, headers=links.workshop.headers[caller])
+        assert answer.status_code == status
+        assert "/portal/" not in answer.text
+        if status == 200:
+            found = answer.json()["correos"]
+            assert [(mail["correo"], mail["estado"]) for mail in found] == [
+                ("recibida", "pendiente"),
+                ("enlace", "pendiente"),
+            ]
+
+
 def test_links_of_a_number_are_unlike_those_of_another() -> None:
     links, order_id = PortalLinks(b"k" * 32, "https://x.example"), UUID(int=7)
     tokens = [links.url(order_id, number).rpartition("/")[2] for number in (1, 2, 2**31 - 1)]

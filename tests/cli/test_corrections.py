@@ -31,6 +31,7 @@ async def test_an_order_is_corrected_and_its_links_are_kept(
         revoked,
         none,
         left,
+        mails,
     ) = await axon.many(
         [
             ({}, ["orders", "correct", number, "--email", "nueva@empresa.com"], ""),
@@ -43,6 +44,7 @@ async def test_an_order_is_corrected_and_its_links_are_kept(
             ({}, ["orders", "links", "revoke", number, "3", "--json"], ""),
             ({}, ["orders", "links", "revoke", number, "9"], ""),
             ({}, ["orders", "links", "list", number], ""),
+            ({}, ["orders", "mails", number, "--json"], ""),
         ]
     )
     assert (corrected.code, by_file.code) == (0, 0), corrected.err + by_file.err
@@ -62,6 +64,8 @@ async def test_an_order_is_corrected_and_its_links_are_kept(
     assert none.code == 9
     assert left.code == 0
     assert "/portal/" not in left.out
+    sent = [(mail["correo"], mail["estado"]) for mail in json.loads(mails.out)["correos"]]
+    assert sent == [("recibida", "abandonada"), ("enlace", "pendiente")]
     async with factory.database.reading() as session:
         order = await session.get_one(Order, placed.id)
         events = await session.scalars(

@@ -56,6 +56,7 @@ COMMANDS = [
             "questions",
             "answer",
             "correct",
+            "mails",
         )
     ),
     *(f"orders links {verb}" for verb in ("list", "renew", "revoke")),

@@ -50,10 +50,8 @@ def changed(rig: Rig, **fields: Any) -> Change:  # noqa: ANN401 — JSON
 async def told(rig: Rig, order_id: UUID) -> Sequence[Any]:
     """Return the mails to the client, in the order in which they were written."""
     return await rig.rows(
-        "SELECT m.event, m.recipient, m.subject, m.body, m.html FROM outbox_messages m "
-        "JOIN order_events e ON e.order_id = m.order_id AND e.kind = 'cliente.avisado' "
-        "AND e.mensaje = 'Correo al cliente: ' || m.subject "
-        "WHERE m.order_id = :id AND m.event LIKE 'cliente.%' ORDER BY e.seq",
+        "SELECT event, recipient, subject, body, html FROM outbox_messages "
+        "WHERE order_id = :id AND event LIKE 'cliente.%' ORDER BY created_at",
         id=order_id,
     )
 

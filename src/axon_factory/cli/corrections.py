@@ -1,4 +1,4 @@
-"""`axon orders correct` and `axon orders links`: correct an order, and keep the client's link."""
+"""`axon orders correct`, `links` and `mails`: correct an order, and what reaches its client."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,9 +24,11 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
 from axon_factory.orders import views
 from axon_factory.orders.locking import lock_order
+from axon_factory.orders.mails.client import client_mails_of
 from axon_factory.orders.portal_administration import (
     link_document,
     links_document,
+    mails_document,
     renew_link,
     withdraw_link,
 )
@@ -48,6 +50,7 @@ _NOBODY = "-"
 def register(group: typer.Typer) -> None:
     """Add the commands to `axon orders`."""
     group.command("correct")(correct)
+    group.command("mails")(mails)
     group.add_typer(_links, name="links")
 
 
@@ -118,6 +121,34 @@ def correct(  # noqa: PLR0913 — one option for each thing that is corrected
         print_json(views.updated(order, local_principal()))
     else:
         out.print(f"Orden {order.order_number} corregida", highlight=False)
+
+
+def mails(
+    *, reference: Reference, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Show which mails the client was sent, and how each delivery went.
+
+    Example: axon orders mails ORD-2025-001
+    """
+
+    async def command() -> dict[str, Any]:
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            order = await read_order(session, reference, local_principal())
+            return mails_document(order, await client_mails_of(session, order))
+
+    document = run(command, as_json=as_json)
+    if as_json:
+        print_json(document)
+        return
+    rows = table("Correo", "A", "Asunto", "Entrega", "Escrito", "Último error")
+    for mail in document["correos"]:
+        error = mail["ultimo_error"] or "—"
+        add_row(
+            rows,
+            *(mail[name] for name in ("correo", "destinatario", "asunto", "estado", "created_at")),
+            error,
+        )
+    out.print(rows)
 
 
 def _body(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:

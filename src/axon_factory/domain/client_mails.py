@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, cast
 
-__all__ = ["ClientMail", "Language", "language_of"]
+__all__ = ["EVENT_PREFIX", "ClientMail", "Language", "language_of"]
+
+
+EVENT_PREFIX = "cliente."
+"""How the names of mails to clients begin in the delivery log."""
 
 
 class Language(StrEnum):
@@ -37,7 +41,7 @@ class ClientMail(StrEnum):
     @property
     def event(self) -> str:
         """The name of this kind in the delivery log."""
-        return f"cliente.{self.value}"
+        return f"{EVENT_PREFIX}{self.value}"
 
 
 def language_of(client: Mapping[str, Any]) -> Language:

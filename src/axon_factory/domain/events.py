@@ -58,7 +58,6 @@ class EventKind(StrEnum):
     PASO_REINTENTADO = "linea.paso_reintentado"
     PASO_INTERRUMPIDO = "linea.paso_interrumpido"
     RECURSOS_LIBERADOS = "linea.recursos_liberados"
-    CLIENTE_AVISADO = "cliente.avisado"
     ENLACE_EMITIDO = "portal.enlace_emitido"
     ENLACE_REVOCADO = "portal.enlace_revocado"
     ACTUALIZACION = "orden.actualizacion"

@@ -1,4 +1,4 @@
-"""The links of an order as its staff keep them: shown, issued anew, revoked."""
+"""What reaches an order's client, as staff see and keep it: links and mails."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,9 +6,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.tables import Order, PortalLink
+from axon_factory.db.tables import Order, OutboxMessage, PortalLink
+from axon_factory.domain.client_mails import EVENT_PREFIX
 from axon_factory.domain.states import Actor
 from axon_factory.orders.mails.client import tell_link
+from axon_factory.orders.notifications.deliveries import state_of
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import (
     LinkReason,
@@ -20,7 +22,7 @@ from axon_factory.orders.portal_links import (
 from axon_factory.orders.times import timestamp
 from axon_factory.orders.transitions import note_change
 
-__all__ = ["link_document", "links_document", "renew_link", "withdraw_link"]
+__all__ = ["link_document", "links_document", "mails_document", "renew_link", "withdraw_link"]
 
 
 async def renew_link(
@@ -55,6 +57,28 @@ async def withdraw_link(
     if order.event_seq != events:
         await note_change(session, order, now)
     return link
+
+
+def mails_document(order: Order, mails: Sequence[OutboxMessage]) -> dict[str, Any]:
+    """Show the mails to an order's client, without what they say: they hold the link."""
+    return {
+        "order_id": str(order.id),
+        "order_number": order.order_number,
+        "count": len(mails),
+        "correos": [
+            {
+                "correo": (mail.event or "").removeprefix(EVENT_PREFIX),
+                "asunto": mail.subject,
+                "destinatario": mail.recipient,
+                "estado": state_of(mail).value,
+                "intentos": mail.attempts,
+                "ultimo_error": mail.last_error,
+                "created_at": timestamp(mail.created_at),
+                "sent_at": timestamp(mail.sent_at),
+            }
+            for mail in mails
+        ],
+    }
 
 
 def links_document(

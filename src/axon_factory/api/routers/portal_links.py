@@ -1,4 +1,4 @@
-"""The links to an order's portal: listed, issued anew, revoked."""
+"""What reaches an order's client: links to the portal, listed, issued, revoked; mails, listed."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,15 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.portal_links import PortalLink, PortalLinkList
+from axon_factory.api.schemas.portal_links import ClientMailList, PortalLink, PortalLinkList
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders.locking import lock_order
+from axon_factory.orders.mails.client import client_mails_of
 from axon_factory.orders.portal_administration import (
     link_document,
     links_document,
+    mails_document,
     renew_link,
     withdraw_link,
 )
@@ -114,3 +116,22 @@ async def revoke(
         return Answer(body, headers=headers, order_id=order.id)
 
     return await write.once("revoke_portal_link", work)
+
+
+@router.get(
+    "/{id}/client-mails",
+    operation_id="listClientMails",
+    summary="Consultar los correos al cliente",
+    responses=answers(ClientMailList, etag=True),
+)
+async def show_mails(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    request: Request,
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.READ_CLIENT_MAILS))],
+) -> Response:
+    """Lista los correos que el cliente ha recibido o va a recibir, y cómo va su entrega."""
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        mails = await client_mails_of(session, order)
+    return json_response(request, mails_document(order, mails))

@@ -1,4 +1,4 @@
-"""Answers about the links to an order's portal."""
+"""Answers about what reaches an order's client: links to the portal, mails."""
 
 from typing import ClassVar
 
@@ -7,9 +7,11 @@ from pydantic import Field
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER
 from axon_factory.api.schemas.orders import OrderId
+from axon_factory.domain.client_mails import ClientMail
+from axon_factory.domain.deliveries import DeliveryState
 from axon_factory.orders.portal_links import LinkReason, LinkState
 
-__all__ = ["PortalLink", "PortalLinkList"]
+__all__ = ["ClientMailList", "PortalLink", "PortalLinkList", "SentClientMail"]
 
 _URL = "https://fabrica.example/portal/fJ5meXQlQN6US-B_wfkK57nqPqVIZ0n0FoBUKyRxJ2k"
 _LINK = {
@@ -55,3 +57,43 @@ class PortalLinkList(AnswerModel):
     order_number: OrderNumber
     count: Count = Field(description="Cuántos ha tenido.")
     enlaces: list[PortalLink] = Field(description="El primero primero; sirve uno como máximo.")
+
+
+class SentClientMail(AnswerModel):
+    """Un correo al cliente, sin su texto."""
+
+    EXAMPLE: ClassVar = {
+        "correo": "recibida",
+        "asunto": "Recibimos tu orden: Bot de ventas",
+        "destinatario": "contacto@empresa.com",
+        "estado": "entregada",
+        "intentos": 1,
+        "ultimo_error": None,
+        "created_at": "2025-11-14T09:00:00Z",
+        "sent_at": "2025-11-14T09:00:01Z",
+    }
+
+    correo: ClientMail
+    asunto: str = Field(description="Título.")
+    destinatario: str = Field(description="A quién va.")
+    estado: DeliveryState
+    intentos: Count = Field(description="Intentos de entrega.")
+    ultimo_error: str | None = Field(description="Por qué falló el último que falló.")
+    created_at: Timestamp
+    sent_at: Timestamp | None = Field(description="Cuándo se entregó al servidor de correo.")
+
+
+class ClientMailList(AnswerModel):
+    """Los correos al cliente de una orden."""
+
+    EXAMPLE: ClassVar = {
+        "order_id": EXAMPLE_ID,
+        "order_number": EXAMPLE_NUMBER,
+        "count": 1,
+        "correos": [SentClientMail.EXAMPLE],
+    }
+
+    order_id: OrderId
+    order_number: OrderNumber
+    count: Count = Field(description="Cuántos hay.")
+    correos: list[SentClientMail] = Field(description="El primero primero.")

@@ -3,7 +3,7 @@
 Every mail is written in the transaction of what it tells of. A mail holds a link, never a secret.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -12,16 +12,15 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderQuestion, OutboxMessage, PortalLink, User
 from axon_factory.domain.client_mails import ClientMail, language_of
-from axon_factory.domain.events import EventKind, NewEvent, Visibility
 from axon_factory.domain.permissions import Role
 from axon_factory.domain.states import ACTIVE_STATES, Actor, ActorKind, OrderState
-from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_letter
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import portal_url_to_send
 
 __all__ = [
     "ask_client",
+    "client_mails_of",
     "has_account",
     "tell_approval",
     "tell_cancelled",
@@ -33,6 +32,7 @@ __all__ = [
     "withhold_mails",
 ]
 
+_EVENTS = [kind.event for kind in ClientMail]
 _SENDER = Actor(ActorKind.WORKER, "worker:correo", "Axon Factory")
 
 
@@ -137,6 +137,15 @@ async def has_account(session: AsyncSession, order: Order) -> bool:
     return await session.scalar(query.limit(1)) is not None
 
 
+async def client_mails_of(session: AsyncSession, order: Order) -> Sequence[OutboxMessage]:
+    """Return the mails that the order's client was sent, or is still to be sent, in order."""
+    query = select(OutboxMessage).where(
+        col(OutboxMessage.order_id) == order.id, col(OutboxMessage.event).in_(_EVENTS)
+    )
+    in_order = query.order_by(col(OutboxMessage.created_at), col(OutboxMessage.id))
+    return list(await session.scalars(in_order))
+
+
 async def withhold_mails(
     session: AsyncSession, order: Order, recipient: str, now: datetime
 ) -> None:
@@ -146,7 +155,7 @@ async def withhold_mails(
         .where(
             col(OutboxMessage.order_id) == order.id,
             col(OutboxMessage.recipient) == recipient,
-            col(OutboxMessage.event).in_([kind.event for kind in ClientMail]),
+            col(OutboxMessage.event).in_(_EVENTS),
             col(OutboxMessage.sent_at).is_(None),
             col(OutboxMessage.given_up_at).is_(None),
         )
@@ -164,7 +173,7 @@ async def _tell(
     now: datetime,
     topic: str = "",
 ) -> None:
-    """Post the mail, unless its kind is switched off, and note for the staff that it goes out."""
+    """Post the mail, unless its kind is switched off."""
     if kind not in policy.client_mails:
         return
     # Imported here: templates and calendars, which most commands do not need.
@@ -185,7 +194,7 @@ async def _tell(
             **facts,
         },
     )
-    posted = await post_letter(
+    await post_letter(
         session,
         order,
         letter,
@@ -194,15 +203,6 @@ async def _tell(
         recipient=client["email"],
         now=now,
     )
-    if posted:
-        event = NewEvent(
-            kind=EventKind.CLIENTE_AVISADO,
-            agent=_SENDER.name,
-            message=f"Correo al cliente: {letter.subject}",
-            metadata={"correo": kind.value},
-            visibility=Visibility.INTERNO,
-        )
-        await append_event(session, order, event, actor=_SENDER, now=now)
 
 
 def _promise(order: Order, policy: Policy, *, before: datetime | None = None) -> dict[str, object]:

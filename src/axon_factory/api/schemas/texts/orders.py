@@ -116,6 +116,7 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
             {"enviar": "Se envía por correo al cliente; si no, solo está en la respuesta."},
             {"enviar": True},
         ),
+        "ClientMail": SchemaText("De qué trata un correo al cliente."),
         "LinkState": SchemaText("Si un enlace sirve: `vigente`, `vencido` o `revocado`."),
         "LinkReason": SchemaText(
             "Por qué se emitió un enlace: `alta` de la orden, otro `correo` del cliente, una "
