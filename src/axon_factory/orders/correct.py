@@ -152,7 +152,8 @@ def _changes(before: object, after: object, path: str = "") -> Iterator[dict[str
             else:
                 yield from _changes(old.get(name), new.get(name), where)
     elif before != after:
-        yield _change(path, FOR_BUILDERS.data(before), FOR_BUILDERS.data(after))
+        values = cast("tuple[object, object]", (before, after))
+        yield _change(path, *(FOR_BUILDERS.data(value) for value in values))
 
 
 def _change(path: str, before: object, after: object) -> dict[str, Any]:
