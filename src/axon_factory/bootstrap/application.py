@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
+import axon_factory.orders.mails.rendering  # noqa: F401 — now, not while the first order is placed
 from axon_factory import __version__
 from axon_factory.adapters.git_host.local import resolve_file
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
