@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
-import axon_factory.orders.mails.rendering  # noqa: F401 — now, not while the first order is placed
 from axon_factory import __version__
 from axon_factory.adapters.git_host.local import resolve_file
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
@@ -25,6 +24,7 @@ from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import McpEndpoint, mcp_route
+from axon_factory.orders.mails import rendering
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import home, portal, reference
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from axon_factory.bootstrap.factory import Factory
 
 __all__ = ["application_of"]
+
+_LOADED_EARLY = (rendering,)
+"""Modules that a request would otherwise load while it holds a lock."""
 
 
 def application_of(factory: "Factory") -> FastAPI:
