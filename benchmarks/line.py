@@ -73,5 +73,6 @@ async def _drive(factory: Factory, show: Callable[[int], None]) -> Order:
         if order.plan_estado == "pendiente_aprobacion":
             async with factory.database.transaction("benchmark") as session:
                 locked = await lock_order_by_id(session, order.id)
-                await approve_plan(session, locked, actor=PRINCIPAL.actor, now=datetime.now(UTC))
+                policy, now = factory.policy, datetime.now(UTC)
+                await approve_plan(session, locked, actor=PRINCIPAL.actor, policy=policy, now=now)
     return order

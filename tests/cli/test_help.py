@@ -55,8 +55,11 @@ COMMANDS = [
             "budget",
             "questions",
             "answer",
+            "correct",
+            "mails",
         )
     ),
+    *(f"orders links {verb}" for verb in ("list", "renew", "revoke")),
 ]
 
 
@@ -72,7 +75,10 @@ def test_help_has_an_example_and_json(command: str) -> None:
 def test_every_command_is_in_the_table() -> None:
     runner = CliRunner(env={"COLUMNS": "200"})
     listed: set[str] = set()
-    groups = ("runtime", "users", "keys", "orders", "notifications", "audit", "line")
+    groups = (
+        *("runtime", "users", "keys", "orders", "notifications", "audit", "line"),
+        "orders links",
+    )
     for group in ("", *groups):
         output = runner.invoke(app, [*group.split(), "--help"]).output
         names = [

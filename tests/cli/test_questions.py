@@ -36,8 +36,7 @@ async def test_questions_are_shown_and_answered(
     async with factory.database.transaction("test") as session:
         order = await lock_order_by_id(session, placed.id)
         now = datetime.now(UTC)
-        rules = factory.policy.approval
-        await approve_plan(session, order, actor=ADMIN.actor, rules=rules, now=now)
+        await approve_plan(session, order, actor=ADMIN.actor, policy=factory.policy, now=now)
         question = NewQuestion(Audience.CLIENTE, HOSTILE, ("Español", "Inglés"))
         policy = factory.policy
         await ask_question(session, order, question, actor=AGENT, policy=policy, now=now)

@@ -179,7 +179,6 @@ class Scene:
 
     async def place(self) -> None:
         """Create the order."""
-        factory = self.factory()
         request = NewOrder(
             tipo_producto=self.product,
             nombre_producto="Bot de prueba",
@@ -188,9 +187,8 @@ class Scene:
             ),
         )
         async with self.database.transaction("test") as session:
-            order = await create_order(session, request, ADMIN, factory.policy, datetime.now(UTC))
+            order = await create_order(session, request, ADMIN, POLICY, datetime.now(UTC))
         self.order_id = order.id
-        await factory.close()
 
     async def to_rest(self, *, seconds: float) -> None:
         """Do what people do when the order waits for them, until it has ended and all is sent."""
@@ -337,7 +335,7 @@ async def _ask_planner(session: Any, order: Order, now: datetime) -> None:  # no
 
 async def _answer(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     (asked,) = await open_questions(session, order, Audience.CLIENTE)
-    await answer_as(session, order, asked.number, asked.options[0], ADMIN, now)
+    await answer_as(session, order, asked.number, asked.options[0], ADMIN, POLICY, now)
 
 
 @asynccontextmanager

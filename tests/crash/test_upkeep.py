@@ -98,7 +98,7 @@ async def _begin(host: Host, stage: Scene) -> None:
                 plan=None,
                 now=now,
             )
-        await answer_as(session, order, 2, "Español", ADMIN, now)
+        await answer_as(session, order, 2, "Español", ADMIN, POLICY, now)
         for table, column in (("order_plans", "created_at"), ("order_questions", "asked_at")):
             await session.execute(
                 text(f"UPDATE {table} SET {column} = {column} - interval '25 hours'")  # noqa: S608 — names from above

@@ -65,6 +65,7 @@ ADVICE: Mapping[str, str] = {
     "no_encontrado": "Check the address.",
     "orden_no_encontrada": "Check the id; an order that is not yours is not found either.",
     "conflicto": "Read the order again and decide anew; `message` says what is in the way.",
+    "configuracion_fija": "Place another order with the new configuration.",
     "transicion_no_permitida": "Take one of the states in `transiciones_permitidas`, or none.",
     "orden_propia": "Let another approver decide (`AXON_APPROVAL_OWN_ORDERS`).",
     "plan_no_encontrado": "Take one of the versions that `GET /api/orders/{id}/plans` lists.",

@@ -17,6 +17,7 @@ from sqlmodel import col
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.client_mails import ClientMail
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.priority import Priority
@@ -43,7 +44,9 @@ POLICY = Policy(
     public_url="http://127.0.0.1:1",
     approver_email="aprobacion@axon.localhost",
     support_email="soporte@axon.localhost",
-    portal_url=lambda order_id: f"http://127.0.0.1:1/portal/{order_id}",
+    portal_url=lambda order_id, number: f"http://127.0.0.1:1/portal/{order_id}/{number}",
+    # Few mails, so that tests of other things count few messages; test_client_mails has them all.
+    client_mails=frozenset({ClientMail.PREGUNTA, ClientMail.ENTREGADA}),
     retry_delay=timedelta(milliseconds=20),
 )
 _OPTIONS = WorkerOptions(
@@ -62,7 +65,7 @@ Change = Callable[[Any, Order, datetime], Awaitable[object]]
 
 async def approve(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     """Approve the waiting plan as an administrator."""
-    await approve_plan(session, order, actor=ADMIN.actor, rules=POLICY.approval, now=now)
+    await approve_plan(session, order, actor=ADMIN.actor, policy=POLICY, now=now)
 
 
 async def accept(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
@@ -72,7 +75,7 @@ async def accept(session: Any, order: Order, now: datetime) -> None:  # noqa: AN
 
 async def cancel(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     """Cancel as an administrator."""
-    await cancel_order(session, order, actor=ADMIN.actor, reason="prueba", now=now)
+    await cancel_order(session, order, actor=ADMIN.actor, reason="prueba", policy=POLICY, now=now)
 
 
 def patch(by: Principal = ADMIN, **fields: object) -> Change:

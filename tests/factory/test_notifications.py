@@ -105,7 +105,7 @@ async def test_a_whole_life_is_told_to_whoever_listens(rig: Rig, receiver: Recei
 
     found = await messages(rig)
     assert sorted((row.channel, row.event) for row in found) == [
-        ("mail", "orden.entregada"),
+        ("mail", "cliente.entregada"),
         ("mail", "plan.pendiente"),
         ("slack", "orden.entregada"),
         ("webhook", "orden.aprobada"),

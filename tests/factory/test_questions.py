@@ -76,7 +76,7 @@ async def asked_by(rig: Rig, *questions: AgentQuestion) -> tuple[AskingBuilder, 
 
 async def answer(rig: Rig, order_id: UUID, number: int, text: str) -> None:
     async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
-        await answer_as(session, order, number, text, ADMIN, now)
+        await answer_as(session, order, number, text, ADMIN, rig.policy, now)
 
     await rig.change(order_id, change)
 

@@ -37,6 +37,6 @@ async def test_what_waits_is_counted(fresh_workshop: Workshop) -> None:
         health = await read_line_health(session, stalled_after=15)
     assert (health.workers_alive, health.workers_silent) == (1, 1)
     assert list(health.waiting_for_person) == numbers  # the urgent one first
-    assert health.messages_unsent == 2  # both approvers' mails
+    assert health.messages_unsent == 5  # two to the approver, three to clients
     assert health.message_error is not None
     assert health.jobs_waiting >= 1

@@ -28,7 +28,7 @@ POLICY = Policy(
     public_url="http://127.0.0.1:1",
     approver_email="aprobacion@axon.localhost",
     support_email="soporte@axon.localhost",
-    portal_url=lambda order_id: f"http://127.0.0.1:1/portal/{order_id}",
+    portal_url=lambda order_id, number: f"http://127.0.0.1:1/portal/{order_id}/{number}",
     budgets=BudgetRules(
         order_tokens=1000, day_tokens=5000, order_usd=Decimal(1), day_usd=Decimal(3)
     ),

@@ -140,6 +140,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{ORDER}/retry"): Operation(),
     ("POST", f"{ORDER}/wake"): Operation(),
     ("POST", f"{ORDER}/credentials/reveal"): Operation(),
+    ("GET", f"{ORDER}/client-mails"): Operation(),
+    ("GET", f"{ORDER}/portal-links"): Operation(),
+    ("POST", f"{ORDER}/portal-links"): Operation({"enviar": False}, done=(201,)),
+    ("DELETE", f"{ORDER}/portal-links/{{numero}}"): Operation(),
     ("POST", f"{ORDER}/preguntas"): Operation(
         {"pregunta": "¿Y ahora?", "destinatario": "operador"}, done=(201,)
     ),

@@ -294,7 +294,7 @@ async def test_no_answer_to_a_write_shows_it_either(planted: Planted, name: str)
 
 async def test_the_portal_shows_what_the_client_may_read(planted: Planted) -> None:
     for order_id in (planted.delivered, planted.failed, planted.built):
-        link = planted.workshop.factory.policy.portal_url(order_id)
+        link = planted.workshop.factory.portal_links.url(order_id)
         answer = await planted.workshop.http.get(httpx2.URL(link).path)
         assert answer.status_code == 200, answer.text
         assert _leaks(planted, answer.text, "the portal", "owner") == []

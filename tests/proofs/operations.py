@@ -1,7 +1,7 @@
 """Every writing operation on one order, for the races: its route, its request, its model.
 
-The model knows those of people in OPERATIONS; it has no questions, tokens and signs of life, which
-those in AGENTS are about.
+The model knows those of people in OPERATIONS; it has no questions, tokens, signs of life, client's
+data and links, which those in AGENTS are about.
 """
 
 import itertools
@@ -77,6 +77,10 @@ def _receipt(order: OrderModel, digest: str) -> Mapping[str, Any]:
     return check_receipt(intento=order.intento)
 
 
+def _correction(order: OrderModel, digest: str) -> Mapping[str, Any]:
+    return {"datos_cliente": {"email": f"otra-{next(_marks)}@example.com"}}
+
+
 def _bulk(accion: str, **more: Any) -> Callable[[OrderModel, str], Mapping[str, Any]]:  # noqa: ANN401 — JSON
     return lambda _order, _digest: {"accion": accion, **more}
 
@@ -143,6 +147,9 @@ _AGENTS = (
     Operation("renew", Endpoint("POST", f"{_ORDER}/token"), "renew"),
     Operation("wake", Endpoint("POST", f"{_ORDER}/wake"), "wake"),
     Operation("check", Endpoint("POST", f"{_ORDER}/checks"), "check", _receipt),
+    Operation("correct", _PATCH, "correct", _correction),
+    Operation("link", Endpoint("POST", f"{_ORDER}/portal-links"), "link"),
+    Operation("unlink", Endpoint("DELETE", f"{_ORDER}/portal-links/{{numero}}"), "unlink"),
 )
 AGENTS: Mapping[str, Operation] = {operation.name: operation for operation in _AGENTS}
 

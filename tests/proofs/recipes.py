@@ -186,6 +186,7 @@ _on_order("POST", "/accept", "qa", {"motivo": "Lo probé"}, {"motivo": "Lo vi"})
 _on_order("POST", "/retry", "fallido", None, None)
 _on_order("POST", "/wake", "construccion", None, None)
 _on_order("POST", "/credentials/reveal", "listo", None, None)
+_on_order("POST", "/portal-links", "construccion", {"enviar": True}, {"enviar": False})
 _QUESTION = {"pregunta": "¿En qué idioma?", "destinatario": "cliente", "clave": "idioma"}
 _on_order(
     "POST", "/preguntas", "construccion", _QUESTION, {**_QUESTION, "destinatario": "operador"}
@@ -200,6 +201,12 @@ async def _answer(kitchen: Kitchen, by: Headers) -> Prepared:
     assert asked.status_code == 201, asked.text
     body, otherwise = {"respuesta": "Español"}, {"respuesta": "Inglés"}
     return Prepared("POST", f"{path}/1/respuesta", by, body, otherwise)
+
+
+@_recipe("DELETE", f"{_ORDER}/portal-links/{{numero}}")
+async def _revoke_link(kitchen: Kitchen, by: Headers) -> Prepared:
+    order_id, _ = await kitchen.order("construccion")
+    return Prepared("DELETE", f"/api/orders/{order_id}/portal-links/1", by)
 
 
 @_recipe("POST", f"{_ORDER}/latido")

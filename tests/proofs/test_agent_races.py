@@ -32,6 +32,7 @@ PAIRS = [
     *itertools.product(AGENTS, OPERATIONS),
     *itertools.combinations_with_replacement(AGENTS, 2),
 ]
+IN_THE_GATE = [pair for pair in PAIRS if not {"link", "unlink"} & set(pair)]
 BUILT = "construccion"
 _ROUND = 50
 WITH_TOKEN = ("heartbeat", "renew")
@@ -88,8 +89,8 @@ async def asked(workshop: Workshop, copies: Copies) -> UUID:
 async def test_a_collision_leaves_what_one_after_the_other_does(
     workshop: Workshop, copies: Copies, asked: UUID
 ) -> None:
-    """A third of the pairs in the gate, once each; all fifty times in `make races`."""
-    await run_pairs(workshop, copies, asked, todays_part(PAIRS), times=1)
+    """A third in the gate, once each, links aside; all fifty times in `make races`."""
+    await run_pairs(workshop, copies, asked, todays_part(IN_THE_GATE), times=1)
 
 
 @pytest.mark.races

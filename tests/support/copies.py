@@ -34,6 +34,7 @@ _CHILDREN = (
     "order_sessions",
     "order_steps",
     "order_questions",
+    "portal_links",
 )
 _COLUMNS = text(
     """

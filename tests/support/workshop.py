@@ -164,8 +164,8 @@ class Workshop:
     async def _approve(self, order_id: UUID) -> None:
         async with self.factory.database.transaction("test") as session:
             order = await lock_order_by_id(session, order_id)
-            rules = self.factory.policy.approval
-            await approve_plan(session, order, actor=ADMIN.actor, rules=rules, now=order.updated_at)
+            policy, now = self.factory.policy, order.updated_at
+            await approve_plan(session, order, actor=ADMIN.actor, policy=policy, now=now)
 
 
 def _has_arrived(order: Order, state: OrderState) -> bool:

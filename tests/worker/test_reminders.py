@@ -177,10 +177,9 @@ async def test_who_placed_an_order_does_not_approve_it_where_a_setting_says_so(
 
     def by(actor: Any, way: str) -> Any:  # noqa: ANN401 — a Change
         async def change(session: Any, order: Any, now: datetime) -> None:  # noqa: ANN401 — rows
-            rules = strict.policy.approval
             match way:
                 case "approve":
-                    await approve_plan(session, order, actor=actor, rules=rules, now=now)
+                    await approve_plan(session, order, actor=actor, policy=strict.policy, now=now)
                 case "patch":
                     body = OrderPatch.model_validate({"estado": "construccion"})
                     await patch_order(session, order, body, ADMIN, strict.policy, now)

@@ -28,6 +28,7 @@ from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import McpEndpoint, mcp_routes
+from axon_factory.orders.mails import rendering
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import home, portal, reference
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from axon_factory.bootstrap.factory import Factory
 
 __all__ = ["application_of"]
+
+_LOADED_EARLY = (rendering,)
+"""Modules that a request would otherwise load while it holds a lock."""
 
 
 def application_of(factory: "Factory") -> FastAPI:
@@ -55,9 +59,7 @@ def application_of(factory: "Factory") -> FastAPI:
     )
     add_api(app, _services(factory), _edge_options(settings))
     app.include_router(stream_router(factory.database, factory.signals, require(Action.READ_ORDER)))
-    app.state.portal = portal.PortalServices(
-        factory.database, factory.portal_links, settings.support_email
-    )
+    app.state.portal = portal.PortalServices(factory.database, factory.portal_links, factory.policy)
     app.include_router(portal.router)
     app.include_router(home.router)
     app.include_router(reference.router)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from axon_factory.accounts.sessions import SessionLimits
 from axon_factory.accounts.throttle import LoginLimits
 from axon_factory.domain.capacity import BuildLimits
+from axon_factory.domain.client_mails import ClientMail
 from axon_factory.orders.policy import AgentRules, ApprovalRules, BudgetRules, Policy
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.settings import Settings
@@ -41,6 +42,10 @@ def policy_of(settings: Settings, portal_links: PortalLinks) -> Policy:
         approver_email=settings.approver_email,
         support_email=settings.support_email,
         portal_url=portal_links.url,
+        portal_link_age=(
+            timedelta(days=settings.portal_link_days) if settings.portal_link_days else None
+        ),
+        client_mails=frozenset(ClientMail) - settings.client_mails_off,
         max_reworks=settings.max_reworks,
         budgets=BudgetRules(
             order_tokens=settings.llm_order_budget_tokens,

@@ -77,8 +77,9 @@ def approve(
         plan = _shown_plan(reference, data_dir, ask=not yes, as_json=as_json)
 
     async def decision(by: Deciding) -> None:
-        rules = by.policy.approval
-        await approve_plan(by.session, by.order, actor=by.actor, rules=rules, now=by.now, plan=plan)
+        await approve_plan(
+            by.session, by.order, actor=by.actor, policy=by.policy, now=by.now, plan=plan
+        )
 
     decide(
         reference,
@@ -162,7 +163,9 @@ def cancel(
 
     async def decision(by: Deciding) -> None:
         told = checked_text("reason", reason)
-        await cancel_order(by.session, by.order, actor=by.actor, reason=told, now=by.now)
+        await cancel_order(
+            by.session, by.order, actor=by.actor, reason=told, policy=by.policy, now=by.now
+        )
 
     decide(
         reference,

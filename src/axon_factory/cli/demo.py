@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -101,13 +102,15 @@ async def _approve(
     if order.plan_hash is None or order.estado != OrderState.PLANIFICACION:
         return
     show(order, None)
+    # It places and approves: nobody else is there to do it.
+    policy = replace(factory.policy, approval=ApprovalRules())
     try:
         async with factory.database.transaction("approve") as session:
             await approve_plan(
                 session,
                 await lock_order_by_id(session, order.id),
                 actor=_DEMO.actor,
-                rules=ApprovalRules(),  # it places and approves: nobody else is there to do it
+                policy=policy,
                 now=datetime.now(UTC),
                 plan=PlanReference(order.plan_version, order.plan_hash),
                 note="Aprobado por la demostración, después de mostrar el plan",

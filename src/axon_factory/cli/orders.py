@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from axon_factory.cli import decisions, plans, questions
+from axon_factory.cli import corrections, decisions, plans, questions
 from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
@@ -202,7 +202,7 @@ def result(
     async def command() -> dict[str, Any]:
         async with open_factory(data_dir) as factory, factory.database.reading() as session:
             order = await read_order(session, reference, local_principal())
-            return await result_of(session, order)
+            return await result_of(session, order, factory.policy, datetime.now(UTC))
 
     document = run(command, as_json=as_json)
     if as_json:
@@ -214,6 +214,7 @@ def result(
 decisions.register(_group)
 plans.register(_group)
 questions.register(_group)
+corrections.register(_group)
 
 
 def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

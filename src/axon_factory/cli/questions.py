@@ -82,7 +82,8 @@ def answer(
             factory.database.transaction("answer") as session,
         ):
             order = await lock_order(session, reference, principal)
-            question = await answer_as(session, order, number, given, principal, datetime.now(UTC))
+            policy, now = factory.policy, datetime.now(UTC)
+            question = await answer_as(session, order, number, given, principal, policy, now)
             await record(session, Action.ANSWER_QUESTION, order_id=order.id)
             return order, question
 

@@ -30,10 +30,12 @@ class EventKind(StrEnum):
 
     ORDEN_CREADA = "orden.creada"
     ESTADO_CAMBIADO = "orden.estado_cambiado"
+    ORDEN_CORREGIDA = "orden.corregida"
     PLAN_GENERADO = "plan.generado"
     PLAN_APROBADO = "plan.aprobado"
     PLAN_RECHAZADO = "plan.rechazado"
     PLAN_EDITADO = "plan.editado"
+    PLAN_RETIRADO = "plan.retirado"
     PREGUNTA = "orden.pregunta"
     RESPUESTA = "orden.respuesta"
     PRESUPUESTO_AGOTADO = "orden.presupuesto_agotado"
@@ -58,6 +60,8 @@ class EventKind(StrEnum):
     PASO_REINTENTADO = "linea.paso_reintentado"
     PASO_INTERRUMPIDO = "linea.paso_interrumpido"
     RECURSOS_LIBERADOS = "linea.recursos_liberados"
+    ENLACE_EMITIDO = "portal.enlace_emitido"
+    ENLACE_REVOCADO = "portal.enlace_revocado"
     ACTUALIZACION = "orden.actualizacion"
     REGISTRO = "agente.registro"
 

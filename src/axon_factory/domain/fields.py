@@ -149,7 +149,8 @@ planner; flags, models and costs are the factory's own business."""
 
 _HINTS = frozenset({"planificado_at", "construccion_iniciada_at", "qa_iniciada_at", "entregado_at"})
 _REPORTS = frozenset({"estado", "progreso", "asignado_a", "logs", "motivo"}) | _HINTS
-_STAFF_WRITES = _REPORTS | {"prioridad", "tags", "notas_internas"}
+_CORRECTIONS = frozenset({"datos_cliente", "nombre_producto", "cliente_id"})
+_STAFF_WRITES = _REPORTS | _CORRECTIONS | {"prioridad", "tags", "notas_internas"}
 
 WRITERS: Mapping[Grant, frozenset[str]] = MappingProxyType(
     {

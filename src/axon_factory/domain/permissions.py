@@ -75,6 +75,8 @@ class Action(StrEnum):
     WAKE_ORDER = "orders:wake"
     BULK_ORDERS = "orders:bulk"
     REVEAL_CREDENTIALS = "orders:reveal_credentials"
+    MANAGE_PORTAL_LINKS = "orders:portal_links"
+    READ_CLIENT_MAILS = "orders:client_mails"
     READ_REPOSITORY = "orders:repository"
     ASK_QUESTION = "orders:ask"
     READ_QUESTIONS = "orders:questions"
@@ -216,6 +218,9 @@ PERMISSIONS = MappingProxyType(
         Action.WAKE_ORDER: Permission(_ADMINS | {_G.SYSTEM_ASSIGNED}),
         Action.BULK_ORDERS: Permission(_ADMINS),
         Action.REVEAL_CREDENTIALS: Permission(frozenset({_G.ADMIN, _G.CLIENT_OWN}), _FINISHED),
+        # A link answers in the client's name, so that a key that only reads may not see it.
+        Action.MANAGE_PORTAL_LINKS: Permission(_ADMINS | {_G.OPERATOR}),
+        Action.READ_CLIENT_MAILS: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
         Action.READ_REPOSITORY: Permission(
             frozenset({_G.ADMIN, _G.OPERATOR, _G.CLIENT_OWN, _G.KEY_ADMIN})
         ),

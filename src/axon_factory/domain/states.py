@@ -49,12 +49,17 @@ class PlanStatus(StrEnum):
 
 
 class PlanVersionStatus(StrEnum):
-    """What became of one version of a plan. `reemplazado`: a person wrote another one from it."""
+    """What became of one version of a plan.
+
+    `reemplazado`: a person wrote another one from it. `retirado`: the order was corrected, so it
+    is planned anew.
+    """
 
     PENDIENTE_APROBACION = "pendiente_aprobacion"
     APROBADO = "aprobado"
     RECHAZADO = "rechazado"
     REEMPLAZADO = "reemplazado"
+    RETIRADO = "retirado"
 
 
 class ActorKind(StrEnum):

@@ -16,6 +16,7 @@ from axon_factory.orders.build_sessions import SessionEnd, current_session
 from axon_factory.orders.capacity import free_place
 from axon_factory.orders.events import append_event
 from axon_factory.orders.failing import fail_order
+from axon_factory.orders.mails.client import tell_moved_promise
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.builder import SessionLost
@@ -57,4 +58,5 @@ async def resume_without_session(
     await append_event(session, order, event, actor=_LINE, now=now)
     await begin_attempt(session, order, now)
     order.espera = None
+    await tell_moved_promise(session, order, policy=policy, now=now)
     await wake(session, order, now)

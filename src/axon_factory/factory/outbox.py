@@ -104,7 +104,12 @@ class OutboxSender:
     ) -> int | None:
         """Hand the message to its port; return the status of the answer, if there is one."""
         if Channel(message.channel) is Channel.MAIL:
-            mail = Mail(to=message.recipient, subject=message.subject, text=message.body)
+            mail = Mail(
+                to=message.recipient,
+                subject=message.subject,
+                text=message.body,
+                html=message.html,
+            )
             await self._ports.mailer.send(mail, idempotency_key=message.dedupe_key)
             return None
         receipt = await self._ports.notifier.deliver(

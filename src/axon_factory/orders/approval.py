@@ -8,9 +8,10 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.errors import OwnOrder
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
+from axon_factory.orders.mails.client import tell_approval
 from axon_factory.orders.plans.questions import close_planner_questions
 from axon_factory.orders.plans.waiting import PlanReference, waiting_plan
-from axon_factory.orders.policy import ApprovalRules
+from axon_factory.orders.policy import ApprovalRules, Policy
 from axon_factory.orders.promise import make_promise
 from axon_factory.orders.transitions import transition
 
@@ -35,21 +36,23 @@ async def approve_plan(
     order: Order,
     *,
     actor: Actor,
-    rules: ApprovalRules,
+    policy: Policy,
     now: datetime,
     plan: PlanReference | None = None,
     note: str = "",
 ) -> None:
     """Record the approval of the locked order's waiting plan and start construction.
 
+    The client is told of the promise that is made.
+
     `plan` binds the decision to what the decider read; None takes the plan that waits.
 
     Raises:
-        OwnOrder: the actor placed the order, and `rules` say that somebody else approves.
+        OwnOrder: the actor placed the order, and the policy says that somebody else approves.
         TransitionRefused: no plan waits for approval.
         PlanOutdated: another plan waits than the one decided about; it shows what changed.
     """
-    require_may_approve(order, actor, rules)
+    require_may_approve(order, actor, policy.approval)
     waiting = await waiting_plan(session, order, actor, plan)
     waiting.estado = PlanVersionStatus.APROBADO
     waiting.decided_at, waiting.decided_by, waiting.motivo = now, actor.id, note or None
@@ -76,6 +79,7 @@ async def approve_plan(
             },
         ),
     )
+    await tell_approval(session, order, policy=policy, now=now)
 
 
 async def reject_plan(

@@ -9,6 +9,7 @@ from axon_factory.domain.permissions import Grant, Principal
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import Actor, ActorKind
 from axon_factory.orders.liveness import note_caller
+from axon_factory.orders.mails.client import tell_moved_promise
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.questions import (
     CLIENT_NAME,
@@ -68,9 +69,12 @@ async def answer_as(
     number: int,
     answer: str,
     principal: Principal,
+    policy: Policy,
     now: datetime,
 ) -> OrderQuestion:
     """Answer a question of the locked order; staff also answers in the client's place.
+
+    The client is told if the promise has moved while the answer was awaited.
 
     Raises:
         NotFound: there is no such question for this caller.
@@ -83,11 +87,12 @@ async def answer_as(
         # How a client's people are called is not for the other readers of the history.
         actor = Actor(actor.kind, actor.id, CLIENT_NAME)
     await answer_question(session, order, question, answer, actor=actor, now=now)
+    await tell_moved_promise(session, order, policy=policy, now=now)
     return question
 
 
 async def answer_by_link(
-    session: AsyncSession, order: Order, number: int, answer: str, now: datetime
+    session: AsyncSession, order: Order, number: int, answer: str, policy: Policy, now: datetime
 ) -> OrderQuestion:
     """Answer a question to the client of the locked order, as whoever holds its portal's link.
 
@@ -102,6 +107,7 @@ async def answer_by_link(
     question = await require_question(session, order, number, Grant.CLIENT_OWN)
     if question.answer != answer or question.answered_by != client.id:
         await answer_question(session, order, question, answer, actor=client, now=now)
+        await tell_moved_promise(session, order, policy=policy, now=now)
     return question
 
 

@@ -192,7 +192,8 @@ async def _do(
     actor = principal.actor
     match act:
         case CancelOrders():
-            await cancel_order(session, order, actor=actor, reason=act.motivo, now=now)
+            reason = act.motivo
+            await cancel_order(session, order, actor=actor, reason=reason, policy=policy, now=now)
             return Sentence("Orden cancelada", "Order cancelled")
         case RetryOrders():
             await retry_order(session, order, actor=actor, now=now)

@@ -9,15 +9,25 @@ from axon_factory.domain.errors import NotCancellable
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.states import Actor, OrderState
+from axon_factory.orders.mails.client import tell_cancelled
+from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition
 
 __all__ = ["cancel_order", "delete_order"]
 
 
 async def cancel_order(
-    session: AsyncSession, order: Order, *, actor: Actor, reason: str, now: datetime
+    session: AsyncSession,
+    order: Order,
+    *,
+    actor: Actor,
+    reason: str,
+    policy: Policy,
+    now: datetime,
 ) -> OrderState:
     """Cancel the locked order from any state that is not terminal; return the state it was in.
+
+    The client is told, without the reason.
 
     Raises:
         TransitionRefused: it is delivered or cancelled already, or the actor may not.
@@ -41,11 +51,12 @@ async def cancel_order(
             },
         ),
     )
+    await tell_cancelled(session, order, policy=policy, now=now)
     return before
 
 
 async def delete_order(
-    session: AsyncSession, order: Order, *, actor: Actor, now: datetime
+    session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
 ) -> OrderState:
     """Cancel as `DELETE` does: only from `nuevo` and `planificacion`.
 
@@ -60,4 +71,4 @@ async def delete_order(
             "'planificacion' can be cancelled",
             extra={"estado_actual": order.estado},
         )
-    return await cancel_order(session, order, actor=actor, reason="", now=now)
+    return await cancel_order(session, order, actor=actor, reason="", policy=policy, now=now)

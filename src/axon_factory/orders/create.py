@@ -16,7 +16,9 @@ from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.builder_choice import chosen_builder
 from axon_factory.orders.events import append_event
+from axon_factory.orders.mails.client import tell_received
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.portal_links import LinkReason, issue_link
 from axon_factory.orders.requests import NewOrder
 from axon_factory.orders.transitions import enter_first_state, wake
 
@@ -36,6 +38,8 @@ async def create_order(
     session: AsyncSession, request: NewOrder, principal: Principal, policy: Policy, now: datetime
 ) -> Order:
     """Insert the order as `nuevo` with its number, price and catalogue snapshot, and enqueue it.
+
+    It has a portal link from then on, which the client is sent.
 
     Raises:
         ValidationFailed: the builder that it names is not configured here.
@@ -79,5 +83,9 @@ async def create_order(
         actor=principal.actor,
         now=now,
     )
+    await issue_link(
+        session, order, reason=LinkReason.ALTA, actor=principal.actor, policy=policy, now=now
+    )
+    await tell_received(session, order, policy=policy, now=now)
     await wake(session, order, now)
     return order

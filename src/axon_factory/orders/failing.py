@@ -1,4 +1,4 @@
-"""Fail an order, with a typed cause, and tell the approver."""
+"""Fail an order, with a typed cause, and tell the approver and the client."""
 
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.events import append_event
+from axon_factory.orders.mails.client import tell_failed
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition
@@ -87,3 +88,4 @@ async def fail_order(
         ),
         now=now,
     )
+    await tell_failed(session, order, policy=policy, now=now)

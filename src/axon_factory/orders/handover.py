@@ -8,7 +8,8 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.states import Actor, OrderState
-from axon_factory.orders.outbox import post_message
+from axon_factory.orders.mails.client import tell_delivered
+from axon_factory.orders.outbox import notify
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition
 
@@ -18,7 +19,7 @@ __all__ = ["hand_over"]
 async def hand_over(
     session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
 ) -> None:
-    """Move the deployed, locked order to `entregado` and post the delivery mail.
+    """Move the deployed, locked order to `entregado` and tell the client.
 
     Raises:
         TransitionRefused: the order is not `listo`, not deployed, or the actor may not.
@@ -42,21 +43,5 @@ async def hand_over(
             },
         ),
     )
-    portal = (order.resultado or {}).get("portal_url", policy.public_url)
-    await post_message(
-        session,
-        order,
-        topic="entrega",
-        kind=NotificationKind.ORDEN_ENTREGADA,
-        recipient=order.datos_cliente["email"],
-        subject=f"Tu producto está listo: {order.nombre_producto}",
-        body=(
-            f"Hola, {order.datos_cliente['nombre']}:\n\n"
-            f"{order.nombre_producto} (orden {order.order_number}) está en marcha.\n\n"
-            f"En tu portal están sus enlaces y su guía:\n{portal}\n\n"
-            "Por seguridad, las credenciales no viajan por correo: se muestran una sola vez, "
-            "cuando las pides con tu cuenta o a tu asesor.\n\n"
-            f"¿Preguntas? {policy.support_email}\n"
-        ),
-        now=now,
-    )
+    await notify(session, order, NotificationKind.ORDEN_ENTREGADA, topic="entrega", now=now)
+    await tell_delivered(session, order, policy=policy, now=now)

@@ -1,6 +1,7 @@
 """Messages that leave only if the transaction that tells of them commits (resolutions 26)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -24,7 +25,24 @@ from axon_factory.domain.states import OrderState
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.notifications.owners import owner_serves
 
-__all__ = ["address_to", "count_unsent", "notify", "post_message", "tell_event"]
+__all__ = [
+    "Letter",
+    "address_to",
+    "count_unsent",
+    "notify",
+    "post_letter",
+    "post_message",
+    "tell_event",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a mail says; `html` is the same content again."""
+
+    subject: str
+    text: str
+    html: str | None = None
 
 
 async def post_message(
@@ -46,21 +64,42 @@ async def post_message(
     own kinds: of those the event has told already. What they are told is that kind's own sentence:
     a mail goes to one person, and may hold a link that is a permission.
     """
-    key = _key(order, topic)
-    if not await _is_known(session, key):
-        mail = OutboxMessage(
-            id=uuid4(),
-            dedupe_key=key,
-            order_id=None if order is None else order.id,
-            event=kind,
-            recipient=recipient,
-            subject=subject,
-            body=body,
-            created_at=now,
-        )
-        await _put(session, mail)
+    letter = Letter(subject, body)
+    await post_letter(session, order, letter, topic=topic, event=kind, recipient=recipient, now=now)
     if kind is not None and kind not in ORDER_KINDS:
         await notify(session, order, kind, topic=topic, now=now)
+
+
+async def post_letter(
+    session: AsyncSession,
+    order: Order | None,
+    letter: Letter,
+    *,
+    topic: str,
+    event: str | None,
+    recipient: str,
+    now: datetime,
+) -> bool:
+    """Put a mail into the outbox as `post_message` does; return False if it is there already.
+
+    No destination is told. `event` names the kind of mail in the delivery log.
+    """
+    key = _key(order, topic)
+    if await _is_known(session, key):
+        return False
+    mail = OutboxMessage(
+        id=uuid4(),
+        dedupe_key=key,
+        order_id=None if order is None else order.id,
+        event=event,
+        recipient=recipient,
+        subject=letter.subject,
+        body=letter.text,
+        html=letter.html,
+        created_at=now,
+    )
+    await _put(session, mail)
+    return True
 
 
 async def notify(

@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from axon_factory.domain.capacity import BuildLimits
+from axon_factory.domain.client_mails import ClientMail
 
 __all__ = ["AgentRules", "ApprovalRules", "BudgetRules", "Policy"]
 
@@ -95,8 +96,8 @@ class Policy:
     public_url: str
     approver_email: str
     support_email: str
-    portal_url: Callable[[UUID], str]
-    """The link to an order's portal page, which needs no login and shows no secret."""
+    portal_url: Callable[[UUID, int], str]
+    """An order's portal link of a number; the page needs no login and shows no secret."""
     max_reworks: int = 3
     max_step_failures: int = 3
     max_step_attempts: int = 8
@@ -104,4 +105,10 @@ class Policy:
     budgets: BudgetRules = BudgetRules()
     approval: ApprovalRules = ApprovalRules()
     agents: AgentRules = AgentRules()
+    portal_link_age: timedelta | None = None
+    """How long a portal link serves; None: until it is revoked."""
+    client_mails: frozenset[ClientMail] = frozenset(ClientMail)
+    """The kinds of mail that clients get."""
+    promise_told_after: timedelta = timedelta(minutes=15)
+    """By how much a promise must have moved until its client is told."""
     limits: BuildLimits = field(default_factory=BuildLimits)

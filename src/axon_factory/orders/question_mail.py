@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.waiting import WaitsFor
-from axon_factory.orders.outbox import post_message
+from axon_factory.orders.mails.client import ask_client
+from axon_factory.orders.outbox import notify, post_message
 from axon_factory.orders.policy import Policy
 
 __all__ = ["tell_of_question"]
@@ -20,46 +21,31 @@ async def tell_of_question(
 
     The client gets the link to their page, the approver the command; a planner reads no mail.
     """
+    reminder = f":recordatorio:{question.reminders}" if question.reminders else ""
+    topic = f"pregunta:{question.number}{reminder}"
+    kind = (
+        NotificationKind.ORDEN_PREGUNTA_RECORDATORIO
+        if reminder
+        else NotificationKind.ORDEN_PREGUNTA
+    )
     match question.audience:
         case WaitsFor.CLIENTE:
-            recipient, body = order.datos_cliente["email"], _to_client(order, question, policy)
+            await ask_client(session, order, question, topic=topic, policy=policy, now=now)
+            await notify(session, order, kind, topic=topic, now=now)
         case WaitsFor.OPERADOR:
-            recipient, body = policy.approver_email, _to_operator(order, question)
+            subject = f"{order.order_number}: pregunta {question.number} para el equipo"
+            await post_message(
+                session,
+                order,
+                topic=topic,
+                kind=kind,
+                recipient=policy.approver_email,
+                subject=f"Recordatorio: {subject}" if reminder else subject,
+                body=_to_operator(order, question),
+                now=now,
+            )
         case _:
-            return
-    reminder = f":recordatorio:{question.reminders}" if question.reminders else ""
-    subject = (
-        f"{order.nombre_producto}: necesitamos una respuesta"
-        if question.audience == WaitsFor.CLIENTE
-        else f"{order.order_number}: pregunta {question.number} para el equipo"
-    )
-    await post_message(
-        session,
-        order,
-        topic=f"pregunta:{question.number}{reminder}",
-        kind=NotificationKind.ORDEN_PREGUNTA_RECORDATORIO
-        if reminder
-        else NotificationKind.ORDEN_PREGUNTA,
-        recipient=recipient,
-        subject=f"Recordatorio: {subject}" if reminder else subject,
-        body=body,
-        now=now,
-    )
-
-
-def _to_client(order: Order, question: OrderQuestion, policy: Policy) -> str:
-    pause = (
-        "Mientras no la tengamos, la construcción y su plazo quedan en pausa.\n\n"
-        if question.blocking
-        else ""
-    )
-    return (
-        f"Hola, {order.datos_cliente['nombre']}:\n\n"
-        f"Para seguir con {order.nombre_producto} (orden {order.order_number}) necesitamos tu "
-        f"respuesta:\n\n{_quoted(question)}\n\n{pause}"
-        f"Respóndela en tu portal:\n{policy.portal_url(order.id)}\n\n"
-        f"¿Preguntas? {policy.support_email}\n"
-    )
+            pass
 
 
 def _to_operator(order: Order, question: OrderQuestion) -> str:

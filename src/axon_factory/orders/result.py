@@ -1,5 +1,6 @@
 """The delivered product (design §3.3, resolutions 14)."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +12,8 @@ from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.pace import measured_pace
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.portal_links import portal_url
 from axon_factory.orders.views import timestamp
 
 __all__ = ["result_of"]
@@ -37,8 +40,12 @@ _SENTENCES = {
 }
 
 
-async def result_of(session: AsyncSession, order: Order) -> dict[str, Any]:
+async def result_of(
+    session: AsyncSession, order: Order, policy: Policy, now: datetime
+) -> dict[str, Any]:
     """Return the answer of GET /result; credentials in it are masked.
+
+    `portal_url` is the link that serves at `now`, None if it expired or was revoked.
 
     Raises:
         ResultNotReady: the documented 400, with a text that fits the state.
@@ -60,13 +67,16 @@ async def result_of(session: AsyncSession, order: Order) -> dict[str, Any]:
                 ),
             }
         )
+    result = order.resultado
+    if result is not None:
+        result = {**result, "portal_url": await portal_url(session, order, policy, now)}
     return {
         "order_id": str(order.id),
         "order_number": order.order_number,
         "tipo_producto": order.tipo_producto,
         "nombre_producto": order.nombre_producto,
         "estado": order.estado,
-        "resultado": order.resultado,
+        "resultado": result,
         "repo_url": order.repo_url,
         "deploy_url": order.deploy_url,
         "entregado_at": timestamp(order.entregado_at),

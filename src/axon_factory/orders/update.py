@@ -27,11 +27,13 @@ from axon_factory.jobs.queue import change_priority
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.build_sessions import adopt_session
 from axon_factory.orders.cancel import cancel_order
+from axon_factory.orders.correct import correct_order
 from axon_factory.orders.events import append_event, content_key
 from axon_factory.orders.evidence import names_given_by, read_evidence
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.handover import hand_over
 from axon_factory.orders.liveness import note_caller
+from axon_factory.orders.mails.client import tell_moved_promise
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.reported import keep_report
 from axon_factory.orders.requests import LogEntry, OrderPatch
@@ -51,14 +53,16 @@ async def patch_order(
     policy: Policy,
     now: datetime,
 ) -> None:
-    """Apply `patch` to the locked order: state first, then what is reported about it.
+    """Apply `patch` to the locked order: corrections, then state, then what is reported about it.
 
     Raises:
         Forbidden: the caller may not change one of the fields, or not speak in one of the names.
         OrderEnded: an agent reports on an order that is delivered, cancelled or failed.
+        Conflict: a correction is too late.
         OwnOrder: it approves the plan of an order that the caller placed, and may not.
         TransitionRefused: `estado` is not reachable for this caller; nothing was changed.
-        ValidationFailed: `progreso` is outside the state's band or falls.
+        ValidationFailed: `progreso` is outside the state's band or falls, or a correction is
+            not valid.
     """
     forbidden = sorted(patch.fields - writable_by(principal.grant))
     if forbidden:
@@ -66,6 +70,7 @@ async def patch_order(
             f"No puedes cambiar: {', '.join(forbidden)}",
             message_en=f"You may not change: {', '.join(forbidden)}",
         )
+    await correct_order(session, order, patch, principal, policy, now)
     before, source = order.progreso, OrderState(order.estado)
     if principal.actor.kind in AGENT_KINDS and source not in ACTIVE_STATES:
         raise OrderEnded(order.order_number, order.estado)
@@ -75,6 +80,7 @@ async def patch_order(
         await change_priority(session, order.id, rank=patch.prioridad.rank)
     if patch.estado is not None and patch.estado != order.estado:
         await _move(session, order, patch, principal, policy, now)
+        await tell_moved_promise(session, order, policy=policy, now=now)
     elif patch.fields:
         await wake(session, order, now)
     await note_caller(session, order, principal, now)
@@ -102,7 +108,7 @@ async def _move(
     source, target = OrderState(order.estado), patch.estado or OrderState(order.estado)
     match (source, target):
         case (_, OrderState.CANCELADO):
-            await cancel_order(session, order, actor=actor, reason=reason, now=now)
+            await cancel_order(session, order, actor=actor, reason=reason, policy=policy, now=now)
         case (OrderState.FALLIDO, _):
             if target != (order.fallo or {}).get("estado"):
                 raise await refuse(session, order, target, actor)
@@ -113,8 +119,7 @@ async def _move(
             await fail_order(session, order, failure=failure, actor=actor, policy=policy, now=now)
         case (OrderState.PLANIFICACION, OrderState.CONSTRUCCION):
             _require_decider(principal)
-            rules = policy.approval
-            await approve_plan(session, order, actor=actor, rules=rules, now=now, note=reason)
+            await approve_plan(session, order, actor=actor, policy=policy, now=now, note=reason)
         case (OrderState.QA, OrderState.CONSTRUCCION):
             await _require_reworks_left(session, order, actor, policy)
             reasons = [reason] if reason else []

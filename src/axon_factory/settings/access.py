@@ -28,6 +28,13 @@ class AccessSettings(BaseSettings):
     session_idle_hours: int = Field(
         24, ge=1, le=2160, description="How long a refresh token serves that is not used."
     )
+    portal_link_days: int = Field(
+        365,
+        ge=0,
+        le=3650,
+        description="How many days a link to a client's portal serves, from its issue; 0: until it "
+        "is revoked. Links that are issued already keep theirs.",
+    )
     login_limit_account: int = Field(
         10, ge=1, le=1000, description="Logins of one account that may fail in a window."
     )

@@ -6,7 +6,8 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from axon_factory.domain.addresses import LOOPBACK
-from axon_factory.settings.values import COMMA_SEPARATED, Host, Network
+from axon_factory.domain.client_mails import ClientMail
+from axon_factory.settings.values import ALL_MAILS, COMMA_SEPARATED, ClientMails, Host, Network
 
 __all__ = ["NotificationSettings"]
 
@@ -23,6 +24,11 @@ class NotificationSettings(BaseSettings):
     )
     smtp_user: str | None = Field(None, description="Account at the mail server.")
     smtp_password: SecretStr | None = Field(None, description="Its password.")
+    client_mails_off: Annotated[ClientMails, NoDecode, COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="Kinds of mail that clients do not get, separated by commas: "
+        f"{', '.join(ClientMail)}; or `{ALL_MAILS}`.",
+    )
     webhook_networks: Annotated[frozenset[Network], NoDecode, COMMA_SEPARATED] = Field(
         frozenset(),
         description="Networks, separated by commas, that webhooks may reach although they are not "

@@ -8,17 +8,24 @@ from pydantic import AfterValidator, BeforeValidator
 
 from axon_factory.domain import addresses
 from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.domain.client_mails import ClientMail
 
 __all__ = [
+    "ALL_MAILS",
     "COMMA_SEPARATED",
     "PER_TYPE",
     "BaseUrl",
+    "ClientMails",
     "Host",
     "Network",
     "Origin",
     "TimeZone",
     "TypeNames",
 ]
+
+
+ALL_MAILS = "todos"
+"""Stands for every kind of mail to clients."""
 
 
 def _zone(value: str) -> str:
@@ -53,11 +60,23 @@ def _per_type(value: object) -> object:
     return {name.strip(): chosen.strip() for name, _, chosen in pairs}
 
 
+def _known_mails(names: frozenset[str]) -> frozenset[ClientMail]:
+    """Return the kinds of mail that are named; `todos` names every kind."""
+    unknown = names - set(ClientMail) - {ALL_MAILS}
+    if unknown:
+        known = ", ".join((*ClientMail, ALL_MAILS))
+        raise ValueError(f"unknown mails: {', '.join(sorted(unknown))}; known are {known}")
+    if ALL_MAILS in names:
+        return frozenset(ClientMail)
+    return frozenset(ClientMail(name) for name in names)
+
+
 def _keys_known(value: Mapping[str, object]) -> Mapping[str, object]:
     _known_types(frozenset(value))
     return value
 
 
+ClientMails = Annotated[frozenset[str], AfterValidator(_known_mails)]
 BaseUrl = Annotated[str, AfterValidator(addresses.base_url)]
 Host = Annotated[str, AfterValidator(addresses.host_name)]
 Network = Annotated[str, AfterValidator(addresses.network)]

@@ -18,4 +18,6 @@ router = APIRouter(include_in_schema=False)
 async def home(request: Request) -> HTMLResponse:
     """Say what answers here."""
     services = cast("PortalServices", request.app.state.portal)
-    return render_page("home.html", 200, version=__version__, support_email=services.support_email)
+    return render_page(
+        "home.html", 200, version=__version__, support_email=services.policy.support_email
+    )

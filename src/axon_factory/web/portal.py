@@ -1,8 +1,9 @@
 """The client's portal: one page behind an unguessable link, with no secret and no internals.
 
-The signed link is the permission, to read and to answer. No cookie or other ambient authority is
-involved, so there is nothing that another site could make a browser send along (CSRF): whoever can
-name the address may do what it does. Referrers are off, so that the address does not travel.
+The signed link is the permission, to read and to answer, until it expires or is revoked. No cookie
+or other ambient authority is involved, so there is nothing that another site could make a browser
+send along (CSRF): whoever can name the address may do what it does. Referrers are off, so that the
+address does not travel.
 """
 
 from collections.abc import Sequence
@@ -28,8 +29,10 @@ from axon_factory.domain.states import Claim, OrderState
 from axon_factory.orders.asking import answer_by_link
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.mails.client import has_account
 from axon_factory.orders.open_questions import open_questions
-from axon_factory.orders.portal_links import PortalLinks
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.portal_links import PortalLinks, serves
 from axon_factory.orders.questions import (
     CLIENT_NAME,
     QuestionClosed,
@@ -77,7 +80,11 @@ class PortalServices:
 
     database: Database
     links: PortalLinks
-    support_email: str
+    policy: Policy
+
+
+class _LinkEnded(Exception):
+    """The link has expired or was revoked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +106,15 @@ async def portal(token: str, request: Request, respondida: str = "") -> HTMLResp
 async def answer(token: str, number: str, request: Request) -> Response:
     """Take the client's answer and show the page anew: reloading it sends nothing again."""
     services = _services(request)
-    order_id = services.links.order_id(token)
+    link = services.links.read(token)
     asked = _number(number)
-    if order_id is None or asked is None:
+    if link is None or asked is None:
         return _not_found(services)
     text = _answer_in(await request.body())
     try:
-        await _record(services, request, order_id, asked, text)
+        await _record(services, request, link, asked, text)
+    except _LinkEnded:
+        return _ended(services)
     except NotFound:
         return _not_found(services)
     except QuestionClosed:
@@ -136,19 +145,24 @@ def _answer_in(body: bytes) -> str:
 
 
 async def _record(
-    services: PortalServices, request: Request, order_id: UUID, number: int, text: str
+    services: PortalServices, request: Request, link: tuple[UUID, int], number: int, text: str
 ) -> None:
     """Record the answer, and on the audit trail that it came by the link.
 
     Raises:
+        _LinkEnded: the link has expired or was revoked.
         NotFound: there is no such order, or no such question to its client.
         QuestionClosed: it does not wait for an answer any more.
         ValidationFailed: it is no answer to it.
     """
     given = validated(QuestionAnswer, {"respuesta": text}).respuesta
     async with services.database.transaction("answer") as session:
+        order_id, now = link[0], datetime.now(UTC)
         order = await lock_order_by_id(session, order_id)
-        await answer_by_link(session, order, number, given, datetime.now(UTC))
+        # After the lock, which a revocation holds too: it ends the link for the next request.
+        if not await serves(session, *link, now):
+            raise _LinkEnded
+        await answer_by_link(session, order, number, given, services.policy, now)
         entry = AuditEntry(
             chain=str(order_id),
             actor="portal",
@@ -173,29 +187,38 @@ async def _page(
     status: int = HTTPStatus.OK,
 ) -> HTMLResponse:
     services = _services(request)
-    order_id = services.links.order_id(token)
+    link = services.links.read(token)
     async with services.database.reading() as session:
-        order = await read_order_for_portal(session, order_id) if order_id else None
-        if order is None:
+        order = await read_order_for_portal(session, link[0]) if link else None
+        if link is None or order is None:
             return _not_found(services)
+        if not await serves(session, *link, datetime.now(UTC)):
+            return _ended(services)
+        account = await has_account(session, order)
         questions = await open_questions(session, order, Audience.CLIENTE)
         number = _number(answered)
         if number is not None and await is_answered(session, order, number):
             notice = _THANKS
         evidence = await read_evidence(session, order)
-    facts = _facts(order, evidence) | _asked(token, questions, tried)
+    facts = _facts(order, evidence) | {"has_account": account} | _asked(token, questions, tried)
     return render_page(
         "portal.html",
         status,
         forms=bool(questions),
-        support_email=services.support_email,
+        support_email=services.policy.support_email,
         notice=notice,
         **facts,
     )
 
 
 def _not_found(services: PortalServices) -> HTMLResponse:
-    return render_page("not_found.html", 404, support_email=services.support_email)
+    return render_page("not_found.html", 404, support_email=services.policy.support_email)
+
+
+def _ended(services: PortalServices) -> HTMLResponse:
+    """Tell who held a link that it serves no more: they were the client, or had it from them."""
+    status = HTTPStatus.GONE
+    return render_page("ended.html", status, support_email=services.policy.support_email)
 
 
 def _asked(

@@ -57,7 +57,7 @@ async def approve(
             session,
             order,
             actor=write.principal.actor,
-            rules=write.services.policy.approval,
+            policy=write.services.policy,
             now=now(),
             plan=decision.reference,
             note=decision.motivo or "",
@@ -112,8 +112,14 @@ async def cancel(
 
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
-        actor = write.principal.actor
-        before = await cancel_order(session, order, actor=actor, reason=reason.motivo, now=now())
+        before = await cancel_order(
+            session,
+            order,
+            actor=write.principal.actor,
+            reason=reason.motivo,
+            policy=write.services.policy,
+            now=now(),
+        )
         told = views.cancelled(order, before)
         return decided(order, **told)
 

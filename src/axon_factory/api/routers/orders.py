@@ -24,6 +24,7 @@ from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence, in_english
 from axon_factory.orders import views
 from axon_factory.orders.cancel import delete_order
+from axon_factory.orders.correct import ConfigurationFixed
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order
 from axon_factory.orders.preview import plan_request, preview_order
@@ -88,13 +89,16 @@ async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -
     summary="Actualizar una orden",
     responses=answers(OrderUpdated, etag=True),
 )
-@raises(TransitionRefused, OrderEnded, Conflict, OwnOrder)
+@raises(TransitionRefused, OrderEnded, Conflict, ConfigurationFixed, OwnOrder)
 async def update(
     id: str,  # noqa: A002 — the design's name of the parameter
     patch: OrderPatch,
     write: Annotated[Write, Depends(write_as(Action.UPDATE_ORDER))],
 ) -> Response:
-    """Actualiza estado, progreso y logs; uso interno (§3.5)."""
+    """Actualiza estado, progreso y logs; uso interno (§3.5).
+
+    El equipo corrige además `datos_cliente`, `nombre_producto` y `cliente_id`.
+    """
 
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
@@ -121,8 +125,10 @@ async def delete(
 
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
-        actor = write.principal.actor
-        before = await delete_order(session, order, actor=actor, now=datetime.now(UTC))
+        actor, policy = write.principal.actor, write.services.policy
+        before = await delete_order(
+            session, order, actor=actor, policy=policy, now=datetime.now(UTC)
+        )
         return Answer(views.cancelled(order, before), order_id=order.id)
 
     return await write.once("delete", work)

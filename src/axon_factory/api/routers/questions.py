@@ -94,8 +94,9 @@ async def answer(
 
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
+        policy = write.services.policy
         question = await answer_as(
-            session, order, numero, given.respuesta, write.principal, datetime.now(UTC)
+            session, order, numero, given.respuesta, write.principal, policy, datetime.now(UTC)
         )
         body = question_document(question, write.principal)
         return Answer(body, headers={"ETag": version_etag(order.version)}, order_id=order.id)

@@ -106,5 +106,5 @@ async def show_result(
     """Devuelve el producto entregado, con las credenciales enmascaradas (§3.3)."""
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
-        document = await result_of(session, order)
+        document = await result_of(session, order, services.policy, datetime.now(UTC))
     return json_response(request, document)

@@ -35,7 +35,9 @@ class InitialSetup(AnswerModel):
 class Product(AnswerModel):
     """El producto en marcha (§2.1 `resultado`)."""
 
-    portal_url: str = Field(description="Portal del cliente.")
+    portal_url: str | None = Field(
+        description="Portal del cliente; null mientras ningún enlace suyo sirve."
+    )
     admin_url: str = Field(description="Administración del producto.")
     api_url: str = Field(description="API del producto.")
     credentials: Credentials = Field(description="Enmascaradas; se revelan una vez.")

@@ -15,7 +15,13 @@ from axon_factory.db.tables.access import (
 from axon_factory.db.tables.audit import AuditHead, AuditRow
 from axon_factory.db.tables.line import LineControl
 from axon_factory.db.tables.messages import NotificationDestination, OutboxAttempt, OutboxMessage
-from axon_factory.db.tables.orders import FeedPosition, Order, OrderEvent, OrderStage
+from axon_factory.db.tables.orders import (
+    FeedPosition,
+    Order,
+    OrderEvent,
+    OrderStage,
+    PortalLink,
+)
 from axon_factory.db.tables.planning import ModelCall, OrderPlan, OrderQuestion
 from axon_factory.db.tables.production import (
     OrderCheck,
@@ -50,6 +56,7 @@ __all__ = [
     "OrderStep",
     "OutboxAttempt",
     "OutboxMessage",
+    "PortalLink",
     "RateLimit",
     "RefreshToken",
     "SystemToken",

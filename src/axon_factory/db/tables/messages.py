@@ -58,12 +58,14 @@ class OutboxMessage(Table, table=True):
     destination_id: UUID | None = Field(default=None, foreign_key="notification_destinations.id")
     """Where it goes; None for mail."""
     event: str | None = Field(default=None, sa_type=Text)
-    """Which kind of notification it is."""
+    """Which kind of notification it is; of a mail to the client `cliente.` and its kind."""
     payload: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     """What a webhook gets; mail and Slack are written from subject and body."""
     recipient: str = Field(sa_type=Text)
     subject: str = Field(sa_type=Text)
     body: str = Field(sa_type=Text)
+    html: str | None = Field(default=None, sa_type=Text)
+    """The same content as HTML, of a mail that has it."""
     created_at: datetime = Field(sa_type=TIME)
     attempts: int = 0
     """Tries since it was written or last delivered anew; the log counts on."""

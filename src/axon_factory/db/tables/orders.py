@@ -1,4 +1,4 @@
-"""The order itself, its events and its stages."""
+"""The order itself, its events, its stages and the links to its page."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["FeedPosition", "Order", "OrderEvent", "OrderStage"]
+__all__ = ["FeedPosition", "Order", "OrderEvent", "OrderStage", "PortalLink"]
 
 _PRIORITY_RANK = (
     "CASE prioridad WHEN 'urgente' THEN 3 WHEN 'alta' THEN 2 WHEN 'normal' THEN 1 ELSE 0 END"
@@ -85,6 +85,8 @@ class Order(Table, table=True):
     promised_until: datetime | None = Field(default=None, sa_type=TIME)
     paused_at: datetime | None = Field(default=None, sa_type=TIME)
     """Since when the clock of the promise stands still, because the client owes an answer."""
+    promise_told_until: datetime | None = Field(default=None, sa_type=TIME)
+    """The end of the promise that the client was last told of."""
     budget_usd: Decimal | None = Field(default=None, sa_type=Numeric(12, 4))
     """What models may cost for this order, where a person has decided; else the setting says."""
     deployment_open: bool = False
@@ -134,6 +136,23 @@ class FeedPosition(Table, table=True):
     )
     event_position: int = Field(sa_type=BigInteger)
     """`position` of the event in `order_events`."""
+
+
+class PortalLink(Table, table=True):
+    """A link to the order's portal page. The link itself is signed, and kept nowhere.
+
+    At most one link of an order is not revoked.
+    """
+
+    order_id: UUID = Field(primary_key=True, foreign_key="orders.id")
+    number: int = Field(primary_key=True)
+    reason: str = Field(sa_type=Text)
+    """Why it was issued: a value of `orders.portal_links.LinkReason`."""
+    issued_at: datetime = Field(sa_type=TIME)
+    issued_by: str = Field(sa_type=Text)
+    expires_at: datetime | None = Field(default=None, sa_type=TIME)
+    revoked_at: datetime | None = Field(default=None, sa_type=TIME)
+    revoked_by: str | None = Field(default=None, sa_type=Text)
 
 
 class OrderStage(Table, table=True):

@@ -25,6 +25,7 @@ from axon_factory.orders.credentials import (
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import commit_of, keep_deployment, withdraw_deployments
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.portal_links import portal_url
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.deployer import Deployer, Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
@@ -181,7 +182,7 @@ class Deploy:
         order.deploy_url = outcome.url
         order.asignado_a = _OPS.name
         order.resultado = {
-            "portal_url": self._policy.portal_url(order.id),
+            "portal_url": await portal_url(session, order, self._policy, now),
             "admin_url": outcome.admin_url,
             "api_url": outcome.api_url,
             "credentials": dict(masked_credentials(credentials)),

@@ -145,7 +145,7 @@ class AutoApprove:
             session,
             order,
             actor=line_actor("Política auto_aprobar"),
-            rules=self._policy.approval,
+            policy=self._policy,
             now=now,
             note="auto_aprobar",
         )

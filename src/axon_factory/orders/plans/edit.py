@@ -90,8 +90,7 @@ async def edit_plan(
         now=now,
     )
     if edit.approve:
-        rules = policy.approval
-        await approve_plan(session, order, actor=actor, rules=rules, now=now, note=edit.note)
+        await approve_plan(session, order, actor=actor, policy=policy, now=now, note=edit.note)
     else:
         await tell_waiting_plan(session, order, edit.plan, flags, policy=policy, now=now)
         await wake(session, order, now)

@@ -29,7 +29,8 @@ _NAMES = text(
         SELECT agente FROM order_events
         WHERE order_id = plan.order_id AND actor = plan.decided_by
           AND received_at = plan.decided_at
-          AND kind IN ('plan.aprobado', 'plan.rechazado', 'plan.editado') ORDER BY seq LIMIT 1
+          AND kind IN ('plan.aprobado', 'plan.rechazado', 'plan.editado', 'plan.retirado')
+        ORDER BY seq LIMIT 1
     ) AS decided ON true
     WHERE plan.order_id = :order_id AND (:version = 0 OR plan.version = :version)
     """

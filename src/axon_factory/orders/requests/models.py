@@ -128,7 +128,11 @@ Hint = Time | None
 
 
 class OrderPatch(_Strict):
-    """Body of PATCH (design §3.5). Phase timestamps are hints and change nothing."""
+    """Body of PATCH (design §3.5). Phase timestamps are hints and change nothing.
+
+    `datos_cliente` is a merge patch (RFC 7396). `cliente_id` that is sent as null takes the order
+    from its client; any other null changes nothing.
+    """
 
     estado: Annotated[OrderState, Field(strict=False)] | None = None
     progreso: Annotated[int, Field(ge=0, le=100)] | None = None
@@ -139,6 +143,9 @@ class OrderPatch(_Strict):
     tags: Tags | None = None
     notas_internas: Notes | None = None
     motivo: LongText | None = None
+    datos_cliente: JsonObject | None = None
+    nombre_producto: ShortText | None = None
+    cliente_id: ClientId | None = None
     planificado_at: Hint = None
     construccion_iniciada_at: Hint = None
     qa_iniciada_at: Hint = None

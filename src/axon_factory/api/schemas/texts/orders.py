@@ -55,6 +55,11 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
                 "tags": "Etiquetas; reemplazan a las que había.",
                 "notas_internas": "Notas del equipo.",
                 "motivo": "Por qué; queda en el historial.",
+                "datos_cliente": "Corrección de los datos del cliente, como merge patch: solo "
+                "cambian las claves enviadas, y null quita una opcional. `configuracion`, solo "
+                "antes de construir; el plan que espera se retira y se planifica de nuevo.",
+                "nombre_producto": "Corrección del nombre que el cliente lee.",
+                "cliente_id": "Otro cliente dueño; null, ninguno.",
                 "planificado_at": "Pista: cuándo hubo plan.",
                 "construccion_iniciada_at": "Pista: cuándo empezó a construirse.",
                 "qa_iniciada_at": "Pista: cuándo empezó la revisión.",
@@ -130,6 +135,17 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
             "La respuesta.",
             {"respuesta": "Una de las opciones, si las hay."},
             {"respuesta": "Español"},
+        ),
+        "NewPortalLink": SchemaText(
+            "Enlace nuevo del portal.",
+            {"enviar": "Se envía por correo al cliente; si no, solo está en la respuesta."},
+            {"enviar": True},
+        ),
+        "ClientMail": SchemaText("De qué trata un correo al cliente."),
+        "LinkState": SchemaText("Si un enlace sirve: `vigente`, `vencido` o `revocado`."),
+        "LinkReason": SchemaText(
+            "Por qué se emitió un enlace: `alta` de la orden, otro `correo` del cliente, una "
+            "`persona` lo pidió, o el anterior estaba `vencido`."
         ),
         "Audience": SchemaText("Quién responde una pregunta."),
         "Silence": SchemaText("Desde hace cuánto el agente que construye no da señales de vida."),

@@ -1,0 +1,251 @@
+"""Correct an order: the client's data, the product's name, the owner.
+
+Everything may be corrected until construction begins. Afterwards the configuration stays, because
+the product is built from it. A correction of the configuration withdraws the plan that waits, so
+that the plan that somebody approves was made from the new configuration.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from axon_factory.db.tables import Order, OrderStep
+from axon_factory.domain.errors import Conflict, ValidationFailed
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.lifecycle import StepKind
+from axon_factory.domain.permissions import Principal
+from axon_factory.domain.redaction import FOR_BUILDERS, HIDDEN_SECRET, is_secret_name
+from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
+from axon_factory.orders.events import append_event
+from axon_factory.orders.mails.client import tell_link, withhold_mails
+from axon_factory.orders.plans.questions import close_planner_questions
+from axon_factory.orders.plans.read import find_plan
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.portal_links import LinkReason, issue_link
+from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch, validated
+
+__all__ = ["ConfigurationFixed", "correct_order"]
+
+_MOST_BYTES = 1_000_000
+"""How large the client's data may grow by corrections, as JSON."""
+
+
+class ConfigurationFixed(Conflict):
+    """The product is being built from its configuration, which therefore stays."""
+
+    codigo = "configuracion_fija"
+    title = "La configuración ya no se cambia"
+    title_en = "The configuration does not change any more"
+
+
+class _Client(BaseModel):
+    """The client's data where the configuration is not looked at."""
+
+    model_config = ConfigDict(strict=True)
+
+    datos_cliente: ClientData
+
+
+async def correct_order(
+    session: AsyncSession,
+    order: Order,
+    patch: OrderPatch,
+    principal: Principal,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    """Apply what `patch` corrects in the locked order; without a difference nothing happens.
+
+    The values before and after are on record for the staff; others see that something changed.
+    Another mail address gets a link of its own, and the link before serves no more.
+
+    Raises:
+        Conflict: the order was cancelled.
+        ConfigurationFixed: the configuration differs, and construction has begun.
+        ValidationFailed: the corrected order would not be accepted as a new one.
+    """
+    before = _correctable(order)
+    after = _corrected(order, before, patch)
+    changes = list(_changes(before, after))
+    if not changes:
+        return
+    _require_correctable(order, before, after)
+    actor, wrong_address = principal.actor, order.datos_cliente["email"]
+    order.nombre_producto, order.cliente_id = after["nombre_producto"], after["cliente_id"]
+    order.datos_cliente = after["datos_cliente"]
+    await _record(session, order, changes, actor, now)
+    if _configuration(before) != _configuration(after):
+        await _plan_anew(session, order, actor, now)
+    if order.datos_cliente["email"] != wrong_address:
+        await withhold_mails(session, order, wrong_address, now)
+        link = await issue_link(
+            session, order, reason=LinkReason.CORREO, actor=actor, policy=policy, now=now
+        )
+        await tell_link(session, order, link, policy=policy, now=now)
+
+
+def _correctable(order: Order) -> dict[str, Any]:
+    return {
+        "nombre_producto": order.nombre_producto,
+        "cliente_id": order.cliente_id,
+        "datos_cliente": order.datos_cliente,
+    }
+
+
+def _corrected(order: Order, before: dict[str, Any], patch: OrderPatch) -> dict[str, Any]:
+    """Return what the order holds after the correction, checked as a new order is."""
+    after = dict(before)
+    if patch.nombre_producto is not None:
+        after["nombre_producto"] = patch.nombre_producto
+    if "cliente_id" in patch.fields:
+        after["cliente_id"] = patch.cliente_id
+    if patch.datos_cliente is None:
+        return after
+    merged = _merged(before["datos_cliente"], patch.datos_cliente)
+    if len(json.dumps(merged, ensure_ascii=False).encode()) > _MOST_BYTES:
+        raise ValidationFailed(
+            {"datos_cliente": Sentence("Son demasiados datos", "There is too much data")}
+        )
+    if merged.get("configuracion") == _configuration(before):
+        # The catalogue may ask for more today than when the order was placed.
+        client = validated(_Client, {"datos_cliente": merged}).datos_cliente
+    else:
+        known = {"tipo_producto": order.tipo_producto, "nombre_producto": after["nombre_producto"]}
+        client = validated(NewOrder, {**known, "datos_cliente": merged}).datos_cliente
+    after["datos_cliente"] = client.model_dump(mode="json", exclude_none=True)
+    return after
+
+
+def _merged(target: object, patch: object) -> Any:  # noqa: ANN401 — any JSON value
+    """Return `target` after a JSON merge patch (RFC 7396)."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result: dict[str, Any] = {}
+    if isinstance(target, Mapping):
+        result |= cast("Mapping[str, Any]", target)
+    for name, value in cast("Mapping[str, Any]", patch).items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = _merged(result.get(name), value)
+    return result
+
+
+def _changes(before: object, after: object, path: str = "") -> Iterator[dict[str, Any]]:
+    """Yield each value that differs: where, what it was, what it is. None: it is not there.
+
+    Events are never changed, and a secret in one would stay for ever: a word stands for it.
+    """
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        old, new = cast("Mapping[str, Any]", before), cast("Mapping[str, Any]", after)
+        for name in dict.fromkeys([*old, *new]):
+            where = f"{path}.{name}" if path else name
+            if is_secret_name(name) and old.get(name) != new.get(name):
+                yield _change(where, _hidden(old.get(name)), _hidden(new.get(name)))
+            else:
+                yield from _changes(old.get(name), new.get(name), where)
+    elif before != after:
+        values = cast("tuple[object, object]", (before, after))
+        yield _change(path, *(FOR_BUILDERS.data(value) for value in values))
+
+
+def _change(path: str, before: object, after: object) -> dict[str, Any]:
+    return {"campo": path, "antes": before, "despues": after}
+
+
+def _hidden(value: object) -> str | None:
+    return None if value is None else HIDDEN_SECRET
+
+
+def _configuration(document: Mapping[str, Any]) -> object:
+    return document["datos_cliente"].get("configuracion")
+
+
+def _require_correctable(order: Order, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    number = order.order_number
+    if order.estado == OrderState.CANCELADO:
+        raise Conflict(
+            f"La orden {number} se canceló: sus datos ya no se corrigen",
+            message_en=f"Order {number} was cancelled: its data is not corrected any more",
+        )
+    begun = order.construccion_iniciada_at is not None
+    if begun and _configuration(before) != _configuration(after):
+        raise ConfigurationFixed(
+            f"La construcción de la orden {number} ya empezó con su configuración, que ya no se "
+            "cambia. Crea otra orden con la configuración nueva; esta se puede cancelar mientras "
+            "no esté entregada",
+            message_en=f"Order {number} is being built, or was built, from its configuration, "
+            "which does not change any more. Create another order with the new configuration; "
+            "this one can be cancelled until it is delivered",
+        )
+
+
+async def _record(
+    session: AsyncSession,
+    order: Order,
+    changes: list[dict[str, Any]],
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Append what changed for the staff, and that something changed for everybody."""
+    fields = ", ".join(change["campo"] for change in changes)
+    for_staff = NewEvent(
+        kind=EventKind.ORDEN_CORREGIDA,
+        agent=actor.name,
+        message=f"Orden corregida: {fields}",
+        level=LogLevel.WARNING,
+        metadata={"cambios": changes},
+        visibility=Visibility.INTERNO,
+    )
+    for_all = NewEvent(
+        kind=EventKind.ORDEN_CORREGIDA,
+        agent=actor.name,
+        message="Se corrigieron los datos de la orden",
+    )
+    await append_event(session, order, for_staff, actor=actor, now=now)
+    await append_event(session, order, for_all, actor=actor, now=now)
+
+
+async def _plan_anew(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
+    """Withdraw the plan that waits, and let nothing count that a planner is still making.
+
+    The caller wakes the order.
+    """
+    order.fence += 1
+    await session.execute(
+        update(OrderStep)
+        .where(
+            col(OrderStep.order_id) == order.id,
+            col(OrderStep.intento) == order.intento,
+            col(OrderStep.step) == StepKind.PLAN,
+            col(OrderStep.finished_at).is_(None),
+        )
+        # Given up by us: not one of the times that the step crashed.
+        .values(finished_at=now)
+    )
+    if order.plan_estado != PlanStatus.PENDIENTE_APROBACION:
+        return
+    waiting = await find_plan(session, order, order.plan_version)
+    if waiting is not None:
+        waiting.estado = PlanVersionStatus.RETIRADO
+        waiting.decided_at, waiting.decided_by = now, actor.id
+        waiting.motivo = "Se corrigió la configuración de la orden"
+    await close_planner_questions(session, order, now)
+    order.plan_estado = PlanStatus.GENERANDO
+    order.asignado_a = "Super Axon Agent"
+    event = NewEvent(
+        kind=EventKind.PLAN_RETIRADO,
+        agent=actor.name,
+        message=f"Plan v{order.plan_version} retirado: se planifica de nuevo",
+        level=LogLevel.WARNING,
+        metadata={"plan_version": order.plan_version, "plan_hash": order.plan_hash},
+        visibility=Visibility.INTERNO,  # others have been told that the order was corrected
+    )
+    await append_event(session, order, event, actor=actor, now=now)
