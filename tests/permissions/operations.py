@@ -130,6 +130,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{ORDER}/retry"): Operation(),
     ("POST", f"{ORDER}/wake"): Operation(),
     ("POST", f"{ORDER}/credentials/reveal"): Operation(),
+    ("POST", f"{ORDER}/credentials/rotate"): Operation(),
     ("POST", f"{ORDER}/preguntas"): Operation(
         {"pregunta": "¿Y ahora?", "destinatario": "operador"}, done=(201,)
     ),

@@ -14,6 +14,8 @@ def advanced(order: OrderModel, *, council_passes: bool = True) -> OrderModel | 
     """Return the order after its due step; None when it waits for a person or is at rest."""
     if order.stopping or order.estado in {"fallido", "cancelado"}:
         return _cleaned(order)
+    if order.estado in {"listo", "entregado"} and order.rotating and order.deployment_open:
+        return replace(_noted(order), rotating=False)
     if order.waits:
         return None
     match order.estado:
@@ -39,7 +41,7 @@ def _cleaned(order: OrderModel) -> OrderModel | None:
     if order.stopping:
         return replace(_noted(order), stopping=False)
     if order.deployment_open:
-        return replace(_noted(order), deployment_open=False, deployed=False)
+        return replace(_noted(order), deployment_open=False, deployed=False, rotating=False)
     return None
 
 

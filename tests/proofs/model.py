@@ -85,6 +85,8 @@ class OrderModel:
     deployed: bool = False
     credentials: bool = False
     revealed: bool = False
+    rotating: bool = False
+    """The deployed product does not use the newest credentials yet."""
     published: bool = False
     ever_built: bool = False
     milestones: frozenset[str] = frozenset()
@@ -330,9 +332,24 @@ def _retry(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
 
 
 def _reveal(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
-    if not order.credentials or order.revealed or order.estado not in {"listo", "entregado"}:
+    if not order.credentials or order.revealed or order.rotating:
+        raise _Refused(409)
+    if order.estado not in {"listo", "entregado"}:
         raise _Refused(409)
     return replace(order, revealed=True, version=order.version + 1, event_seq=order.event_seq + 1)
+
+
+def _rotate(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    in_service = order.deployed and order.deployment_open and not order.rotating
+    if not in_service or order.estado not in {"listo", "entregado"}:
+        raise _Refused(409)
+    return replace(
+        order,
+        rotating=True,
+        revealed=False,
+        version=order.version + 1,
+        event_seq=order.event_seq + 1,
+    )
 
 
 def _bulk(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
@@ -361,6 +378,7 @@ _ACTS: Mapping[str, Callable[[OrderModel, Act, Caller], OrderModel]] = {
     "budget": _budget,
     "retry": _retry,
     "reveal": _reveal,
+    "rotate": _rotate,
     "bulk": _bulk,
 }
 ADMIN = By(CALLERS["admin"])

@@ -109,6 +109,7 @@ _ALL = (
     ),
     Operation("retry", Endpoint("POST", f"{_ORDER}/retry"), "retry"),
     Operation("reveal", Endpoint("POST", f"{_ORDER}/credentials/reveal"), "reveal"),
+    Operation("rotate", Endpoint("POST", f"{_ORDER}/credentials/rotate"), "rotate"),
     Operation("bulk_cancel", _BULK, "bulk", _bulk("cancel", motivo="Ya no")),
     Operation("bulk_retry", _BULK, "bulk", _bulk("retry")),
     Operation("bulk_prioridad", _BULK, "bulk", _bulk("prioridad", prioridad="alta")),

@@ -184,6 +184,13 @@ _on_order(
 _on_order("POST", "/retry", "fallido", None, None)
 _on_order("POST", "/wake", "construccion", None, None)
 _on_order("POST", "/credentials/reveal", "listo", None, None)
+_on_order(
+    "POST",
+    "/credentials/rotate",
+    "entregado",
+    {"nombres": ["api_key"]},
+    {"nombres": ["webhook_secret"]},
+)
 _QUESTION = {"pregunta": "¿En qué idioma?", "destinatario": "cliente", "clave": "idioma"}
 _on_order(
     "POST", "/preguntas", "construccion", _QUESTION, {**_QUESTION, "destinatario": "operador"}

@@ -24,7 +24,9 @@ _FACTS = text(
         o.resultado IS NOT NULL AS deployed,
         EXISTS (SELECT FROM order_credentials c WHERE c.order_id = o.id) AS credentials,
         EXISTS (SELECT FROM order_credentials c
-                WHERE c.order_id = o.id AND c.revealed_at IS NOT NULL) AS revealed,
+                WHERE c.order_id = o.id AND c.secret AND c.revealed_at IS NOT NULL) AS revealed,
+        o.resultado IS NOT NULL AND EXISTS (SELECT FROM order_credentials c
+            WHERE c.order_id = o.id AND c.in_service_at IS NULL) AS rotating,
         e.count, e.first, e.last, e.told, s.stage, s.open
     FROM orders o,
         LATERAL (SELECT count(*), min(seq) AS first, max(seq) AS last,
@@ -58,6 +60,7 @@ _IN_MODEL = (
     "deployed",
     "credentials",
     "revealed",
+    "rotating",
 )
 
 

@@ -29,6 +29,7 @@ from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText, validated
+from axon_factory.ports.secret_box import SecretBox
 
 __all__ = [
     "Deciding",
@@ -58,6 +59,7 @@ class Deciding:
     order: Order
     actor: Actor
     policy: Policy
+    box: SecretBox
     now: datetime
 
 
@@ -111,7 +113,9 @@ def decide(
         ):
             order = await lock_order(session, reference, principal)
             now = datetime.now(UTC)
-            deciding = Deciding(session, order, principal.actor, factory.policy, now)
+            deciding = Deciding(
+                session, order, principal.actor, factory.policy, factory.secret_box, now
+            )
             more = await decision(deciding)
             await record(session, action, order_id=order.id)
             return order, more or {}

@@ -29,15 +29,19 @@ from axon_factory.cli.deciding import (
     read_waiting,
     refuse_question,
 )
+from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
-from axon_factory.orders.credentials import mark_revealed, open_credentials
+from axon_factory.orders.credentials import (
+    ROTATABLE,
+    reveal_credentials,
+    rotate_credentials,
+)
 from axon_factory.orders.locking import lock_order
-from axon_factory.orders.read import read_order
 from axon_factory.orders.retry import retry_order
 
 __all__ = ["Reference", "register"]
@@ -49,6 +53,7 @@ def register(group: typer.Typer) -> None:
     """Add the commands to `axon orders`."""
     for command in (approve, reject, cancel, retry, reveal):
         group.command(command.__name__)(command)
+    group.command("rotate-credentials")(rotate)
 
 
 def approve(
@@ -183,14 +188,14 @@ def reveal(
 
     async def command() -> tuple[Order, Mapping[str, str]]:
         principal = local_principal()
-        async with open_factory(data_dir) as factory:
-            async with factory.database.reading() as session:
-                order = await read_order(session, reference, principal)
-                values = await open_credentials(session, order, factory.secret_box)
-            async with factory.database.transaction("reveal") as session:
-                order = await lock_order(session, reference, principal)
-                await mark_revealed(session, order, principal, datetime.now(UTC))
-                await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("reveal") as session,
+        ):
+            order = await lock_order(session, reference, principal)
+            box, now = factory.secret_box, datetime.now(UTC)
+            values = await reveal_credentials(session, order, principal, box, now)
+            await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
         # Only now, after the commit: shown without a record is impossible.
         return order, values
 
@@ -199,6 +204,52 @@ def reveal(
         print_json({"order_id": str(order.id), "credentials": dict(values)})
     else:
         out.print(facts(values))
+
+
+def rotate(
+    *,
+    reference: Reference,
+    name: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(ROTATABLE)}; repeatable.")
+    ] = None,
+    yes: YesOption = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replace the delivered credentials; the product restarts with new ones and keeps its data.
+
+    Without --name all secrets are replaced. Show the new ones with `axon orders reveal`.
+
+    Example: axon orders rotate-credentials ORD-2025-001 --name api_key
+    """
+    names = name or []
+
+    async def checked() -> None:
+        unknown = sorted(set(names) - set(ROTATABLE))
+        if unknown:
+            raise CliError(
+                Exit.USAGE, f"--name no válido: {unknown[0]}. Opciones: {', '.join(ROTATABLE)}"
+            )
+        if not yes:
+            await refuse_question(as_json=as_json)
+
+    run(checked, as_json=as_json)
+    if not yes:
+        typer.confirm("Las credenciales actuales dejan de servir. ¿Rotarlas ahora?", abort=True)
+
+    async def decision(by: Deciding) -> Mapping[str, object]:
+        principal = local_principal()
+        chosen = await rotate_credentials(by.session, by.order, names, principal, by.box, by.now)
+        return {"credenciales": list(chosen)}
+
+    decide(
+        reference,
+        Action.ROTATE_CREDENTIALS,
+        decision,
+        "El producto se reinicia con credenciales nuevas",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
 
 
 def _shown_plan(

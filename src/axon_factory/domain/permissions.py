@@ -61,6 +61,8 @@ class Action(StrEnum):
     WAKE_ORDER = "orders:wake"
     BULK_ORDERS = "orders:bulk"
     REVEAL_CREDENTIALS = "orders:reveal_credentials"
+    ROTATE_CREDENTIALS = "orders:rotate_credentials"
+    ERASE_ORDER = "orders:erase"
     READ_REPOSITORY = "orders:repository"
     ASK_QUESTION = "orders:ask"
     READ_QUESTIONS = "orders:questions"
@@ -177,6 +179,12 @@ PERMISSIONS = MappingProxyType(
         Action.WAKE_ORDER: Permission(_ADMINS | {_G.SYSTEM_ASSIGNED}),
         Action.BULK_ORDERS: Permission(_ADMINS),
         Action.REVEAL_CREDENTIALS: Permission(frozenset({_G.ADMIN, _G.CLIENT_OWN}), _FINISHED),
+        # A program may end what leaked; what replaces it is shown to people alone.
+        Action.ROTATE_CREDENTIALS: Permission(_ADMINS | {_G.CLIENT_OWN}, _FINISHED),
+        # Nothing brings the data back: a person decides.
+        Action.ERASE_ORDER: Permission(
+            frozenset({_G.ADMIN}), frozenset({_S.ENTREGADO, _S.CANCELADO, _S.FALLIDO})
+        ),
         Action.READ_REPOSITORY: Permission(
             frozenset({_G.ADMIN, _G.OPERATOR, _G.CLIENT_OWN, _G.KEY_ADMIN})
         ),

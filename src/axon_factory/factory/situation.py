@@ -14,6 +14,7 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
+from axon_factory.orders.credentials import pending_version
 from axon_factory.orders.line_mode import hold_mode
 from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.plans.read import find_plan
@@ -48,6 +49,8 @@ async def read_situation(
     if state is OrderState.QA:
         checks = council.checks(product_under_review(order, products))
         checked = await _checked(session, order)
+    deployed = order.resultado is not None and order.deployment_open
+    rotation = await pending_version(session, order.id) if deployed else None
     if state is OrderState.LISTO:
         credentials_ready = await _has_credentials(session, order.id)
     return Situation(
@@ -59,7 +62,7 @@ async def read_situation(
         session_known=order.session_id is not None,
         deployment_open=order.deployment_open,
         credentials_ready=credentials_ready,
-        deployed=order.resultado is not None and order.deployment_open,
+        deployed=deployed,
         published=state is OrderState.CONSTRUCCION and await _is_published(session, order),
         mode=mode,
         stopping=unwanted.intento if unwanted is not None else None,
@@ -70,6 +73,8 @@ async def read_situation(
         checks=checks,
         checked=checked,
         questions=questions,
+        rotation=rotation,
+        erasing=order.erasure_pending,
     )
 
 

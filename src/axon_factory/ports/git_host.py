@@ -18,3 +18,11 @@ class GitHost(Protocol):
             PortError: it could not be published.
         """
         ...
+
+    async def remove(self, slug: str, *, idempotency_key: str) -> None:
+        """Remove the repository; one that is not there is no error.
+
+        Raises:
+            PortError: it could not be removed.
+        """
+        ...

@@ -5,11 +5,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, OrderNumber, Timestamp
-from axon_factory.api.schemas.examples import EXAMPLE_ID, design_example
-from axon_factory.api.schemas.orders import OrderId
-from axon_factory.domain.states import OrderState
+from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example
+from axon_factory.api.schemas.orders import Attempt, Message, OrderId
+from axon_factory.domain.states import OrderState, PlanStatus
 
-__all__ = ["Credentials", "OrderResult", "RevealedCredentials"]
+__all__ = ["Credentials", "CredentialsRotation", "OrderResult", "RevealedCredentials"]
 
 
 class Credentials(AnswerModel):
@@ -61,6 +61,31 @@ class OrderResult(AnswerModel):
     repo_url: str | None = Field(description="Repositorio Git del producto.")
     deploy_url: str | None = Field(description="Dirección del producto en marcha.")
     entregado_at: Timestamp | None = Field(description="Cuándo se entregó.")
+
+
+class CredentialsRotation(AnswerModel):
+    """La rotación pedida; el producto se reinicia con las credenciales nuevas."""
+
+    EXAMPLE: ClassVar = {
+        "order_id": EXAMPLE_ID,
+        "order_number": EXAMPLE_NUMBER,
+        "estado": "entregado",
+        "plan_estado": "aprobado",
+        "intento": 1,
+        "message": "El producto se reinicia con credenciales nuevas; en unos segundos se pueden "
+        "revelar",
+        "credenciales": ["admin_password_temporal", "api_key", "webhook_secret"],
+    }
+
+    order_id: OrderId
+    order_number: OrderNumber
+    estado: Literal[OrderState.LISTO, OrderState.ENTREGADO] = Field(
+        description="`listo` o `entregado`."
+    )
+    plan_estado: PlanStatus | None = Field(description="Estado del plan.")
+    intento: Attempt
+    message: Message
+    credenciales: list[str] = Field(description="Nombres de las que se reemplazan.")
 
 
 class RevealedCredentials(AnswerModel):

@@ -152,6 +152,9 @@ class A2ABuilder:
             with told_in_sentences():
                 return await _cancelled(agent, session_id)
 
+    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
+        """Do nothing: what the agent keeps is elsewhere."""
+
     async def _begin(self, agent: Agent, request: BuildRequest) -> str:
         repository = Repository(request.product_dir)
         known = await own_bundle(repository, self._limits.bundle_bytes)
