@@ -54,6 +54,11 @@ def _question(order: Order | None) -> Json:
     return _plan(order) | {"para": "planificador", "pregunta": "¿Por qué?"}
 
 
+def _erasure(order: Order | None) -> Json:
+    assert order is not None
+    return REASON | {"orden": order.order_number}
+
+
 def _new_user(_: Order | None) -> Json:
     address = f"{uuid4().hex}@example.com"
     return {"email": address, "nombre": "Nueva", "rol": "operator"}
@@ -131,6 +136,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{ORDER}/wake"): Operation(),
     ("POST", f"{ORDER}/credentials/reveal"): Operation(),
     ("POST", f"{ORDER}/credentials/rotate"): Operation(),
+    ("POST", f"{ORDER}/erase"): Operation(_erasure),
     ("POST", f"{ORDER}/preguntas"): Operation(
         {"pregunta": "¿Y ahora?", "destinatario": "operador"}, done=(201,)
     ),

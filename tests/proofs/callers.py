@@ -33,7 +33,7 @@ _ALL = (
     Caller(
         "admin",
         "admin",
-        _ADMINISTER | _DECIDE | {"reveal", "read"},
+        _ADMINISTER | _DECIDE | {"reveal", "erase", "read"},
         _STAFF | {"session_id"},
         person=True,
         staff=True,

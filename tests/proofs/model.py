@@ -87,6 +87,9 @@ class OrderModel:
     revealed: bool = False
     rotating: bool = False
     """The deployed product does not use the newest credentials yet."""
+    erased: bool = False
+    erasing: bool = False
+    """Something of an erased order is still to be removed outside the database."""
     published: bool = False
     ever_built: bool = False
     milestones: frozenset[str] = frozenset()
@@ -132,6 +135,7 @@ def perform(order: OrderModel, act: Act, by: By) -> tuple[int, OrderModel]:
     try:
         _admit(order, act.name, by)
         _require_version(order, act)
+        _require_kept(order, act)
         return 200, _ACTS[act.name](order, act, by.caller)
     except _Refused as refused:
         return refused.status, order
@@ -169,6 +173,11 @@ def _admit(order: OrderModel, action: str, by: By) -> None:
 def _require_version(order: OrderModel, act: Act) -> None:
     if act.if_match is not None and act.if_match != order.version:
         raise _Refused(412)
+
+
+def _require_kept(order: OrderModel, act: Act) -> None:
+    if order.erased and act.name != "erase":
+        raise _Refused(409)
 
 
 def status_of_read(order: OrderModel, by: By) -> int:
@@ -352,6 +361,25 @@ def _rotate(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     )
 
 
+def _erase(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    if order.estado not in {"entregado", "cancelado", "fallido"}:
+        raise _Refused(409)
+    if order.erased:
+        return order
+    return replace(
+        order,
+        erased=True,
+        erasing=True,
+        session_known=False,
+        deployed=False,
+        credentials=False,
+        revealed=False,
+        rotating=False,
+        version=order.version + 1,
+        event_seq=order.event_seq + 1,
+    )
+
+
 def _bulk(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     match act.body["accion"]:
         case "cancel":
@@ -379,6 +407,7 @@ _ACTS: Mapping[str, Callable[[OrderModel, Act, Caller], OrderModel]] = {
     "retry": _retry,
     "reveal": _reveal,
     "rotate": _rotate,
+    "erase": _erase,
     "bulk": _bulk,
 }
 ADMIN = By(CALLERS["admin"])

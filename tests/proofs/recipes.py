@@ -197,6 +197,15 @@ _on_order(
 )
 
 
+@_recipe("POST", f"{_ORDER}/erase")
+async def _erase(kitchen: Kitchen, by: Headers) -> Prepared:
+    order_id, _ = await kitchen.order("entregado")
+    order = await kitchen.workshop.order(UUID(order_id))
+    body = {"motivo": "Lo pide el titular", "orden": order.order_number}
+    otherwise = {**body, "producto": True}
+    return Prepared("POST", f"/api/orders/{order_id}/erase", by, body, otherwise)
+
+
 @_recipe("POST", f"{_ORDER}/preguntas/{{numero}}/respuesta")
 async def _answer(kitchen: Kitchen, by: Headers) -> Prepared:
     order_id, _ = await kitchen.order("construccion")

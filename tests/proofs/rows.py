@@ -27,6 +27,7 @@ _FACTS = text(
                 WHERE c.order_id = o.id AND c.secret AND c.revealed_at IS NOT NULL) AS revealed,
         o.resultado IS NOT NULL AND EXISTS (SELECT FROM order_credentials c
             WHERE c.order_id = o.id AND c.in_service_at IS NULL) AS rotating,
+        o.borrado_at IS NOT NULL AS erased, o.erasure_pending AS erasing,
         e.count, e.first, e.last, e.told, s.stage, s.open
     FROM orders o,
         LATERAL (SELECT count(*), min(seq) AS first, max(seq) AS last,
@@ -61,6 +62,8 @@ _IN_MODEL = (
     "credentials",
     "revealed",
     "rotating",
+    "erased",
+    "erasing",
 )
 
 

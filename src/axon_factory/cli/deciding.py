@@ -99,10 +99,11 @@ def decide(
     *,
     data_dir: Path | None,
     as_json: bool,
+    erased: bool = False,
 ) -> None:
     """Make a decision, record it on the audit trail, and say `sentence`.
 
-    What the decision returns is added to the JSON.
+    What the decision returns is added to the JSON. `erased`: also about an erased order.
     """
 
     async def command() -> tuple[Order, Mapping[str, Any]]:
@@ -111,7 +112,7 @@ def decide(
             open_factory(data_dir) as factory,
             factory.database.transaction("decide") as session,
         ):
-            order = await lock_order(session, reference, principal)
+            order = await lock_order(session, reference, principal, erased=erased)
             now = datetime.now(UTC)
             deciding = Deciding(
                 session, order, principal.actor, factory.policy, factory.secret_box, now

@@ -41,8 +41,10 @@ from axon_factory.orders.credentials import (
     reveal_credentials,
     rotate_credentials,
 )
+from axon_factory.orders.erasure import erase_order, require_number
 from axon_factory.orders.locking import lock_order
 from axon_factory.orders.retry import retry_order
+from axon_factory.orders.times import timestamp
 
 __all__ = ["Reference", "register"]
 
@@ -54,6 +56,7 @@ def register(group: typer.Typer) -> None:
     for command in (approve, reject, cancel, retry, reveal):
         group.command(command.__name__)(command)
     group.command("rotate-credentials")(rotate)
+    group.command("erase")(erase)
 
 
 def approve(
@@ -249,6 +252,46 @@ def rotate(
         "El producto se reinicia con credenciales nuevas",
         data_dir=data_dir,
         as_json=as_json,
+    )
+
+
+def erase(
+    *,
+    reference: Reference,
+    reason: ReasonOption,
+    product: Annotated[
+        bool, typer.Option("--product", help="Erase the product, its data and its code too.")
+    ] = False,
+    yes: YesOption = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase the personal data of an order that has ended. There is no way back.
+
+    Number, type, price and times stay. You are asked for the order's number.
+
+    Example: axon orders erase ORD-2025-001 --reason "Solicitud del titular" --product
+    """
+    number: str | None = None
+    if not yes:
+        run(lambda: refuse_question(as_json=as_json), as_json=as_json)
+        number = typer.prompt("Se borran sus datos personales. Escribe el número de la orden")
+
+    async def decision(by: Deciding) -> Mapping[str, object]:
+        require_number(by.order, by.order.order_number if number is None else number, "orden")
+        told, principal = checked_text("reason", reason), local_principal()
+        await erase_order(by.session, by.order, principal, reason=told, product=product, now=by.now)
+        pending = by.order.erasure_pending
+        return {"borrado_at": timestamp(by.order.borrado_at), "borrado_pendiente": pending}
+
+    decide(
+        reference,
+        Action.ERASE_ORDER,
+        decision,
+        "Datos personales borrados",
+        data_dir=data_dir,
+        as_json=as_json,
+        erased=True,
     )
 
 

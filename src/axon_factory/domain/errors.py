@@ -13,6 +13,7 @@
     │   └── PlanNotFound
     ├── TransitionRefused         409  the state machine says no; the answer lists what is legal
     ├── PlanOutdated              409  the decision names another version of the plan
+    ├── OrderErased               409  its personal data were erased: nothing more is done
     ├── Conflict                  409  anything else that cannot be as things stand
     ├── PreconditionFailed        412  If-Match is stale
     └── Unavailable               503  try again
@@ -34,6 +35,7 @@ __all__ = [
     "Forbidden",
     "NotCancellable",
     "NotFound",
+    "OrderErased",
     "OrderNotFound",
     "OwnOrder",
     "PlanNotFound",
@@ -217,6 +219,21 @@ class Conflict(AxonError):
     status = 409
     title = "Conflicto"
     title_en = "Conflict"
+
+
+class OrderErased(Conflict):
+    """The order's personal data were erased: it takes nothing any more."""
+
+    codigo = "orden_borrada"
+    title = "Orden borrada"
+    title_en = "Order erased"
+
+    def __init__(self, order_number: str) -> None:
+        """`order_number` stays when the rest is erased."""
+        super().__init__(
+            f"Los datos de la orden {order_number} se borraron: ya no admite cambios",
+            message_en=f"The data of order {order_number} were erased: it takes no more changes",
+        )
 
 
 class TransitionRefused(Conflict):

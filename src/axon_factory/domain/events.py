@@ -1,12 +1,16 @@
 """Events of an order: append-only facts, of which `logs` is a view (resolutions 3)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["EventKind", "LogLevel", "NewEvent", "Visibility"]
+__all__ = ["ERASED", "EventKind", "LogLevel", "NewEvent", "Visibility"]
+
+
+ERASED = "[borrado]"
+"""What stands where a text was erased."""
 
 
 class LogLevel(StrEnum):
@@ -79,3 +83,11 @@ class NewEvent:
     visibility: Visibility = Visibility.CLIENTE
     occurred_at: datetime | None = None
     dedupe_key: str | None = None
+
+    def erased(self, *, by_line: bool) -> "NewEvent":
+        """Return the event without texts, as an erased order takes it.
+
+        The line's own names stay (`by_line`), for they name its parts and no person.
+        """
+        agent = self.agent if by_line else ERASED
+        return replace(self, agent=agent, message=ERASED, metadata={})

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.api.decisions import Decide, PlanRead, decided, locked, now
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.schemas.orders import Decision, OrderCancellation
-from axon_factory.api.schemas.results import CredentialsRotation, RevealedCredentials
+from axon_factory.api.schemas.results import CredentialsRotation, ErasedOrder, RevealedCredentials
 from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.domain.audit import Fact
 from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
@@ -22,8 +23,10 @@ from axon_factory.orders.credentials import (
     reveal_credentials,
     rotate_credentials,
 )
+from axon_factory.orders.erasure import erase_order, require_number
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.retry import retry_order
+from axon_factory.orders.times import timestamp
 
 __all__ = ["router"]
 
@@ -54,6 +57,16 @@ class CredentialRotation(BaseModel):
         ]
         | None
     ) = None
+
+
+class OrderErasure(BaseModel):
+    """Why, the order's number once more, and whether the product goes too."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    motivo: LongText
+    orden: Annotated[str, Field(max_length=64)]
+    producto: bool = False
 
 
 class Reason(BaseModel):
@@ -226,3 +239,50 @@ async def rotate(
         return decided(order, told, credenciales=list(chosen))
 
     return await write.once("rotate_credentials", work)
+
+
+@router.post(
+    "/{id}/erase",
+    operation_id="eraseOrder",
+    summary="Borrar los datos personales",
+    responses=answers(ErasedOrder, etag=True),
+)
+@raises(Conflict)
+async def erase(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    erasure: OrderErasure,
+    write: Annotated[Write, Depends(write_as(Action.ERASE_ORDER))],
+) -> Response:
+    """Borra los datos personales de una orden terminada; número, precio y fechas quedan.
+
+    No se puede deshacer. Con `producto` se borran también el producto, sus datos y su repositorio.
+    """
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await locked(session, id, write, erased=True)
+        require_number(order, erasure.orden, "orden")
+        done = await erase_order(
+            session,
+            order,
+            write.principal,
+            reason=erasure.motivo,
+            product=erasure.producto,
+            now=now(),
+        )
+        facts: dict[str, Fact] = {"producto": erasure.producto}
+        if done is not None:
+            facts |= {"cuantas": done.events, "eventos_sha256": done.digest}
+        told = Sentence(
+            f"Los datos personales de la orden {order.order_number} se borraron",
+            f"The personal data of order {order.order_number} were erased",
+        )
+        return decided(
+            order,
+            told,
+            facts=facts,
+            borrado_at=timestamp(order.borrado_at),
+            borrado_pendiente=order.erasure_pending,
+            producto=order.product_erased,
+        )
+
+    return await write.once("erase", work)

@@ -6,10 +6,16 @@ from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example
-from axon_factory.api.schemas.orders import Attempt, Message, OrderId
-from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.api.schemas.orders import Decision, OrderId
+from axon_factory.domain.states import OrderState
 
-__all__ = ["Credentials", "CredentialsRotation", "OrderResult", "RevealedCredentials"]
+__all__ = [
+    "Credentials",
+    "CredentialsRotation",
+    "ErasedOrder",
+    "OrderResult",
+    "RevealedCredentials",
+]
 
 
 class Credentials(AnswerModel):
@@ -63,7 +69,7 @@ class OrderResult(AnswerModel):
     entregado_at: Timestamp | None = Field(description="Cuándo se entregó.")
 
 
-class CredentialsRotation(AnswerModel):
+class CredentialsRotation(Decision):
     """La rotación pedida; el producto se reinicia con las credenciales nuevas."""
 
     EXAMPLE: ClassVar = {
@@ -77,15 +83,29 @@ class CredentialsRotation(AnswerModel):
         "credenciales": ["admin_password_temporal", "api_key", "webhook_secret"],
     }
 
-    order_id: OrderId
-    order_number: OrderNumber
-    estado: Literal[OrderState.LISTO, OrderState.ENTREGADO] = Field(
-        description="`listo` o `entregado`."
-    )
-    plan_estado: PlanStatus | None = Field(description="Estado del plan.")
-    intento: Attempt
-    message: Message
     credenciales: list[str] = Field(description="Nombres de las que se reemplazan.")
+
+
+class ErasedOrder(Decision):
+    """La orden, sin datos personales."""
+
+    EXAMPLE: ClassVar = {
+        "order_id": EXAMPLE_ID,
+        "order_number": EXAMPLE_NUMBER,
+        "estado": "entregado",
+        "plan_estado": "aprobado",
+        "intento": 1,
+        "message": f"Los datos personales de la orden {EXAMPLE_NUMBER} se borraron",
+        "borrado_at": "2025-11-20T10:00:00Z",
+        "borrado_pendiente": True,
+        "producto": True,
+    }
+
+    borrado_at: Timestamp = Field(description="Cuándo se borraron los datos.")
+    borrado_pendiente: bool = Field(
+        description="Correos, o el producto, todavía se están borrando fuera de la base de datos."
+    )
+    producto: bool = Field(description="También se borra el producto.")
 
 
 class RevealedCredentials(AnswerModel):

@@ -12,6 +12,7 @@ from axon_factory.factory.steps.answer import AnswerQuestion
 from axon_factory.factory.steps.build import BuildNext, FinishBuild
 from axon_factory.factory.steps.deliver import Deliver
 from axon_factory.factory.steps.deploy import Deploy, MakeCredentials, RotateCredentials, Undeploy
+from axon_factory.factory.steps.erase import EraseOrder
 from axon_factory.factory.steps.plan import AutoApprove, Claim, MakePlan
 from axon_factory.factory.steps.publish import PublishRepository
 from axon_factory.factory.steps.review import GiveVerdict, RunCheck
@@ -46,4 +47,5 @@ def build_steps(
         StepKind.STOP_SESSION: StopSession(ports.builder, policy, products),
         StepKind.INTERRUPT: InterruptSession(),
         StepKind.UNDEPLOY: Undeploy(ports.deployer),
+        StepKind.ERASE: EraseOrder(ports, products),
     }

@@ -16,7 +16,7 @@ from axon_factory.db.tables import (
     OutboxMessage,
 )
 from axon_factory.domain.deliveries import DeliveryState
-from axon_factory.domain.errors import Conflict, NotFound
+from axon_factory.domain.errors import Conflict, NotFound, OrderErased
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.lists.cursor import Cursor, decode, encode
@@ -122,10 +122,14 @@ async def redeliver(session: AsyncSession, message_id: UUID) -> Delivery:
     Raises:
         NotFound: there is none.
         Conflict: its destination is switched off or was removed.
+        OrderErased: the personal data of its order were erased.
     """
     message = await session.get(OutboxMessage, message_id, with_for_update=True)
     if message is None:
         raise _no_such_delivery(str(message_id))
+    order = await session.get(Order, message.order_id) if message.order_id else None
+    if order is not None and order.borrado_at is not None:
+        raise OrderErased(order.order_number)
     if message.destination_id is not None:
         destination = await session.get(NotificationDestination, message.destination_id)
         _check_serves(destination)
