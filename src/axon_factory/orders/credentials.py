@@ -242,10 +242,8 @@ async def reveal_credentials(
     fresh = [item for item in credentials if item.revealed_at is None]
     if not any(item.secret for item in fresh):
         raise Conflict(
-            "Las credenciales ya se mostraron una vez; rótalas para obtener nuevas "
-            f"(POST /api/orders/{order.id}/credentials/rotate)",
-            message_en="The credentials were shown already; rotate them to get new ones "
-            f"(POST /api/orders/{order.id}/credentials/rotate)",
+            "Las credenciales ya se mostraron una vez; rótalas para obtener nuevas",
+            message_en="The credentials were shown already; rotate them to get new ones",
         )
     if order.resultado is not None and any(item.in_service_at is None for item in fresh):
         raise RotationInProgress

@@ -214,8 +214,8 @@ _SENTENCES: Mapping[type[AxonError], Sentence] = MappingProxyType(
             "La dirección admite como máximo 8192 bytes", "The address may have at most 8192 bytes"
         ),
         Conflict: Sentence(
-            "Las credenciales ya se mostraron una vez; pide que se roten para obtener nuevas",
-            "The credentials were shown already; ask for a rotation to get new ones",
+            "Las credenciales ya se mostraron una vez; rótalas para obtener nuevas",
+            "The credentials were shown already; rotate them to get new ones",
         ),
         HeadersTooLarge: Sentence(
             "La cabecera admite como máximo 16384 bytes", "The head may have at most 16384 bytes"
