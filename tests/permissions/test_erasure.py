@@ -317,6 +317,7 @@ async def test_nothing_of_a_delivered_order_is_left(living: Living) -> None:
     after = await dump(living)
     assert held(after) == []
     assert str(order_id) not in after["idempotency_keys"]
+    assert "eventos_sha256" in after["audit_entries"]
     assert files(living.folder) == []
     assert await answers(living, order_id) == []
     shown = await living.workshop.show(order_id)

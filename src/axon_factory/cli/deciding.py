@@ -1,7 +1,7 @@
 """What commands share by which people decide about an order."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from axon_factory.cli.context import (
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.recording import record
 from axon_factory.db.tables import Order
+from axon_factory.domain.audit import Fact
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.states import Actor, PlanStatus
@@ -61,6 +62,8 @@ class Deciding:
     policy: Policy
     box: SecretBox
     now: datetime
+    facts: dict[str, Fact] = field(default_factory=dict[str, Fact])
+    """Details for the audit trail, filled by the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ def decide(
                 session, order, principal.actor, factory.policy, factory.secret_box, now
             )
             more = await decision(deciding)
-            await record(session, action, order_id=order.id)
+            await record(session, action, order_id=order.id, details=deciding.facts)
             return order, more or {}
 
     order, more = run(command, as_json=as_json)

@@ -280,7 +280,10 @@ def erase(
     async def decision(by: Deciding) -> Mapping[str, object]:
         require_number(by.order, by.order.order_number if number is None else number, "orden")
         told, principal = checked_text("reason", reason), local_principal()
-        await erase_order(by.session, by.order, principal, reason=told, product=product, now=by.now)
+        done = await erase_order(
+            by.session, by.order, principal, reason=told, product=product, now=by.now
+        )
+        by.facts.update(done.facts if done else {}, producto=product)
         pending = by.order.erasure_pending
         return {"borrado_at": timestamp(by.order.borrado_at), "borrado_pendiente": pending}
 

@@ -4,6 +4,7 @@ The database forgets in the transaction of the request. The line then removes wh
 (`borrar`): mails, workspaces of agents and, where asked, the product with its data and repository.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OutboxMessage
+from axon_factory.domain.audit import Fact
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.errors import Conflict, ValidationFailed
 from axon_factory.domain.events import ERASED, EventKind, LogLevel, NewEvent, Visibility
@@ -33,6 +35,11 @@ class Erasure:
 
     events: int
     digest: str
+
+    @property
+    def facts(self) -> Mapping[str, Fact]:
+        """What the audit trail says of it."""
+        return {"cuantas": self.events, "eventos_sha256": self.digest}
 
 
 async def erase_order(

@@ -80,7 +80,7 @@ async def test_a_rotation_that_dies_on_its_way_is_finished_by_the_next(
     request = request_for()
     before = await deploy(deployer, request)
     await fetch("POST", f"{before.url}/visits")
-    daemon = deployer._daemon  # where a worker may die is inside
+    daemon = vars(deployer)["_daemon"]  # where a worker may die is inside
     real = getattr(daemon, place)
 
     async def dies(*arguments: object) -> object:

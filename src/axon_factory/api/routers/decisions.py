@@ -11,7 +11,6 @@ from axon_factory.api.documentation import answers, raises
 from axon_factory.api.schemas.orders import Decision, OrderCancellation
 from axon_factory.api.schemas.results import CredentialsRotation, ErasedOrder, RevealedCredentials
 from axon_factory.api.writing import Answer, Write, write_as
-from axon_factory.domain.audit import Fact
 from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
@@ -269,9 +268,7 @@ async def erase(
             product=erasure.producto,
             now=now(),
         )
-        facts: dict[str, Fact] = {"producto": erasure.producto}
-        if done is not None:
-            facts |= {"cuantas": done.events, "eventos_sha256": done.digest}
+        facts = {**(done.facts if done else {}), "producto": erasure.producto}
         told = Sentence(
             f"Los datos personales de la orden {order.order_number} se borraron",
             f"The personal data of order {order.order_number} were erased",
