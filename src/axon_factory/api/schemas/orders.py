@@ -263,6 +263,7 @@ class Order(ErasureState, OrderSummary):
             "entregado_at": None,
             "fallido_at": None,
             "cancelado_at": None,
+            "borrado_at": None,
             "intento": 1,
             "version": 8,
             "repo_url": None,

@@ -24,9 +24,7 @@ class Failure(AnswerModel):
 class ErasureState(AnswerModel):
     """Si se borraron los datos personales de la orden."""
 
-    borrado_at: Timestamp | None = Field(
-        default=None, description="Cuándo se borraron sus datos personales."
-    )
+    borrado_at: Timestamp | None = Field(description="Cuándo se borraron sus datos personales.")
     borrado_pendiente: bool = Field(
         default=False,
         description="Correos, o el producto, todavía se están borrando fuera de la base de datos.",
