@@ -3,57 +3,38 @@
 Its plan comes from a model, its client answers a question in the portal, an agent reports, mails
 and notifications leave. Then the database, the data folder and every answer are searched.
 """
-# ruff: noqa: ARG002 — ports' signatures
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx2
-import psycopg
 import pytest
-from psycopg import sql
-from sqlalchemy import text
 
-from axon_factory.adapters.git_host.local import LocalGitHost
 from axon_factory.adapters.mailer.maildir import MaildirMailer
-from axon_factory.adapters.planner.llm import LlmPlanner
-from axon_factory.adapters.planner.llm.providers import ModelAddress, Provider
-from axon_factory.adapters.planner.llm.router import Limits, ModelRouter
 from axon_factory.api.routes import declared_routes
 from axon_factory.db.audit import cut, verify_audit
-from axon_factory.domain.deliveries import Channel
-from axon_factory.domain.outbound import OutboundRules
+from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
-from axon_factory.factory.line import Line
-from axon_factory.factory.outbox import OutboxSender
 from axon_factory.orders.lists.folding import fold
-from axon_factory.orders.notifications.destinations import NewDestination, create_destination
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
-from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Receipt
-from tests.support.model_behaviours import good_plan
-from tests.support.model_server import answering, serving
-from tests.support.ports import ExampleCouncil, example_ports
+from axon_factory.orders.outbox import post_message
+from axon_factory.ports.mailer import Mail
+from tests.support.canary_orders import (
+    CLIENT,
+    EMAIL,
+    MARK,
+    MARKS,
+    NAME,
+    Living,
+    dump,
+    files,
+    held,
+    open_living,
+)
 from tests.support.products import make_product
-from tests.support.workshop import OWNER_ID, Json, Workshop, open_workshop
+from tests.support.workshop import OWNER_ID
 
-MARK = "zzcanario"
-"""Begins every canary, so that one search finds them all."""
-PHONE = "+525512345678"
-MARKS = (MARK, PHONE)
-NAME, EMAIL = f"{MARK}nombre", f"{MARK}@cliente.example"
-CLIENT = {
-    "nombre": f"{NAME} S.A.",
-    "email": EMAIL,
-    "telefono": PHONE,
-    "industria": f"{MARK}-industria",
-    "pais": f"{MARK}-pais",
-    "otro": f"{MARK}-otro",
-    "configuracion": {"admin_email": EMAIL, "integraciones": [f"{MARK}-integracion"]},
-}
 ELSEWHERE = {
     "/api/orders/{id}/stream": "the same events; it does not end",
     "/git/{slug}.git/{path}": "the repository is gone",
@@ -62,106 +43,12 @@ ELSEWHERE = {
 }
 
 
-class LoudCouncil(ExampleCouncil):
-    """Repeats what the product says of itself."""
-
-    async def run_check(
-        self, check: str, product: ProductUnderReview, *, idempotency_key: str
-    ) -> CheckReceipt:
-        receipt = await super().run_check(check, product, idempotency_key=idempotency_key)
-        loud = f"{MARK}-salida"
-        return replace(receipt, command=(loud,), output_tail=loud, findings=(loud,))
-
-
-class DeafNotifier:
-    """Says no, and why in the other side's words."""
-
-    name = "deaf"
-
-    async def deliver(
-        self, notification: Notification, destination: Destination, *, idempotency_key: str
-    ) -> Receipt:
-        raise DeliveryFailed(f"No: {notification.payload} {MARK}-error", transient=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Living:
-    """The factory, its folder, and the line that the orders go through."""
-
-    workshop: Workshop
-    line: Line
-    sender: OutboxSender
-    folder: Path
-    database_url: str
-
-    async def ask(
-        self, method: str, path: str, body: Json = None, *, by: str = "admin", status: int = 200
-    ) -> httpx2.Response:
-        headers = {**self.workshop.headers[by], "Idempotency-Key": f"{method}-{path}-{status}"}
-        answer = await self.workshop.http.request(method, path, json=body, headers=headers)
-        assert answer.status_code == status, answer.text
-        return answer
-
-    async def until(self, order_id: UUID, state: OrderState) -> None:
-        while (await self.workshop.order(order_id)).estado != state:
-            assert await self.line.advance(order_id) is not None
-
-    async def drive(self, order_id: UUID) -> None:
-        while await self.line.advance(order_id) is not None:
-            pass
-
-    async def send_messages(self) -> None:
-        async with self.workshop.factory.database.reading() as session:
-            found = await session.scalars(text("SELECT id FROM outbox_messages"))
-            ids = list(found)
-        for message_id in ids:
-            await self.sender.send(message_id)
-
-
 @pytest.fixture(scope="module")
 async def living(
     module_database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Living]:
-    folder = tmp_path_factory.mktemp("erasure")
-    plan = good_plan(
-        "autopilot_whatsapp",
-        integraciones=[f"{MARK}-integracion"],
-        observaciones=[f"{NAME} vende {MARK}-cosas"],
-    )
-    async with open_workshop(module_database_url, folder) as workshop, serving() as models:
-        models.play("modelo", answering({"nope": f"{MARK}-respuesta"}), answering(plan))
-        address = ModelAddress(Provider.COMPATIBLE, "modelo", None, models.url)
-        limits = Limits(timeout_seconds=5, pause_seconds=0, longest_pause_seconds=1)
-        ports = replace(
-            example_ports(workshop.factory.secret_box),
-            planner=LlmPlanner(ModelRouter((address,), limits)),
-            council=LoudCouncil(),
-            mailer=MaildirMailer(folder / "mail", "axon@fabrica.example"),
-            notifier=DeafNotifier(),
-            git_host=LocalGitHost(folder / "repositories", "https://fabrica.example"),
-        )
-        factory = workshop.factory
-        line = Line(
-            factory.database,
-            ports,
-            factory.policy,
-            products=folder / "products",
-            worker="test",
-            tokens=factory.system_tokens,
-        )
-        async with factory.database.transaction("test") as session:
-            now = (await session.execute(text("SELECT now()"))).scalar_one()
-            new = NewDestination(Channel.WEBHOOK, "todo", "https://crm.example/x", [])
-            await create_destination(
-                session,
-                new,
-                box=factory.secret_box,
-                rules=OutboundRules(),
-                created_by="t",
-                now=now,
-            )
-        sender = OutboxSender(factory.database, ports)
-        yield Living(workshop, line, sender, folder, module_database_url)
+    async with open_living(module_database_url, tmp_path_factory.mktemp("erasure")) as opened:
+        yield opened
 
 
 async def place(living: Living) -> UUID:
@@ -216,37 +103,6 @@ async def report(living: Living, order_id: UUID) -> None:
     assert answer.status_code == 303, answer.text
     tag = {"accion": "tag", "ids": [str(order_id)], "agregar": [f"{MARK}-otra"]}
     await living.ask("POST", "/api/orders/bulk", tag)
-
-
-async def dump(living: Living) -> Mapping[str, str]:
-    """Return every table's rows as text, and bytes also as the text that they may be."""
-    tables: dict[str, str] = {}
-    async with await psycopg.AsyncConnection.connect(living.database_url) as connection:
-        found = await connection.execute(
-            "SELECT table_name FROM information_schema.tables "
-            "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
-        )
-        for (table,) in await found.fetchall():
-            rows = await connection.execute(
-                sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(table))
-            )
-            tables[table] = "\n".join(row for (row,) in await rows.fetchall()).lower()
-    return tables
-
-
-def held(tables: Mapping[str, str]) -> list[str]:
-    marks = (*MARKS, *(mark.encode().hex() for mark in MARKS))
-    return sorted(name for name, rows in tables.items() if any(mark in rows for mark in marks))
-
-
-def files(folder: Path) -> list[str]:
-    """Return the files and folders whose name or content has a canary."""
-    return sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if MARK in path.name
-        or (path.is_file() and any(mark.encode() in path.read_bytes() for mark in MARKS))
-    )
 
 
 async def answers(living: Living, order_id: UUID) -> list[str]:
@@ -364,6 +220,34 @@ async def nothing_is_taken(living: Living, order_id: UUID) -> None:
     assert (await erase(living, order_id, product=before.product_erased)).status_code == 200
     after = await living.workshop.order(order_id)
     assert (after.version, after.borrado_at) == (before.version, before.borrado_at)
+
+
+async def test_a_mail_that_is_on_its_way_while_its_order_is_erased_is_removed(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await living.workshop.placed_in(OrderState.CANCELADO)
+    async with living.workshop.factory.database.transaction("test") as session:
+        order = await session.get_one(Order, order_id)
+        await post_message(
+            session,
+            order,
+            topic="prueba",
+            recipient=EMAIL,
+            subject=f"Hola, {NAME}",
+            body=f"{NAME}:",
+            now=order.updated_at,
+        )
+    real = MaildirMailer.send
+
+    async def erased_meanwhile(self: MaildirMailer, mail: Mail, *, idempotency_key: str) -> None:
+        await erase(living, order_id, product=False)
+        await living.drive(order_id)
+        await real(self, mail, idempotency_key=idempotency_key)
+
+    monkeypatch.setattr(MaildirMailer, "send", erased_meanwhile)
+    await living.send_messages()
+    assert (await living.workshop.order(order_id)).borrado_at is not None
+    assert [name for name in files(living.folder) if name.startswith("mail/")] == []
 
 
 async def test_of_a_failed_order_the_product_can_stay_and_go_later(living: Living) -> None:

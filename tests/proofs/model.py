@@ -89,7 +89,7 @@ class OrderModel:
     """The deployed product does not use the newest credentials yet."""
     erased: bool = False
     erasing: bool = False
-    """Something of an erased order is still to be removed outside the database."""
+    """Not everything of it is removed outside the database yet."""
     published: bool = False
     ever_built: bool = False
     milestones: frozenset[str] = frozenset()
@@ -134,8 +134,7 @@ def perform(order: OrderModel, act: Act, by: By) -> tuple[int, OrderModel]:
     """
     try:
         _admit(order, act.name, by)
-        _require_version(order, act)
-        _require_kept(order, act)
+        _require_open(order, act)
         return 200, _ACTS[act.name](order, act, by.caller)
     except _Refused as refused:
         return refused.status, order
@@ -170,12 +169,9 @@ def _admit(order: OrderModel, action: str, by: By) -> None:
         raise _Refused(404)
 
 
-def _require_version(order: OrderModel, act: Act) -> None:
+def _require_open(order: OrderModel, act: Act) -> None:
     if act.if_match is not None and act.if_match != order.version:
         raise _Refused(412)
-
-
-def _require_kept(order: OrderModel, act: Act) -> None:
     if order.erased and act.name != "erase":
         raise _Refused(409)
 
@@ -323,15 +319,25 @@ def _edit(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     return replace(approved, plan_version=order.plan_version + 1, event_seq=approved.event_seq + 1)
 
 
+def _require(holds: bool) -> None:  # noqa: FBT001 — it is what is said
+    if not holds:
+        raise _Refused(409)
+
+
+def _noted(order: OrderModel, **changes: bool) -> OrderModel:
+    """The order with `changes`, of which one event tells."""
+    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1, **changes)
+
+
 def _ask(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     _decide(order, act, caller)  # who asks has read a plan that waits
-    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1)
+    return _noted(order)
 
 
 def _budget(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     if order.estado in TERMINAL:
         raise _Refused(409)
-    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1)
+    return _noted(order)
 
 
 def _retry(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
@@ -341,42 +347,25 @@ def _retry(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
 
 
 def _reveal(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
-    if not order.credentials or order.revealed or order.rotating:
-        raise _Refused(409)
-    if order.estado not in {"listo", "entregado"}:
-        raise _Refused(409)
-    return replace(order, revealed=True, version=order.version + 1, event_seq=order.event_seq + 1)
+    _require(order.credentials and not order.revealed and not order.rotating)
+    _require(order.estado in {"listo", "entregado"})
+    return _noted(order, revealed=True)
 
 
 def _rotate(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
-    in_service = order.deployed and order.deployment_open and not order.rotating
-    if not in_service or order.estado not in {"listo", "entregado"}:
-        raise _Refused(409)
-    return replace(
-        order,
-        rotating=True,
-        revealed=False,
-        version=order.version + 1,
-        event_seq=order.event_seq + 1,
-    )
+    _require(order.deployed and order.deployment_open and not order.rotating)
+    _require(order.estado in {"listo", "entregado"})
+    return _noted(order, rotating=True, revealed=False)
 
 
 def _erase(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
-    if order.estado not in {"entregado", "cancelado", "fallido"}:
-        raise _Refused(409)
-    if order.erased:
-        return order
-    return replace(
-        order,
-        erased=True,
-        erasing=True,
-        session_known=False,
-        deployed=False,
-        credentials=False,
-        revealed=False,
-        rotating=False,
-        version=order.version + 1,
-        event_seq=order.event_seq + 1,
+    _require(order.estado in {"entregado", "cancelado", "fallido"})
+    _require(not order.rotating or order.estado != "entregado")
+    gone = ("session_known", "deployed", "credentials", "revealed", "rotating")
+    return (
+        order
+        if order.erased
+        else _noted(order, erased=True, erasing=True, **dict.fromkeys(gone, False))
     )
 
 

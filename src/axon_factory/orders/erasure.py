@@ -20,6 +20,7 @@ from axon_factory.domain.events import ERASED, EventKind, LogLevel, NewEvent, Vi
 from axon_factory.domain.permissions import Action, Principal, serves_in
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.credentials import RotationInProgress, pending_version
 from axon_factory.orders.events import append_event
 from axon_factory.orders.personal_data import PLACES
 from axon_factory.orders.transitions import wake
@@ -58,6 +59,7 @@ async def erase_order(
 
     Raises:
         Conflict: the order has not ended.
+        RotationInProgress: the product stays and is being given new credentials.
     """
     if not serves_in(Action.ERASE_ORDER, OrderState(order.estado)):
         raise Conflict(
@@ -67,6 +69,10 @@ async def erase_order(
         )
     if order.borrado_at is not None and (order.product_erased or not product):
         return None
+    in_service = order.estado == OrderState.ENTREGADO and not product
+    if in_service and await pending_version(session, order.id) is not None:
+        # Its restart would be given up half way, and the product stays.
+        raise RotationInProgress
     erasure = Erasure(0, "")
     if order.borrado_at is None:
         erasure = await _erase_rows(session, order, product=product, now=now)

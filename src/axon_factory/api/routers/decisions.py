@@ -246,7 +246,7 @@ async def rotate(
     summary="Borrar los datos personales",
     responses=answers(ErasedOrder, etag=True),
 )
-@raises(Conflict)
+@raises(Conflict, RotationInProgress)
 async def erase(
     id: str,  # noqa: A002 — the design's name of the parameter
     erasure: OrderErasure,
