@@ -308,8 +308,7 @@ def _decide(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     target = "construccion" if act.name == "approve" else "planificacion"
     if order.estado != "planificacion" or target not in moves(order, caller):
         raise _Refused(409)
-    if act.body["plan_version"] != order.plan_version:
-        raise _Refused(409)
+    _require(act.body["plan_version"] == order.plan_version)
     return entered(order, target)
 
 
@@ -319,7 +318,7 @@ def _edit(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     return replace(approved, plan_version=order.plan_version + 1, event_seq=approved.event_seq + 1)
 
 
-def _require(holds: bool) -> None:  # noqa: FBT001 — it is what is said
+def _require(holds: bool) -> None:
     if not holds:
         raise _Refused(409)
 
@@ -335,8 +334,7 @@ def _ask(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
 
 
 def _budget(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
-    if order.estado in TERMINAL:
-        raise _Refused(409)
+    _require(order.estado not in TERMINAL)
     return _noted(order)
 
 
