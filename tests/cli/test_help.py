@@ -49,6 +49,8 @@ COMMANDS = [
             "cancel",
             "retry",
             "reveal",
+            "rotate-credentials",
+            "erase",
             "plan",
             "edit",
             "ask",

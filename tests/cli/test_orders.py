@@ -1,6 +1,7 @@
 """An order's life from the command line; the line itself works in this process."""
 
 import json
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 import pytest
@@ -86,7 +87,51 @@ async def test_from_creation_to_credentials(axon: Program, factory: Factory, lin
     for name in ("admin_password_temporal", "api_key", "webhook_secret"):
         assert clear[name] not in result.out + shown.out
     assert second.code == cancelled.code == Exit.REFUSED
-    assert "rot" in second.json["error"]
+    assert "rótalas" in second.json["error"]
+    await check_rotation(axon, number, clear, work=lambda: work(factory, line, number))
+    await check_erasure(axon, number)
+
+
+async def check_rotation(
+    axon: Program, number: str, old: Mapping[str, str], *, work: Callable[[], Awaitable[object]]
+) -> None:
+    """New credentials are shown once the product has them."""
+    rotate = ["orders", "rotate-credentials", number]
+    unknown, declined, rotated, again, early = await axon.many(
+        [
+            ({}, [*rotate, "--name", "admin_email", "--yes", "--json"], ""),
+            ({}, rotate, "n\n"),
+            ({}, [*rotate, "--name", "api_key", "--yes", "--json"], ""),
+            ({}, [*rotate, "--yes", "--json"], ""),
+            ({}, ["orders", "reveal", number, "--yes", "--json"], ""),
+        ]
+    )
+    assert unknown.code == Exit.USAGE
+    assert declined.code == 1
+    assert rotated.json["credenciales"] == ["api_key"]
+    assert again.json["codigo"] == early.json["codigo"] == "rotacion_en_curso"
+    await work()
+    (shown,) = await axon.many([({}, ["orders", "reveal", number, "--yes", "--json"], "")])
+    new = shown.json["credentials"]
+    assert new["api_key"] != old["api_key"]
+    assert "•" in new["webhook_secret"]
+
+
+async def check_erasure(axon: Program, number: str) -> None:
+    """The order's number confirms; afterwards nothing is shown and nothing taken."""
+    erase = ["orders", "erase", number, "--reason", "Lo pide el titular"]
+    wrong, erased, shown, late = await axon.many(
+        [
+            ({}, erase, "ORD-2001-001\n"),
+            ({}, [*erase, "--yes", "--json"], ""),
+            ({}, ["orders", "show", number, "--json"], ""),
+            ({}, ["orders", "reveal", number, "--yes", "--json"], ""),
+        ]
+    )
+    assert wrong.code == Exit.REFUSED
+    assert erased.json["borrado_at"] == shown.json["borrado_at"]
+    assert shown.json["datos_cliente"]["nombre"] == "[borrado]"
+    assert late.json["codigo"] == "orden_borrada"
 
 
 async def check_approval(axon: Program, number: str) -> dict[str, object]:

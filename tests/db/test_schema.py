@@ -130,6 +130,8 @@ async def test_events_are_checked(
     [
         "UPDATE order_events SET mensaje = 'otro'",
         "UPDATE order_events SET mensaje = mensaje",
+        "UPDATE order_events SET mensaje = '[borrado]', dedupe_key = NULL",  # of no erased order
+        "SELECT erase_order_events(order_id) FROM order_events",
         "DELETE FROM order_events",
         "TRUNCATE order_events",
         "TRUNCATE orders CASCADE",
@@ -137,6 +139,34 @@ async def test_events_are_checked(
 )
 async def test_events_are_append_only(database: Database, order_id: UUID, statement: str) -> None:
     await assert_refused(database, statement, APPEND_ONLY)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "mensaje = 'otro'",
+        "mensaje = '[borrado]', kind = 'otro'",
+        "mensaje = '[borrado]', actor = 'otro'",
+        "mensaje = '[borrado]', agente = 'otro'",
+        "mensaje = '[borrado]', occurred_at = now()",
+        """mensaje = '[borrado]', metadata = '{"otro": 1}'""",
+    ],
+)
+async def test_of_an_erased_order_only_the_texts_go(
+    database: Database, order_id: UUID, change: str
+) -> None:
+    async with database.transaction("test") as session:
+        await session.execute(text("UPDATE orders SET borrado_at = now()"))
+    await assert_refused(database, f"UPDATE order_events SET {change}", APPEND_ONLY)  # noqa: S608 — constants of this file
+    await assert_refused(database, "DELETE FROM order_events", APPEND_ONLY)
+    async with database.transaction("test") as session:
+        erased = await session.execute(
+            text("SELECT * FROM erase_order_events(:id)"), {"id": order_id}
+        )
+        assert erased.one().erased == 1
+    async with database.reading() as session:
+        found = await session.execute(text("SELECT mensaje, agente, kind FROM order_events"))
+        assert found.one() == ("[borrado]", "[borrado]", "k")
 
 
 async def test_ranks_of_the_database_are_those_of_the_domain(

@@ -29,6 +29,7 @@ from axon_factory.domain.states import (
     ActorKind,
     OrderState,
 )
+from axon_factory.orders.personal_data import NOT_OF_ORDERS, PLACES, Place
 from axon_factory.settings import Settings
 from tests.support.published_errors import published_errors
 
@@ -66,6 +67,8 @@ ADVICE: Mapping[str, str] = {
     "orden_no_encontrada": "Check the id; an order that is not yours is not found either.",
     "conflicto": "Read the order again and decide anew; `message` says what is in the way.",
     "configuracion_fija": "Place another order with the new configuration.",
+    "rotacion_en_curso": "Repeat after the seconds of `Retry-After`.",
+    "orden_borrada": "Nothing: the order holds no data any more and takes none.",
     "transicion_no_permitida": "Take one of the states in `transiciones_permitidas`, or none.",
     "orden_propia": "Let another approver decide (`AXON_APPROVAL_OWN_ORDERS`).",
     "plan_no_encontrado": "Take one of the versions that `GET /api/orders/{id}/plans` lists.",
@@ -272,6 +275,33 @@ def _spelt(delay: timedelta) -> str:
     raise ValueError(delay)
 
 
+def personal_data_table() -> str:
+    """Return the places of personal data: what is erased, deleted, kept."""
+
+    def listed(names: Iterable[str]) -> str:
+        return ", ".join(f"`{name}`" for name in names)
+
+    def kept(place: Place) -> str:
+        return "; ".join(f"{listed(names)} ({why})" for why, names in place.kept.items())
+
+    places = table(
+        ("Table", "Erased", "Kept, and why"),
+        (
+            (
+                f"`{place.table}`",
+                "the rows" if place.deleted else listed(place.erased) or "nothing",
+                kept(place),
+            )
+            for place in PLACES
+        ),
+    )
+    others = table(
+        ("Table without personal data of an order", "Why"),
+        ((f"`{name}`", why) for name, why in NOT_OF_ORDERS.items()),
+    )
+    return f"{places}\n\n{others}"
+
+
 BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("architecture.md", "state-diagram"): state_diagram,
     ("architecture.md", "transitions"): transition_table,
@@ -282,6 +312,7 @@ BLOCKS: Mapping[tuple[str, str], Callable[[], str]] = {
     ("errors.md", "errors"): error_sections,
     ("notifications.md", "notifications"): notification_table,
     ("notifications.md", "retries"): retry_table,
+    ("privacy.md", "personal-data"): personal_data_table,
 }
 
 

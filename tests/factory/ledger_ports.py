@@ -5,15 +5,13 @@ except the mailer, which like SMTP sends whatever it is told. Before each call t
 connection of their own, whether a transaction is left open: no port call happens inside one.
 """
 
-import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-from ledger import Fault, Ledger
+from ledger import Ledger
+from ledger_desk import Desk, Watcher
 
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
@@ -25,12 +23,10 @@ from axon_factory.ports.builder import (
     BuildRequest,
     BuildStatus,
     MilestoneReport,
-    SessionLost,
 )
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.crossing import crossing
 from axon_factory.ports.deployer import AnsweredRequest, Deployment, DeploymentRequest
-from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
 from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Receipt
 from axon_factory.ports.planner import (
@@ -44,102 +40,6 @@ __all__ = ["CHECKS", "ledger_box", "ledger_ports"]
 
 CHECKS = ("tests", "security", "health")
 _QUESTION = AgentQuestion("idioma", "¿En qué idioma?", ("Español", "Inglés"))
-_LOOKS = 60
-_LOOK_SECONDS = 0.05
-_OPEN_TRANSACTIONS = """
-    SELECT pid, xact_start::text FROM pg_stat_activity
-    WHERE datname = current_database() AND state LIKE 'idle in transaction%'
-      AND application_name <> 'axon-test'
-"""
-
-
-class _Watcher:
-    """Sees transactions that stay open while a port is being called."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.AsyncConnection[tuple[int, str]] | None = None
-        self._lock = asyncio.Lock()
-
-    async def open_transactions(self) -> set[tuple[int, str]]:
-        """Return (backend, begin) of those that stay open for three seconds."""
-        suspects = await self._look()
-        for _ in range(_LOOKS):
-            if not suspects:
-                break
-            await asyncio.sleep(_LOOK_SECONDS)
-            suspects &= await self._look()
-        return suspects
-
-    async def _look(self) -> set[tuple[int, str]]:
-        async with self._lock:
-            try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = await psycopg.AsyncConnection.connect(
-                        self._url, autocommit=True
-                    )
-                rows = await (await self._connection.execute(_OPEN_TRANSACTIONS)).fetchall()
-            except psycopg.OperationalError:
-                return set()  # the database is away, and every transaction with it
-            return {(row[0], row[1]) for row in rows}
-
-    async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """What every adapter shares."""
-
-    ledger: Ledger
-    watcher: _Watcher
-
-    @asynccontextmanager
-    async def call(
-        self, place: str, key: str, subject: str, cause: FailureCause
-    ) -> AsyncGenerator[tuple[Fault | None, Callable[..., None]]]:
-        """Note begin and end of a call and play its fault; yields it and the effect's recorder."""
-        if await self.watcher.open_transactions():
-            self.ledger.write("violation", place, key=key, subject=subject)
-        self.ledger.write("start", place, key=key, subject=subject)
-        fault = self.ledger.next_fault(place, key)
-
-        def effect(*, repeatable: bool = False, **details: object) -> None:
-            known = {entry.key for entry in self.ledger.effects(place)}
-            if repeatable or key not in known:
-                self.ledger.write("effect", place, key=key, subject=subject, **details)
-
-        try:
-            await _play(fault, cause)
-            yield fault, effect
-            if fault is not None and fault.do == "hang_after":
-                await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            self.ledger.write("cancelled", place, key=key, subject=subject)
-            raise
-        except Exception:
-            self.ledger.write("error", place, key=key, subject=subject)
-            raise
-        self.ledger.write("end", place, key=key, subject=subject)
-
-
-async def _play(fault: Fault | None, cause: FailureCause) -> None:
-    match fault.do if fault else None:
-        case "transient":
-            raise PortError("Avería pasajera", cause=cause, transient=True)
-        case "permanent":
-            raise PortError("Avería definitiva", cause=cause)
-        case "raise":
-            raise LookupError("nobody foresaw this")
-        case "lost":
-            raise SessionLost("La sesión ya no existe")
-        case "hang":
-            await asyncio.Event().wait()
-        case "slow" if fault:
-            await asyncio.sleep(fault.seconds)
-        case _:
-            pass
 
 
 class LedgerPlanner:
@@ -147,7 +47,7 @@ class LedgerPlanner:
 
     name = "catalogue"
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._planner = CataloguePlanner()
 
@@ -173,7 +73,7 @@ class LedgerBuilder:
 
     name = "ledger"
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def start(self, request: BuildRequest, *, idempotency_key: str) -> str:
@@ -233,13 +133,19 @@ class LedgerBuilder:
             effect(session=session_id)
             return True
 
+    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
+        """Remove what is kept of the order."""
+        cause, place = FailureCause.CONSTRUCCION_FALLIDA, "builder.forget"
+        async with self._desk.call(place, idempotency_key, order_id, cause) as (_, effect):
+            effect()
+
 
 class LedgerCouncil:
     """Passes what it is not told to reject."""
 
     name = "ledger"
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def run_check(
@@ -268,7 +174,7 @@ class LedgerDeployer:
 
     name = "ledger"
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def deploy(self, request: DeploymentRequest, *, idempotency_key: str) -> Deployment:
@@ -276,16 +182,27 @@ class LedgerDeployer:
         cause, place = FailureCause.DEPLOY_FALLIDO, "deployer.deploy"
         async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
             effect(slug=request.slug, commit=request.commit, secrets=sorted(request.secrets))
-            url = f"http://127.0.0.1:1/{request.slug}"
-            return Deployment(
-                url=url,
-                admin_url=f"{url}/admin",
-                api_url=f"{url}/api",
-                docs_url=f"{url}/guia",
-                webhooks={"whatsapp": f"{url}/webhooks/whatsapp"},
-                configuration={"db_migrated": True, "seeds_loaded": True},
-                requests=(AnsweredRequest("salud", "GET", "/health", 200),),
-            )
+            return _deployment(request.slug)
+
+    async def replace_secrets(
+        self, request: DeploymentRequest, *, idempotency_key: str
+    ) -> Deployment:
+        """Note what the product would be restarted with: a digest of each secret."""
+        cause, place = FailureCause.DEPLOY_FALLIDO, "deployer.replace_secrets"
+        async with self._desk.call(place, idempotency_key, request.order_id, cause) as (_, effect):
+            digests = {
+                name: hashlib.sha256(value.encode()).hexdigest()
+                for name, value in request.secrets.items()
+            }
+            effect(slug=request.slug, commit=request.commit, secrets=digests)
+            return _deployment(request.slug)
+
+    async def erase(self, slug: str, *, idempotency_key: str) -> None:
+        """Remove what is kept of the product."""
+        cause, place = FailureCause.DEPLOY_FALLIDO, "deployer.erase"
+        order_id = idempotency_key.partition(":")[0]
+        async with self._desk.call(place, idempotency_key, order_id, cause) as (_, effect):
+            effect(slug=slug)
 
     async def undeploy(self, slug: str, *, idempotency_key: str) -> None:
         """Take the product out of service."""
@@ -295,12 +212,25 @@ class LedgerDeployer:
             effect(slug=slug)
 
 
+def _deployment(slug: str) -> Deployment:
+    url = f"http://127.0.0.1:1/{slug}"
+    return Deployment(
+        url=url,
+        admin_url=f"{url}/admin",
+        api_url=f"{url}/api",
+        docs_url=f"{url}/guia",
+        webhooks={"whatsapp": f"{url}/webhooks/whatsapp"},
+        configuration={"db_migrated": True, "seeds_loaded": True},
+        requests=(AnsweredRequest("salud", "GET", "/health", 200),),
+    )
+
+
 class LedgerGitHost:
     """Gives a repository an address."""
 
     name = "ledger"
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def publish(self, slug: str, product_dir: Path, *, idempotency_key: str) -> str:
@@ -312,13 +242,20 @@ class LedgerGitHost:
             effect(slug=slug)
             return f"http://127.0.0.1:1/git/{slug}.git"
 
+    async def remove(self, slug: str, *, idempotency_key: str) -> None:
+        """Remove the repository."""
+        cause, place = FailureCause.CONSTRUCCION_FALLIDA, "git_host.remove"
+        order_id = idempotency_key.partition(":")[0]
+        async with self._desk.call(place, idempotency_key, order_id, cause) as (_, effect):
+            effect(slug=slug)
+
 
 class LedgerMailer:
     """Sends whatever it is told, repeated or not, as SMTP does."""
 
     name = "ledger"
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def send(self, mail: Mail, *, idempotency_key: str) -> None:
@@ -327,13 +264,20 @@ class LedgerMailer:
         async with self._desk.call(place, idempotency_key, mail.to, cause) as (_, effect):
             effect(repeatable=True, title=mail.subject)
 
+    async def forget(self, idempotency_keys: Sequence[str]) -> None:
+        """Note which mails are removed."""
+        cause, place = FailureCause.ENTREGA_FALLIDA, "mailer.forget"
+        key = ",".join(sorted(idempotency_keys))
+        async with self._desk.call(place, key, "", cause) as (_, effect):
+            effect()
+
 
 class LedgerNotifier:
     """Tells whatever it is told, repeated or not: receivers recognise the key."""
 
     name = "ledger"
 
-    def __init__(self, desk: _Desk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
     async def deliver(
@@ -361,8 +305,8 @@ def ledger_box() -> EnvelopeSecretBox:
 @asynccontextmanager
 async def ledger_ports(ledger: Ledger, database_url: str) -> AsyncGenerator[LinePorts]:
     """Yield the line's ports over `ledger`, each behind its failpoints as the factory has them."""
-    watcher = _Watcher(database_url)
-    desk = _Desk(ledger, watcher)
+    watcher = Watcher(database_url)
+    desk = Desk(ledger, watcher)
     try:
         yield LinePorts(
             planner=crossing("planner", LedgerPlanner(desk)),

@@ -60,6 +60,11 @@ def _receipt(order: Order | None) -> Json:
     return check_receipt(intento=order.intento)
 
 
+def _erasure(order: Order | None) -> Json:
+    assert order is not None
+    return REASON | {"orden": order.order_number}
+
+
 def _new_user(_: Order | None) -> Json:
     address = f"{uuid4().hex}@example.com"
     return {"email": address, "nombre": "Nueva", "rol": "operator"}
@@ -144,6 +149,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", f"{ORDER}/portal-links"): Operation(),
     ("POST", f"{ORDER}/portal-links"): Operation({"enviar": False}, done=(201,)),
     ("DELETE", f"{ORDER}/portal-links/{{numero}}"): Operation(),
+    ("POST", f"{ORDER}/credentials/rotate"): Operation(),
+    ("POST", f"{ORDER}/erase"): Operation(_erasure),
     ("POST", f"{ORDER}/preguntas"): Operation(
         {"pregunta": "¿Y ahora?", "destinatario": "operador"}, done=(201,)
     ),

@@ -10,7 +10,7 @@ _REPORT = frozenset(
 )
 _STAFF = _REPORT | {"prioridad", "tags", "notas_internas"}
 _DECIDE = frozenset({"accept", "approve", "reject", "edit", "ask", "budget"})
-_ADMINISTER = frozenset({"create", "patch", "delete", "cancel", "retry", "bulk"})
+_ADMINISTER = frozenset({"create", "patch", "delete", "cancel", "retry", "rotate", "bulk"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ _ALL = (
     Caller(
         "admin",
         "admin",
-        _ADMINISTER | _DECIDE | {"reveal", "read"},
+        _ADMINISTER | _DECIDE | {"reveal", "erase", "read"},
         _STAFF | {"session_id"},
         person=True,
         staff=True,
@@ -46,8 +46,8 @@ _ALL = (
         person=True,
         staff=True,
     ),
-    Caller("owner", "client", frozenset({"reveal", "read"}), sees="own", person=True),
-    Caller("other", "client", frozenset({"reveal", "read"}), sees="nothing", person=True),
+    Caller("owner", "client", frozenset({"reveal", "rotate", "read"}), sees="own", person=True),
+    Caller("other", "client", frozenset({"reveal", "rotate", "read"}), sees="nothing", person=True),
     Caller("key_lectura", "operator", frozenset({"read"}), staff=True),
     Caller("key_escritura", "operator", frozenset({"create"}), staff=True),
     Caller("key_admin", "admin", _ADMINISTER | {"read"}, _STAFF | {"session_id"}, staff=True),

@@ -44,6 +44,7 @@ _PATHS = {
     "reject": ("POST", "/reject"),
     "retry": ("POST", "/retry"),
     "reveal": ("POST", "/credentials/reveal"),
+    "rotate": ("POST", "/credentials/rotate"),
 }
 _BEFORE_THE_STATE_COUNTS = frozenset({401, 403, 404, 412})
 _LATE = "sigue reportando"
@@ -204,7 +205,7 @@ class LifecycleMachine(RuleBasedStateMachine):
     @rule(
         order=orders,
         name=_DECIDER,
-        action=st.sampled_from(["cancel", "delete", "retry", "retry", "reveal"]),
+        action=st.sampled_from(["cancel", "delete", "retry", "retry", "reveal", "rotate"]),
         guard=_GUARD,
     )
     def act(self, order: int, name: str, action: str, guard: str) -> None:

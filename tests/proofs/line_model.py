@@ -11,8 +11,15 @@ def advanced(order: OrderModel, *, council_passes: bool = True) -> OrderModel | 
     """Return the order after its due step; None when it waits for a person or is at rest."""
     if order.stopping or order.estado in {"fallido", "cancelado"}:
         return _cleaned(order)
-    if order.waits:
-        return None
+    if order.estado == "entregado" and order.erasing:
+        return replace(_noted(order), erasing=False)
+    in_service = order.estado in {"listo", "entregado"} and order.deployment_open
+    if in_service and order.rotating:
+        return replace(_noted(order), rotating=False)
+    return None if order.waits else _worked(order, council_passes=council_passes)
+
+
+def _worked(order: OrderModel, *, council_passes: bool) -> OrderModel | None:
     match order.estado:
         case "nuevo":
             return entered(order, "planificacion")
@@ -36,8 +43,10 @@ def _cleaned(order: OrderModel) -> OrderModel | None:
     if order.stopping:
         return replace(_noted(order), stopping=False)
     if order.deployment_open:
-        return replace(_noted(order), deployment_open=False, deployed=False, answered=False)
-    return None
+        return replace(
+            _noted(order), deployment_open=False, deployed=False, answered=False, rotating=False
+        )
+    return replace(_noted(order), erasing=False) if order.erasing else None
 
 
 def _planned(order: OrderModel) -> OrderModel | None:

@@ -95,6 +95,11 @@ class OrderModel:
     """The deployment is of this attempt, and has a receipt."""
     credentials: bool = False
     revealed: bool = False
+    rotating: bool = False
+    """The deployed product does not use the newest credentials yet."""
+    erased: bool = False
+    erasing: bool = False
+    """Not everything of it is removed outside the database yet."""
     published: bool = False
     ever_built: bool = False
     milestones: frozenset[str] = frozenset()
@@ -149,7 +154,7 @@ def perform(order: OrderModel, act: Act, by: By) -> tuple[int, OrderModel]:
     """
     try:
         _admit(order, act.name, by)
-        _require_version(order, act)
+        _require_open(order, act)
         return 200, _ACTS[act.name](order, act, by.caller)
     except _Refused as refused:
         return refused.status, order
@@ -184,9 +189,11 @@ def _admit(order: OrderModel, action: str, by: By) -> None:
         raise _Refused(404)
 
 
-def _require_version(order: OrderModel, act: Act) -> None:
+def _require_open(order: OrderModel, act: Act) -> None:
     if act.if_match is not None and act.if_match != order.version:
         raise _Refused(412)
+    if order.erased and act.name != "erase":
+        raise _Refused(409)
 
 
 def status_of_read(order: OrderModel, by: By) -> int:
@@ -353,8 +360,7 @@ def _decide(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     target = "construccion" if act.name == "approve" else "planificacion"
     if order.estado != "planificacion" or target not in moves(order, caller):
         raise _Refused(409)
-    if act.body["plan_version"] != order.plan_version:
-        raise _Refused(409)
+    _require(act.body["plan_version"] == order.plan_version)
     return entered(order, target)
 
 
@@ -372,15 +378,24 @@ def _edit(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     return replace(approved, plan_version=order.plan_version + 1, event_seq=approved.event_seq + 1)
 
 
+def _require(holds: bool) -> None:
+    if not holds:
+        raise _Refused(409)
+
+
+def _noted(order: OrderModel, **changes: bool) -> OrderModel:
+    """The order with `changes`, of which one event tells."""
+    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1, **changes)
+
+
 def _ask(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
     _decide(order, act, caller)  # who asks has read a plan that waits
-    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1)
+    return _noted(order)
 
 
 def _budget(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
-    if order.estado in TERMINAL:
-        raise _Refused(409)
-    return replace(order, version=order.version + 1, event_seq=order.event_seq + 1)
+    _require(order.estado not in TERMINAL)
+    return _noted(order)
 
 
 def _retry(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
@@ -390,9 +405,26 @@ def _retry(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
 
 
 def _reveal(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
-    if not order.credentials or order.revealed or order.estado not in {"listo", "entregado"}:
-        raise _Refused(409)
-    return replace(order, revealed=True, version=order.version + 1, event_seq=order.event_seq + 1)
+    _require(order.credentials and not order.revealed and not order.rotating)
+    _require(order.estado in {"listo", "entregado"})
+    return _noted(order, revealed=True)
+
+
+def _rotate(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    _require(order.deployed and order.deployment_open and not order.rotating)
+    _require(order.estado in {"listo", "entregado"})
+    return _noted(order, rotating=True, revealed=False)
+
+
+def _erase(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
+    _require(order.estado in {"entregado", "cancelado", "fallido"})
+    _require(not order.rotating or order.estado != "entregado")
+    gone = ("session_known", "deployed", "credentials", "revealed", "rotating")
+    return (
+        order
+        if order.erased
+        else _noted(order, erased=True, erasing=True, **dict.fromkeys(gone, False))
+    )
 
 
 def _bulk(order: OrderModel, act: Act, caller: Caller) -> OrderModel:
@@ -422,6 +454,8 @@ _ACTS: Mapping[str, Callable[[OrderModel, Act, Caller], OrderModel]] = {
     "budget": _budget,
     "retry": _retry,
     "reveal": _reveal,
+    "rotate": _rotate,
+    "erase": _erase,
     "bulk": _bulk,
 }
 ADMIN = By(CALLERS["admin"])

@@ -123,6 +123,13 @@ _ALL = (
     ),
     Operation("retry", Endpoint("POST", f"{_ORDER}/retry"), "retry"),
     Operation("reveal", Endpoint("POST", f"{_ORDER}/credentials/reveal"), "reveal"),
+    Operation(
+        "erase",
+        Endpoint("POST", f"{_ORDER}/erase"),
+        "erase",
+        lambda _order, _digest: {"motivo": "Lo pide el titular"},
+    ),
+    Operation("rotate", Endpoint("POST", f"{_ORDER}/credentials/rotate"), "rotate"),
     Operation("bulk_cancel", _BULK, "bulk", _bulk("cancel", motivo="Ya no")),
     Operation("bulk_retry", _BULK, "bulk", _bulk("retry")),
     Operation("bulk_prioridad", _BULK, "bulk", _bulk("prioridad", prioridad="alta")),
@@ -167,13 +174,24 @@ async def send(
     sent = {**workshop.headers[by], **(headers or {})}
     if act.if_match is not None:
         sent["If-Match"] = f'"{act.if_match}"'
-    body = {**act.body, "ids": [str(order_id)]} if act.name == "bulk" else dict(act.body)
+    body = {**act.body, **await _names(workshop, act.name, order_id)}
     return await workshop.http.request(
         operation.endpoint.method,
         operation.endpoint.path.replace("{id}", str(order_id)).replace("{numero}", "1"),
         json=body or None,
         headers=sent,
     )
+
+
+async def _names(workshop: Workshop, act: str, order_id: UUID) -> Mapping[str, Any]:
+    """Return what the body says of which order is meant."""
+    match act:
+        case "bulk":
+            return {"ids": [str(order_id)]}
+        case "erase":
+            return {"orden": (await workshop.order(order_id)).order_number}
+        case _:
+            return {}
 
 
 def status_of(act: Act, answer: httpx2.Response) -> int:

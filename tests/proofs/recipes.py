@@ -187,10 +187,26 @@ _on_order("POST", "/retry", "fallido", None, None)
 _on_order("POST", "/wake", "construccion", None, None)
 _on_order("POST", "/credentials/reveal", "listo", None, None)
 _on_order("POST", "/portal-links", "construccion", {"enviar": True}, {"enviar": False})
+_on_order(
+    "POST",
+    "/credentials/rotate",
+    "entregado",
+    {"nombres": ["api_key"]},
+    {"nombres": ["webhook_secret"]},
+)
 _QUESTION = {"pregunta": "¿En qué idioma?", "destinatario": "cliente", "clave": "idioma"}
 _on_order(
     "POST", "/preguntas", "construccion", _QUESTION, {**_QUESTION, "destinatario": "operador"}
 )
+
+
+@_recipe("POST", f"{_ORDER}/erase")
+async def _erase(kitchen: Kitchen, by: Headers) -> Prepared:
+    order_id, _ = await kitchen.order("entregado")
+    order = await kitchen.workshop.order(UUID(order_id))
+    body = {"motivo": "Lo pide el titular", "orden": order.order_number}
+    otherwise = {**body, "producto": True}
+    return Prepared("POST", f"/api/orders/{order_id}/erase", by, body, otherwise)
 
 
 @_recipe("POST", f"{_ORDER}/preguntas/{{numero}}/respuesta")

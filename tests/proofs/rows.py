@@ -24,7 +24,10 @@ _FACTS = text(
         o.resultado IS NOT NULL AS deployed,
         EXISTS (SELECT FROM order_credentials c WHERE c.order_id = o.id) AS credentials,
         EXISTS (SELECT FROM order_credentials c
-                WHERE c.order_id = o.id AND c.revealed_at IS NOT NULL) AS revealed,
+                WHERE c.order_id = o.id AND c.secret AND c.revealed_at IS NOT NULL) AS revealed,
+        o.resultado IS NOT NULL AND EXISTS (SELECT FROM order_credentials c
+            WHERE c.order_id = o.id AND c.in_service_at IS NULL) AS rotating,
+        o.borrado_at IS NOT NULL AS erased, o.erasure_pending AS erasing,
         e.count, e.first, e.last, e.told, s.stage, s.open
     FROM orders o,
         LATERAL (SELECT count(*), min(seq) AS first, max(seq) AS last,
@@ -58,6 +61,9 @@ _IN_MODEL = (
     "deployed",
     "credentials",
     "revealed",
+    "rotating",
+    "erased",
+    "erasing",
 )
 
 

@@ -15,6 +15,7 @@ from axon_factory.orders.credentials import (
     SealedCredential,
     credential_context,
     credentials_of,
+    note_in_service,
     open_credentials,
     store_credentials,
 )
@@ -99,6 +100,8 @@ async def _seal_anew(
         ]
         order = original.model_copy(update={"id": copy})
         await store_credentials(session, order, sealed, now)
+        if all(item.in_service_at for item in kept.values()):
+            await note_in_service(session, order, now)
 
 
 async def _copy_rows(session: AsyncSession, original: UUID, ids: Sequence[UUID]) -> None:

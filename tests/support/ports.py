@@ -4,6 +4,7 @@ The line that calls them, its transactions and its records are the real ones.
 """
 # ruff: noqa: ARG002 — these have their ports' signatures
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
@@ -92,6 +93,9 @@ class ExampleBuilder:
     ) -> bool:
         return True
 
+    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
+        """Nothing is kept of it."""
+
 
 class ExampleCouncil:
     name = "example"
@@ -133,6 +137,14 @@ class ExampleDeployer:
             requests=(AnsweredRequest("salud", "GET", "/health", 200),),
         )
 
+    async def replace_secrets(
+        self, request: DeploymentRequest, *, idempotency_key: str
+    ) -> Deployment:
+        return await self.deploy(request, idempotency_key=idempotency_key)
+
+    async def erase(self, slug: str, *, idempotency_key: str) -> None:
+        """Nothing is kept of it."""
+
     async def undeploy(self, slug: str, *, idempotency_key: str) -> None:
         """Nothing of it runs."""
 
@@ -143,12 +155,18 @@ class ExampleGitHost:
     async def publish(self, slug: str, product_dir: Path, *, idempotency_key: str) -> str:
         return REPOSITORY_URL
 
+    async def remove(self, slug: str, *, idempotency_key: str) -> None:
+        """Nothing is kept of it."""
+
 
 class NoMailer:
     name = "none"
 
     async def send(self, mail: Mail, *, idempotency_key: str) -> None:
         raise AssertionError("mail leaves by the outbox job, which these tests do not run")
+
+    async def forget(self, idempotency_keys: Sequence[str]) -> None:
+        """Nothing is kept."""
 
 
 class NoNotifier:

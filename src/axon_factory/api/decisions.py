@@ -1,6 +1,8 @@
 """What routes share in which people decide about an order."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -10,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.api.answers import version_etag
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.db.tables import Order
+from axon_factory.domain.audit import Fact
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.approval import PlanReference
@@ -48,13 +51,25 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def locked(session: AsyncSession, reference: str, write: Write) -> Order:
-    """Return the order that is decided about, its row locked."""
-    return await lock_order(session, reference, write.principal, if_version=write.if_match)
+async def locked(
+    session: AsyncSession, reference: str, write: Write, *, erased: bool = False
+) -> Order:
+    """Return the order that is decided about, its row locked; `erased`: also an erased one."""
+    by, version = write.principal, write.if_match
+    return await lock_order(session, reference, by, if_version=version, erased=erased)
 
 
-def decided(order: Order, message: Sentence, **more: Any) -> Answer:  # noqa: ANN401 — JSON values
-    """Return the answer: what is left of the order after the decision, and what else to say."""
+def decided(
+    order: Order,
+    message: Sentence,
+    *,
+    facts: Mapping[str, Fact] = MappingProxyType({}),
+    **more: Any,  # noqa: ANN401 — JSON values
+) -> Answer:
+    """Return the answer: what is left of the order after the decision, and what else to say.
+
+    `facts` are for the audit trail.
+    """
     body = {
         "order_id": str(order.id),
         "order_number": order.order_number,
@@ -64,4 +79,5 @@ def decided(order: Order, message: Sentence, **more: Any) -> Answer:  # noqa: AN
         "message": message,
         **more,
     }
-    return Answer(body, headers={"ETag": version_etag(order.version)}, order_id=order.id)
+    etag = {"ETag": version_etag(order.version)}
+    return Answer(body, headers=etag, order_id=order.id, facts=facts)

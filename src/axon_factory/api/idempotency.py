@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -44,14 +45,14 @@ _FIND = text(
 _KEEP = text(
     """
     INSERT INTO idempotency_keys (principal, key, fingerprint, status, headers,
-        ciphertext, wrapped_key, key_id, created_at, expires_at)
+        ciphertext, wrapped_key, key_id, created_at, expires_at, order_id)
     VALUES (:principal, :key, :fingerprint, :status, CAST(:headers AS jsonb),
-        :ciphertext, :wrapped_key, :key_id, :now, :expires_at)
+        :ciphertext, :wrapped_key, :key_id, :now, :expires_at, :order_id)
     ON CONFLICT (principal, key) DO UPDATE SET
         fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
         ciphertext = excluded.ciphertext, wrapped_key = excluded.wrapped_key,
         key_id = excluded.key_id, created_at = excluded.created_at,
-        expires_at = excluded.expires_at
+        expires_at = excluded.expires_at, order_id = excluded.order_id
     """
 )
 
@@ -138,9 +139,17 @@ async def kept_answer(
 
 
 async def keep_answer(
-    session: AsyncSession, request: RequestKey, answer: KeptAnswer, box: SecretBox
+    session: AsyncSession,
+    request: RequestKey,
+    answer: KeptAnswer,
+    box: SecretBox,
+    *,
+    order_id: UUID | None = None,
 ) -> None:
-    """Store the answer of the write that the session's transaction makes."""
+    """Store the answer of the write that the session's transaction makes.
+
+    An order that is erased takes the answers about it along.
+    """
     sealed = box.seal(answer.body, context=request.context)
     now = datetime.now(UTC)
     await session.execute(
@@ -156,5 +165,6 @@ async def keep_answer(
             "key_id": sealed.key_id,
             "now": now,
             "expires_at": now + KEPT_FOR,
+            "order_id": order_id,
         },
     )

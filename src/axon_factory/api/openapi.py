@@ -43,6 +43,7 @@ from axon_factory.domain.errors import (
     AxonError,
     Forbidden,
     NotFound,
+    OrderErased,
     OrderNotFound,
     PreconditionFailed,
     Unavailable,
@@ -204,7 +205,8 @@ def _errors(operation: Json, context: RouteContext, *, guarded: bool) -> Errors:
     if "Idempotency-Key" in names:
         found += _WRITING
     if "id" in names and context.path_format and context.path_format.startswith("/api/orders/"):
-        found += [OrderNotFound, *([PreconditionFailed] if "If-Match" in names else [])]
+        writes = [PreconditionFailed, OrderErased] if "If-Match" in names else []
+        found += [OrderNotFound, *writes]
     elif "{" in (context.path_format or "") and not any(issubclass(e, NotFound) for e in own):
         found.append(NotFound)
     return tuple(dict.fromkeys(found))
@@ -234,7 +236,7 @@ def _error_response(errors: Errors, schemas: dict[str, Json], responses: dict[st
         }
         responses[name] = {
             "description": ". ".join(dict.fromkeys(error.title for error in errors)) + ".",
-            "headers": _header_references(_error_headers(errors[0])),
+            "headers": _header_references(_error_headers(errors)),
             "content": {"application/json": content, "application/problem+json": content},
         }
     return {"$ref": f"#/components/responses/{name}"}
@@ -250,11 +252,12 @@ def _one_of(errors: Errors) -> Json:
     }
 
 
-def _error_headers(error: type[AxonError]) -> Sequence[str]:
+def _error_headers(errors: Errors) -> Sequence[str]:
     headers = ["Axon-Version", "X-Request-Id", "Content-Language", "RateLimit", "RateLimit-Policy"]
-    if issubclass(error, AuthenticationRequired):
+    if any(issubclass(error, AuthenticationRequired) for error in errors):
         headers.append("WWW-Authenticate")
-    if error.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+    waits = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+    if any(error.status in waits or error.retry_after is not None for error in errors):
         headers.append("Retry-After")
     return headers
 

@@ -73,14 +73,16 @@ class Kind(StrEnum):
     ANONYMOUS = "anonimas"
 
 
-# They hash passwords, open sealed secrets, or write hundreds of orders.
+# They hash passwords, open or make sealed secrets, restart products, or write hundreds of rows.
 _COSTLY = frozenset(
     {
         Action.BULK_ORDERS,
         Action.CHANGE_PASSWORD,
+        Action.ERASE_ORDER,
         Action.MANAGE_KEYS,
         Action.MANAGE_USERS,
         Action.REVEAL_CREDENTIALS,
+        Action.ROTATE_CREDENTIALS,
     }
 )
 

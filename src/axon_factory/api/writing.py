@@ -30,7 +30,7 @@ from axon_factory.api.late_reports import record_late_report
 from axon_factory.api.parameters import IfMatch
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.db.audit import append_audit
-from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry
+from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry, Fact
 from axon_factory.domain.errors import AttemptEnded, Forbidden, ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence, in_english
@@ -53,6 +53,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     order_id: UUID | None = None
     subject: str | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict[str, Fact])
+    """Details for the audit trail (`domain.audit.DETAILS`)."""
 
 
 Work = Callable[[AsyncSession], Awaitable[Answer]]
@@ -115,13 +117,14 @@ class Write:
             body = in_english(answer.body) if self.english else answer.body
             sent = KeptAnswer(answer.status, answer.headers, rendered(body).decode())
             if self.key is not None:
-                await keep_answer(session, self.key, sent, self.services.secret_box)
+                box = self.services.secret_box
+                await keep_answer(session, self.key, sent, box, order_id=answer.order_id)
             if audited:
                 await append_audit(session, self._entry(unit, answer))
         return _response(sent, {})
 
     def _entry(self, unit: str, answer: Answer) -> AuditEntry:
-        details = {"unidad": unit}
+        details = {"unidad": unit, **answer.facts}
         if self.key is not None:
             digest = hashlib.sha256(self.key.key.encode()).hexdigest()
             details["clave_idempotencia_sha256"] = digest

@@ -1,7 +1,7 @@
 """What commands share by which people decide about an order."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,7 @@ from axon_factory.cli.context import (
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.recording import record
 from axon_factory.db.tables import Order
+from axon_factory.domain.audit import Fact
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.states import Actor, PlanStatus
@@ -29,6 +30,7 @@ from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText, validated
+from axon_factory.ports.secret_box import SecretBox
 
 __all__ = [
     "Deciding",
@@ -58,7 +60,10 @@ class Deciding:
     order: Order
     actor: Actor
     policy: Policy
+    box: SecretBox
     now: datetime
+    facts: dict[str, Fact] = field(default_factory=dict[str, Fact])
+    """Details for the audit trail, filled by the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +102,11 @@ def decide(
     *,
     data_dir: Path | None,
     as_json: bool,
+    erased: bool = False,
 ) -> None:
     """Make a decision, record it on the audit trail, and say `sentence`.
 
-    What the decision returns is added to the JSON.
+    What the decision returns is added to the JSON. `erased`: also about an erased order.
     """
 
     async def command() -> tuple[Order, Mapping[str, Any]]:
@@ -109,11 +115,13 @@ def decide(
             open_factory(data_dir) as factory,
             factory.database.transaction("decide") as session,
         ):
-            order = await lock_order(session, reference, principal)
+            order = await lock_order(session, reference, principal, erased=erased)
             now = datetime.now(UTC)
-            deciding = Deciding(session, order, principal.actor, factory.policy, now)
+            deciding = Deciding(
+                session, order, principal.actor, factory.policy, factory.secret_box, now
+            )
             more = await decision(deciding)
-            await record(session, action, order_id=order.id)
+            await record(session, action, order_id=order.id, details=deciding.facts)
             return order, more or {}
 
     order, more = run(command, as_json=as_json)

@@ -29,17 +29,23 @@ from axon_factory.cli.deciding import (
     read_waiting,
     refuse_question,
 )
+from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
-from axon_factory.orders.credentials import mark_revealed, open_credentials
+from axon_factory.orders.credentials import (
+    ROTATABLE,
+    reveal_credentials,
+    rotate_credentials,
+)
+from axon_factory.orders.erasure import erase_order, require_number
 from axon_factory.orders.locking import lock_order
-from axon_factory.orders.read import read_order
 from axon_factory.orders.retry import retry_order
 from axon_factory.orders.rework import accept_for_person
+from axon_factory.orders.times import timestamp
 
 __all__ = ["Reference", "register"]
 
@@ -50,6 +56,8 @@ def register(group: typer.Typer) -> None:
     """Add the commands to `axon orders`."""
     for command in (approve, reject, accept, cancel, retry, reveal):
         group.command(command.__name__)(command)
+    group.command("rotate-credentials")(rotate)
+    group.command("erase")(erase)
 
 
 def approve(
@@ -215,14 +223,14 @@ def reveal(
 
     async def command() -> tuple[Order, Mapping[str, str]]:
         principal = local_principal()
-        async with open_factory(data_dir) as factory:
-            async with factory.database.reading() as session:
-                order = await read_order(session, reference, principal)
-                values = await open_credentials(session, order, factory.secret_box)
-            async with factory.database.transaction("reveal") as session:
-                order = await lock_order(session, reference, principal)
-                await mark_revealed(session, order, principal, datetime.now(UTC))
-                await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
+        async with (
+            open_factory(data_dir) as factory,
+            factory.database.transaction("reveal") as session,
+        ):
+            order = await lock_order(session, reference, principal)
+            box, now = factory.secret_box, datetime.now(UTC)
+            values = await reveal_credentials(session, order, principal, box, now)
+            await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
         # Only now, after the commit: shown without a record is impossible.
         return order, values
 
@@ -231,6 +239,95 @@ def reveal(
         print_json({"order_id": str(order.id), "credentials": dict(values)})
     else:
         out.print(facts(values))
+
+
+def rotate(
+    *,
+    reference: Reference,
+    name: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(ROTATABLE)}; repeatable.")
+    ] = None,
+    yes: YesOption = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Replace the delivered credentials; the product restarts with new ones and keeps its data.
+
+    Without --name all secrets are replaced. Show the new ones with `axon orders reveal`.
+
+    Example: axon orders rotate-credentials ORD-2025-001 --name api_key
+    """
+    names = name or []
+
+    async def checked() -> None:
+        unknown = sorted(set(names) - set(ROTATABLE))
+        if unknown:
+            raise CliError(
+                Exit.USAGE, f"--name no válido: {unknown[0]}. Opciones: {', '.join(ROTATABLE)}"
+            )
+        if not yes:
+            await refuse_question(as_json=as_json)
+
+    run(checked, as_json=as_json)
+    if not yes:
+        typer.confirm("Las credenciales actuales dejan de servir. ¿Rotarlas ahora?", abort=True)
+
+    async def decision(by: Deciding) -> Mapping[str, object]:
+        principal = local_principal()
+        chosen = await rotate_credentials(by.session, by.order, names, principal, by.box, by.now)
+        return {"credenciales": list(chosen)}
+
+    decide(
+        reference,
+        Action.ROTATE_CREDENTIALS,
+        decision,
+        "El producto se reinicia con credenciales nuevas",
+        data_dir=data_dir,
+        as_json=as_json,
+    )
+
+
+def erase(
+    *,
+    reference: Reference,
+    reason: ReasonOption,
+    product: Annotated[
+        bool, typer.Option("--product", help="Erase the product, its data and its code too.")
+    ] = False,
+    yes: YesOption = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase the personal data of an order that has ended. There is no way back.
+
+    Number, type, price and times stay. You are asked for the order's number.
+
+    Example: axon orders erase ORD-2025-001 --reason "Solicitud del titular" --product
+    """
+    number: str | None = None
+    if not yes:
+        run(lambda: refuse_question(as_json=as_json), as_json=as_json)
+        number = typer.prompt("Se borran sus datos personales. Escribe el número de la orden")
+
+    async def decision(by: Deciding) -> Mapping[str, object]:
+        require_number(by.order, by.order.order_number if number is None else number, "orden")
+        told, principal = checked_text("reason", reason), local_principal()
+        done = await erase_order(
+            by.session, by.order, principal, reason=told, product=product, now=by.now
+        )
+        by.facts.update(done.facts if done else {}, producto=product)
+        pending = by.order.erasure_pending
+        return {"borrado_at": timestamp(by.order.borrado_at), "borrado_pendiente": pending}
+
+    decide(
+        reference,
+        Action.ERASE_ORDER,
+        decision,
+        "Datos personales borrados",
+        data_dir=data_dir,
+        as_json=as_json,
+        erased=True,
+    )
 
 
 def _shown_plan(

@@ -192,6 +192,7 @@ def render_order(
                 "Último latido": local_time(order.heartbeat_at),
                 "Creada": local_time(order.created_at),
                 "Entregada": local_time(order.entregado_at),
+                **({"Borrada": local_time(order.borrado_at)} if order.borrado_at else {}),
                 "Repositorio": order.repo_url or _NOBODY,
                 "Producto": order.deploy_url or _NOBODY,
                 "Id": order.id,

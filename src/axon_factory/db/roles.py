@@ -11,7 +11,7 @@ from psycopg import sql
 __all__ = ["APPEND_ONLY", "RoleMissing", "RoleUnfit", "grant_app", "owns_trail"]
 
 APPEND_ONLY = ("audit_entries", "order_events")
-"""What the program may add to and read, and never change."""
+"""What the program may add to and read, and never change; `erase_order_events` takes texts away."""
 
 _READ_ONLY = ("alembic_version", "audit_heads", "feed_positions")
 _CAN_ACT_AS_OWNER = """
@@ -79,6 +79,8 @@ def _statements(tables: list[str], role: str) -> list[sql.Composed]:
         # Positions are handed out by the function alone.
         sql.SQL("REVOKE ALL ON SEQUENCE public.audit_positions FROM {}"),
         sql.SQL("GRANT EXECUTE ON FUNCTION public.audit_head(text) TO {}"),
+        # Takes the texts of an erased order's events away, and can do nothing else to them.
+        sql.SQL("GRANT EXECUTE ON FUNCTION public.erase_order_events(uuid) TO {}"),
         sql.SQL(
             "ALTER DEFAULT PRIVILEGES IN SCHEMA public "
             "GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}"

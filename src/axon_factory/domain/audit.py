@@ -80,6 +80,8 @@ DETAILS = frozenset(
         "correo_sha256",
         "motivo",
         "cuantas",
+        "eventos_sha256",
+        "producto",
     }
 )
 """The facts that an entry may carry. No secret, no body, no free text of a request is among them;

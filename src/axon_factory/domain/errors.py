@@ -15,6 +15,7 @@
     ├── ReceiptRefused            409  a receipt that proves nothing about what is reviewed now
     ├── OrderEnded                409  an agent reports on an order that has come to rest
     ├── PlanOutdated              409  the decision names another version of the plan
+    ├── OrderErased               409  its personal data were erased: nothing more is done
     ├── Conflict                  409  anything else that cannot be as things stand
     ├── PreconditionFailed        412  If-Match is stale
     └── Unavailable               503  try again
@@ -37,6 +38,7 @@ __all__ = [
     "NotCancellable",
     "NotFound",
     "OrderEnded",
+    "OrderErased",
     "OrderNotFound",
     "OwnOrder",
     "PlanNotFound",
@@ -221,6 +223,21 @@ class Conflict(AxonError):
     status = 409
     title = "Conflicto"
     title_en = "Conflict"
+
+
+class OrderErased(Conflict):
+    """The order's personal data were erased: it takes nothing any more."""
+
+    codigo = "orden_borrada"
+    title = "Orden borrada"
+    title_en = "Order erased"
+
+    def __init__(self, order_number: str) -> None:
+        """`order_number` stays when the rest is erased."""
+        super().__init__(
+            f"Los datos de la orden {order_number} se borraron: ya no admite cambios",
+            message_en=f"The data of order {order_number} were erased: it takes no more changes",
+        )
 
 
 class TransitionRefused(Conflict):

@@ -1,12 +1,16 @@
 """Events of an order: append-only facts, of which `logs` is a view (resolutions 3)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["EventKind", "LogLevel", "NewEvent", "Visibility"]
+__all__ = ["ERASED", "EventKind", "LogLevel", "NewEvent", "Visibility"]
+
+
+ERASED = "[borrado]"
+"""What stands where a text was erased."""
 
 
 class LogLevel(StrEnum):
@@ -55,6 +59,8 @@ class EventKind(StrEnum):
     DECISION_REQUERIDA = "qa.decision_requerida"
     DESPLEGADO = "entrega.desplegado"
     ENTREGADO = "entrega.entregado"
+    ROTACION_PEDIDA = "entrega.rotacion_pedida"
+    CREDENCIALES_ROTADAS = "entrega.credenciales_rotadas"
     CREDENCIAL_REVELADA = "entrega.credencial_revelada"
     FALLO_DETALLADO = "orden.fallo_detallado"
     PASO_REINTENTADO = "linea.paso_reintentado"
@@ -62,6 +68,7 @@ class EventKind(StrEnum):
     RECURSOS_LIBERADOS = "linea.recursos_liberados"
     ENLACE_EMITIDO = "portal.enlace_emitido"
     ENLACE_REVOCADO = "portal.enlace_revocado"
+    ORDEN_BORRADA = "orden.borrada"
     ACTUALIZACION = "orden.actualizacion"
     REGISTRO = "agente.registro"
 
@@ -82,3 +89,11 @@ class NewEvent:
     visibility: Visibility = Visibility.CLIENTE
     occurred_at: datetime | None = None
     dedupe_key: str | None = None
+
+    def erased(self, *, by_line: bool) -> "NewEvent":
+        """Return the event without texts, as an erased order takes it.
+
+        The line's own names stay (`by_line`), for they name its parts and no person.
+        """
+        agent = self.agent if by_line else ERASED
+        return replace(self, agent=agent, message=ERASED, metadata={})

@@ -78,6 +78,7 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
             "progreso_detalle.hitos",
             "progreso_detalle.hitos.*",
             "en_cola_desde",
+            "borrado_at",
         ),
         _ALL,
     )
@@ -98,6 +99,7 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
             "slug",
             "created_by",
             "posicion_en_cola",
+            "borrado_pendiente",
         ),
         STAFF_GRANTS,
     )

@@ -30,16 +30,19 @@ class StepKind(StrEnum):
     CREDENTIALS = "generar_credenciales"
     DEPLOY = "desplegar"
     DELIVER = "entregar"
+    ROTATE = "rotar_credenciales"
     STOP_SESSION = "detener_sesion"
     INTERRUPT = "interrumpir"
     UNDEPLOY = "retirar"
+    ERASE = "borrar"
 
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
     """One thing to do next. `subject` tells apart steps of a kind: a milestone, a check.
 
-    That of stopping a session is the attempt that the session was for.
+    That of stopping a session is the attempt that the session was for. That of a rotation is the
+    newest version of the credentials.
     """
 
     kind: StepKind
@@ -76,22 +79,34 @@ class Situation:
     completed: Collection[str] = ()
     checks: Sequence[str] = ()
     checked: Collection[str] = ()
+    rotation: int | None = None
+    """The newest version of credentials that the deployed product does not use yet."""
+    erasing: bool = False
+    """Whether something of an erased order is still to be removed outside the database."""
     questions: Sequence[str] = ()
     """Numbers of the questions that the planner has not answered yet."""
 
 
 _REVIEWED = frozenset({OrderState.QA, OrderState.LISTO})
+_DEPLOYED = frozenset({OrderState.LISTO, OrderState.ENTREGADO})
 
 
 def due_step(now: Situation) -> DueStep | None:
     """Return the one step that is due, or None when the order waits or is at rest.
 
-    Nothing else is begun for an order while a session that it does not want is at work.
+    Nothing else is begun for an order while a session that it does not want is at work. Removing
+    and replacing secrets is due in every mode of the line.
     """
     if now.stopping is not None:
         return DueStep(StepKind.STOP_SESSION, str(now.stopping))
     if now.state in {OrderState.CANCELADO, OrderState.FALLIDO}:
-        return DueStep(StepKind.UNDEPLOY) if now.deployment_open else None
+        if now.deployment_open:
+            return DueStep(StepKind.UNDEPLOY)
+        return DueStep(StepKind.ERASE) if now.erasing else None
+    if now.state is OrderState.ENTREGADO and now.erasing:
+        return DueStep(StepKind.ERASE)
+    if now.state in _DEPLOYED and now.rotation is not None:
+        return DueStep(StepKind.ROTATE, str(now.rotation))
     if now.mode is LineMode.DETENIDA and _is_at_work_outside(now):
         return DueStep(StepKind.INTERRUPT)
     if now.waits_for_person or not _may_go_on(now):

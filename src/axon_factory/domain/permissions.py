@@ -77,6 +77,8 @@ class Action(StrEnum):
     REVEAL_CREDENTIALS = "orders:reveal_credentials"
     MANAGE_PORTAL_LINKS = "orders:portal_links"
     READ_CLIENT_MAILS = "orders:client_mails"
+    ROTATE_CREDENTIALS = "orders:rotate_credentials"
+    ERASE_ORDER = "orders:erase"
     READ_REPOSITORY = "orders:repository"
     ASK_QUESTION = "orders:ask"
     READ_QUESTIONS = "orders:questions"
@@ -221,6 +223,12 @@ PERMISSIONS = MappingProxyType(
         # A link answers in the client's name, so that a key that only reads may not see it.
         Action.MANAGE_PORTAL_LINKS: Permission(_ADMINS | {_G.OPERATOR}),
         Action.READ_CLIENT_MAILS: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
+        # A program may end what leaked; what replaces it is shown to people alone.
+        Action.ROTATE_CREDENTIALS: Permission(_ADMINS | {_G.CLIENT_OWN}, _FINISHED),
+        # Nothing brings the data back: a person decides.
+        Action.ERASE_ORDER: Permission(
+            frozenset({_G.ADMIN}), frozenset({_S.ENTREGADO, _S.CANCELADO, _S.FALLIDO})
+        ),
         Action.READ_REPOSITORY: Permission(
             frozenset({_G.ADMIN, _G.OPERATOR, _G.CLIENT_OWN, _G.KEY_ADMIN})
         ),

@@ -168,7 +168,9 @@ def _in_words(
     verified: int,
     reviewed: bool,
 ) -> Sentence:
-    said = _ACCEPTED if state in _REVIEWED and not reviewed else _STATES_IN_WORDS.get(state)
+    # Of an order whose data were erased nothing is left to tell that from.
+    accepted = state in _REVIEWED and bool(shares) and not reviewed
+    said = _ACCEPTED if accepted else _STATES_IN_WORDS.get(state)
     if said is not None:
         return said
     if not shares:

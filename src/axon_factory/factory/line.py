@@ -38,7 +38,7 @@ from axon_factory.ports.errors import PortError
 __all__ = ["Line"]
 
 _log = structlog.get_logger(__name__)
-_CLEANUP = frozenset({StepKind.STOP_SESSION, StepKind.UNDEPLOY})
+_CLEANUP = frozenset({StepKind.STOP_SESSION, StepKind.UNDEPLOY, StepKind.ROTATE, StepKind.ERASE})
 """What is done whatever the line's mode."""
 
 

@@ -16,6 +16,7 @@ from sqlmodel import col
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import NotificationDestination, OutboxAttempt, OutboxMessage
 from axon_factory.domain.deliveries import Channel, delay_after
+from axon_factory.domain.events import ERASED
 from axon_factory.factory.ports import LinePorts
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.notifications.owners import KEY_ENDED, key_serves
@@ -77,7 +78,7 @@ class OutboxSender:
             )
         tried = await self._try(message, destination, serves=serves)
         if tried.error is None:
-            await self._record_success(message_id, tried)
+            await self._record_success(message, tried)
         else:
             await self._record_failure(message_id, tried, tried.error)
 
@@ -148,15 +149,23 @@ class OutboxSender:
         of_key = destination.owner is not None
         return Destination(Channel(destination.kind), url, secrets, of_key=of_key)
 
-    async def _record_success(self, message_id: UUID, tried: _Try) -> None:
+    async def _record_success(self, message: OutboxMessage, tried: _Try) -> None:
         async with self._database.transaction("message.sent") as session:
-            stored = await _locked(session, message_id)
-            if stored is None:
-                return
-            stored.sent_at = datetime.now(UTC)
-            stored.attempts += 1
-            await _log_attempt(session, message_id, tried)
-        _log.info("message sent", message_id=str(message_id), channel=stored.channel)
+            stored = await _locked(session, message.id)
+            if stored is not None:
+                stored.sent_at = datetime.now(UTC)
+                stored.attempts += 1
+                await _log_attempt(session, message.id, tried)
+        if stored is None and Channel(message.channel) is Channel.MAIL:
+            await self._forget_erased(message)
+        _log.info("message sent", message_id=str(message.id), channel=message.channel)
+
+    async def _forget_erased(self, message: OutboxMessage) -> None:
+        """Remove a mail whose order was erased while it was on its way."""
+        async with self._database.reading() as session:
+            now = await session.get(OutboxMessage, message.id)
+        if now is not None and now.recipient == ERASED:
+            await self._ports.mailer.forget([message.dedupe_key])
 
     async def _record_failure(self, message_id: UUID, tried: _Try, error: PortError) -> None:
         gone = isinstance(error, DeliveryFailed) and error.gone

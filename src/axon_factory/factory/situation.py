@@ -14,6 +14,7 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import Claim, OrderState, PlanStatus, needs_evidence
 from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
+from axon_factory.orders.credentials import pending_version
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.line_mode import hold_mode
 from axon_factory.orders.open_questions import open_questions
@@ -39,6 +40,8 @@ async def read_situation(session: AsyncSession, order: Order, *, policy: Policy)
     evidence = await read_evidence(session, order) if needs_evidence(state) else NO_EVIDENCE
     if state is OrderState.CONSTRUCCION:
         Plan.model_validate(order.plan)  # a damaged one fails the order, here where it is seen
+    deployed = order.resultado is not None and order.deployment_open
+    rotation = await pending_version(session, order.id) if deployed else None
     if state is OrderState.LISTO:
         credentials_ready = await _has_credentials(session, order.id)
     return Situation(
@@ -50,9 +53,7 @@ async def read_situation(session: AsyncSession, order: Order, *, policy: Policy)
         session_known=order.session_id is not None,
         deployment_open=order.deployment_open,
         credentials_ready=credentials_ready,
-        deployed=order.deployment_open
-        and order.resultado is not None
-        and evidence.proves(Claim.DEPLOYED),
+        deployed=deployed and evidence.proves(Claim.DEPLOYED),
         published=state is OrderState.CONSTRUCCION and await _is_published(session, order),
         mode=mode,
         stopping=unwanted.intento if unwanted is not None else None,
@@ -63,6 +64,8 @@ async def read_situation(session: AsyncSession, order: Order, *, policy: Policy)
         checks=evidence.required,
         checked=evidence.checked,
         questions=questions,
+        rotation=rotation,
+        erasing=order.erasure_pending,
     )
 
 

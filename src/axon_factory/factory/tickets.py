@@ -66,7 +66,7 @@ async def begin_step(
     """
     record = await _record_of(session, order, step)
     unfinished = record.attempts if record is not None and record.finished_at is None else 0
-    if unfinished >= policy.max_step_attempts and _is_active(order):
+    if unfinished >= policy.max_step_attempts and _may_fail(order, step):
         reason = f"El paso '{step.key}' se interrumpió {unfinished} veces sin terminar"
         cause = FailureCause.INTENTOS_AGOTADOS
         await _give_up(session, order, step, PortError(reason, cause=cause), policy, now)
@@ -131,7 +131,7 @@ async def fail_step(
     record.failures += 1
     record.error = error.for_staff
     final = not error.transient or record.failures >= policy.max_step_failures
-    if final and _is_active(order) and ticket.step.kind is not StepKind.STOP_SESSION:
+    if final and _may_fail(order, ticket.step) and ticket.step.kind is not StepKind.STOP_SESSION:
         await _give_up(session, order, ticket.step, error, policy, now)
         return
     doublings = min(record.failures - 1, _MOST_DOUBLINGS)
@@ -210,6 +210,11 @@ async def _give_up(
     state = OrderState(order.estado)
     failure = Failure(error.cause, str(error), state, step.key, error.detail)
     await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
+
+
+def _may_fail(order: Order, step: DueStep) -> bool:
+    """Return whether giving the step up fails the order: a product in service is never lost so."""
+    return _is_active(order) and step.kind is not StepKind.ROTATE
 
 
 def _is_active(order: Order) -> bool:

@@ -17,7 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import savepoint
 from axon_factory.db.tables import Order
-from axon_factory.domain.errors import AxonError, Conflict, OrderNotFound, ValidationFailed
+from axon_factory.domain.errors import (
+    AxonError,
+    Conflict,
+    OrderErased,
+    OrderNotFound,
+    ValidationFailed,
+)
 from axon_factory.domain.permissions import Action, Principal, serves_in
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
@@ -189,6 +195,8 @@ async def _do(
     policy: Policy,
     now: datetime,
 ) -> Sentence:
+    if order.borrado_at is not None:
+        raise OrderErased(order.order_number)
     actor = principal.actor
     match act:
         case CancelOrders():

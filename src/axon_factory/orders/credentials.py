@@ -1,11 +1,19 @@
-"""Delivered credentials: sealed in their own table, revealed once (resolutions 28)."""
+"""Delivered credentials: sealed in their own table, revealed once, replaced on demand.
 
-from collections.abc import Mapping, Sequence
+Each name has one row. A rotation replaces the row by a newer version that is not in service yet;
+the line puts it into service (`rotar_credenciales`). Until then nothing is revealed (resolutions
+28).
+"""
+
+import base64
+import secrets
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -15,19 +23,69 @@ from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.permissions import Action, Principal, serves_in
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.events import append_event
+from axon_factory.orders.transitions import wake
 from axon_factory.ports.secret_box import SealedSecret, SecretBox
 
 __all__ = [
+    "LABELS",
+    "ROTATABLE",
+    "RotationInProgress",
     "SealedCredential",
     "credential_context",
     "credentials_of",
-    "mark_revealed",
     "masked_credentials",
+    "note_in_service",
     "open_credentials",
+    "pending_version",
+    "reveal_credentials",
+    "rotate_credentials",
+    "seal_secret",
     "store_credentials",
 ]
 
 FIRST_VERSION = 1
+_MASK = "••••••••"
+_RETRY_SECONDS = 5
+_KEY_PREFIX, _WEBHOOK_PREFIX = "axon_pk_live_", "whsec_"
+_SECRETS: Mapping[str, tuple[str, Callable[[], str]]] = MappingProxyType(
+    {
+        "admin_password_temporal": ("", lambda: secrets.token_urlsafe(15)),
+        "api_key": (_KEY_PREFIX, lambda: secrets.token_urlsafe(24)),
+        "webhook_secret": (
+            _WEBHOOK_PREFIX,
+            lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
+        ),
+    }
+)
+"""Name to the part that answers show and to what makes the rest, anew each time."""
+
+LABELS: Mapping[str, str] = MappingProxyType(
+    {
+        "admin_password_temporal": "contraseña de administración",
+        "api_key": "clave de API",
+        "webhook_secret": "secreto de webhooks",
+    }
+)
+"""What people call the secrets."""
+
+ROTATABLE = tuple(_SECRETS)
+"""The credentials that are secrets; `admin_email` is none."""
+
+
+class RotationInProgress(Conflict):
+    """New credentials are being put into service; neither old nor new ones are shown."""
+
+    codigo = "rotacion_en_curso"
+    title = "Rotación en curso"
+    title_en = "Rotation in progress"
+    retry_after = _RETRY_SECONDS
+
+    def __init__(self) -> None:
+        """There is one sentence."""
+        super().__init__(
+            "Las credenciales nuevas se están poniendo en servicio; repite en unos segundos",
+            message_en="The new credentials are being put into service; repeat in a few seconds",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +96,16 @@ class SealedCredential:
     masked: str
     secret: bool
     sealed: SealedSecret
+    version: int = FIRST_VERSION
+
+
+def seal_secret(
+    box: SecretBox, order_id: UUID, name: str, version: int = FIRST_VERSION
+) -> SealedCredential:
+    """Make a new random value of the credential `name` (one of `ROTATABLE`) and seal it."""
+    prefix, make = _SECRETS[name]
+    sealed = box.seal(prefix + make(), context=credential_context(order_id, name, version))
+    return SealedCredential(name, prefix + _MASK, secret=True, sealed=sealed, version=version)
 
 
 def credential_context(order_id: UUID, name: str, version: int = FIRST_VERSION) -> str:
@@ -48,13 +116,13 @@ def credential_context(order_id: UUID, name: str, version: int = FIRST_VERSION) 
 async def store_credentials(
     session: AsyncSession, order: Order, credentials: Sequence[SealedCredential], now: datetime
 ) -> None:
-    """Insert the credentials of an order that has none yet."""
+    """Insert credentials of an order that has none of these names; none is in service yet."""
     for credential in credentials:
         session.add(
             OrderCredential(
                 order_id=order.id,
                 name=credential.name,
-                version=FIRST_VERSION,
+                version=credential.version,
                 secret=credential.secret,
                 masked=credential.masked,
                 ciphertext=credential.sealed.ciphertext,
@@ -90,15 +158,80 @@ async def open_credentials(
     }
 
 
-async def mark_revealed(
-    session: AsyncSession, order: Order, principal: Principal, now: datetime
-) -> None:
-    """Record, in the caller's transaction, that the locked order's credentials are shown now.
+async def pending_version(session: AsyncSession, order_id: UUID) -> int | None:
+    """Return the newest version that is not in service, None when all are."""
+    return await session.scalar(
+        select(func.max(col(OrderCredential.version))).where(
+            col(OrderCredential.order_id) == order_id,
+            col(OrderCredential.in_service_at).is_(None),
+        )
+    )
 
-    The caller commits before it answers: shown without a record is impossible.
+
+async def note_in_service(session: AsyncSession, order: Order, now: datetime) -> None:
+    """Record that the product answers with the order's credentials, all of them."""
+    await session.execute(
+        update(OrderCredential)
+        .where(
+            col(OrderCredential.order_id) == order.id, col(OrderCredential.in_service_at).is_(None)
+        )
+        .values(in_service_at=now)
+    )
+
+
+async def rotate_credentials(
+    session: AsyncSession,
+    order: Order,
+    names: Collection[str],
+    principal: Principal,
+    box: SecretBox,
+    now: datetime,
+) -> Sequence[str]:
+    """Replace the locked order's credentials `names` (empty: all) and enqueue what follows.
+
+    The line restarts the product with the new ones. Returns the names that are replaced.
 
     Raises:
-        Conflict: there are none, or they were shown before.
+        RotationInProgress: the product does not use an earlier rotation's yet.
+        Conflict: no product of the order is in service.
+    """
+    credentials = {item.name: item for item in await credentials_of(session, order.id)}
+    _require_product(order, credentials)
+    if await pending_version(session, order.id) is not None:
+        raise RotationInProgress
+    chosen = [name for name in ROTATABLE if name in credentials and (not names or name in names)]
+    version = max(item.version for item in credentials.values()) + 1
+    await session.execute(
+        delete(OrderCredential).where(
+            col(OrderCredential.order_id) == order.id, col(OrderCredential.name).in_(chosen)
+        )
+    )
+    sealed = [seal_secret(box, order.id, name, version) for name in chosen]
+    await store_credentials(session, order, sealed, now)
+    event = NewEvent(
+        kind=EventKind.ROTACION_PEDIDA,
+        agent=principal.name,
+        message="Credenciales anuladas, otras nuevas se ponen en servicio: "
+        + ", ".join(LABELS[name] for name in chosen),
+        level=LogLevel.WARNING,
+        metadata={"credenciales": chosen, "version": version},
+    )
+    await append_event(session, order, event, actor=principal.actor, now=now)
+    await wake(session, order, now)
+    return chosen
+
+
+async def reveal_credentials(
+    session: AsyncSession, order: Order, principal: Principal, box: SecretBox, now: datetime
+) -> Mapping[str, str]:
+    """Return the credentials that were not shown yet in clear, the others masked.
+
+    That they are shown is recorded in the caller's transaction. The caller commits before it
+    answers: shown without a record is impossible.
+
+    Raises:
+        RotationInProgress: the product does not use the newest ones yet.
+        Conflict: there are none, or all were shown before.
     """
     credentials = await credentials_of(session, order.id)
     if not credentials or not serves_in(Action.REVEAL_CREDENTIALS, OrderState(order.estado)):
@@ -106,13 +239,20 @@ async def mark_revealed(
             "La orden no tiene credenciales que mostrar: se crean al desplegar el producto",
             message_en="The order has no credentials to show: they are made when it is deployed",
         )
-    shown = next((item for item in credentials if item.revealed_at is not None), None)
-    if shown is not None:
+    fresh = [item for item in credentials if item.revealed_at is None]
+    if not any(item.secret for item in fresh):
         raise Conflict(
-            "Las credenciales ya se mostraron una vez; pide que se roten para obtener nuevas",
-            message_en="The credentials were shown already; ask for a rotation to get new ones",
+            "Las credenciales ya se mostraron una vez; rótalas para obtener nuevas",
+            message_en="The credentials were shown already; rotate them to get new ones",
         )
-    for credential in credentials:
+    if order.resultado is not None and any(item.in_service_at is None for item in fresh):
+        raise RotationInProgress
+    values = await open_credentials(session, order, box)
+    shown = {
+        item.name: values[item.name] if item in fresh or not item.secret else item.masked
+        for item in credentials
+    }
+    for credential in fresh:
         credential.revealed_at, credential.revealed_by = now, principal.id
     await append_event(
         session,
@@ -122,7 +262,10 @@ async def mark_revealed(
             agent=principal.name,
             message="Credenciales reveladas",
             level=LogLevel.WARNING,
-            metadata={"por": principal.id},
+            metadata={
+                "por": principal.id,
+                "credenciales": [item.name for item in fresh if item.secret],
+            },
             visibility=Visibility.INTERNO,
         ),
         actor=principal.actor,
@@ -130,3 +273,14 @@ async def mark_revealed(
     )
     order.version += 1
     order.updated_at = now
+    return shown
+
+
+def _require_product(order: Order, credentials: Collection[str]) -> None:
+    in_service = order.resultado is not None and order.deployment_open and credentials
+    if in_service and serves_in(Action.ROTATE_CREDENTIALS, OrderState(order.estado)):
+        return
+    raise Conflict(
+        f"La orden {order.order_number} no tiene un producto en marcha con credenciales que rotar",
+        message_en=f"Order {order.order_number} has no running product with credentials to rotate",
+    )

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderEvent
-from axon_factory.domain.events import NewEvent
-from axon_factory.domain.states import Actor, OrderState
+from axon_factory.domain.events import EventKind, NewEvent
+from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.orders.outbox import tell_event
 
 __all__ = ["CHANNEL", "append_event", "content_key"]
@@ -60,6 +60,8 @@ async def append_event(
         )
         if repeated is not None:
             return False
+    if order.borrado_at is not None and event.kind is not EventKind.ORDEN_BORRADA:
+        event = event.erased(by_line=actor.kind is ActorKind.WORKER)
     order.event_seq += 1
     session.add(
         OrderEvent(

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.errors import AttemptEnded, OrderNotFound, PreconditionFailed
+from axon_factory.domain.errors import AttemptEnded, OrderErased, OrderNotFound, PreconditionFailed
 from axon_factory.domain.permissions import Grant, Principal
 from axon_factory.domain.states import OrderState, attempt_is_over
 
@@ -42,14 +42,22 @@ def visible_to(principal: Principal) -> ColumnElement[bool] | None:
 
 
 async def lock_order(
-    session: AsyncSession, reference: str, principal: Principal, *, if_version: int | None = None
+    session: AsyncSession,
+    reference: str,
+    principal: Principal,
+    *,
+    if_version: int | None = None,
+    erased: bool = False,
 ) -> Order:
     """Return the order, its row locked until the transaction ends.
+
+    `erased`: also one whose personal data were erased.
 
     Raises:
         OrderNotFound: there is none, or it is not the caller's.
         AttemptEnded: the caller's attempt ended after its token was looked at.
         PreconditionFailed: `if_version` (from If-Match) is not the order's version.
+        OrderErased: its personal data were erased.
     """
     query = select(Order).where(matches(reference)).with_for_update()
     ownership = visible_to(principal)
@@ -67,6 +75,8 @@ async def lock_order(
             "read it again and repeat the change",
             version=order.version,
         )
+    if order.borrado_at is not None and not erased:
+        raise OrderErased(order.order_number)
     return order
 
 

@@ -92,5 +92,9 @@ async def read_order_by_slug(
 
 
 async def read_order_for_portal(session: AsyncSession, order_id: UUID) -> Order | None:
-    """Return the order behind a portal link, whose token is the permission."""
-    return await session.get(Order, order_id)
+    """Return the order behind a portal link, whose token is the permission.
+
+    None where there is none, or where its personal data were erased.
+    """
+    order = await session.get(Order, order_id)
+    return None if order is None or order.borrado_at is not None else order

@@ -47,6 +47,21 @@ _DEPLOYED = text(
     LIMIT {BATCH}
     """  # noqa: S608 — constants of this module
 )
+_ROTATING = text(
+    f"""
+    SELECT DISTINCT o.id, o.prioridad_rank
+    FROM order_credentials c JOIN orders o ON o.id = c.order_id
+    WHERE c.in_service_at IS NULL AND o.estado IN ('listo', 'entregado')
+      AND o.deployment_open AND o.resultado IS NOT NULL {_ORPHANED}
+    LIMIT {BATCH}
+    """  # noqa: S608 — constants of this module
+)
+_ERASING = text(
+    f"""
+    SELECT o.id, o.prioridad_rank FROM orders o WHERE o.erasure_pending {_ORPHANED}
+    LIMIT {BATCH}
+    """  # noqa: S608 — constants of this module
+)
 _DUE = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM orders o
@@ -112,7 +127,7 @@ async def enqueue_stranded(
 
 
 def _statements(mode: LineMode) -> tuple[TextClause, ...]:
-    cleanup = (_UNWANTED, _DEPLOYED)
+    cleanup = (_UNWANTED, _DEPLOYED, _ROTATING, _ERASING)
     match mode:
         case LineMode.ACTIVA:
             return (*cleanup, _DUE, _QUESTIONED)

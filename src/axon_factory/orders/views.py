@@ -178,6 +178,8 @@ def detail(
         "latido_at": timestamp(order.heartbeat_at),
         "en_cola_desde": timestamp(order.queued_at),
         "posicion_en_cola": place_in_queue,
+        "borrado_at": timestamp(order.borrado_at),
+        "borrado_pendiente": order.erasure_pending,
         "slug": order.slug,
         "created_by": order.created_by,
     }

@@ -230,6 +230,17 @@ class Builder(Protocol):
         """
         ...
 
+    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
+        """Remove what the builder keeps about the order on this machine, of every attempt.
+
+        The product's repository is not the builder's. What an agent elsewhere keeps is out of
+        reach.
+
+        Raises:
+            PortError: something of it could not be removed.
+        """
+        ...
+
 
 class AgentBuilder(Builder, Protocol):
     """A builder that hands the work to an agent, which may or may not be there."""

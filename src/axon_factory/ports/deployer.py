@@ -64,6 +64,27 @@ class Deployer(Protocol):
         """
         ...
 
+    async def replace_secrets(
+        self, request: DeploymentRequest, *, idempotency_key: str
+    ) -> Deployment:
+        """Restart the running product with the secrets of `request`; its data and commit stay.
+
+        The secrets before do not serve any more once this has begun. Repeated: one product, with
+        these secrets. After a failure the product may be down; it never runs on with both.
+
+        Raises:
+            PortError: it did not become healthy with them; call again.
+        """
+        ...
+
     async def undeploy(self, slug: str, *, idempotency_key: str) -> None:
         """Stop the product and remove what runs of it; one that is not there is no error."""
+        ...
+
+    async def erase(self, slug: str, *, idempotency_key: str) -> None:
+        """Stop the product and remove all that is kept of it, its data and logs too.
+
+        Raises:
+            PortError: something of it could not be removed.
+        """
         ...

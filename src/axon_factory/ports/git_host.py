@@ -22,6 +22,14 @@ class GitHost(Protocol):
         """
         ...
 
+    async def remove(self, slug: str, *, idempotency_key: str) -> None:
+        """Remove the repository; one that is not there is no error.
+
+        Raises:
+            PortError: it could not be removed.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:

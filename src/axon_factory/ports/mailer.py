@@ -1,5 +1,6 @@
 """Mailer: sends one message. Called by the outbox only (resolutions 26)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,5 +27,13 @@ class Mailer(Protocol):
 
         Raises:
             PortError: it was not accepted.
+        """
+        ...
+
+    async def forget(self, idempotency_keys: Sequence[str]) -> None:
+        """Remove the mails with these keys from where they are kept; what left cannot come back.
+
+        Raises:
+            PortError: one of them could not be removed.
         """
         ...

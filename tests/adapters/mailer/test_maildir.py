@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_factory.adapters.mailer.maildir import MaildirMailer
-from axon_factory.adapters.mailer.message import compose
+from axon_factory.adapters.mailer.message import compose, message_name
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
@@ -202,3 +202,16 @@ async def test_killed_at_any_file_operation_and_repeated_delivers_exactly_one(
         pytest.fail("the delivery never ran to its end")
     assert kill_at > 5
     assert left_in_tmp > 0, "no kill fell between tmp/ and new/"
+
+
+async def test_forgotten_mail_is_gone_wherever_it_was_moved(tmp_path: Path) -> None:
+    root = tmp_path / "mail"
+    mailer = MaildirMailer(root, SENDER)
+    for key in ("k1", "k2", "k3"):
+        await mailer.send(MAIL, idempotency_key=key)
+    seen = root / "new" / message_name("k1")
+    seen.rename(root / "cur" / f"{seen.name}:2,S")
+    for _ in range(2):
+        await mailer.forget(["k1", "k2", "never sent"])
+    assert [path.name for path in root.rglob("*") if path.is_file()] == [message_name("k3")]
+    await MaildirMailer(tmp_path / "none", SENDER).forget(["k1"])

@@ -40,6 +40,11 @@ class ChosenBuilder:
         chosen = self._of(request)
         return await chosen.stop(session_id, request, force=force, idempotency_key=idempotency_key)
 
+    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
+        """See the port; an order may have been given to several."""
+        for builder in self._builders.values():
+            await builder.forget(order_id, idempotency_key=idempotency_key)
+
     def _of(self, request: BuildRequest) -> Builder:
         chosen = self._builders.get(request.builder)
         if chosen is None:

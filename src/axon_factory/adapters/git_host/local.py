@@ -7,6 +7,7 @@ is replaced by a rename.
 import asyncio
 import fcntl
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,6 +62,29 @@ class LocalGitHost:
             raise _failed("git no pudo copiarlo", transient=True) from error
         return f"{self._public_url}/git/{slug}.git"
 
+    async def remove(
+        self,
+        slug: str,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — what is gone stays gone
+    ) -> None:
+        """Remove the repository.
+
+        Raises:
+            PortError: the slug is not acceptable, or somebody is publishing it (transient).
+        """
+        if not SLUG.fullmatch(slug):
+            raise _failed("el nombre del repositorio no es válido")
+        if not self._root.is_dir():
+            return
+        lock = self._root / f".{slug}.lock"
+        try:
+            with _sole_publisher(lock):
+                await asyncio.to_thread(_remove_folder, repository_folder(self._root, slug))
+                lock.unlink(missing_ok=True)
+        except OSError as error:
+            raise _failed("no se pudo borrar", transient=True) from error
+
     async def _mirror(self, source: Path, repository: Path, lock: int) -> None:
         home = self._root / ".home"
         await run_git(
@@ -85,6 +109,11 @@ class LocalGitHost:
             configuration=_FETCH_CONFIGURATION,
             keep_open=[lock],
         )
+
+
+def _remove_folder(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def repository_folder(root: Path, slug: str) -> Path:

@@ -7,7 +7,7 @@ delivery, in ``new/`` or where a mail reader has moved it, and leaves it alone.
 import asyncio
 import fcntl
 import os
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,6 +53,30 @@ class MaildirMailer:
                 cause=FailureCause.ENTREGA_FALLIDA,
                 transient=True,
             ) from error
+
+    async def forget(self, idempotency_keys: Sequence[str]) -> None:
+        """Remove the mails with these keys, wherever a mail reader has moved them to.
+
+        Raises:
+            PortError: one of them could not be removed (transient).
+        """
+        names = {message_name(key) for key in idempotency_keys}
+        try:
+            await asyncio.to_thread(self._remove, names)
+        except OSError as error:
+            raise PortError(
+                f"No se pudieron borrar los correos: {error.strerror}.",
+                cause=FailureCause.ENTREGA_FALLIDA,
+                transient=True,
+            ) from error
+
+    def _remove(self, names: Collection[str]) -> None:
+        if not self._root.is_dir():
+            return
+        for entry in self._root.rglob("*"):
+            # A reader appends ":2," and flags, and may keep folders of its own.
+            if entry.name.split(":")[0] in names and entry.is_file():
+                entry.unlink(missing_ok=True)
 
     def _deliver(self, name: str, content: bytes) -> None:
         for folder in _FOLDERS:

@@ -5,6 +5,7 @@ the same Message-ID, by which mail readers and servers recognise it.
 """
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
@@ -75,6 +76,9 @@ class SmtpMailer:
             raise _refused(error.code) from None
         except (aiosmtplib.SMTPException, OSError):
             raise _failed("no responde, o su certificado no es válido") from None
+
+    async def forget(self, idempotency_keys: Sequence[str]) -> None:
+        """Do nothing: what was sent is with the server and its reader."""
 
     def _client(self) -> aiosmtplib.SMTP:
         server = self._server

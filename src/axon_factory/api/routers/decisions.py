@@ -1,14 +1,15 @@
 """Acts of people on an order: approve, reject, cancel, retry, reveal (resolutions 23, 28)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.decisions import Decide, PlanRead, Reason, decided, locked, now
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.schemas.orders import Decision, OrderCancellation
-from axon_factory.api.schemas.results import RevealedCredentials
+from axon_factory.api.schemas.results import CredentialsRotation, ErasedOrder, RevealedCredentials
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action
@@ -16,9 +17,15 @@ from axon_factory.domain.sentences import Sentence
 from axon_factory.orders import views
 from axon_factory.orders.approval import approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
-from axon_factory.orders.credentials import mark_revealed, open_credentials
+from axon_factory.orders.credentials import (
+    RotationInProgress,
+    reveal_credentials,
+    rotate_credentials,
+)
+from axon_factory.orders.erasure import erase_order, require_number
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.retry import retry_order
+from axon_factory.orders.times import timestamp
 
 __all__ = ["router"]
 
@@ -35,6 +42,30 @@ class PlanRejection(PlanRead):
     """A rejection has a reason: the next plan must answer it."""
 
     motivo: LongText
+
+
+class CredentialRotation(BaseModel):
+    """Which credentials are replaced; all without `nombres`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    nombres: (
+        Annotated[
+            list[Literal["admin_password_temporal", "api_key", "webhook_secret"]],
+            Field(min_length=1, max_length=3),
+        ]
+        | None
+    ) = None
+
+
+class OrderErasure(BaseModel):
+    """Why, the order's number once more, and whether the product goes too."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    motivo: LongText
+    orden: Annotated[str, Field(max_length=64)]
+    producto: bool = False
 
 
 @router.post(
@@ -156,18 +187,97 @@ async def retry(
     summary="Revelar las credenciales",
     responses=answers(RevealedCredentials),
 )
-@raises(Conflict)
+@raises(Conflict, RotationInProgress)
 async def reveal(
     id: str,  # noqa: A002 — the design's name of the parameter
     write: Annotated[Write, Depends(write_as(Action.REVEAL_CREDENTIALS))],
 ) -> Response:
-    """Muestra las credenciales una sola vez; queda registrado antes de responder."""
+    """Muestra las credenciales una sola vez; queda registrado antes de responder.
+
+    Después de una rotación muestra las nuevas; las que ya se mostraron van enmascaradas.
+    """
 
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
-        values = await open_credentials(session, order, write.services.secret_box)
-        await mark_revealed(session, order, write.principal, now())
+        box = write.services.secret_box
+        values = await reveal_credentials(session, order, write.principal, box, now())
         body = {"order_id": str(order.id), "credentials": dict(values)}
         return Answer(body, order_id=order.id)
 
     return await write.once("reveal", work)
+
+
+@router.post(
+    "/{id}/credentials/rotate",
+    operation_id="rotateCredentials",
+    summary="Rotar las credenciales",
+    responses=answers(CredentialsRotation, etag=True),
+)
+@raises(Conflict, RotationInProgress)
+async def rotate(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    write: Annotated[Write, Depends(write_as(Action.ROTATE_CREDENTIALS))],
+    rotation: CredentialRotation | None = None,
+) -> Response:
+    """Anula las credenciales y reinicia el producto con otras nuevas, sin perder sus datos.
+
+    Las nuevas se revelan una vez, cuando el producto responde con ellas.
+    """
+    names = (rotation.nombres if rotation else None) or ()
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await locked(session, id, write)
+        box = write.services.secret_box
+        chosen = await rotate_credentials(session, order, names, write.principal, box, now())
+        told = Sentence(
+            "El producto se reinicia con credenciales nuevas; en unos segundos se pueden revelar",
+            "The product restarts with new credentials; they can be revealed in a few seconds",
+        )
+        return decided(order, told, credenciales=list(chosen))
+
+    return await write.once("rotate_credentials", work)
+
+
+@router.post(
+    "/{id}/erase",
+    operation_id="eraseOrder",
+    summary="Borrar los datos personales",
+    responses=answers(ErasedOrder, etag=True),
+)
+@raises(Conflict, RotationInProgress)
+async def erase(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    erasure: OrderErasure,
+    write: Annotated[Write, Depends(write_as(Action.ERASE_ORDER))],
+) -> Response:
+    """Borra los datos personales de una orden terminada; número, precio y fechas quedan.
+
+    No se puede deshacer. Con `producto` se borran también el producto, sus datos y su repositorio.
+    """
+
+    async def work(session: AsyncSession) -> Answer:
+        order = await locked(session, id, write, erased=True)
+        require_number(order, erasure.orden, "orden")
+        done = await erase_order(
+            session,
+            order,
+            write.principal,
+            reason=erasure.motivo,
+            product=erasure.producto,
+            now=now(),
+        )
+        facts = {**(done.facts if done else {}), "producto": erasure.producto}
+        told = Sentence(
+            f"Los datos personales de la orden {order.order_number} se borraron",
+            f"The personal data of order {order.order_number} were erased",
+        )
+        return decided(
+            order,
+            told,
+            facts=facts,
+            borrado_at=timestamp(order.borrado_at),
+            borrado_pendiente=order.erasure_pending,
+            producto=order.product_erased,
+        )
+
+    return await write.once("erase", work)

@@ -34,6 +34,7 @@ from axon_factory.domain.errors import (
     NotCancellable,
     NotFound,
     OrderEnded,
+    OrderErased,
     OrderNotFound,
     OwnOrder,
     PlanNotFound,
@@ -180,6 +181,7 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
             design_example("3.5-update.403")["message"],
             message_en="This endpoint is for internal use of the system only",
         ),
+        OrderErased: lambda: OrderErased(EXAMPLE_NUMBER),
         OrderNotFound: lambda: OrderNotFound(EXAMPLE_ID),
         OwnOrder: OwnOrder,
         OrderEnded: lambda: OrderEnded(EXAMPLE_NUMBER, "entregado"),
@@ -238,8 +240,8 @@ _SENTENCES: Mapping[type[AxonError], Sentence] = MappingProxyType(
             "La dirección admite como máximo 8192 bytes", "The address may have at most 8192 bytes"
         ),
         Conflict: Sentence(
-            "Las credenciales ya se mostraron una vez; pide que se roten para obtener nuevas",
-            "The credentials were shown already; ask for a rotation to get new ones",
+            "Las credenciales ya se mostraron una vez; rótalas para obtener nuevas",
+            "The credentials were shown already; rotate them to get new ones",
         ),
         HeadersTooLarge: Sentence(
             "La cabecera admite como máximo 16384 bytes", "The head may have at most 16384 bytes"

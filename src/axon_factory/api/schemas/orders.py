@@ -7,9 +7,8 @@ from pydantic import ConfigDict, Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example, extended
-from axon_factory.api.schemas.progress import ProgressDetail, Promise
+from axon_factory.api.schemas.progress import ErasureState, Failure, ProgressDetail, Promise
 from axon_factory.domain.events import LogLevel
-from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.silence import Silence
 from axon_factory.domain.states import OrderState, PlanStatus
@@ -50,6 +49,8 @@ _NOT_LISTED = frozenset(
         "construye",
         "en_cola_desde",
         "posicion_en_cola",
+        "borrado_at",
+        "borrado_pendiente",
     }
 )
 """Keys of an order that a list does not show (`orders.lists.fields`)."""
@@ -234,17 +235,7 @@ class ClientContact(AnswerModel):
     )
 
 
-class Failure(AnswerModel):
-    """Por qué una orden está en `fallido`."""
-
-    causa: FailureCause
-    estado: OrderState = Field(description="Estado en el que falló; un reintento vuelve a él.")
-    at: Timestamp = Field(description="Cuándo falló.")
-    mensaje: str = Field(default="", description="Qué pasó; solo para quien opera la fábrica.")
-    paso: str | None = Field(default=None, description="Paso que falló; solo para quien opera.")
-
-
-class Order(OrderSummary):
+class Order(ErasureState, OrderSummary):
     """Una orden completa, con lo que quien pregunta puede leer de ella (§3.2)."""
 
     EXAMPLE: ClassVar = extended(
@@ -277,6 +268,7 @@ class Order(OrderSummary):
             "entregado_at": None,
             "fallido_at": None,
             "cancelado_at": None,
+            "borrado_at": None,
             "intento": 1,
             "version": 8,
             "repo_url": None,

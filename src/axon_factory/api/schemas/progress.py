@@ -1,12 +1,34 @@
-"""Parts of an order's answer: its progress explained, and its promise."""
+"""Parts of an order's answer: its progress, its promise, its failure, what was erased of it."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
+from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.states import OrderState
 
-__all__ = ["ProgressDetail", "Promise"]
+__all__ = ["ErasureState", "Failure", "ProgressDetail", "Promise"]
+
+
+class Failure(AnswerModel):
+    """Por qué una orden está en `fallido`."""
+
+    causa: FailureCause
+    estado: OrderState = Field(description="Estado en el que falló; un reintento vuelve a él.")
+    at: Timestamp = Field(description="Cuándo falló.")
+    mensaje: str = Field(default="", description="Qué pasó; solo para quien opera la fábrica.")
+    paso: str | None = Field(default=None, description="Paso que falló; solo para quien opera.")
+
+
+class ErasureState(AnswerModel):
+    """Si se borraron los datos personales de la orden."""
+
+    borrado_at: Timestamp | None = Field(description="Cuándo se borraron sus datos personales.")
+    borrado_pendiente: bool = Field(
+        default=False,
+        description="Correos, o el producto, todavía se están borrando fuera de la base de datos.",
+    )
 
 
 class Promise(AnswerModel):

@@ -5,11 +5,17 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, OrderNumber, Timestamp
-from axon_factory.api.schemas.examples import EXAMPLE_ID, design_example
-from axon_factory.api.schemas.orders import OrderId
+from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example
+from axon_factory.api.schemas.orders import Decision, OrderId
 from axon_factory.domain.states import OrderState
 
-__all__ = ["Credentials", "OrderResult", "RevealedCredentials"]
+__all__ = [
+    "Credentials",
+    "CredentialsRotation",
+    "ErasedOrder",
+    "OrderResult",
+    "RevealedCredentials",
+]
 
 
 class Credentials(AnswerModel):
@@ -63,6 +69,45 @@ class OrderResult(AnswerModel):
     repo_url: str | None = Field(description="Repositorio Git del producto.")
     deploy_url: str | None = Field(description="Dirección del producto en marcha.")
     entregado_at: Timestamp | None = Field(description="Cuándo se entregó.")
+
+
+class CredentialsRotation(Decision):
+    """La rotación pedida; el producto se reinicia con las credenciales nuevas."""
+
+    EXAMPLE: ClassVar = {
+        "order_id": EXAMPLE_ID,
+        "order_number": EXAMPLE_NUMBER,
+        "estado": "entregado",
+        "plan_estado": "aprobado",
+        "intento": 1,
+        "message": "El producto se reinicia con credenciales nuevas; en unos segundos se pueden "
+        "revelar",
+        "credenciales": ["admin_password_temporal", "api_key", "webhook_secret"],
+    }
+
+    credenciales: list[str] = Field(description="Nombres de las que se reemplazan.")
+
+
+class ErasedOrder(Decision):
+    """La orden, sin datos personales."""
+
+    EXAMPLE: ClassVar = {
+        "order_id": EXAMPLE_ID,
+        "order_number": EXAMPLE_NUMBER,
+        "estado": "entregado",
+        "plan_estado": "aprobado",
+        "intento": 1,
+        "message": f"Los datos personales de la orden {EXAMPLE_NUMBER} se borraron",
+        "borrado_at": "2025-11-20T10:00:00Z",
+        "borrado_pendiente": True,
+        "producto": True,
+    }
+
+    borrado_at: Timestamp = Field(description="Cuándo se borraron los datos.")
+    borrado_pendiente: bool = Field(
+        description="Correos, o el producto, todavía se están borrando fuera de la base de datos."
+    )
+    producto: bool = Field(description="También se borra el producto.")
 
 
 class RevealedCredentials(AnswerModel):

@@ -95,6 +95,12 @@ class Order(Table, table=True):
     catalogo: dict[str, Any] = Field(sa_type=JSON)
     tenant: str = Field(sa_type=Text)
     event_seq: int = 0
+    borrado_at: datetime | None = Field(default=None, sa_type=TIME)
+    """Since when the order holds no personal data."""
+    erasure_pending: bool = False
+    """Whether mails, and the product if asked, are still to be erased outside the database."""
+    product_erased: bool = False
+    """Whether erasing the product was asked for, too."""
     created_by: str = Field(sa_type=Text)
     position: int = Field(default=None, sa_column_args=[Identity(always=True)])
     """A small number that the bitmaps of lists know the order by."""

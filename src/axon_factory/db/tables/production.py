@@ -120,3 +120,5 @@ class OrderCredential(Table, table=True):
     created_at: datetime = Field(sa_type=TIME)
     revealed_at: datetime | None = Field(default=None, sa_type=TIME)
     revealed_by: str | None = Field(default=None, sa_type=Text)
+    in_service_at: datetime | None = Field(default=None, sa_type=TIME)
+    """Since when the running product uses this version."""

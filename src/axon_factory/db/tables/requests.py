@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import LargeBinary, SmallInteger, Text
 from sqlmodel import Field
@@ -34,3 +35,5 @@ class IdempotencyKey(Table, table=True):
     key_id: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=TIME)
     expires_at: datetime = Field(sa_type=TIME)
+    order_id: UUID | None = None
+    """The order that the answer is about; an erased order takes it along."""

@@ -11,7 +11,8 @@ from axon_factory.factory.step import LocalStep, PortStep
 from axon_factory.factory.steps.answer import AnswerQuestion
 from axon_factory.factory.steps.build import BuildNext, FinishBuild
 from axon_factory.factory.steps.deliver import Deliver
-from axon_factory.factory.steps.deploy import Deploy, MakeCredentials, Undeploy
+from axon_factory.factory.steps.deploy import Deploy, MakeCredentials, RotateCredentials, Undeploy
+from axon_factory.factory.steps.erase import EraseOrder
 from axon_factory.factory.steps.plan import AutoApprove, Claim, MakePlan
 from axon_factory.factory.steps.publish import PublishRepository
 from axon_factory.factory.steps.review import GiveVerdict, RunCheck
@@ -42,7 +43,9 @@ def build_steps(
         StepKind.CREDENTIALS: MakeCredentials(ports.secret_box),
         StepKind.DEPLOY: Deploy(ports.deployer, ports.secret_box, policy, products),
         StepKind.DELIVER: Deliver(policy),
+        StepKind.ROTATE: RotateCredentials(ports.deployer, ports.secret_box, policy, products),
         StepKind.STOP_SESSION: StopSession(ports.builder, policy, products),
         StepKind.INTERRUPT: InterruptSession(),
         StepKind.UNDEPLOY: Undeploy(ports.deployer),
+        StepKind.ERASE: EraseOrder(ports, products),
     }

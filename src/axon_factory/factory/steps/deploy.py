@@ -1,7 +1,5 @@
 """Deploy: make the client's credentials, run the product, fill `resultado` (design §5.6)."""
 
-import base64
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,16 +8,20 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.tables import Order, OrderCredential, OrderDeployment
+from axon_factory.db.tables import Order, OrderDeployment
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.factory.step import line_actor
 from axon_factory.orders.credentials import (
+    LABELS,
+    ROTATABLE,
     SealedCredential,
     credential_context,
     credentials_of,
     masked_credentials,
+    note_in_service,
+    seal_secret,
     store_credentials,
 )
 from axon_factory.orders.events import append_event
@@ -31,12 +33,12 @@ from axon_factory.ports.deployer import Deployer, Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.secret_box import SealedSecret, SecretBox
 
-__all__ = ["Deploy", "MakeCredentials", "Undeploy"]
+__all__ = ["Deploy", "MakeCredentials", "RotateCredentials", "Undeploy"]
 
 _OPS = line_actor("Ops Agent")
-_MASK = "••••••••"
+_EMAIL = "admin_email"
 _ENVIRONMENT = {
-    "admin_email": "ADMIN_EMAIL",
+    _EMAIL: "ADMIN_EMAIL",
     "admin_password_temporal": "ADMIN_PASSWORD",
     "api_key": "API_KEY",
     "webhook_secret": "WEBHOOK_SECRET",
@@ -70,18 +72,11 @@ class MakeCredentials:
     async def call(self, work: Recipient, *, idempotency_key: str) -> Sequence[SealedCredential]:
         """Make and seal; what is not recorded never left this process."""
         del idempotency_key  # nothing outside has to recognise a repetition
-        api_key = f"axon_pk_live_{secrets.token_urlsafe(24)}"
-        webhook_secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
-        return (
-            self._seal(work, "admin_email", work.admin_email, work.admin_email),
-            self._seal(work, "admin_password_temporal", secrets.token_urlsafe(15), _MASK),
-            self._seal(work, "api_key", api_key, f"axon_pk_live_{_MASK}"),
-            self._seal(work, "webhook_secret", webhook_secret, f"whsec_{_MASK}"),
-        )
-
-    def _seal(self, work: Recipient, name: str, value: str, masked: str) -> SealedCredential:
-        sealed = self._box.seal(value, context=credential_context(work.order_id, name))
-        return SealedCredential(name, masked, masked != value, sealed)
+        context = credential_context(work.order_id, _EMAIL)
+        sealed = self._box.seal(work.admin_email, context=context)
+        address = SealedCredential(_EMAIL, work.admin_email, secret=False, sealed=sealed)
+        made = (seal_secret(self._box, work.order_id, name) for name in ROTATABLE)
+        return (address, *made)
 
     async def record(
         self,
@@ -98,14 +93,16 @@ class MakeCredentials:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentWork:
-    """What is deployed, its secrets still sealed."""
+    """What is deployed, its secrets still sealed, each with the context that opens it."""
 
     order_id: UUID
     slug: str
     attempt: int
     product_dir: Path
     commit: str | None
-    sealed: Mapping[str, SealedSecret]
+    sealed: Mapping[str, tuple[SealedSecret, str]]
+    rotated: Sequence[str] = ()
+    """Names of the credentials that are not in service yet."""
 
 
 class Deploy:
@@ -124,6 +121,7 @@ class Deploy:
 
     async def prepare(self, session: AsyncSession, order: Order, _step: DueStep) -> DeploymentWork:
         """Collect the reviewed commit and the sealed credentials."""
+        credentials = await credentials_of(session, order.id)
         return DeploymentWork(
             order_id=order.id,
             slug=order.slug,
@@ -131,32 +129,18 @@ class Deploy:
             product_dir=self._products / order.slug,
             commit=await commit_of(session, order),
             sealed={
-                item.name: SealedSecret(item.ciphertext, item.wrapped_key, item.key_id)
-                for item in await credentials_of(session, order.id)
+                item.name: (
+                    SealedSecret(item.ciphertext, item.wrapped_key, item.key_id),
+                    credential_context(order.id, item.name, item.version),
+                )
+                for item in credentials
             },
+            rotated=[item.name for item in credentials if item.in_service_at is None],
         )
 
     async def call(self, work: DeploymentWork, *, idempotency_key: str) -> Deployment:
         """Open the secrets for the product alone, and deploy."""
-        if work.commit is None:
-            raise PortError("La orden no tiene un commit que desplegar", cause=self.cause)
-        values = {
-            _ENVIRONMENT[name]: self._box.open(
-                sealed, context=credential_context(work.order_id, name)
-            )
-            for name, sealed in work.sealed.items()
-        }
-        return await self._deployer.deploy(
-            DeploymentRequest(
-                order_id=str(work.order_id),
-                slug=work.slug,
-                attempt=work.attempt,
-                product_dir=work.product_dir,
-                commit=work.commit,
-                secrets=values,
-            ),
-            idempotency_key=idempotency_key,
-        )
+        return await self._deployer.deploy(self._request(work), idempotency_key=idempotency_key)
 
     async def record(
         self,
@@ -167,7 +151,8 @@ class Deploy:
         now: datetime,
     ) -> None:
         """Fill `resultado` with links that answer and masked credentials."""
-        credentials: Sequence[OrderCredential] = await credentials_of(session, order.id)
+        await self._fill_result(session, order, outcome, now)
+        order.asignado_a = _OPS.name
         await keep_deployment(
             session,
             OrderDeployment(
@@ -179,24 +164,76 @@ class Deploy:
                 created_at=now,
             ),
         )
-        order.deploy_url = outcome.url
-        order.asignado_a = _OPS.name
-        order.resultado = {
-            "portal_url": await portal_url(session, order, self._policy, now),
-            "admin_url": outcome.admin_url,
-            "api_url": outcome.api_url,
-            "credentials": dict(masked_credentials(credentials)),
-            "docs_url": outcome.docs_url,
-            "support_email": self._policy.support_email,
-            "webhooks": dict(outcome.webhooks),
-            "configuracion_inicial": dict(outcome.configuration),
-        }
         event = NewEvent(
             kind=EventKind.DESPLEGADO,
             agent=_OPS.name,
             message=f"Producto en marcha en {outcome.url}",
             level=LogLevel.SUCCESS,
             metadata={"deploy_url": outcome.url, "commit": work.commit},
+        )
+        await append_event(session, order, event, actor=_OPS, now=now)
+        await wake(session, order, now)
+
+    def _request(self, work: DeploymentWork) -> DeploymentRequest:
+        if work.commit is None:
+            raise PortError("La orden no tiene un commit que desplegar", cause=self.cause)
+        return DeploymentRequest(
+            order_id=str(work.order_id),
+            slug=work.slug,
+            attempt=work.attempt,
+            product_dir=work.product_dir,
+            commit=work.commit,
+            secrets={
+                _ENVIRONMENT[name]: self._box.open(sealed, context=context)
+                for name, (sealed, context) in work.sealed.items()
+            },
+        )
+
+    async def _fill_result(
+        self, session: AsyncSession, order: Order, outcome: Deployment, now: datetime
+    ) -> None:
+        await note_in_service(session, order, now)
+        order.deploy_url = outcome.url
+        order.resultado = {
+            "portal_url": await portal_url(session, order, self._policy, now),
+            "admin_url": outcome.admin_url,
+            "api_url": outcome.api_url,
+            "credentials": dict(masked_credentials(await credentials_of(session, order.id))),
+            "docs_url": outcome.docs_url,
+            "support_email": self._policy.support_email,
+            "webhooks": dict(outcome.webhooks),
+            "configuracion_inicial": dict(outcome.configuration),
+        }
+
+
+class RotateCredentials(Deploy):
+    """Restart the running product with the credentials that are not in service yet.
+
+    Whatever happens to this process, the product has one working set: the newest, once it answers.
+    """
+
+    async def call(self, work: DeploymentWork, *, idempotency_key: str) -> Deployment:
+        """Open the secrets for the product alone, and restart it with them."""
+        request = self._request(work)
+        return await self._deployer.replace_secrets(request, idempotency_key=idempotency_key)
+
+    async def record(
+        self,
+        session: AsyncSession,
+        order: Order,
+        work: DeploymentWork,
+        outcome: Deployment,
+        now: datetime,
+    ) -> None:
+        """Record that the new ones serve; from now on they can be revealed once."""
+        await self._fill_result(session, order, outcome, now)
+        names = ", ".join(LABELS[name] for name in work.rotated if name in LABELS)
+        event = NewEvent(
+            kind=EventKind.CREDENCIALES_ROTADAS,
+            agent=_OPS.name,
+            message=f"Credenciales nuevas en servicio: {names}",
+            level=LogLevel.SUCCESS,
+            metadata={"credenciales": list(work.rotated)},
         )
         await append_event(session, order, event, actor=_OPS, now=now)
         await wake(session, order, now)

@@ -19,7 +19,7 @@ from axon_factory.db.tables import (
     OutboxMessage,
 )
 from axon_factory.domain.deliveries import DeliveryState
-from axon_factory.domain.errors import Conflict, NotFound
+from axon_factory.domain.errors import Conflict, NotFound, OrderErased
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.lists.cursor import Cursor, decode, encode
@@ -128,11 +128,15 @@ async def redeliver(session: AsyncSession, message_id: UUID, family: str | None 
     Raises:
         NotFound: there is none, or it is not the family's.
         Conflict: its destination is switched off or was removed, or its key has ended.
+        OrderErased: the personal data of its order were erased.
     """
     destination = (await find_delivery(session, message_id, family)).destination
     message = await session.get_one(
         OutboxMessage, message_id, with_for_update=True, populate_existing=True
     )
+    order = await session.get(Order, message.order_id) if message.order_id else None
+    if order is not None and order.borrado_at is not None:
+        raise OrderErased(order.order_number)
     if message.destination_id is not None:
         await _check_serves(session, destination)
     message.sent_at = message.given_up_at = message.last_error = None

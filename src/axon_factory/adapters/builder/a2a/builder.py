@@ -163,6 +163,9 @@ class A2ABuilder:
 
         return await self._agents.ask(cancel)
 
+    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
+        """Do nothing: what the agent keeps is elsewhere."""
+
     async def _begin(self, agent: Agent, request: BuildRequest) -> str:
         repository = Repository(request.product_dir)
         known = await own_bundle(repository, self._limits.bundle_bytes)

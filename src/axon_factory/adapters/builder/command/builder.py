@@ -31,6 +31,7 @@ from axon_factory.adapters.builder.command.sessions import (
     SessionBusy,
     SessionState,
     Unlaunchable,
+    forget_sessions,
 )
 from axon_factory.adapters.builder.command.starting import Desk, Starter
 from axon_factory.adapters.builder.command.workspace import WorkspaceError
@@ -69,6 +70,7 @@ class CommandBuilder:
 
     def __init__(self, root: Path, sandbox: Sandbox, options: CommandOptions) -> None:
         """`root` is the folder of all sessions; the agent runs in `sandbox`."""
+        self._root = root
         self._options = options
         self._redactor = Redactor(options.secrets.values())
         self._starter = Starter(root, sandbox, options, self._redactor)
@@ -176,6 +178,16 @@ class CommandBuilder:
             if ended:
                 await asyncio.to_thread(desk.workspace.remove)
             return ended
+
+    async def forget(
+        self,
+        order_id: str,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — what is gone stays gone
+    ) -> None:
+        """Remove the order's sessions: briefs, workspaces, what agents said."""
+        async with _failures():
+            await asyncio.to_thread(forget_sessions, self._root, order_id)
 
     def _desk(self, request: BuildRequest) -> Desk:
         try:

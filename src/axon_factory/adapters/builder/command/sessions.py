@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -29,7 +30,15 @@ from typing import Any, cast
 
 from axon_factory.adapters.builder.command import launcher
 
-__all__ = ["Exit", "Launch", "Session", "SessionBusy", "SessionState", "Unlaunchable"]
+__all__ = [
+    "Exit",
+    "Launch",
+    "Session",
+    "SessionBusy",
+    "SessionState",
+    "Unlaunchable",
+    "forget_sessions",
+]
 
 _KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,80}-[0-9]{1,6}")
 _LAUNCH_SECONDS = 30.0
@@ -277,6 +286,20 @@ class Session:
                     signal.pidfd_send_signal(descriptor, number)
             finally:
                 os.close(descriptor)
+
+
+def forget_sessions(root: Path, order_id: str) -> None:
+    """Remove the folders of an order's sessions that have ended.
+
+    Raises:
+        SessionBusy: an agent is still at work in one.
+        OSError: one could not be removed.
+    """
+    for folder in root.glob(f"{order_id}-*"):
+        session = Session(folder)
+        if session.is_alive():
+            raise SessionBusy("la sesión sigue en marcha")
+        shutil.rmtree(folder)
 
 
 def _take(descriptor: int) -> None:

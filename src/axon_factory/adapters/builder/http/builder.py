@@ -180,6 +180,9 @@ class HttpBuilder:
             raise
         return said.status.has_ended
 
+    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
+        """Do nothing: what the agent keeps is elsewhere."""
+
     async def _hand_over_answers(self, session_id: str, request: BuildRequest) -> None:
         for answer in request.answers:
             body = {

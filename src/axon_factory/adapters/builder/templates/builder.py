@@ -129,6 +129,9 @@ class TemplateBuilder:
         self._processes.kill(session_id)
         return True
 
+    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
+        """Do nothing: this builder keeps nothing beside the repository."""
+
     def _check(self, request: BuildRequest) -> None:
         try:
             load_layers(self._template_root, request.plan.templates)

@@ -261,6 +261,13 @@ stdout_logfile_backups=1
         await self._tolerate(BAD_NAME, "removeProcessGroup", slug)
         await self.call("reloadConfig")
 
+    async def forget_log(self) -> None:
+        """Empty supervisord's own log, which names the products; theirs are in their folders."""
+        if await self.is_running():
+            await self.call("clearLog")
+        for old in self._layout.supervisor.glob("supervisord.log.*"):
+            old.unlink(missing_ok=True)
+
     async def _tolerate(
         self,
         fault: int,

@@ -5,7 +5,7 @@ import http.client
 import os
 import time
 import xmlrpc.client
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,13 @@ from axon_factory.adapters.deployer.local.layout import (
     read_json,
     write_private,
 )
-from axon_factory.adapters.deployer.local.release import fetch_release, log_tail, prune, retire
+from axon_factory.adapters.deployer.local.release import (
+    erase,
+    fetch_release,
+    log_tail,
+    prune,
+    retire,
+)
 from axon_factory.adapters.sandbox import (
     Limits,
     Manifest,
@@ -117,15 +123,22 @@ class LocalDeployer:
             PortError: it did not become healthy, or could not be run; it is stopped then.
         """
         async with self._failures(), self._layout.locked(f"{self._slug(request)}.lock"):
-            await self._daemon.start()
             try:
-                release = await fetch_release(self._sandbox, self._layout, request)
-                manifest = await asyncio.to_thread(read_manifest, release)
-                return await self._run(request, release, manifest)
+                return await self._run_release(request)
             except BaseException:
                 # Also when cancelled: what is half deployed must not go on running.
                 await asyncio.shield(self._withdraw(request.slug))
                 raise
+
+    async def replace_secrets(
+        self,
+        request: DeploymentRequest,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — the secrets are the key: a product that has them is left
+    ) -> Deployment:
+        """Restart the product with other secrets; a failure leaves it to supervisord."""
+        async with self._failures(), self._layout.locked(f"{self._slug(request)}.lock"):
+            return await self._run_release(request)
 
     async def undeploy(
         self,
@@ -138,11 +151,25 @@ class LocalDeployer:
         Raises:
             PortError: it does not stop.
         """
+        await self._remove(slug, retire)
+
+    async def erase(
+        self,
+        slug: str,
+        *,
+        idempotency_key: str,  # noqa: ARG002 — what is gone stays gone
+    ) -> None:
+        """Stop the product and remove all that is kept of it, logs that name it too."""
+        await self._remove(slug, erase)
+        async with self._failures():
+            await self._daemon.forget_log()
+
+    async def _remove(self, slug: str, dispose: Callable[[Layout, str], None]) -> None:
         async with self._failures():
             name = self._layout.product(slug).name
             async with self._layout.locked(f"{name}.lock"):
                 await self._withdraw(slug)
-                await asyncio.to_thread(retire, self._layout, slug)
+                await asyncio.to_thread(dispose, self._layout, slug)
 
     async def start_all(self) -> list[ProductStatus]:
         """Bring back every product after a stop or a restart of the machine.
@@ -214,6 +241,12 @@ class LocalDeployer:
     def _url(self, record: Record) -> str:
         url = self._template.format(port=record.port, slug=record.slug)
         return url.rstrip("/")
+
+    async def _run_release(self, request: DeploymentRequest) -> Deployment:
+        await self._daemon.start()
+        release = await fetch_release(self._sandbox, self._layout, request)
+        manifest = await asyncio.to_thread(read_manifest, release)
+        return await self._run(request, release, manifest)
 
     async def _run(
         self, request: DeploymentRequest, release: Path, manifest: Manifest

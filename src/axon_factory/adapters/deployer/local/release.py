@@ -1,6 +1,7 @@
 """The files of a deployed product: its release, its log, and what stays when it goes."""
 
 import asyncio
+import re
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from axon_factory.adapters.deployer.local.layout import Layout
 from axon_factory.adapters.sandbox import ProductRepository, Sandbox
 from axon_factory.ports.deployer import DeploymentRequest
 
-__all__ = ["fetch_release", "log_tail", "prune", "retire"]
+__all__ = ["erase", "fetch_release", "log_tail", "prune", "retire"]
 
 LOG_LINES = 20
 LOG_BYTES = 2000
@@ -54,6 +55,21 @@ def retire(layout: Layout, slug: str) -> None:
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         (folder / "data").rename(layout.retired / f"{slug}-{now}")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def erase(layout: Layout, slug: str) -> None:
+    """Remove all that is kept of the product.
+
+    Raises:
+        OSError: something of it is still there.
+    """
+    retired = re.compile(rf"{re.escape(slug)}-\d{{8}}T\d{{6}}\.\d{{6}}Z")
+    earlier = [path for path in layout.retired.iterdir() if retired.fullmatch(path.name)]
+    for folder in (layout.product(slug), *earlier):
+        if folder.exists():
+            shutil.rmtree(folder)
+    # Its holder is the caller, and the name is not used again.
+    (layout.locks / f"{slug}.lock").unlink(missing_ok=True)
 
 
 def log_tail(layout: Layout, request: DeploymentRequest) -> str:

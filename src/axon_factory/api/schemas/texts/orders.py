@@ -115,6 +115,24 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
             {"motivo": "Queda en el historial de la orden."},
             {"motivo": "El cliente desistió"},
         ),
+        "CredentialRotation": SchemaText(
+            "Qué credenciales se rotan.",
+            {"nombres": "Cuáles; sin esta clave, todas."},
+            {"nombres": ["api_key"]},
+        ),
+        "OrderErasure": SchemaText(
+            "Borrado de los datos personales de una orden.",
+            {
+                "motivo": "Por qué; lo lee el equipo. No escribas datos personales.",
+                "orden": "El número de la orden, para confirmar.",
+                "producto": "También el producto: se detiene y se borran sus datos y su código.",
+            },
+            {
+                "motivo": "Solicitud del titular",
+                "orden": "ORD-2025-001",
+                "producto": True,
+            },
+        ),
         "QuestionRequest": SchemaText(
             "Pregunta nueva.",
             {

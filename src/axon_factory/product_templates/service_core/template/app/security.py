@@ -20,11 +20,6 @@ def same(given: str, expected: str) -> bool:
     return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())
 
 
-def digest(token: str) -> str:
-    """Return what is stored of a random token."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 class AdminAccount:
     """The one administrator. scrypt makes each guess cost some 50 ms and 16 MiB."""
 

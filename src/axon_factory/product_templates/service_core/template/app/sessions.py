@@ -1,5 +1,11 @@
-"""The administrator's session: a random cookie, of which the database keeps the digest."""
+"""The administrator's session: a random cookie, of which the database keeps a digest.
 
+The digest depends on the administrator's account. Another ADMIN_EMAIL or ADMIN_PASSWORD therefore
+ends every session at the restart that brings it.
+"""
+
+import hashlib
+import hmac
 import secrets
 from dataclasses import dataclass
 from typing import Annotated
@@ -8,7 +14,7 @@ from fastapi import Depends, HTTPException, Request
 
 from app.http import read_form
 from app.module import Context, ContextDep
-from app.security import digest, same
+from app.security import same
 
 COOKIE = "sesion"
 LOGIN_COOKIE = "entrada"
@@ -23,6 +29,12 @@ class Session:
     csrf: str
 
 
+def _digest(context: Context, token: str) -> str:
+    """Return what is stored of a session's token while the account is as it is now."""
+    account = f"{context.settings.admin_email}\0{context.settings.admin_password}"
+    return hmac.new(account.encode(), token.encode(), hashlib.sha256).hexdigest()
+
+
 def open_session(context: Context) -> Session:
     """Start a session and forget the expired ones."""
     session = Session(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
@@ -31,7 +43,7 @@ def open_session(context: Context) -> Session:
         connection.execute("DELETE FROM sesiones WHERE vence_at <= ?", (now,))
         connection.execute(
             "INSERT INTO sesiones (huella, csrf, vence_at) VALUES (?, ?, ?)",
-            (digest(session.token), session.csrf, now + LIFETIME_SECONDS),
+            (_digest(context, session.token), session.csrf, now + LIFETIME_SECONDS),
         )
     return session
 
@@ -39,7 +51,9 @@ def open_session(context: Context) -> Session:
 def close_session(context: Context, session: Session) -> None:
     """End a session."""
     with context.database.transaction() as connection:
-        connection.execute("DELETE FROM sesiones WHERE huella = ?", (digest(session.token),))
+        connection.execute(
+            "DELETE FROM sesiones WHERE huella = ?", (_digest(context, session.token),)
+        )
 
 
 def find_session(context: ContextDep, request: Request) -> Session | None:
@@ -50,7 +64,7 @@ def find_session(context: ContextDep, request: Request) -> Session | None:
     with context.database.reading() as connection:
         row = connection.execute(
             "SELECT csrf FROM sesiones WHERE huella = ? AND vence_at > ?",
-            (digest(token), int(context.clock().timestamp())),
+            (_digest(context, token), int(context.clock().timestamp())),
         ).fetchone()
     return Session(token, row["csrf"]) if row else None
 

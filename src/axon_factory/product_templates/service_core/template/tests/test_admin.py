@@ -1,3 +1,5 @@
+import sqlite3
+
 import pytest
 
 
@@ -47,3 +49,27 @@ def test_guessing_is_slowed_down(start, login):
 def test_without_a_password_nobody_enters(start, login):
     client = login(start(ADMIN_PASSWORD=""), password="")
     assert client.last.status_code == 401
+
+
+def test_other_credentials_end_the_sessions_and_keep_the_data(start, login, tmp_path):
+    before = login(start())
+    assert before.get("/admin").status_code == 200
+    with sqlite3.connect(tmp_path / "producto.sqlite3") as connection:
+        connection.execute("CREATE TABLE prueba (dato TEXT)")
+        connection.execute("INSERT INTO prueba VALUES ('sigue')")
+    after = start(ADMIN_PASSWORD="otra frase, también larga")
+    after.cookies.update(before.cookies)
+    assert after.get("/admin").headers["location"] == "/admin/entrar"
+    after.cookies.clear()
+    assert login(after).last.status_code == 401
+    assert login(after, password="otra frase, también larga").last.status_code == 303
+    assert after.get("/admin").status_code == 200
+    with sqlite3.connect(tmp_path / "producto.sqlite3") as connection:
+        assert connection.execute("SELECT dato FROM prueba").fetchall() == [("sigue",)]
+
+
+def test_the_same_credentials_keep_the_sessions(start, login):
+    before = login(start())
+    after = start(API_KEY="otra-clave", WEBHOOK_SECRET="otro-secreto")
+    after.cookies.update(before.cookies)
+    assert after.get("/admin").status_code == 200
