@@ -1,6 +1,7 @@
 """Checks of `axon doctor` on the database: the server, the schema, the line's work."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -15,6 +16,7 @@ from axon_factory.db.server_version import ServerUnsupported, check_server, supp
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.insights.line_health import LineHealth, read_line_health
+from axon_factory.orders.incidents import ProductsDown, read_products_down
 from axon_factory.settings import Settings
 
 __all__ = ["check_database"]
@@ -62,6 +64,7 @@ async def _checks(database: Database, settings: Settings, shown: str) -> list[Ch
             health = await read_line_health(session, stalled_after=settings.stalled_after_seconds)
             checks.append(await _role(database.url, settings))
             checks += [
+                _products(await read_products_down(session, datetime.now(UTC))),
                 _line(health),
                 _workers(health),
                 _queue(health),
@@ -122,6 +125,23 @@ def _waiting(health: LineHealth) -> Check:
     shown = ", ".join(numbers[:5]) + (" …" if len(numbers) > len(numbers[:5]) else "")
     action = f"Decide, por ejemplo: axon orders approve {numbers[0]}"
     return Check(name, Status.WARNING, f"{len(numbers)} órdenes: {shown}", action)
+
+
+def _products(products: ProductsDown) -> Check:
+    name, down = "Productos entregados", products.down
+    if down:
+        shown = ", ".join(
+            f"{one.order_number} ({one.trouble} desde {local_time(one.since)})" for one in down[:5]
+        )
+        action = (
+            "Se inician de nuevo por sí solos; los registros están en deployments/<producto>/logs"
+        )
+        return Check(name, Status.WARNING, f"{len(down)} sin marchar: {shown}", action)
+    if products.unwatched:
+        detail = f"{products.unwatched} sin vigilar: ningún trabajador da noticia de ellos"
+        action = "Inicia `axon worker` o `axon up` en la máquina que los tiene"
+        return Check(name, Status.WARNING, detail, action)
+    return Check(name, Status.OK, "Todos en marcha")
 
 
 def _outbox(health: LineHealth) -> Check:

@@ -51,6 +51,8 @@ class EventKind(StrEnum):
     DECISION_REQUERIDA = "qa.decision_requerida"
     DESPLEGADO = "entrega.desplegado"
     ENTREGADO = "entrega.entregado"
+    PRODUCTO_CAIDO = "entrega.producto_caido"
+    PRODUCTO_RECUPERADO = "entrega.producto_recuperado"
     CREDENCIAL_REVELADA = "entrega.credencial_revelada"
     FALLO_DETALLADO = "orden.fallo_detallado"
     PASO_REINTENTADO = "linea.paso_reintentado"

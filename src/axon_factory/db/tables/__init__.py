@@ -23,6 +23,8 @@ from axon_factory.db.tables.production import (
     OrderMilestone,
     OrderSession,
     OrderStep,
+    ProductIncident,
+    ProductMachine,
 )
 from axon_factory.db.tables.requests import IdempotencyKey, RateLimit
 
@@ -47,6 +49,8 @@ __all__ = [
     "OrderStep",
     "OutboxAttempt",
     "OutboxMessage",
+    "ProductIncident",
+    "ProductMachine",
     "RateLimit",
     "RefreshToken",
     "SystemToken",
