@@ -16,7 +16,8 @@ SOURCES := src tests benchmarks
 # Python starts in half the time when it keeps what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench builders crash long matrix races fuzz lock clean system browser
+.PHONY: help run assets test check bench builders crash matrix races fuzz long lock clean system browser \
+  servers
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +28,7 @@ run: $(VENV)/.runtime system ## Run a whole factory and its demonstration (Ctrl-
 	@$(BIN)/axon runtime install
 	@$(BIN)/axon up --demo $(ARGS)
 
-test: check assets $(CLIENT)/.installed browser ## Everything a change must pass; ends with pytest's closing line
+test: check assets $(CLIENT)/.installed browser servers ## Everything a change must pass; ends with pytest's closing line
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -51,9 +52,6 @@ crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order'
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash tests/acceptance/test_crashes.py -m crash_matrix --timeout 7200 $(ARGS)
 
-long: $(VENV)/.dev system $(READERS) ## Run what needs programs of its own, or minutes
-	$(BIN)/pytest tests -m long -s $(ARGS)
-
 matrix: $(VENV)/.dev system ## Ask every operation as every caller in every state (minutes; `make test` asks a third a day)
 	AXON_TEST_PART=all $(BIN)/pytest tests/permissions tests/proofs/test_idempotency.py $(ARGS)
 
@@ -62,6 +60,10 @@ races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty
 
 fuzz: $(VENV)/.dev system ## Search at length for what the gate samples (hours; AXON_TEST_FUZZ_EXAMPLES and _MINUTES shorten it)
 	$(BIN)/pytest tests -m fuzz -s $(ARGS)
+
+long: $(VENV)/.dev system servers $(READERS) ## Try what is too long for the gate: other servers, faults of the machine (an hour)
+	@$(BIN)/axon runtime install
+	$(BIN)/pytest tests -m long -s $(ARGS)
 
 lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
 	@for name in requirements requirements-dev requirements-build requirements-client \
@@ -80,6 +82,10 @@ system: ## Install helpful system packages when run as root on Debian
 # Pages are tested in a real one.
 browser:
 	@deploy/system-packages chromium
+
+# Migrations are tried on Debian's PostgreSQL too; no server of its own is started.
+servers:
+	@deploy/system-packages postgresql
 
 # The virtual environment, with the hash-locked runtime; the stamps are written last.
 $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml

@@ -52,6 +52,7 @@ EXITS: Mapping[Exit, str] = {
     Exit.EMBEDDED_POSTGRES: "The embedded PostgreSQL cannot be started.",
     Exit.SCHEMA_OUTDATED: "The database has another schema than this program: `axon migrate`.",
     Exit.AUDIT_BROKEN: "The audit trail does not hold, or is not that of the checkpoint.",
+    Exit.DATABASE_UNSUPPORTED: "The server is no PostgreSQL of a supported version (14 to 18).",
 }
 
 ADVICE: Mapping[str, str] = {

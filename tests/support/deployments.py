@@ -27,6 +27,7 @@ __all__ = [
     "listens",
     "make_deployer",
     "port_of",
+    "port_of_url",
     "processes_with",
     "product_process",
     "sandbox_of",
@@ -130,4 +131,8 @@ async def fetch(method: str, url: str) -> httpx2.Response:
 
 
 def port_of(deployment: Deployment) -> int:
-    return int(deployment.url.rpartition(":")[2])
+    return port_of_url(deployment.url)
+
+
+def port_of_url(url: str) -> int:
+    return int(url.rpartition(":")[2])

@@ -8,6 +8,7 @@ from axon_factory.domain.capacity import BuildLimits
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.sentences import Sentence
 from axon_factory.insights.line_status import LineStatus
+from axon_factory.orders.incidents import ProductsDown
 from axon_factory.orders.views import timestamp
 
 __all__ = ["line_document"]
@@ -30,7 +31,12 @@ _SENTENCES = MappingProxyType(
 )
 
 
-def line_document(control: LineControl, status: LineStatus, limits: BuildLimits) -> dict[str, Any]:
+def line_document(
+    control: LineControl,
+    status: LineStatus,
+    limits: BuildLimits,
+    products: ProductsDown,
+) -> dict[str, Any]:
     """Return mode, reason, figures and limits; a limit that is not set is null."""
     mode = LineMode(control.mode)
     types = sorted({*status.building, *(name for name, most in limits.by_type.items() if most)})
@@ -62,5 +68,15 @@ def line_document(control: LineControl, status: LineStatus, limits: BuildLimits)
         "pasos_en_curso": status.steps_running,
         "esperan_personas": status.waiting_for_people,
         "esperan_personas_desde": timestamp(status.waiting_since),
+        "productos_caidos": [
+            {
+                "order_id": str(one.order_id),
+                "order_number": one.order_number,
+                "causa": one.trouble.value,
+                "desde": timestamp(one.since),
+            }
+            for one in products.down
+        ],
+        "productos_sin_vigilar": products.unwatched,
         "message": _SENTENCES[mode],
     }

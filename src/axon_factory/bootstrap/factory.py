@@ -14,7 +14,7 @@ from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.throttle import Throttle
 from axon_factory.adapters.council import LocalCouncil
-from axon_factory.adapters.deployer.local import LocalDeployer
+from axon_factory.adapters.deployer.local import LocalDeployer, LocalProductHost
 from axon_factory.adapters.git_host.local import LocalGitHost
 from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
@@ -36,8 +36,10 @@ from axon_factory.factory.outbox import OutboxSender
 from axon_factory.factory.ports import LinePorts
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.ports.crossing import crossing
+from axon_factory.ports.product_host import ProductHost
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
+from axon_factory.worker.products import ProductWatch
 from axon_factory.worker.runner import Worker
 
 if TYPE_CHECKING:
@@ -143,8 +145,17 @@ class Factory:
             step_timeout_seconds=settings.step_timeout_seconds,
         )
         sender = OutboxSender(self.database, ports, public_url=settings.base_url)
+        watch = ProductWatch(
+            self.database, self.product_host(), self.policy, seconds=settings.product_watch_seconds
+        )
         options = worker_options(settings, name)
-        return Worker(self.database, line, sender, self.policy, options)
+        return Worker(self.database, line, sender, self.policy, options, watch)
+
+    def product_host(self) -> ProductHost:
+        """Return the products of this machine, to be watched."""
+        folder = self.data_dir / "deployments"
+        machine = f"{socket.gethostname()}:{folder.absolute()}"
+        return LocalProductHost(folder, machine=machine, host=self.settings.product_host)
 
     async def close(self) -> None:
         """Give back what was opened."""

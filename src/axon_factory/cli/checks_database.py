@@ -1,6 +1,7 @@
 """Checks of `axon doctor` on the database: the server, the schema, the line's work."""
 
-from typing import Any
+import asyncio
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -11,20 +12,18 @@ from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.render import local_time
 from axon_factory.db.migrate import schema_state
 from axon_factory.db.roles import owns_trail
+from axon_factory.db.server_version import ServerUnsupported, check_server, supported
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.insights.line_health import LineHealth, read_line_health
+from axon_factory.orders.incidents import ProductsDown, read_products_down
 from axon_factory.settings import Settings
 
 __all__ = ["check_database"]
 
 _LATE_SECONDS = 300.0
-_OLDEST_POSTGRES = 140_000
 
-_VERSION = text(
-    "SELECT current_setting('server_version') AS version,"
-    " current_setting('server_version_num')::integer AS number"
-)
+_VERSION = text("SELECT current_setting('server_version')")
 
 
 async def check_database(settings: Settings) -> list[Check]:
@@ -40,7 +39,11 @@ async def check_database(settings: Settings) -> list[Check]:
     shown = make_url(url).render_as_string(hide_password=True)
     database = Database(url, pool_size=2)
     try:
+        await asyncio.to_thread(check_server, url)
         return await _checks(database, settings, shown)
+    except ServerUnsupported as error:
+        action = f"Usa PostgreSQL {supported()}"
+        return [Check(name, Status.ERROR, str(error), action)]
     except Exception as error:
         if not is_unavailable(error):
             raise
@@ -54,12 +57,14 @@ async def check_database(settings: Settings) -> list[Check]:
 
 async def _checks(database: Database, settings: Settings, shown: str) -> list[Check]:
     async with database.reading() as session:
-        server = dict((await session.execute(_VERSION)).mappings().one())
-        checks = [_server(shown, server), await _schema(database.url)]
+        version = await session.scalar(_VERSION)
+        server = Check("Base de datos", Status.OK, f"PostgreSQL {version} en {shown}")
+        checks = [server, await _schema(database.url)]
         if checks[-1].status is Status.OK:
             health = await read_line_health(session, stalled_after=settings.stalled_after_seconds)
             checks.append(await _role(database.url, settings))
             checks += [
+                _products(await read_products_down(session, datetime.now(UTC))),
                 _line(health),
                 _workers(health),
                 _queue(health),
@@ -67,13 +72,6 @@ async def _checks(database: Database, settings: Settings, shown: str) -> list[Ch
                 _outbox(health),
             ]
     return checks
-
-
-def _server(shown: str, server: dict[str, Any]) -> Check:
-    detail = f"PostgreSQL {server['version']} en {shown}"
-    if server["number"] < _OLDEST_POSTGRES:
-        return Check("Base de datos", Status.ERROR, detail, "Usa PostgreSQL 14 o posterior")
-    return Check("Base de datos", Status.OK, detail)
 
 
 async def _schema(url: str) -> Check:
@@ -127,6 +125,23 @@ def _waiting(health: LineHealth) -> Check:
     shown = ", ".join(numbers[:5]) + (" …" if len(numbers) > len(numbers[:5]) else "")
     action = f"Decide, por ejemplo: axon orders approve {numbers[0]}"
     return Check(name, Status.WARNING, f"{len(numbers)} órdenes: {shown}", action)
+
+
+def _products(products: ProductsDown) -> Check:
+    name, down = "Productos entregados", products.down
+    if down:
+        shown = ", ".join(
+            f"{one.order_number} ({one.trouble} desde {local_time(one.since)})" for one in down[:5]
+        )
+        action = (
+            "Se inician de nuevo por sí solos; los registros están en deployments/<producto>/logs"
+        )
+        return Check(name, Status.WARNING, f"{len(down)} sin marchar: {shown}", action)
+    if products.unwatched:
+        detail = f"{products.unwatched} sin vigilar: ningún trabajador da noticia de ellos"
+        action = "Inicia `axon worker` o `axon up` en la máquina que los tiene"
+        return Check(name, Status.WARNING, detail, action)
+    return Check(name, Status.OK, "Todos en marcha")
 
 
 def _outbox(health: LineHealth) -> Check:

@@ -27,7 +27,8 @@ from axon_factory.db.embedded import (
     read_dsn,
     read_holder,
 )
-from axon_factory.db.migrate import schema_state
+from axon_factory.db.migrate import MigrationFailed, schema_state
+from axon_factory.db.server_version import ServerUnsupported
 from axon_factory.db.sessions import is_unavailable
 from axon_factory.domain.errors import AxonError, ValidationFailed
 from axon_factory.domain.permissions import Grant, Principal, Role
@@ -170,6 +171,8 @@ _EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (DataDirHeld, Exit.DATA_DIR_HELD),
     (EmbeddedPostgresError, Exit.EMBEDDED_POSTGRES),
     (RuntimeInstallError, Exit.PRODUCT_RUNTIME),
+    (ServerUnsupported, Exit.DATABASE_UNSUPPORTED),
+    (MigrationFailed, Exit.FAILED),
 )
 
 

@@ -25,6 +25,7 @@ class Exit(IntEnum):
     EMBEDDED_POSTGRES = 12
     SCHEMA_OUTDATED = 13
     AUDIT_BROKEN = 14
+    DATABASE_UNSUPPORTED = 15
 
 
 class CliError(Exception):

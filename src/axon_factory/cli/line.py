@@ -27,6 +27,7 @@ from axon_factory.cli.render import facts, safe
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import Action
 from axon_factory.insights.line_status import read_line_status
+from axon_factory.orders.incidents import read_products_down
 from axon_factory.orders.line_control import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText, validated
 
@@ -147,7 +148,8 @@ async def _read(factory: Factory) -> dict[str, Any]:
     async with factory.database.reading() as session:
         control = await read_control(session)
         status_now = await read_line_status(session)
-    return line_document(control, status_now, factory.policy.limits)
+        products = await read_products_down(session, datetime.now(UTC))
+    return line_document(control, status_now, factory.policy.limits, products)
 
 
 async def drained(factory: Factory, document: dict[str, Any], *, shown: bool) -> dict[str, Any]:
@@ -195,6 +197,7 @@ def _show(document: dict[str, Any], *, as_json: bool) -> None:
         "Por terminar": document["por_terminar"],
         "Pasos en curso": document["pasos_en_curso"],
         "Esperan a personas": document["esperan_personas"],
+        "Productos caídos": _names(document["productos_caidos"]),
     }
     out.print(facts({name: str(value) for name, value in rows.items()}))
 
@@ -203,6 +206,10 @@ def _since(document: dict[str, Any]) -> str:
     if document["desde"] is None:
         return "—"
     return f"{document['desde']} ({safe(document['cambiado_por'] or '—')})"
+
+
+def _names(products: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{one['order_number']} ({one['causa']})" for one in products) or "0"
 
 
 def _of(number: int, most: int | None) -> str:

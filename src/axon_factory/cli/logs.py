@@ -13,7 +13,7 @@ __all__ = ["configure_logging"]
 
 _FILE_BYTES = 8 * 1024 * 1024
 _OLDER_FILES = 3
-_LIBRARIES = ("procrastinate", "uvicorn", "sqlalchemy", "psycopg", "alembic", "asyncio")
+_LIBRARIES = ("procrastinate", "uvicorn", "sqlalchemy", "psycopg", "alembic", "asyncio", "httpx2")
 
 
 def configure_logging(settings: Settings, file: Path | None = None) -> None:

@@ -61,6 +61,8 @@ class EventKind(StrEnum):
     ENTREGADO = "entrega.entregado"
     ROTACION_PEDIDA = "entrega.rotacion_pedida"
     CREDENCIALES_ROTADAS = "entrega.credenciales_rotadas"
+    PRODUCTO_CAIDO = "entrega.producto_caido"
+    PRODUCTO_RECUPERADO = "entrega.producto_recuperado"
     CREDENCIAL_REVELADA = "entrega.credencial_revelada"
     FALLO_DETALLADO = "orden.fallo_detallado"
     PASO_REINTENTADO = "linea.paso_reintentado"

@@ -56,6 +56,8 @@ class NotificationKind(StrEnum):
     QA_DECISION_REQUERIDA = "qa.decision_requerida"
     CONSTRUCCION_SIN_RESPUESTA = "construccion.sin_respuesta"
     CONSTRUCCION_ESTANCADO = "construccion.estancado"
+    PRODUCTO_CAIDO = "producto.caido"
+    PRODUCTO_RECUPERADO = "producto.recuperado"
     LINEA_PAUSADA = "linea.pausada"
     LINEA_DETENIDA = "linea.detenida"
     LINEA_REANUDADA = "linea.reanudada"
@@ -183,6 +185,14 @@ NOTIFICATIONS: Mapping[NotificationKind, NotificationType] = MappingProxyType(
         _K.CONSTRUCCION_ESTANCADO: NotificationType(
             Sentence("La construcción está estancada", "The build is stuck"),
             "No sign of life for much longer",
+        ),
+        _K.PRODUCTO_CAIDO: NotificationType(
+            Sentence("El producto no está en marcha", "The product is not running"),
+            "A delivered product ended, does not answer or starts again and again",
+        ),
+        _K.PRODUCTO_RECUPERADO: NotificationType(
+            Sentence("El producto está de nuevo en marcha", "The product runs again"),
+            "The incident is over",
         ),
         _K.LINEA_PAUSADA: NotificationType(
             Sentence("La línea está en pausa", "The line is paused"),

@@ -120,6 +120,7 @@ PLACES = (
         erased={"url": f"CASE WHEN :product THEN {_TEXT} ELSE url END", "requests": "'[]'"},
         kept={_HASHES: ("commit_id",)},
     ),
+    Place("product_incidents", erased={"detail": "''"}, kept={_OURS: ("kind", "machine")}),
     Place(
         "portal_links",
         erased={
@@ -178,6 +179,7 @@ NOT_OF_ORDERS: Mapping[str, str] = MappingProxyType(
         "login_throttles": "counters, gone within a day",
         "rate_limits": "counters, gone within a day",
         "line_controls": "the line as a whole",
+        "product_machines": "names of running products",
         "notification_destinations": "systems of the business",
         "order_number_counters": "numbers",
         "order_terms": "the search index: follows the order's row by a trigger",

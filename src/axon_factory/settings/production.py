@@ -38,6 +38,13 @@ class ProductionSettings(BaseSettings):
     step_timeout_seconds: float = Field(
         900.0, ge=10, le=86_400, description="How long one step's port call may take."
     )
+    product_watch_seconds: float = Field(
+        2.0,
+        gt=0,
+        le=300,
+        description="Pause between a worker's looks at the products of its machine; each product "
+        "is asked for its health at every fifth look, and at every look while it is in trouble.",
+    )
 
     product_runtime: Path = Field(
         default_factory=lambda: Path(f"{sys.prefix}-product"),

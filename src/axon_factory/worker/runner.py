@@ -26,6 +26,7 @@ from axon_factory.worker.maintenance import (
     sweep,
     switch_off_orphans,
 )
+from axon_factory.worker.products import ProductWatch
 from axon_factory.worker.question_reminders import remind_of_questions
 from axon_factory.worker.reminders import remind_approvers, tell_answers
 from axon_factory.worker.silence import notice_silence
@@ -67,13 +68,15 @@ class Worker:
         sender: OutboxSender,
         policy: Policy,
         options: WorkerOptions,
+        watch: ProductWatch | None = None,
     ) -> None:
-        """`line` moves orders, `sender` empties the outbox."""
+        """`line` moves orders, `sender` empties the outbox, `watch` keeps products running."""
         self._database = database
         self._line = line
         self._sender = sender
         self._policy = policy
         self._options = options
+        self._watch = watch
         self._worker_id: int | None = None
         self._running: set[int] = set()
         self._suspects: frozenset[int] = frozenset()
@@ -85,6 +88,15 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a database that goes away is waited for."""
+        watching = asyncio.create_task(self._watch.run(stop)) if self._watch else None
+        try:
+            await self._work(stop)
+        finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+
+    async def _work(self, stop: asyncio.Event) -> None:
         delay = 0.2
         while not stop.is_set():
             try:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from axon_factory.db.embedded import EmbeddedPostgres
-from axon_factory.db.embedded.binaries import SUPPORTED_MAJORS, find_installations
+from axon_factory.db.embedded.binaries import find_installations
+from axon_factory.db.server_version import SUPPORTED_MAJORS
 
 if TYPE_CHECKING:
     from tests.db.embedded.conftest import Helpers

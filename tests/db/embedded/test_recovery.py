@@ -102,7 +102,7 @@ async def test_a_server_somebody_else_started_is_left_alone(
     code, output = await run(
         [
             *[str(newest.bin / "pg_ctl"), "start", "-w", "-D", cluster.path_for_server],
-            *["-o", options, "-l", "by_hand.log"],
+            *["-o", options, "-l", f"{cluster.path_for_server}/by_hand.log"],
         ],
         account,
         folder=cluster.folder,

@@ -19,6 +19,7 @@ from axon_factory.domain.errors import PreconditionFailed
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.insights.line_status import read_line_status
+from axon_factory.orders.incidents import read_products_down
 from axon_factory.orders.line_control import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText
 
@@ -53,7 +54,9 @@ async def show(
     async with services.database.reading() as session:
         control = await read_control(session)
         status = await read_line_status(session)
-    return json_response(request, line_document(control, status, services.policy.limits))
+        products = await read_products_down(session, datetime.now(UTC))
+    document = line_document(control, status, services.policy.limits, products)
+    return json_response(request, document)
 
 
 @router.post(
@@ -113,8 +116,10 @@ def _change(
     async def work(session: AsyncSession) -> Answer:
         policy = write.services.policy
         change = ModeChange(mode, reason, write.if_match)
-        control = await change_mode(session, change, write.principal, policy, datetime.now(UTC))
-        document = line_document(control, await read_line_status(session), policy.limits)
+        now = datetime.now(UTC)
+        control = await change_mode(session, change, write.principal, policy, now)
+        status, products = await read_line_status(session), await read_products_down(session, now)
+        document = line_document(control, status, policy.limits, products)
         headers = {"ETag": version_etag(control.version)}
         return Answer(document, headers=headers, subject=f"line:{mode}")
 

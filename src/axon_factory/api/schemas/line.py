@@ -1,12 +1,14 @@
 """Answers about the line as a whole."""
 
 from typing import Annotated, ClassVar
+from uuid import UUID
 
 from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
 from axon_factory.api.schemas.orders import Message
 from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.product_watch import ProductTrouble
 
 __all__ = ["Line"]
 
@@ -29,6 +31,15 @@ class Building(AnswerModel):
     limite_por_cliente: Most
     parando: Count = Field(description="De ellos, los de sesiones a las que se pidió parar.")
     por_tipo: list[BuildingOfType] = Field(description="Por tipo de producto.")
+
+
+class ProductDown(AnswerModel):
+    """Un producto entregado que no marcha; la fábrica lo inicia de nuevo por sí sola."""
+
+    order_id: UUID = Field(description="Id de la orden.")
+    order_number: str = Field(description="Número de la orden.")
+    causa: ProductTrouble = Field(description="Qué le pasa.")
+    desde: Timestamp = Field(description="Desde cuándo.")
 
 
 class Line(AnswerModel):
@@ -55,6 +66,15 @@ class Line(AnswerModel):
         "pasos_en_curso": 1,
         "esperan_personas": 7,
         "esperan_personas_desde": "2025-11-13T18:20:00Z",
+        "productos_caidos": [
+            {
+                "order_id": "0194f3c2-8a1b-7c3d-9e5f-2a4b6c8d0e1f",
+                "order_number": "ORD-2025-014",
+                "causa": "bucle",
+                "desde": "2025-11-14T09:58:12Z",
+            }
+        ],
+        "productos_sin_vigilar": 0,
         "message": "La línea termina lo empezado y no empieza nada nuevo",
     }
 
@@ -77,5 +97,12 @@ class Line(AnswerModel):
     )
     esperan_personas_desde: Timestamp | None = Field(
         description="Desde cuándo espera la más antigua."
+    )
+    productos_caidos: list[ProductDown] = Field(
+        description="Productos entregados que no marchan, el primero es el que más tiempo lleva."
+    )
+    productos_sin_vigilar: Count = Field(
+        description="Productos entregados de los que ningún trabajador da noticia desde hace un "
+        "minuto."
     )
     message: Message

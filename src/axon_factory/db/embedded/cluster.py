@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from axon_factory.db.embedded import launch
 from axon_factory.db.embedded.account import (
     Account,
     give_tree,
@@ -27,7 +28,7 @@ _BUILTIN_LOCALE_SINCE = 17
 _LOCALE_PROVIDER_SINCE = 15
 _LAST_LINES = 20
 _DRAFT_PREFIX = "postgresql-new-"
-_WORKING_FOLDER = "/proc/self/cwd"
+_OPEN_FOLDER = f"/proc/self/fd/{launch.FOLDER}"
 
 
 @dataclass(frozen=True)
@@ -220,13 +221,13 @@ def _new_password() -> str:
 
 
 def _name_for_server(folder: Path) -> str:
-    """Name the working folder of a server for that server.
+    """Name the folder that a server is started in for that server.
 
-    It is put *into* the folder before root is dropped, and calls it its working folder: its user
+    The folder is opened for it before root is dropped, and it calls it by its descriptor: its user
     may be unable to come here by the path (root's home is private), the permissions of those
     parents are not ours to change, and PostgreSQL refuses paths of over 1023 bytes.
     """
-    return _WORKING_FOLDER if Path(_WORKING_FOLDER).exists() else str(folder)
+    return _OPEN_FOLDER if Path("/proc/self/fd").exists() else str(folder)
 
 
 def _locale_options(major: int) -> list[str]:

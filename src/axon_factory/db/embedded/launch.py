@@ -2,8 +2,10 @@
 
 Run as a file (``python -I -S launch.py PARENT UID GID SIGNAL PROGRAM [ARGUMENT...]``) rather than
 as a ``preexec_fn``, which is unsafe in a process that has threads; it imports next to nothing.
-UID -1 keeps the user. The working folder is the starter's choice: entered by root before root is
-dropped, it stays usable below folders that the new user may not traverse.
+UID -1 keeps the user. The working folder is the starter's choice. The program gets it as descriptor
+`FOLDER`: opened by root before root is dropped, it stays usable below folders that the new user may
+not traverse. The program itself works in the root folder, because PostgreSQL 14 and 15 leave their
+working folder at the start and come back to it by its path.
 """
 
 import ctypes
@@ -12,6 +14,8 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+FOLDER = 9
+"""A shell opens its own files from 10 on, and initdb starts the server through one."""
 EXIT_CANNOT_RUN = 126  # what a shell answers for a program that it may not execute
 
 
@@ -25,6 +29,8 @@ def main(arguments: list[str]) -> None:
     program = arguments[4]
     # Before root is dropped: the new user may be unable to read Python's own library.
     libc = _libc()
+    os.dup2(os.open(".", os.O_RDONLY | os.O_DIRECTORY), FOLDER)
+    os.chdir("/")
     if uid >= 0:
         os.setgroups([])
         os.setgid(gid)

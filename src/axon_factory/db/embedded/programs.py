@@ -34,7 +34,7 @@ async def spawn(
     Args:
         command: Absolute path of the program, then its arguments.
         account: Whom it runs as; None for the present user.
-        folder: Its working folder, which only we need to be able to reach.
+        folder: Opened for it as descriptor `launch.FOLDER`; only we need to be able to reach it.
         stdin: An open file; nothing by default.
         output: Where standard output and error go: an open file or a constant of ``subprocess``.
     """

@@ -30,6 +30,8 @@ from axon_factory.db.tables.production import (
     OrderMilestone,
     OrderSession,
     OrderStep,
+    ProductIncident,
+    ProductMachine,
 )
 from axon_factory.db.tables.requests import IdempotencyKey, RateLimit
 
@@ -57,6 +59,8 @@ __all__ = [
     "OutboxAttempt",
     "OutboxMessage",
     "PortalLink",
+    "ProductIncident",
+    "ProductMachine",
     "RateLimit",
     "RefreshToken",
     "SystemToken",

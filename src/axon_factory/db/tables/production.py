@@ -1,10 +1,10 @@
-"""What the line has done for an order: steps, milestones, checks, credentials."""
+"""What the line has done for an order: steps, milestones, checks, credentials, its product."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Double, LargeBinary, Text
+from sqlalchemy import BigInteger, Double, Identity, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
@@ -17,6 +17,8 @@ __all__ = [
     "OrderMilestone",
     "OrderSession",
     "OrderStep",
+    "ProductIncident",
+    "ProductMachine",
 ]
 
 
@@ -122,3 +124,27 @@ class OrderCredential(Table, table=True):
     revealed_by: str | None = Field(default=None, sa_type=Text)
     in_service_at: datetime | None = Field(default=None, sa_type=TIME)
     """Since when the running product uses this version."""
+
+
+class ProductIncident(Table, table=True):
+    """A time in which a product that should run did not; at most one of an order is open."""
+
+    id: int | None = Field(
+        default=None, primary_key=True, sa_type=BigInteger, sa_column_args=[Identity(always=True)]
+    )
+    order_id: UUID = Field(foreign_key="orders.id")
+    kind: str = Field(sa_type=Text)
+    """A `ProductTrouble`; one that turned out worse has the worse kind."""
+    detail: str = Field(sa_type=Text)
+    machine: str = Field(sa_type=Text)
+    opened_at: datetime = Field(sa_type=TIME)
+    closed_at: datetime | None = Field(default=None, sa_type=TIME)
+
+
+class ProductMachine(Table, table=True):
+    """A machine that watches its products: which, since when, and when it last said so."""
+
+    machine: str = Field(primary_key=True, sa_type=Text)
+    slugs: list[str] = Field(sa_type=ARRAY(Text))
+    watched_since: datetime = Field(sa_type=TIME)
+    checked_at: datetime = Field(sa_type=TIME)

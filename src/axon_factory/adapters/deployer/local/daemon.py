@@ -11,13 +11,14 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from axon_factory.adapters.deployer.local import launcher
-from axon_factory.adapters.deployer.local.layout import Layout, read_json, write_private
+from axon_factory.adapters.deployer.local.layout import Layout, write_private
 
-__all__ = ["FAILED_STATES", "RUNNING_STATES", "Daemon", "DaemonError"]
+__all__ = ["FAILED_STATES", "RUNNING_STATES", "Daemon", "DaemonError", "Process"]
 
 ANSWER_SECONDS = 15.0
 START_SECONDS = 30.0
@@ -35,19 +36,28 @@ FAILED_STATES = frozenset({"BACKOFF", "EXITED", "FATAL"})
 GONE_STATES = frozenset({"STOPPED", "EXITED", "FATAL", "UNKNOWN"})
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A product's process by supervisord's words; `run` names its life, None without one."""
+
+    name: str
+    state: str
+    run: str | None
+
+
 class DaemonError(Exception):
     """supervisord could not be started or does not obey; the message is in Spanish."""
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_SECONDS)
-        self._path = str(path)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path, self._seconds = str(path), seconds
 
     def connect(self) -> None:
         # Assigned before it is connected, so that `close` closes it in any case.
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(ANSWER_SECONDS)
+        self.sock.settimeout(self._seconds)
         self.sock.connect(self._path)
 
 
@@ -71,18 +81,19 @@ class Daemon:
     def _configuration(self) -> Path:
         return self._layout.supervisor / "supervisord.conf"
 
-    async def call(self, method: str, *arguments: Any) -> Any:  # noqa: ANN401 — XML-RPC values
+    async def call(self, method: str, *arguments: Any, seconds: float = ANSWER_SECONDS) -> Any:  # noqa: ANN401 — XML-RPC values
         """Call `supervisor.<method>`.
 
         Raises:
             xmlrpc.client.Fault: supervisord refuses.
-            OSError, http.client.HTTPException: it does not answer.
+            TimeoutError: it does not answer within `seconds`.
+            OSError, http.client.HTTPException: it is not there.
         """
-        return await asyncio.to_thread(self._call, method, arguments)
+        return await asyncio.to_thread(self._call, method, arguments, seconds)
 
-    def _call(self, method: str, arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401 — XML-RPC values
+    def _call(self, method: str, arguments: tuple[Any, ...], seconds: float) -> Any:  # noqa: ANN401 — XML-RPC values
         body = xmlrpc.client.dumps(arguments, f"supervisor.{method}").encode()
-        with contextlib.closing(_UnixConnection(self._socket())) as connection:
+        with contextlib.closing(_UnixConnection(self._socket(), seconds)) as connection:
             connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
             answer = connection.getresponse().read()
         # supervisord is ours, and its socket is in a folder that only we can enter.
@@ -90,31 +101,41 @@ class Daemon:
         return values[0]
 
     def _socket(self) -> Path:
-        remembered = read_json(self._layout.supervisor / "runtime.json")
-        folder = Path(remembered["folder"]) if remembered else self._layout.supervisor
-        return folder / "s.sock"
+        return (self._layout.remembered_runtime() or self._layout.supervisor) / "s.sock"
 
-    async def is_running(self) -> bool:
-        """Tell whether supervisord answers and is not on its way out."""
+    async def is_running(self, seconds: float = ANSWER_SECONDS) -> bool:
+        """Tell whether supervisord answers within `seconds` and is not on its way out."""
         try:
-            state = cast("dict[str, Any]", await self.call("getState"))
+            state = cast("dict[str, Any]", await self.call("getState", seconds=seconds))
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
         return state["statename"] == "RUNNING"
 
-    async def start(self) -> None:
+    @property
+    def _stopped(self) -> Path:
+        return self._layout.supervisor / "stopped"
+
+    @property
+    def shall_run(self) -> bool:
+        """False from `stop` until the next `start`."""
+        return not self._stopped.exists()
+
+    async def start(self, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         """Make sure that supervisord runs; any number of processes may call this at once.
+
+        One that does not answer within `answer_seconds` is replaced, and its products with it.
 
         Raises:
             DaemonError: it does not start.
         """
-        if await self.is_running():
+        self._stopped.unlink(missing_ok=True)
+        if await self.is_running(answer_seconds):
             return
         async with self._layout.locked("supervisor"):
-            if await self.is_running():
+            if await self.is_running(answer_seconds):
                 return
             # What a crash or a removed socket left: a daemon that nobody can reach any more.
-            await self._end_process()
+            await self._end_process(patience=PRODUCT_STOP_SECONDS)
             runtime = self._layout.runtime()
             (runtime / "s.sock").unlink(missing_ok=True)
             write_private(self._configuration, self._settings(runtime))
@@ -147,18 +168,19 @@ class Daemon:
     async def stop(self) -> None:
         """End supervisord with every product, and return when all are gone."""
         async with self._layout.locked("supervisor"):
+            self._stopped.touch()
             with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
                 await self.call("shutdown")
                 await self._wait_gone(STOP_SECONDS)
             await self._end_process()
             self._layout.forget_runtime()
 
-    async def _end_process(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
+    async def _end_process(self, *, patience: float = STOP_SECONDS) -> None:
+        for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, STOP_SECONDS)):
             for pid in await asyncio.to_thread(self._processes):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
-            await self._wait_gone(STOP_SECONDS)
+            await self._wait_gone(seconds)
 
     async def _wait_gone(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -202,9 +224,13 @@ files=../{self._layout.programs.name}/*.ini
 
     def write_program(self, slug: str) -> None:
         """Write the product's section; it is the same for every release."""
+        write_private(self._layout.program(slug), self.program(slug))
+
+    def program(self, slug: str) -> str:
+        """Return the product's section as this installation of the factory writes it."""
         folder = f"../{self._layout.product(slug).name}"
         words = [sys.executable, "-I", str(Path(launcher.__file__).resolve()), "launch.json"]
-        text = f"""[program:{slug}]
+        return f"""[program:{slug}]
 command={shlex.join(words).replace("%", "%%")}
 directory={folder}
 autostart=true
@@ -220,7 +246,6 @@ stdout_logfile={folder}/logs/product.log
 stdout_logfile_maxbytes=1MB
 stdout_logfile_backups=1
 """
-        write_private(self._layout.program(slug), text)
 
     async def state(self, slug: str) -> str:
         """Return supervisord's word for the product's state; "UNKNOWN" for one it has not."""
@@ -229,10 +254,27 @@ stdout_logfile_backups=1
     async def states(self) -> Mapping[str, str]:
         """Return every product's state; empty when supervisord does not answer."""
         try:
-            found = cast("list[dict[str, Any]]", await self.call("getAllProcessInfo"))
+            found = await self.processes(ANSWER_SECONDS)
         except (OSError, http.client.HTTPException):
             return {}
-        return {str(entry["name"]): str(entry["statename"]) for entry in found}
+        return {process.name: process.state for process in found}
+
+    async def processes(self, seconds: float) -> list[Process]:
+        """Return what supervisord knows of every product's process.
+
+        Raises:
+            TimeoutError: it does not answer within `seconds`.
+            OSError, http.client.HTTPException: it is not there.
+        """
+        found = await self.call("getAllProcessInfo", seconds=seconds)
+        return [
+            Process(
+                str(entry["name"]),
+                str(entry["statename"]),
+                f"{entry['pid']}:{entry['start']}" if entry["pid"] else None,
+            )
+            for entry in cast("list[dict[str, Any]]", found)
+        ]
 
     async def start_product(self, slug: str) -> None:
         """Add and start the product's program; one that runs is left alone."""

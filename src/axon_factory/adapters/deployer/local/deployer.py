@@ -260,13 +260,22 @@ class LocalDeployer:
             if same and await self._daemon.state(slug) in RUNNING_STATES:
                 return await self._healthy(request, record, manifest)
             await self._daemon.stop_product(slug)
-        record = await self._reserve(slug, request.commit, manifest.health)
-        launch = await self._launch(request, release, record)
-        await asyncio.to_thread(self._prepare, record, launch)
-        await self._daemon.start_product(slug)
-        deployment = await self._healthy(request, record, manifest)
-        await asyncio.to_thread(prune, release)
-        return deployment
+        for last in (False, False, True):
+            record = await self._reserve(slug, request.commit, manifest.health)
+            launch = await self._launch(request, release, record)
+            await asyncio.to_thread(self._prepare, record, launch)
+            await self._daemon.start_product(slug)
+            try:
+                deployment = await self._healthy(request, record, manifest)
+            except PortError:
+                await self._daemon.stop_product(slug)
+                # Another program took the port after it was chosen: the product gets another one.
+                if last or is_free(self._host, record.port):
+                    raise
+            else:
+                await asyncio.to_thread(prune, release)
+                return deployment
+        raise AssertionError("the last turn returns or raises")
 
     async def _reserve(self, slug: str, commit: str, health: str) -> Record:
         """Write down a port that is the product's alone; the remembered one while it is free."""
@@ -289,9 +298,13 @@ class LocalDeployer:
         self, request: DeploymentRequest, release: Path, record: Record
     ) -> dict[str, Any]:
         """Return the launch file: the command and the whole environment of the product."""
+        environment = {**request.secrets, **self._place(record)}
+        return {"argv": await self._words(release, record), "environment": environment}
+
+    def _place(self, record: Record) -> dict[str, str]:
+        """Return what of a product's environment depends on where the factory and its data are."""
         data = self._layout.product(record.slug) / "data"
-        environment = {
-            **request.secrets,
+        return {
             "HOST": self._host,
             "PORT": str(record.port),
             "PUBLIC_URL": self._url(record),
@@ -303,7 +316,6 @@ class LocalDeployer:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
         }
-        return {"argv": await self._words(release, record), "environment": environment}
 
     async def _words(self, release: Path, record: Record) -> list[str]:
         python = str(self._sandbox.python)
@@ -327,7 +339,8 @@ class LocalDeployer:
         if self._drops_user(launch):
             user = self._user_id(record)
             for path in (folder / "data", *(folder / "data").rglob("*")):
-                os.lchown(path, user, user)
+                if path.lstat().st_uid != user:  # as after a restored backup
+                    os.lchown(path, user, user)
         write_private(folder / "launch.json", launch)
         self._daemon.write_program(record.slug)
 
@@ -359,9 +372,11 @@ class LocalDeployer:
         async with HealthClient(self._host, record.port) as client:
             while time.monotonic() < deadline:
                 body = await client.ask(record.health)
-                if body is not None:
+                state = await self._daemon.state(record.slug)
+                # Another program may have the port: what answers must outlive the product's start.
+                if body is not None and state == "RUNNING":
                     return body
-                if await self._daemon.state(record.slug) in FAILED_STATES:
+                if state in FAILED_STATES:
                     return None
                 await asyncio.sleep(HEALTH_POLL_SECONDS)
         return None
@@ -375,14 +390,17 @@ class LocalDeployer:
             self._layout.program(slug).unlink(missing_ok=True)
 
     async def _refresh(self, slug: str) -> None:
-        """Write the product's command anew: Python or the sandbox may have changed since."""
+        """Write anew what starts the product.
+
+        Python, the sandbox, the settings or the place of the data folder may have changed since.
+        """
         record, launch = self._layout.record(slug), read_json(self._launch_file(slug))
         if record is None or launch is None:
             return
         release = self._layout.product(slug) / "releases" / record.commit
-        argv = await self._words(release, record)
-        if argv != launch["argv"]:
-            await asyncio.to_thread(self._prepare, record, {**launch, "argv": argv})
+        environment = {**launch["environment"], **self._place(record)}
+        present = {"argv": await self._words(release, record), "environment": environment}
+        await asyncio.to_thread(self._prepare, record, present)
 
     async def _bring_back(self, slug: str) -> None:
         async with self._layout.locked(f"{slug}.lock"):

@@ -1,6 +1,7 @@
 """Asks a running product: for its health, and at each address that its client is given."""
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Any, Self, cast
 
@@ -15,6 +16,8 @@ ANSWER_SECONDS = 5.0
 OK = 200
 MISSING = frozenset({404, 405, 410})
 OWN_ERROR = 500
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Trusts nothing, because products speak plain HTTP; a default context takes 25 ms a client."""
 EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 — where to ask a server that listens everywhere
 
 
@@ -29,7 +32,9 @@ class HealthClient:
         address = EVERY_ADDRESS.get(host, host)
         authority = f"[{address}]" if ":" in address else address
         # trust_env: a proxy of the environment must not stand between us and the product.
-        self._client = httpx2.AsyncClient(base_url=f"http://{authority}:{port}", trust_env=False)
+        self._client = httpx2.AsyncClient(
+            base_url=f"http://{authority}:{port}", trust_env=False, verify=PLAIN
+        )
 
     async def __aenter__(self) -> Self:
         return self

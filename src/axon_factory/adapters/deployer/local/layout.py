@@ -3,7 +3,7 @@
 ::
 
     root/
-      supervisor/            supervisord's configuration, log, pid
+      supervisor/            supervisord's configuration, log, pid; `stopped` while it shall not run
       conf.d/<slug>.ini      one program for each product that shall run
       <slug>/deployment.json port, commit, health path
       <slug>/launch.json     command and environment with the secrets (0600)
@@ -20,8 +20,8 @@ import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import AsyncGenerator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Collection, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -104,9 +104,50 @@ class Layout:
         try:
             while not _try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
                 await asyncio.sleep(LOCK_POLL_SECONDS)
+            os.utime(descriptor)
             yield
         finally:
             os.close(descriptor)
+
+    @contextmanager
+    def held(self, name: str) -> Generator[bool]:
+        """Hold the lock `name` if it is free; False if somebody else holds it."""
+        self.create()
+        descriptor = os.open(self.locks / name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            mine = _try_lock(descriptor)
+            if mine:
+                os.utime(descriptor)
+            yield mine
+        finally:
+            os.close(descriptor)
+
+    def last_held(self, name: str) -> float | None:
+        """Return when the lock `name` was last taken; None while somebody holds it."""
+        try:
+            descriptor = os.open(self.locks / name, os.O_RDWR)
+        except FileNotFoundError:
+            return 0.0
+        try:
+            return os.fstat(descriptor).st_mtime if _try_lock(descriptor) else None
+        finally:
+            os.close(descriptor)
+
+    @property
+    def _runtime_memory(self) -> Path:
+        return self.supervisor / "runtime.json"
+
+    def remembered_runtime(self) -> Path | None:
+        """Return the folder of supervisord's socket if it lies outside `root`.
+
+        The memory names its root: in a copy of it the folder would be the original's, whose
+        products run.
+        """
+        remembered = read_json(self._runtime_memory)
+        if not remembered or remembered.get("root") != str(self.root):
+            return None
+        folder = Path(remembered["folder"])
+        return folder if _is_private(folder) else None
 
     def runtime(self) -> Path:
         """Return the folder of supervisord's socket: short enough for a Unix socket's address.
@@ -116,21 +157,17 @@ class Layout:
         """
         if len(os.fsencode(self.supervisor)) <= SOCKET_PATH_BYTES - len("/s.sock.12345678"):
             return self.supervisor
-        memory = self.supervisor / "runtime.json"
-        remembered = read_json(memory)
-        if remembered and _is_private(Path(remembered["folder"])):
-            return Path(remembered["folder"])
+        if (remembered := self.remembered_runtime()) is not None:
+            return remembered
         folder = Path(tempfile.mkdtemp(prefix="axon-"))
-        write_private(memory, {"folder": str(folder)})
+        write_private(self._runtime_memory, {"folder": str(folder), "root": str(self.root)})
         return folder
 
     def forget_runtime(self) -> None:
         """Remove the socket's folder if it lies outside `root`; supervisord must be gone."""
-        memory = self.supervisor / "runtime.json"
-        remembered = read_json(memory)
-        if remembered and _is_private(Path(remembered["folder"])):
-            shutil.rmtree(remembered["folder"], ignore_errors=True)
-        memory.unlink(missing_ok=True)
+        if (remembered := self.remembered_runtime()) is not None:
+            shutil.rmtree(remembered, ignore_errors=True)
+        self._runtime_memory.unlink(missing_ok=True)
 
 
 def _try_lock(descriptor: int) -> bool:

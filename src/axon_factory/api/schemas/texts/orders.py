@@ -110,6 +110,11 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
         "LineMode": SchemaText(
             "Cómo marcha la línea: `activa`, `drenando`, `pausada`, `detenida`."
         ),
+        "ProductTrouble": SchemaText(
+            "Qué le pasa a un producto: `supervisor` (murió el supervisor de todos), `caido` "
+            "(terminó), `sin_respuesta` (vive y no responde), `puerto_ocupado`, `bucle` (termina "
+            "una y otra vez), `sin_maquina` (ningún trabajador lo tiene)."
+        ),
         "Reason": SchemaText(
             "Por qué.",
             {"motivo": "Queda en el historial de la orden."},

@@ -64,9 +64,11 @@ CREATE TABLE order_bitmap_terms (
 CREATE TABLE order_bitmaps (
     term text COLLATE "C" NOT NULL,
     chunk integer NOT NULL,
-    bits bytea STORAGE MAIN NOT NULL,
+    bits bytea NOT NULL,
     PRIMARY KEY (term, chunk)
 ) WITH (toast_tuple_target = 256, fillfactor = 70);
+-- In CREATE TABLE only PostgreSQL 16 and later know it.
+ALTER TABLE order_bitmaps ALTER COLUMN bits SET STORAGE MAIN;
 CREATE TABLE order_bitmap_survey (
     single boolean PRIMARY KEY DEFAULT true CHECK (single),
     surveyed_at timestamptz NOT NULL,
