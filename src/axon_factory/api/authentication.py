@@ -12,6 +12,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
 from axon_factory.api.auditing import origin_of, record_refusal
 from axon_factory.api.late_reports import record_late_report
+from axon_factory.api.parameters import known_parameters
 from axon_factory.api.rate_limits import charge_address, charge_principal
 from axon_factory.domain.errors import AttemptEnded, AuthenticationRequired, Forbidden
 from axon_factory.domain.permissions import Action, Principal, may
@@ -108,6 +109,7 @@ class Guard:
         """Let the request pass, or not, and that on record."""
         await charge_principal(request, principal, self.action)
         await enforce(request, principal, self.action)
+        await known_parameters(request)  # last: 401 and 403 before 400
         return principal
 
     async def still_holds(self, request: Request) -> bool:

@@ -119,8 +119,17 @@ def _other_method(request: Request) -> Response:
 
 
 def _located(errors: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 — Pydantic's own documents
-    """Drop where a field was ("body", "query"): the contract names the field alone."""
-    return [{**error, "loc": error["loc"][1:] or error["loc"]} for error in errors]
+    """Drop where a field was ("body", "query"): the contract names the field alone.
+
+    A parameter has no parts for its caller: the values of a list come in one text.
+    """
+    return [{**error, "loc": _place(error["loc"])} for error in errors]
+
+
+def _place(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    if location[0] != "body":
+        return location[1:2] or location
+    return location[1:] or location
 
 
 def _routing_error(error: HTTPException) -> AxonError:

@@ -10,9 +10,9 @@ from pydantic_core import InitErrorDetails
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.sentences import Sentence
 
-__all__ = ["error_line", "field_messages", "sentence_of", "validated"]
+__all__ = ["error_line", "field_messages", "plain_name", "sentence_of", "validated"]
 
-_PLAIN_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_PLAIN_NAME = re.compile(r"[\w.\[\]-]{1,64}", re.ASCII)
 _OBJECT = Sentence("Debe ser un objeto JSON", "Must be a JSON object")
 _TIME = Sentence(
     "Debe ser una fecha con zona horaria, por ejemplo 2025-11-14T10:00:00Z",
@@ -49,7 +49,7 @@ def field_messages(errors: Iterable[Mapping[str, Any]]) -> dict[str, Sentence]:
     """Turn Pydantic's errors into {"datos_cliente.email": "sentence"} (design §3.1)."""
     details: dict[str, Sentence] = {}
     for error in errors:
-        path = ".".join(_named(part) for part in error["loc"]) or "body"
+        path = ".".join(plain_name(str(part)) for part in error["loc"]) or "body"
         details.setdefault(path, sentence_of(error))
     return details
 
@@ -62,8 +62,8 @@ def error_line(location: tuple[str | int, ...], sentence: Sentence) -> InitError
 
 def sentence_of(error: Mapping[str, Any]) -> Sentence:
     """Return what a line of a Pydantic error says; a validator says its own by ValueError."""
-    kind: str = error["type"]
     context: Mapping[str, Any] = error.get("ctx") or {}
+    kind = _kind_of(error)
     match kind:
         case "value_error":
             said = context["error"].args[0]
@@ -90,9 +90,16 @@ def sentence_of(error: Mapping[str, Any]) -> Sentence:
             return _MESSAGES.get(kind, _INVALID)
 
 
-def _named(part: str | int) -> str:
-    """Return a part of a field's path; of an unknown field only a plain name is repeated."""
-    name = str(part)
+def _kind_of(error: Mapping[str, Any]) -> str:
+    """Return the type of an error; Pydantic calls a secret text "too long" as it calls a list."""
+    kind: str = error["type"]
+    if kind in {"too_long", "too_short"} and isinstance(error.get("input"), str):
+        return f"string_{kind}"
+    return kind
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a field or parameter; "?" for one that is not plain enough to repeat."""
     return name if _PLAIN_NAME.fullmatch(name) else "?"
 
 
