@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.accounts.errors import CredentialExpired
 from axon_factory.accounts.fields import checked_name
 from axon_factory.accounts.opaque_tokens import (
     checked_pepper,
@@ -104,6 +105,7 @@ class SystemTokens:
 
         Raises:
             AttemptEnded: it is genuine and was not revoked, but its attempt or its order has ended.
+            CredentialExpired: it is genuine and of a running attempt, but its two hours are over.
         """
         token = parse_token(SYSTEM_TOKEN_PREFIX, text)
         if token is None:
@@ -130,7 +132,7 @@ class SystemTokens:
         if attempt is not None and attempt != current_attempt:
             return None
         if kept.expires_at is not None and kept.expires_at <= datetime.now(UTC):
-            return None
+            raise CredentialExpired.system_token()
         return VerifiedToken(kept.id, kept.agent, kept.order_id, kept.intento)
 
     async def list_permanent(self, session: AsyncSession) -> list[SystemToken]:

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from axon_factory.accounts.errors import AmbiguousCredentials
+from axon_factory.accounts.errors import AmbiguousCredentials, CredentialExpired
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import PasswordChangeRequired
 from axon_factory.api.documentation import ERRORS, VALIDATED
@@ -86,11 +86,13 @@ _ALWAYS: Errors = (
 )
 _GUARDED: Errors = (
     AuthenticationRequired,
+    CredentialExpired,
     AttemptEnded,
     AmbiguousCredentials,
     Forbidden,
     PasswordChangeRequired,
 )
+_TOO_EARLY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _WITH_BODY: Errors = (PayloadTooLarge, UnsupportedContent)
 _WRITING: Errors = (RequestInFlight, IdempotencyKeyReused)
 
@@ -234,7 +236,7 @@ def _error_response(errors: Errors, schemas: dict[str, Json], responses: dict[st
         }
         responses[name] = {
             "description": ". ".join(dict.fromkeys(error.title for error in errors)) + ".",
-            "headers": _header_references(_error_headers(errors[0])),
+            "headers": _header_references(_error_headers(errors)),
             "content": {"application/json": content, "application/problem+json": content},
         }
     return {"$ref": f"#/components/responses/{name}"}
@@ -250,11 +252,11 @@ def _one_of(errors: Errors) -> Json:
     }
 
 
-def _error_headers(error: type[AxonError]) -> Sequence[str]:
+def _error_headers(errors: Errors) -> Sequence[str]:
     headers = ["Axon-Version", "X-Request-Id", "Content-Language", "RateLimit", "RateLimit-Policy"]
-    if issubclass(error, AuthenticationRequired):
+    if any(issubclass(error, AuthenticationRequired) for error in errors):
         headers.append("WWW-Authenticate")
-    if error.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
+    if errors[0].status in _TOO_EARLY or any(error.retry_after for error in errors):
         headers.append("Retry-After")
     return headers
 

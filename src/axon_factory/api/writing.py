@@ -172,7 +172,7 @@ async def _request_key(
         )
     target = request.url.path + "?" + request.url.query
     content = fingerprint(request.method, target, await request.body())
-    return RequestKey(principal.id, key, content)
+    return RequestKey(principal.idempotency_scope, key, content)
 
 
 def _replayed(kept: KeptAnswer) -> Response:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Request
 
-from axon_factory.accounts.errors import TooManyAttempts, WeakPassword
+from axon_factory.accounts.errors import CredentialExpired, TooManyAttempts, WeakPassword
 from axon_factory.api.errors import error_answer
 from axon_factory.api.idempotency import IdempotencyKeyReused, RequestInFlight
 from axon_factory.api.refusals import (
@@ -132,7 +132,17 @@ _OPTIONAL: Mapping[type[AxonError], Mapping[str, Schema]] = MappingProxyType(
             "permiso_requerido": {
                 "type": "string",
                 "description": "Permiso que la operación necesita.",
-            }
+            },
+            "alcances_validos": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/KeyScope"},
+                "description": "Alcances de una clave API que lo permiten.",
+            },
+            "roles_validos": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Role"},
+                "description": "Roles que lo permiten.",
+            },
         }
     }
 )
@@ -197,6 +207,7 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
             extra={"total": 4, "esperado": 3},
         ),
         UnknownVersion: lambda: UnknownVersion("2020-01-01"),
+        CredentialExpired: CredentialExpired.access_token,
         AttemptEnded: lambda: AttemptEnded("0", "Builder Agent", UUID(EXAMPLE_ID), 1),
         WeakPassword: lambda: WeakPassword("password_nueva", _TOO_EASY),
         TooManyAttempts: lambda: TooManyAttempts(_SECONDS),

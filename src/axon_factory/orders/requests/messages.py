@@ -42,6 +42,17 @@ _MESSAGES: Mapping[str, Sentence] = {
     "datetime_from_date_parsing": _TIME,
     "json_invalid": Sentence("El cuerpo no es JSON válido", "The body is not valid JSON"),
 }
+_MISSING: Mapping[str, Sentence] = {
+    "plan_version": Sentence(
+        "Falta la versión del plan que leíste: `plan_version` de GET /api/orders/{id}",
+        "The version of the plan that you read is missing: `plan_version` of GET /api/orders/{id}",
+    ),
+    "plan_hash": Sentence(
+        "Falta el hash del plan que leíste: `plan_hash` de GET /api/orders/{id}",
+        "The hash of the plan that you read is missing: `plan_hash` of GET /api/orders/{id}",
+    ),
+}
+"""What is said of a field that is missing and whose value is read elsewhere."""
 _INVALID = Sentence("Valor no válido", "Not a valid value")
 
 
@@ -65,6 +76,8 @@ def sentence_of(error: Mapping[str, Any]) -> Sentence:
     context: Mapping[str, Any] = error.get("ctx") or {}
     kind = _kind_of(error)
     match kind:
+        case "missing" if error["loc"] and error["loc"][-1] in _MISSING:
+            return _MISSING[error["loc"][-1]]
         case "value_error":
             said = context["error"].args[0]
             return said if isinstance(said, Sentence) else _INVALID

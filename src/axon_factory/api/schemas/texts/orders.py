@@ -65,7 +65,7 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
         "LogEntry": SchemaText(
             "Entrada del historial que un agente envía (§2.1).",
             {
-                "timestamp": "Cuándo pasó; sin ella, ahora.",
+                "timestamp": "Cuándo pasó; sin ella, ahora. Sin zona horaria es UTC.",
                 "agente": "Quién lo dice; sin él, quien autentica.",
                 "mensaje": "Qué pasó, en una frase.",
                 "tipo": "Tipo de la entrada.",
