@@ -43,6 +43,7 @@ from axon_factory.domain.errors import (
     Unavailable,
     ValidationFailed,
 )
+from axon_factory.domain.permissions import Action, KeyScope, Role
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.bulk import SelectionChanged
 from axon_factory.orders.questions import QuestionClosed
@@ -169,6 +170,11 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
         Forbidden: lambda: Forbidden(
             design_example("3.5-update.403")["message"],
             message_en="This endpoint is for internal use of the system only",
+            extra={
+                "permiso_requerido": Action.UPDATE_ORDER.value,
+                "alcances_validos": [KeyScope.ADMIN.value],
+                "roles_validos": [Role.ADMIN.value, Role.OPERATOR.value, Role.SYSTEM.value],
+            },
         ),
         OrderNotFound: lambda: OrderNotFound(EXAMPLE_ID),
         OwnOrder: OwnOrder,
