@@ -1,8 +1,8 @@
 """The filter of a list as one condition of SQL, for lists that are not read from bitmaps.
 
 The export and bulk acts use it for every filter. A page uses it when the query has a filter that no
-term exists for (`ListQuery.is_indexed`): PostgreSQL then reads every order that the rest of the
-filter leaves, about a second for a million.
+term exists for (`ListQuery.is_indexed`). PostgreSQL then reads every order that the other filters
+leave: 0.1 to 0.2 seconds for 200,000, 0.7 with an offset of 150,000.
 """
 
 from typing import Any
