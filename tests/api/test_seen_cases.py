@@ -104,6 +104,18 @@ REFUSED = {
         },
         {},
     ),
+    "an approval of a hash that is none": Refused(
+        "POST",
+        "/api/orders/{waiting}/approve",
+        {"plan_hash": "Debe ser el `plan_hash` de GET /api/orders/{id}: 64 cifras hexadecimales"},
+        {"plan_version": 1, "plan_hash": "abc"},
+    ),
+    "a budget of nothing": Refused(
+        "POST",
+        "/api/orders/{waiting}/budget",
+        {"presupuesto_usd": "Debe ser un importe en dólares mayor que cero, por ejemplo 12.50"},
+        {"presupuesto_usd": "0"},
+    ),
     "a cancellation without a body": Refused(
         "POST", "/api/orders/{waiting}/cancel", {"motivo": "Falta este campo"}
     ),

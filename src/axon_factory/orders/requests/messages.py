@@ -42,17 +42,25 @@ _MESSAGES: Mapping[str, Sentence] = {
     "datetime_from_date_parsing": _TIME,
     "json_invalid": Sentence("El cuerpo no es JSON válido", "The body is not valid JSON"),
 }
-_MISSING: Mapping[str, Sentence] = {
-    "plan_version": Sentence(
+_OF_FIELDS: Mapping[tuple[str, str], Sentence] = {
+    ("missing", "plan_version"): Sentence(
         "Falta la versión del plan que leíste: `plan_version` de GET /api/orders/{id}",
         "The version of the plan that you read is missing: `plan_version` of GET /api/orders/{id}",
     ),
-    "plan_hash": Sentence(
+    ("missing", "plan_hash"): Sentence(
         "Falta el hash del plan que leíste: `plan_hash` de GET /api/orders/{id}",
         "The hash of the plan that you read is missing: `plan_hash` of GET /api/orders/{id}",
     ),
+    ("string_pattern_mismatch", "plan_hash"): Sentence(
+        "Debe ser el `plan_hash` de GET /api/orders/{id}: 64 cifras hexadecimales",
+        "Must be the `plan_hash` of GET /api/orders/{id}: 64 hexadecimal digits",
+    ),
+    ("string_pattern_mismatch", "presupuesto_usd"): Sentence(
+        "Debe ser un importe en dólares mayor que cero, por ejemplo 12.50",
+        "Must be an amount in dollars above zero, for example 12.50",
+    ),
 }
-"""What is said of a field that is missing and whose value is read elsewhere."""
+"""What is said of some fields in place of the general sentence, by kind of error and field."""
 _INVALID = Sentence("Valor no válido", "Not a valid value")
 
 
@@ -75,14 +83,16 @@ def sentence_of(error: Mapping[str, Any]) -> Sentence:
     """Return what a line of a Pydantic error says; a validator says its own by ValueError."""
     context: Mapping[str, Any] = error.get("ctx") or {}
     kind = _kind_of(error)
+    special = _OF_FIELDS.get((kind, str(error["loc"][-1]) if error["loc"] else ""))
+    if special is not None:
+        return special
     match kind:
-        case "missing" if error["loc"] and error["loc"][-1] in _MISSING:
-            return _MISSING[error["loc"][-1]]
         case "value_error":
             said = context["error"].args[0]
             return said if isinstance(said, Sentence) else _INVALID
         case "enum" | "literal_error":
             options = re.sub(r" or |, ", ", ", context["expected"]).replace("'", "")
+            options = {"True": "true", "False": "false"}.get(options, options)
             return Sentence(
                 f"Valor no válido. Opciones: {options}", f"Not a valid value. One of: {options}"
             )
