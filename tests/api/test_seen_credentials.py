@@ -73,6 +73,21 @@ async def test_a_request_in_flight_says_when_to_repeat_it(workshop: Workshop) ->
     assert answer.headers["Retry-After"] == "1"
 
 
+@pytest.mark.parametrize("name", ["Idempotency-Key", "If-Match"])
+async def test_a_header_with_two_values_is_refused(
+    workshop: Workshop, waiting: UUID, name: str
+) -> None:
+    """The first of two was taken."""
+    admin = list(workshop.headers["admin"].items())
+    answer = await workshop.http.patch(
+        f"/api/orders/{waiting}",
+        json={"prioridad": "alta"},
+        headers=[*admin, (name, '"1"'), (name, '"2"')],
+    )
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["details"] == {name: "Esta cabecera se envía una sola vez"}
+
+
 async def test_an_expired_credential_says_so(workshop: Workshop) -> None:
     headers = await workshop.new_principal("key_lectura")
     key_id = headers["X-API-Key"].split("_")[2]

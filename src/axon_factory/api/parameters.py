@@ -16,12 +16,13 @@ from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.requests.messages import plain_name
 
-__all__ = ["IfMatch", "known_parameters", "query_parameters"]
+__all__ = ["IfMatch", "known_parameters", "query_parameters", "refuse_repeated"]
 
 _MOST_NAMED = 20
 _LONGEST_NAME = 64
 _ALIKE = 0.6
 _ONCE = Sentence("Este parámetro se envía una sola vez", "This parameter is sent once only")
+_ONE_HEADER = Sentence("Esta cabecera se envía una sola vez", "This header is sent once only")
 _NONE_HERE = Sentence(
     "Esta operación no tiene parámetros de consulta", "This operation has no query parameters"
 )
@@ -78,7 +79,20 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _declared: WeakKeyDictionary[Callable[..., Any], Mapping[str, bool]] = WeakKeyDictionary()
 
 
-def _if_match(if_match: Annotated[str | None, Header()] = None) -> int | None:
+def refuse_repeated(request: Request, name: str) -> None:
+    """Refuse a header that is sent twice, of which either could be meant.
+
+    Raises:
+        ValidationFailed: naming the header.
+    """
+    if len(request.headers.getlist(name)) > 1:
+        raise ValidationFailed({name: _ONE_HEADER})
+
+
+async def _if_match(
+    request: Request, if_match: Annotated[str | None, Header()] = None
+) -> int | None:
+    refuse_repeated(request, "If-Match")
     if if_match is None or if_match.strip() == "*":
         return None
     match = re.fullmatch(r'\s*"(\d{1,9})"\s*', if_match)
