@@ -55,7 +55,7 @@ class OrderPart(Order):
     """Los campos de una orden que `fields` pidió."""
 
     model_config = ConfigDict(json_schema_extra=_any_of_them)
-    EXAMPLE: ClassVar = {"plan_version": 1, "plan_hash": Order.EXAMPLE["plan_hash"]}
+    EXAMPLE: ClassVar = {"estado": "planificacion", "plan_version": 1}
 
 
 class OrderReply(RootModel[Order | OrderPart]):
