@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from axon_factory.accounts.api_keys import ApiKeys, CreatedKey, VerifiedKey
+from axon_factory.accounts.errors import CredentialExpired
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import ApiKey
 from axon_factory.domain.errors import NotFound, ValidationFailed
@@ -38,7 +39,7 @@ async def test_a_key_holds_from_its_creation(database: Database, api_keys: ApiKe
         created = await create(database, api_keys, scope)
 
         assert await verify(database, api_keys, created.plaintext) == VerifiedKey(
-            created.key.id, "ventas", scope
+            created.key.id, created.key.id, "ventas", scope
         )
 
 
@@ -58,7 +59,6 @@ async def test_the_plaintext_is_kept_nowhere(database: Database, api_keys: ApiKe
 async def test_a_key_that_does_not_hold(database: Database, api_keys: ApiKeys) -> None:
     for assignment in (
         "revoked_at = now()",
-        "expires_at = now()",
         "secret_mac = '\\x00'",
         "id = md5(id)",
     ):
@@ -106,7 +106,8 @@ async def test_a_lifetime_ends_the_key(database: Database, api_keys: ApiKeys) ->
     assert created.key.expires_at is not None
     await asyncio.sleep((created.key.expires_at - datetime.now(UTC)).total_seconds())
 
-    assert await verify(database, api_keys, created.plaintext) is None
+    with pytest.raises(CredentialExpired):
+        await verify(database, api_keys, created.plaintext)
 
 
 async def test_use_is_noted_once_a_minute(database: Database, api_keys: ApiKeys) -> None:

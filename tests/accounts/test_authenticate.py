@@ -81,7 +81,8 @@ async def test_a_system_by_api_key(
         [Credential(CredentialKind.API_KEY, created.plaintext)]
     )
 
-    assert principal == Principal(id=f"key:{created.key.id}", name="crm", role=role, grant=grant)
+    name = f"key:{created.key.id}"
+    assert principal == Principal(id=name, name="crm", role=role, grant=grant, family=name)
 
 
 async def test_an_agent_by_system_token(
@@ -108,6 +109,7 @@ async def test_an_agent_by_system_token(
         grant=Grant.SYSTEM_ASSIGNED,
         order_id=str(order_id),
         attempt=1,
+        family=f"attempt:{order_id}:1:build",
     )
     assert await authenticator.principal(
         [Credential(CredentialKind.SYSTEM_TOKEN, permanent.plaintext)]

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from axon_factory.accounts.errors import CredentialExpired
 from axon_factory.accounts.system_tokens import (
     ATTEMPT_TOKEN_MAX_LIFETIME,
     SystemTokens,
@@ -78,7 +79,6 @@ async def test_a_token_that_does_not_hold(
     database: Database, system_tokens: SystemTokens, new_order: NewOrder
 ) -> None:
     for statement in (
-        "UPDATE system_tokens SET expires_at = now()",
         "UPDATE system_tokens SET revoked_at = now()",
         "UPDATE system_tokens SET intento = 2",
         "UPDATE system_tokens SET secret_mac = '\\x00'",
@@ -89,6 +89,15 @@ async def test_a_token_that_does_not_hold(
         await execute(database, statement)
 
         assert await verify(database, system_tokens, plaintext) is None, statement
+
+
+async def test_a_token_whose_time_is_over_is_told(
+    database: Database, system_tokens: SystemTokens, new_order: NewOrder
+) -> None:
+    plaintext = await mint(database, system_tokens, await new_order())
+    await execute(database, "UPDATE system_tokens SET expires_at = now()")
+    with pytest.raises(CredentialExpired):
+        await verify(database, system_tokens, plaintext)
 
 
 async def test_only_a_genuine_token_is_told_that_its_attempt_is_over(

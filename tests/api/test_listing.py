@@ -181,15 +181,15 @@ async def test_an_unchanged_list_is_not_sent_again(workshop: Workshop, tag: str)
 
 
 WRONG = [
-    ("estado=zzz", "estado.0"),
-    ("estado=nuevo,", "estado.1"),
-    ("tipo_producto=zzz", "tipo_producto.0"),
-    ("prioridad=zzz", "prioridad.0"),
+    ("estado=zzz", "estado"),
+    ("estado=nuevo,", "estado"),
+    ("tipo_producto=zzz", "tipo_producto"),
+    ("prioridad=zzz", "prioridad"),
     ("tag=%00", "tag"),
-    ("tag=", "tag.0"),
+    ("tag=", "tag"),
     ("&".join(["tag=x"] * 90), "tag"),
     (f"estado={','.join(['qa'] * 2000)}", "estado"),
-    (f"cliente_id={'x' * 101}", "cliente_id.0"),
+    (f"cliente_id={'x' * 101}", "cliente_id"),
     ("asignado_a=%00", "asignado_a"),
     ("q=%00", "q"),
     ("q=", "q"),
@@ -224,16 +224,14 @@ async def exported(
 
 
 async def test_the_whole_list_as_csv(workshop: Workshop, tag: str) -> None:
-    orders = await placed(
-        workshop, tag, *({"nombre_producto": f'Café "{n}",\nñ'} for n in range(3))
-    )
+    orders = await placed(workshop, tag, *({"nombre_producto": f'Café "{n}", ñ'} for n in range(3)))
     answer, rows = await exported(workshop, f"tag={tag}&limit=1&sort_order=asc")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     assert answer.headers["content-disposition"].startswith('attachment; filename="ordenes-')
     assert "\r\n" in answer.text
     assert [row["id"] for row in rows] == orders
     assert list(rows[0]) == list(SUMMARY)
-    assert [row["nombre_producto"] for row in rows] == [f'Café "{n}",\nñ' for n in range(3)]
+    assert [row["nombre_producto"] for row in rows] == [f'Café "{n}", ñ' for n in range(3)]
     page = await listed(workshop, f"tag={tag}&sort_order=asc")
     assert [row["created_at"] for row in rows] == [each["created_at"] for each in page["orders"]]
 

@@ -26,20 +26,32 @@ _INSERT = text(
     """
     INSERT INTO orders (id, order_number, slug, tipo_producto, nombre_producto, cliente_id,
         datos_cliente, estado, progreso, asignado_a, created_at, updated_at, entregado_at,
-        cancelado_at, fallo, prioridad, tags, precio, moneda, catalogo, tenant, created_by)
+        cancelado_at, fallo, plan_estado, espera, prioridad, tags, precio, moneda, catalogo,
+        tenant, created_by)
     VALUES (gen_random_uuid(), :number, lower(:number), :tipo_producto, :nombre_producto,
         :cliente_id, jsonb_build_object('nombre', CAST(:nombre AS text),
             'email', CAST(:email AS text), 'configuracion', '{}'::jsonb),
-        :estado, 100, :asignado_a, :created_at, :updated_at, :created_at, :created_at,
-        CASE WHEN :estado = 'fallido' THEN '{}'::jsonb END, :prioridad, :tags, 1, 'USD',
+        :estado, 100, :asignado_a, :created_at, :updated_at, :entregado_at, :created_at,
+        CASE WHEN :estado = 'fallido' THEN '{}'::jsonb END, :plan_estado, :espera,
+        :prioridad, :tags, 1, 'USD',
         jsonb_build_object('id', CAST(:tipo_producto AS text), 'version', 1), 't', 't')
     """
 )
 _ROWS = text(
     "SELECT id, order_number, estado, tipo_producto, prioridad, asignado_a, cliente_id, tags,"
-    " nombre_producto, datos_cliente, created_at, updated_at FROM orders"
+    " nombre_producto, datos_cliente, created_at, updated_at, entregado_at, plan_estado, espera"
+    " FROM orders"
 )
-_WRITABLE = ("estado", "prioridad", "asignado_a", "tags", "updated_at", "nombre_producto")
+_WRITABLE = (
+    "estado",
+    "prioridad",
+    "asignado_a",
+    "tags",
+    "updated_at",
+    "nombre_producto",
+    "plan_estado",
+    "espera",
+)
 
 
 @dataclass(frozen=True)
@@ -58,12 +70,15 @@ class Facts:
     day: int
     second: int
     late_days: int
+    plan_estado: str | None = None
+    espera: str | None = None
 
     @property
     def values(self) -> dict[str, Any]:
         created = BEGIN + timedelta(days=self.day, seconds=self.second)
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        moments = {"created_at": created, "updated_at": created + timedelta(days=self.late_days)}
+        later = created + timedelta(days=self.late_days)
+        moments = {"created_at": created, "updated_at": later, "entregado_at": later}
         return values | moments | {"tags": list(self.tags)}
 
 
@@ -130,18 +145,38 @@ def _matches(row: Mapping[str, Any], query: ListQuery, principal: Principal) -> 
         "prioridad": query.priorities,
         "asignado_a": query.assignees,
         "cliente_id": query.client_ids,
+        "order_number": query.order_numbers,
+        "plan_estado": query.plan_states,
+        "espera": query.waits,
+    }
+    ranges = {
+        "created_at": (query.created_from, query.created_before),
+        "updated_at": (query.updated_from, query.updated_before),
+        "entregado_at": (query.delivered_from, query.delivered_before),
     }
     return (
         all(not values or row[name] in values for name, values in choices.items())
         and set(query.tags) <= set(row["tags"])
-        and (query.created_from is None or query.created_from <= row["created_at"])
-        and (query.created_before is None or row["created_at"] < query.created_before)
+        and all(
+            (begin is None or begin <= row[name]) and (end is None or row[name] < end)
+            for name, (begin, end) in ranges.items()
+        )
+        and (not query.needs or _needs(row) in query.needs)
         and (principal.client_id is None or row["cliente_id"] == principal.client_id)
         and all(
             any(word.startswith(wanted) for word in _words(row))
             for wanted in _cut(query.text or "")
         )
     )
+
+
+def _needs(row: Mapping[str, Any]) -> str:
+    if row["estado"] in {"entregado", "cancelado"}:
+        return "nadie"
+    if row["espera"] == "cliente":
+        return "cliente"
+    due = (row["estado"], row["plan_estado"]) == ("planificacion", "pendiente_aprobacion")
+    return "persona" if row["espera"] or row["estado"] == "fallido" or due else "nadie"
 
 
 def _words(row: Mapping[str, Any]) -> list[str]:

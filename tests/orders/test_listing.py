@@ -19,7 +19,8 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.priority import Priority
-from axon_factory.domain.states import OrderState
+from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.domain.waiting import Needs, WaitsFor
 from axon_factory.orders.lists import folding
 from axon_factory.orders.lists import page as paging
 from axon_factory.orders.lists.cursor import decode
@@ -33,6 +34,7 @@ AGENTS = ["Builder Agent", "Ana Ruiz", None]
 TAGS = ["retail", "b2b", "it's:*", "\\"]
 WORDS = ["Café", "Ñandú", "ÓPTICA", "bot", "botica", "Straße", "x-y", "Ωμέγα", "ﬁn"]
 STATES, TYPES, PRIORITIES = list(OrderState), list(PRODUCT_TYPES), list(Priority)
+PLANS, WAITS, NEEDS = [None, *PlanStatus], [None, *WaitsFor], list(Needs)
 
 # Examples write to one database one after another: a shorter one would not find the same.
 SEARCH = settings(
@@ -57,6 +59,8 @@ facts = st.builds(
     day=st.integers(0, 70),
     second=st.sampled_from([0, 1, 43_200, 86_399]),
     late_days=st.integers(0, 40),
+    plan_estado=st.sampled_from(PLANS),
+    espera=st.sampled_from(WAITS),
 )
 
 
@@ -84,6 +88,14 @@ queries = st.builds(
     text=texts,
     created_from=moments,
     created_before=moments,
+    plan_states=some(PLANS),
+    waits=some(WAITS),
+    needs=some(NEEDS),
+    order_numbers=some(["ORD-2024-001", "ORD-2024-002", "ORD-2024-050"]),
+    updated_from=moments,
+    updated_before=moments,
+    delivered_from=moments,
+    delivered_before=moments,
     limit=st.integers(1, 8),
     offset=st.integers(0, 12),
     sort_by=st.sampled_from(["created_at", "updated_at", "prioridad"]),
@@ -104,6 +116,12 @@ narrow = st.builds(
             ("priorities", "client_ids"),
             ("assignees", "product_types"),
             ("limit", "offset"),
+            ("plan_states", "limit", "offset"),
+            ("waits", "text"),
+            ("needs", "limit"),
+            ("order_numbers",),
+            ("updated_from", "updated_before"),
+            ("delivered_from", "delivered_before", "tags"),
         ]
     ),
 )
@@ -139,6 +157,8 @@ def at_random(seed: int, *, orders: int) -> list[Facts]:
             day=draw.randint(0, 70),
             second=draw.choice([0, 1]),
             late_days=draw.randint(0, 40),
+            plan_estado=draw.choice(PLANS),
+            espera=draw.choice(WAITS),
         )
         for _ in range(orders)
     ]
@@ -208,12 +228,13 @@ async def test_totals_are_exact_while_orders_are_written_and_folded(filled: Data
 async def test_cursors_lead_through_the_whole_list_and_back(
     filled: Database, sort_by: SortKey, descending: bool
 ) -> None:
-    query = ListQuery(sort_by=sort_by, descending=descending, limit=7)
-    whole = [order["id"] for order in await check(filled, replace(query, limit=200))]
-    forward, last = await walk(filled, query, "next")
-    assert forward == whole
-    backward, _ = await walk(filled, replace(query, cursor=decode(last)), "prev")
-    assert backward == whole[: -(len(whole) % 7 or 7)]
+    for needs in ((), (Needs.PERSONA, Needs.CLIENTE)):  # from bitmaps, and from rows
+        query = ListQuery(sort_by=sort_by, descending=descending, needs=needs, limit=7)
+        whole = [order["id"] for order in await check(filled, replace(query, limit=200))]
+        forward, last = await walk(filled, query, "next")
+        assert forward == whole
+        backward, _ = await walk(filled, replace(query, cursor=decode(last)), "prev")
+        assert backward == whole[: -(len(whole) % 7 or 7)]
 
 
 async def walk(database: Database, query: ListQuery, way: str) -> tuple[list[str], str]:
@@ -271,6 +292,7 @@ async def test_a_cursor_serves_in_its_own_list_only(filled: Database) -> None:
         (replace(query, descending=False), ADMIN),
         (replace(query, sort_by="updated_at"), ADMIN),
         (replace(query, text="bot"), ADMIN),
+        (replace(query, needs=(Needs.PERSONA,)), ADMIN),
         (query, client),
     ]
     for other, principal in others:

@@ -7,7 +7,8 @@ from sqlalchemy import text
 
 from axon_factory.domain.estimate import DOCUMENTED_PACE, ENOUGH_ORDERS, Pace
 from axon_factory.domain.priority import Priority
-from axon_factory.jobs.queue import count_ahead
+from axon_factory.domain.states import OrderState
+from axon_factory.orders.capacity import count_ahead
 from axon_factory.orders.pace import measured_pace
 from axon_factory.worker.maintenance import age_waiting_orders
 from tests.support.workshop import Workshop
@@ -85,3 +86,32 @@ async def test_the_queue_is_counted_as_the_line_takes_it(fresh_workshop: Worksho
     assert await ahead() == {"baja": 5, "normal": 3, "alta": 2, "urgente": 2}
     await fresh_workshop.patch(oldest, prioridad="normal")
     assert await ahead() == {"baja": 5, "normal": 3, "alta": 1, "urgente": 1}
+
+
+async def test_orders_are_counted_whatever_the_line_does(fresh_workshop: Workshop) -> None:
+    """Jobs were counted: while the line is paused the orders have none."""
+    workshop = fresh_workshop
+    for _ in range(3):
+        await workshop.place()
+    building = await workshop.placed_in(OrderState.CONSTRUCCION)
+    await workshop.line.advance(building)
+    await workshop.placed_in(OrderState.PLANIFICACION)
+
+    async def ahead() -> int:
+        async with workshop.factory.database.reading() as session:
+            return await count_ahead(session, rank=Priority.NORMAL.rank)
+
+    assert await ahead() == 3
+    paused = await workshop.http.post(
+        "/api/line/pause", json={"motivo": "Prueba"}, headers=workshop.headers["admin"]
+    )
+    assert paused.status_code == 200
+    async with workshop.factory.database.transaction("test") as session:
+        await session.execute(text("DELETE FROM procrastinate_jobs"))
+    assert await ahead() == 3
+    async with workshop.factory.database.transaction("test") as session:
+        await session.execute(
+            text("UPDATE orders SET queued_at = now(), estado = 'construccion' WHERE id = :id"),
+            {"id": await workshop.place()},
+        )
+    assert await ahead() == 4

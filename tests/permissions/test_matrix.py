@@ -113,7 +113,9 @@ def assert_private(answer: httpx2.Response, *, public: bool) -> None:
     if not public:
         assert answer.headers["Cache-Control"] == "no-store"
     if answer.status_code == 401:
-        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="axon-factory"'
+        expired = answer.json()["codigo"] == "token_vencido"
+        error = ', error="invalid_token"' if expired else ""
+        assert answer.headers["WWW-Authenticate"] == f'Bearer realm="axon-factory"{error}'
 
 
 class Cell:

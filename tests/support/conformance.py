@@ -2,7 +2,7 @@
 
 `Conformance` is a hook of the workshop's HTTP client: status, media type, headers and body must be
 documented, and a body may have no key that is not, although the document itself lets clients expect
-more keys in the future.
+more keys in the future. Every time in it is written in the one way.
 """
 
 import re
@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-__all__ = ["Conformance", "closed"]
+__all__ = ["Conformance", "closed", "other_times"]
 
 Json = Any
 
@@ -45,6 +45,28 @@ _OF_HTTP = frozenset(
 """Headers that mean nothing to a caller of the API."""
 _NOT_OF_THE_OPERATION = {404, 405}
 """How a path or a method that is none is answered."""
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
+_ONE_WAY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_OF_OTHERS = frozenset({"datos_cliente", "metadata"})
+"""Members that clients and agents wrote."""
+
+
+def other_times(document: Json, where: str = "$") -> Iterator[tuple[str, str]]:
+    """Yield the place and text of each time that is not written as `2025-11-14T10:00:00Z`."""
+    match document:
+        case dict():
+            for name, value in document.items():
+                if name not in _OF_OTHERS:
+                    yield from other_times(value, f"{where}.{name}")
+        case list():
+            for item in document:
+                yield from other_times(item, f"{where}[]")
+        case str() if _TIME.match(document) and not _ONE_WAY.fullmatch(document):
+            yield where, document
+        case _:
+            return
 
 
 class Conformance:
@@ -137,6 +159,7 @@ class _Contract:
             schema = f"{pointer}/content/{_escaped(media)}/schema"
             for error in self._validator(schema).iter_errors(answer.json()):
                 yield f"{error.json_path} of {answer.status_code}: {error.message[:600]}"
+            yield from (f"{where} is no time: {text}" for where, text in other_times(answer.json()))
 
     def _validator(self, pointer: str) -> Draft202012Validator:
         if pointer not in self._validators:

@@ -18,6 +18,8 @@ from uuid import UUID, uuid4
 from jwt import PyJWS
 from jwt.exceptions import InvalidTokenError
 
+from axon_factory.accounts.errors import CredentialExpired
+
 __all__ = ["AccessClaims", "AccessTokens", "IssuedToken", "TokenKeys"]
 
 _ALGORITHM = "HS256"
@@ -112,7 +114,11 @@ class AccessTokens:
         return IssuedToken(token, self._lifetime_seconds)
 
     def verify(self, token: str) -> AccessClaims | None:
-        """Return what the token says, or None if it is not one of ours or not valid now."""
+        """Return what the token says, or None if it is not one of ours or not valid yet.
+
+        Raises:
+            CredentialExpired: it is ours in every respect, but its time is over.
+        """
         if len(token) > _MAX_CHARACTERS:
             return None
         shape = _SHAPE.fullmatch(token)
@@ -148,11 +154,13 @@ class AccessTokens:
             raise ValueError("the token was made by or for someone else")
         issued, not_before, expires = (claims[name] for name in _TIME_CLAIMS)
         now = self._clock()
-        if max(issued, not_before) > now + _CLOCK_SKEW_SECONDS or expires <= now:
-            raise ValueError("the token is not valid now")
+        if max(issued, not_before) > now + _CLOCK_SKEW_SECONDS:
+            raise ValueError("the token is not valid yet")
         if not 0 < expires - issued <= self._lifetime_seconds:
             raise ValueError("the token lives longer than ours do")
         user_id, session_id = _uuid(claims["sub"]), _uuid(claims["sid"])
+        if expires <= now:
+            raise CredentialExpired.access_token()
         return AccessClaims(user_id, session_id, claims["jti"], expires)
 
 

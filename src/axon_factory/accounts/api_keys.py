@@ -8,7 +8,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.accounts.errors import KeyInRotation
+from axon_factory.accounts.errors import CredentialExpired, KeyInRotation
 from axon_factory.accounts.fields import checked_name
 from axon_factory.accounts.opaque_tokens import (
     checked_pepper,
@@ -48,6 +48,7 @@ class VerifiedKey:
     """A key that holds."""
 
     id: str
+    family: str
     name: str
     scope: KeyScope
 
@@ -119,15 +120,19 @@ class ApiKeys:
         )
 
     async def verify(self, session: AsyncSession, text: str) -> VerifiedKey | None:
-        """Return the key that `text` is, or None if it is none, revoked or expired.
+        """Return the key that `text` is, or None if it is none or revoked.
 
         Garbage costs no query. Notes the use, once a minute at most.
+
+        Raises:
+            CredentialExpired: it is genuine and was not revoked, but its time is over.
         """
         token = parse_token(API_KEY_PREFIX, text)
         if token is None:
             return None
         found = await session.execute(
             select(
+                col(ApiKey.family),
                 col(ApiKey.name),
                 col(ApiKey.scope),
                 col(ApiKey.secret_mac),
@@ -139,14 +144,15 @@ class ApiKeys:
         row = found.one_or_none()
         if row is None:
             return None
-        name, scope, mac, expires_at, revoked_at, last_used_at = row
+        family, name, scope, mac, expires_at, revoked_at, last_used_at = row
         now = datetime.now(UTC)
-        expired = expires_at is not None and expires_at <= now
-        if not token.matches(mac, self._pepper) or revoked_at is not None or expired:
+        if not token.matches(mac, self._pepper) or revoked_at is not None:
             return None
+        if expires_at is not None and expires_at <= now:
+            raise CredentialExpired.api_key()
         if last_used_at is None or last_used_at < now - _USE_RESOLUTION:
             await _note_use(session, token.id, now)
-        return VerifiedKey(token.id, name, KeyScope(scope))
+        return VerifiedKey(token.id, family, name, KeyScope(scope))
 
     async def list_all(self, session: AsyncSession) -> list[ApiKey]:
         """Return every key, newest first, revoked ones too."""

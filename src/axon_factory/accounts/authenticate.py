@@ -22,7 +22,7 @@ from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredentials
 from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
-from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.accounts.system_tokens import SystemTokens, VerifiedToken
 from axon_factory.accounts.throttle import Throttle
 from axon_factory.db.audit import append_audit
 from axon_factory.db.sessions import Database
@@ -123,6 +123,7 @@ class Authenticator:
             AuthenticationRequired: there is none, or it does not hold; which of the two, and why,
                 is not told.
             AttemptEnded: it is a system token whose attempt is over.
+            CredentialExpired: it is genuine, but its time is over.
             AmbiguousCredentials: there are several.
         """
         if len(credentials) > 1:
@@ -286,7 +287,13 @@ class Authenticator:
         if key is None:
             return None
         role, grant = _KEY_ROLES[key.scope], SCOPE_GRANTS[key.scope]
-        return Principal(id=f"key:{key.id}", name=key.name, role=role, grant=grant)
+        return Principal(
+            id=f"key:{key.id}",
+            name=key.name,
+            role=role,
+            grant=grant,
+            family=f"key:{key.family}",
+        )
 
     async def _agent(self, text: str) -> Principal | None:
         async with self._database.transaction("authenticate") as session:
@@ -302,7 +309,13 @@ class Authenticator:
             grant=grant,
             order_id=None if permanent else str(token.order_id),
             attempt=token.attempt,
+            family=None if permanent else _attempt_family(token),
         )
+
+
+def _attempt_family(token: VerifiedToken) -> str:
+    """Return the name that the tokens of one agent at one attempt share."""
+    return f"attempt:{token.order_id}:{token.attempt}:{token.agent}"
 
 
 def _login_entry(user: User, client: Client) -> AuditEntry:

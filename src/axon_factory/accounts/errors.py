@@ -4,7 +4,8 @@ ValidationFailed                400
 └── WeakPassword                    a new password that does not do
 AuthenticationRequired          401
 ├── InvalidCredentials              e-mail and password do not go together
-└── AmbiguousCredentials            more than one credential in one request
+├── AmbiguousCredentials            more than one credential in one request
+└── CredentialExpired               genuine, but its time is over: get the next one
 Conflict                        409
 ├── EmailTaken
 ├── LastAdministrator               somebody must be left who can let others in
@@ -14,6 +15,8 @@ TooManyAttempts                 429  too many logins were tried
 Unavailable                     503
 └── PasswordQueueFull               too many logins wait for their hash
 """
+
+from typing import Self
 
 from axon_factory.domain.errors import (
     AuthenticationRequired,
@@ -26,6 +29,7 @@ from axon_factory.domain.sentences import Sentence
 
 __all__ = [
     "AmbiguousCredentials",
+    "CredentialExpired",
     "EmailTaken",
     "InvalidCredentials",
     "KeyInRotation",
@@ -88,6 +92,40 @@ class AmbiguousCredentials(AuthenticationRequired):
         super().__init__(
             "Envía una sola credencial: Authorization, X-API-Key o X-System-Token",
             message_en="Send one credential only: Authorization, X-API-Key or X-System-Token",
+        )
+
+
+class CredentialExpired(AuthenticationRequired):
+    """A genuine credential whose time is over. A forged one is answered as any that does not hold.
+
+    The three constructors say how to get the next one.
+    """
+
+    codigo = "token_vencido"
+    challenge_error = "invalid_token"
+
+    @classmethod
+    def access_token(cls) -> Self:
+        """Return the refusal of a user's access token."""
+        return cls(
+            "El token de acceso venció: renuévalo con POST /api/auth/refresh",
+            message_en="The access token has expired: renew it with POST /api/auth/refresh",
+        )
+
+    @classmethod
+    def api_key(cls) -> Self:
+        """Return the refusal of an API key, for instance of a rotated one after its grace."""
+        return cls(
+            "La clave API venció: usa la que la sustituye o pide una nueva",
+            message_en="The API key has expired: use its successor or ask for a new one",
+        )
+
+    @classmethod
+    def system_token(cls) -> Self:
+        """Return the refusal of an attempt's token whose attempt goes on."""
+        return cls(
+            "El token del intento venció; se renueva antes de que venza",
+            message_en="The attempt's token has expired; it is renewed before it expires",
         )
 
 

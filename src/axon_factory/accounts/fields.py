@@ -2,8 +2,7 @@
 
 from email_validator import EmailNotValidError, validate_email
 
-from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain import names
 
 __all__ = ["NAME_MAX_CHARACTERS", "checked_name", "normal_email"]
 
@@ -29,14 +28,4 @@ def checked_name(text: str, *, field: str) -> str:
     Raises:
         ValidationFailed: it is empty, longer than 100 characters, or has control characters.
     """
-    name = text.strip()
-    if not 1 <= len(name) <= NAME_MAX_CHARACTERS or not name.isprintable():
-        raise ValidationFailed(
-            {
-                field: Sentence(
-                    f"Debe tener de 1 a {NAME_MAX_CHARACTERS} caracteres visibles",
-                    f"Must have 1 to {NAME_MAX_CHARACTERS} visible characters",
-                )
-            }
-        )
-    return name
+    return names.checked_name(text, field=field, longest=NAME_MAX_CHARACTERS)

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.accounts.errors import CredentialExpired
 from axon_factory.accounts.fields import checked_name
 from axon_factory.accounts.opaque_tokens import (
     checked_pepper,
@@ -120,6 +121,7 @@ class SystemTokens:
 
         Raises:
             AttemptEnded: it is genuine and was not revoked, but its attempt or its order has ended.
+            CredentialExpired: it is genuine and of a running attempt, but its two hours are over.
         """
         token = parse_token(SYSTEM_TOKEN_PREFIX, text)
         if token is None:
@@ -146,7 +148,7 @@ class SystemTokens:
         if attempt is not None and attempt != current_attempt:
             return None
         if kept.expires_at is not None and kept.expires_at <= datetime.now(UTC):
-            return None
+            raise CredentialExpired.system_token()
         role = TokenRole(kept.role)
         return VerifiedToken(kept.id, kept.agent, role, kept.order_id, kept.intento)
 

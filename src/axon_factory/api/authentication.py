@@ -4,6 +4,7 @@ A guarded route takes `Annotated[Principal, Depends(require(Action.…))]`. Owne
 not decided here but where it is read. The cookie of the web pages is no credential of the API.
 """
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -12,9 +13,19 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
 from axon_factory.api.auditing import origin_of, record_refusal
 from axon_factory.api.late_reports import record_late_report
+from axon_factory.api.parameters import known_parameters
 from axon_factory.api.rate_limits import charge_address, charge_principal
 from axon_factory.domain.errors import AttemptEnded, AuthenticationRequired, Forbidden
-from axon_factory.domain.permissions import Action, Principal, may
+from axon_factory.domain.permissions import (
+    PERMISSIONS,
+    Action,
+    KeyScope,
+    Principal,
+    Role,
+    may,
+    names_of,
+)
+from axon_factory.domain.sentences import Sentence
 
 __all__ = [
     "Guard",
@@ -26,11 +37,10 @@ __all__ = [
     "require",
 ]
 
-_DENIED = (
-    "Su credencial no permite esta operación",
-    "Your credential does not allow this operation",
+# Design §3.5 writes this one out.
+_DENIED_UPDATE = Sentence(
+    "Este endpoint es solo para uso interno del sistema", "This endpoint is internal"
 )
-_DENIED_UPDATE = ("Este endpoint es solo para uso interno del sistema", "This endpoint is internal")
 
 # The second is what agents of the A2A protocol send with their push notifications.
 _SYSTEM_TOKEN_HEADERS = ("x-system-token", "x-a2a-notification-token")
@@ -108,6 +118,7 @@ class Guard:
         """Let the request pass, or not, and that on record."""
         await charge_principal(request, principal, self.action)
         await enforce(request, principal, self.action)
+        await known_parameters(request)  # last: 401 and 403 before 400
         return principal
 
     async def still_holds(self, request: Request) -> bool:
@@ -144,9 +155,48 @@ def check(principal: Principal, action: Action) -> None:
     if principal.must_change_password and action not in _BEFORE_PASSWORD_CHANGE:
         raise PasswordChangeRequired
     if not may(principal, action):
-        # Design §3.5 writes this one out.
-        message, message_en = _DENIED_UPDATE if action is Action.UPDATE_ORDER else _DENIED
-        raise Forbidden(message, message_en=message_en, extra={"permiso_requerido": action.value})
+        raise denial(principal, action)
+
+
+def denial(principal: Principal, action: Action) -> Forbidden:
+    """Return the 403 that names the scopes of keys and the roles that have `action`."""
+    scopes, roles = names_of(PERMISSIONS[action].grants if action in PERMISSIONS else ())
+    message = _DENIED_UPDATE if action is Action.UPDATE_ORDER else _denied(principal, scopes, roles)
+    return Forbidden(
+        message,
+        message_en=message.en,
+        extra={
+            "permiso_requerido": action.value,
+            "alcances_validos": scopes,
+            "roles_validos": roles,
+        },
+    )
+
+
+def _denied(principal: Principal, scopes: Sequence[KeyScope], roles: Sequence[Role]) -> Sentence:
+    kind, _, scope = principal.grant.partition(":")
+    by_role = ", ".join(roles)
+    if principal.role is Role.SYSTEM and Role.SYSTEM in roles:
+        return Sentence(
+            "Solo el token de un intento permite esta operación, sobre su orden",
+            "Only the token of an attempt allows this operation, on its order",
+        )
+    if kind != "key":
+        return Sentence(
+            f"Tu rol '{principal.role}' no permite esta operación. Roles que sirven: {by_role}",
+            f"Your role '{principal.role}' does not allow this operation. Roles that do: {by_role}",
+        )
+    if not scopes:
+        return Sentence(
+            f"Una clave API no permite esta operación. Roles que sirven: {by_role}",
+            f"No API key allows this operation. Roles that do: {by_role}",
+        )
+    by_scope = ", ".join(scopes)
+    return Sentence(
+        f"El alcance '{scope}' de tu clave no permite esta operación. "
+        f"Alcances que sirven: {by_scope}",
+        f"Your key's scope '{scope}' does not allow this operation. Scopes that do: {by_scope}",
+    )
 
 
 def require(action: Action) -> Guard:

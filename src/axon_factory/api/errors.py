@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, RootModel
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
@@ -39,7 +40,7 @@ def error_answer(request: Request, error: AxonError) -> JSONResponse:
         body["request_id"] = getattr(request.state, "request_id", None)
     headers = {"Content-Language": "en" if english else "es", "Vary": "Accept, Accept-Language"}
     if isinstance(error, AuthenticationRequired):
-        headers["WWW-Authenticate"] = f'{error.scheme} realm="axon-factory"'
+        headers["WWW-Authenticate"] = _challenge(error)
         headers["Cache-Control"] = "no-store"
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -50,6 +51,14 @@ def error_answer(request: Request, error: AxonError) -> JSONResponse:
         headers=headers,
         media_type=_PROBLEM if wants_problem else "application/json",
     )
+
+
+def _challenge(error: AuthenticationRequired) -> str:
+    challenge = f'{error.scheme} realm="axon-factory"'
+    # Only RFC 6750's scheme has an `error`.
+    if error.challenge_error is None or error.scheme != "Bearer":
+        return challenge
+    return f'{challenge}, error="{error.challenge_error}"'
 
 
 def plain_error_body(error: AxonError) -> bytes:
@@ -88,7 +97,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:  # pyright: ignore[reportUnusedFunction] — registered
-        return error_answer(request, ValidationFailed(field_messages(_located(error.errors()))))
+        return error_answer(request, ValidationFailed(field_messages(_located(request, error))))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction] — registered
@@ -118,9 +127,38 @@ def _other_method(request: Request) -> Response:
     return answer
 
 
-def _located(errors: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 — Pydantic's own documents
-    """Drop where a field was ("body", "query"): the contract names the field alone."""
-    return [{**error, "loc": error["loc"][1:] or error["loc"]} for error in errors]
+def _located(request: Request, refused: RequestValidationError) -> list[Mapping[str, Any]]:
+    """Drop where a field was ("body", "query"): the contract names the field alone.
+
+    A parameter has no parts for its caller: the values of a list come in one text. Where there is
+    no body at all, the fields that it must have are missing.
+    """
+    located: list[Mapping[str, Any]] = []
+    for error in refused.errors():
+        if error["loc"] == ("body",) and error["type"] == "missing":
+            places = [(name,) for name in _required(request)] or [("body",)]
+        else:
+            places = [_place(error["loc"])]
+        located += [{**error, "loc": place} for place in places]
+    return located
+
+
+def _required(request: Request) -> list[str]:
+    """Return the fields that a body of the request's route must have."""
+    body = getattr(request.scope.get("route"), "body_field", None)
+    model: object = None if body is None else body.field_info.annotation
+    if not isinstance(model, type) or not issubclass(model, BaseModel):
+        return []
+    if issubclass(model, RootModel):  # its one field is no member of the body
+        return []
+    fields = model.model_fields.items()
+    return [info.alias or name for name, info in fields if info.is_required()]
+
+
+def _place(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    if location[0] != "body":
+        return location[1:2] or location
+    return location[1:] or location
 
 
 def _routing_error(error: HTTPException) -> AxonError:

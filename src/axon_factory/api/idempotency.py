@@ -72,11 +72,12 @@ class RequestInFlight(Conflict):
     codigo = "solicitud_en_curso"
     title = "Solicitud en curso"
     title_en = "Request in flight"
+    retry_after = 1
 
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """Whose key, which key, and what the request asks for."""
+    """Whose key (`Principal.idempotency_scope`), which key, and what the request asks for."""
 
     principal: str
     key: str

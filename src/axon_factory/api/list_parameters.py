@@ -1,32 +1,50 @@
 """The query parameters of GET /api/orders (design §3.4, resolutions 16), as a `ListQuery`."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from axon_factory.api.authentication import require
+from axon_factory.api.media_types import charsets_of
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import ValidationFailed
+from axon_factory.domain.fields import READERS
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import OrderState
+from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.domain.waiting import Needs, WaitsFor
 from axon_factory.orders.lists.cursor import decode
+from axon_factory.orders.lists.export import Dialect
 from axon_factory.orders.lists.fields import SUMMARY, listed
 from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.requests.values import ClientId, ProductTypeId, ShortText
 
-__all__ = ["ListParameters", "RequestedList"]
+__all__ = [
+    "CSV",
+    "ListParameters",
+    "RequestedDialect",
+    "RequestedFields",
+    "RequestedList",
+    "unknown_field",
+]
 
+CSV = "text/csv"
+_EXCEL_CHARSET = "utf-8-sig"
 _LARGEST_OFFSET = 2**31 - 1
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998  # any time zone's rendering stays within the calendar
 _MOST_VALUES = 20
 _NO_DATE = Sentence(
     "Debe ser una fecha (2025-11-14) o una fecha con hora y zona (2025-11-14T10:00:00Z)",
     "Must be a date (2025-11-14) or a time with its zone (2025-11-14T10:00:00Z)",
+)
+_NOT_YOURS = Sentence(
+    "Tu credencial no lee este campo, así que no puede filtrar por él",
+    "Your credential does not read this field, so it cannot filter by it",
 )
 _TWO_STARTS = Sentence(
     "Una página empieza en `cursor` o en `offset`, no en ambos",
@@ -65,6 +83,7 @@ _Moment = Annotated[
     WithJsonSchema({"type": "string", "examples": ["2025-11-14", "2025-11-14T10:00:00Z"]}),
 ]
 _Several = (BeforeValidator(_split), Field(max_length=_MOST_VALUES))
+RequestedFields = Annotated[list[str], BeforeValidator(_split), Field(max_length=60)]
 
 
 class ListParameters(BaseModel):
@@ -109,6 +128,35 @@ class ListParameters(BaseModel):
         default=None,
         description="Sin hora: hasta el final de ese día, incluido. Con hora: antes de ella.",
     )
+    plan_estado: Annotated[list[PlanStatus], *_Several] = Field(
+        default_factory=list[PlanStatus],
+        description="Cualquiera de estos estados del plan; repetido o separado por comas.",
+    )
+    espera: Annotated[list[WaitsFor], *_Several] = Field(
+        default_factory=list[WaitsFor],
+        description="Órdenes detenidas por cualquiera de estas causas; no para clientes.",
+    )
+    necesita: Annotated[list[Needs], *_Several] = Field(
+        default_factory=list[Needs],
+        description="Quién debe el próximo paso: `persona` (del equipo: aprobar, decidir, "
+        "responder, reintentar), `cliente` (responder) o `nadie`.",
+    )
+    order_number: Annotated[list[ShortText], *_Several] = Field(
+        default_factory=list[str],
+        description="Cualquiera de estos números de orden, completos.",
+    )
+    actualizado_desde: _Moment | None = Field(
+        default=None, description="Cambiadas desde esta fecha; como `creado_desde`."
+    )
+    actualizado_hasta: _Moment | None = Field(
+        default=None, description="Cambiadas hasta esta fecha; como `creado_hasta`."
+    )
+    entregado_desde: _Moment | None = Field(
+        default=None, description="Entregadas desde esta fecha; como `creado_desde`."
+    )
+    entregado_hasta: _Moment | None = Field(
+        default=None, description="Entregadas hasta esta fecha; como `creado_hasta`."
+    )
     limit: int = Field(default=50, ge=1, le=200, description="Cuántas caben en una página.")
     offset: int = Field(default=0, ge=0, le=_LARGEST_OFFSET, description="Cuántas saltar.")
     cursor: Annotated[str, Field(max_length=200)] | None = Field(
@@ -119,14 +167,30 @@ class ListParameters(BaseModel):
         description="`prioridad` va por rango, y dentro de él primero la más antigua.",
     )
     sort_order: Literal["asc", "desc"] = "desc"
-    fields: Annotated[list[str], BeforeValidator(_split), Field(max_length=60)] = Field(
+    fields: RequestedFields = Field(
         default_factory=list[str],
         description="Solo estos campos de cada orden, separados por comas.",
     )
+    bom: bool = Field(
+        default=False,
+        description="En CSV: empieza con la marca de UTF-8 que Excel necesita para los acentos.",
+    )
+    separador: Literal[",", ";"] = Field(
+        default=",",
+        description="En CSV: `;` para Excel donde la coma separa los decimales (`%3B`).",
+    )
 
 
-def _list_query(
-    asked: Annotated[ListParameters, Query()],
+async def _parameters(asked: Annotated[ListParameters, Query()]) -> ListParameters:
+    """Let two dependencies read the parameters that are validated once."""
+    return asked
+
+
+_Asked = Annotated[ListParameters, Depends(_parameters)]
+
+
+async def _list_query(
+    asked: _Asked,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.LIST_ORDERS))],
 ) -> ListQuery:
@@ -134,6 +198,8 @@ def _list_query(
     cursor = decode(asked.cursor) if asked.cursor is not None else None
     if cursor is not None and asked.offset:
         raise ValidationFailed({"cursor": _TWO_STARTS})
+    if asked.espera and principal.grant not in READERS["espera"]:
+        raise ValidationFailed({"espera": _NOT_YOURS})
     return ListQuery(
         states=tuple(asked.estado),
         product_types=tuple(asked.tipo_producto),
@@ -144,6 +210,14 @@ def _list_query(
         text=asked.q,
         created_from=_begin_of(asked.creado_desde, zone),
         created_before=_end_of(asked.creado_hasta, zone),
+        plan_states=tuple(asked.plan_estado),
+        waits=tuple(asked.espera),
+        needs=tuple(asked.necesita),
+        order_numbers=tuple(asked.order_number),
+        updated_from=_begin_of(asked.actualizado_desde, zone),
+        updated_before=_end_of(asked.actualizado_hasta, zone),
+        delivered_from=_begin_of(asked.entregado_desde, zone),
+        delivered_before=_end_of(asked.entregado_hasta, zone),
         limit=asked.limit,
         offset=asked.offset,
         sort_by=asked.sort_by,
@@ -154,6 +228,14 @@ def _list_query(
 
 
 RequestedList = Annotated[ListQuery, Depends(_list_query)]
+
+
+async def _dialect(asked: _Asked, request: Request) -> Dialect:
+    marked = asked.bom or _EXCEL_CHARSET in charsets_of(request.headers.get("accept", ""), CSV)
+    return Dialect(asked.separador, byte_order_mark=marked)
+
+
+RequestedDialect = Annotated[Dialect, Depends(_dialect)]
 
 
 def _begin_of(moment: date | datetime | None, zone: ZoneInfo) -> datetime | None:
@@ -175,9 +257,14 @@ def _checked_fields(names: list[str], principal: Principal) -> tuple[str, ...]:
         return SUMMARY
     known = listed(principal.grant)
     if any(name not in known for name in names):
-        options = ", ".join(known)
-        sentence = Sentence(
-            f"Campo no válido. Opciones: {options}", f"Not a valid field. One of: {options}"
-        )
-        raise ValidationFailed({"fields": sentence})
+        raise unknown_field(known)
     return tuple(dict.fromkeys(names))
+
+
+def unknown_field(known: Iterable[str]) -> ValidationFailed:
+    """Return the refusal of `fields` with a name that is none of `known`."""
+    options = ", ".join(known)
+    sentence = Sentence(
+        f"Campo no válido. Opciones: {options}", f"Not a valid field. One of: {options}"
+    )
+    return ValidationFailed({"fields": sentence})

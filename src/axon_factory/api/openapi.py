@@ -15,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from axon_factory.accounts.errors import AmbiguousCredentials
+from axon_factory.accounts.errors import AmbiguousCredentials, CredentialExpired
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import PasswordChangeRequired
 from axon_factory.api.documentation import ERRORS, VALIDATED
@@ -87,11 +87,13 @@ _ALWAYS: Errors = (
 )
 _GUARDED: Errors = (
     AuthenticationRequired,
+    CredentialExpired,
     AttemptEnded,
     AmbiguousCredentials,
     Forbidden,
     PasswordChangeRequired,
 )
+_TOO_EARLY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _WITH_BODY: Errors = (PayloadTooLarge, UnsupportedContent)
 _WRITING: Errors = (RequestInFlight, IdempotencyKeyReused)
 
@@ -256,8 +258,7 @@ def _error_headers(errors: Errors) -> Sequence[str]:
     headers = ["Axon-Version", "X-Request-Id", "Content-Language", "RateLimit", "RateLimit-Policy"]
     if any(issubclass(error, AuthenticationRequired) for error in errors):
         headers.append("WWW-Authenticate")
-    waits = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
-    if any(error.status in waits or error.retry_after is not None for error in errors):
+    if any(error.status in _TOO_EARLY or error.retry_after is not None for error in errors):
         headers.append("Retry-After")
     return headers
 

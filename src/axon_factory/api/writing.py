@@ -27,7 +27,7 @@ from axon_factory.api.idempotency import (
 )
 from axon_factory.api.languages import prefers_english
 from axon_factory.api.late_reports import record_late_report
-from axon_factory.api.parameters import IfMatch
+from axon_factory.api.parameters import IfMatch, refuse_repeated
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.db.audit import append_audit
 from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry, Fact
@@ -164,6 +164,7 @@ async def _request_key(
 ) -> RequestKey | None:
     if key is None:
         return None
+    refuse_repeated(request, "Idempotency-Key")
     if not _KEY.fullmatch(key):
         raise ValidationFailed(
             {
@@ -175,7 +176,7 @@ async def _request_key(
         )
     target = request.url.path + "?" + request.url.query
     content = fingerprint(request.method, target, await request.body())
-    return RequestKey(principal.id, key, content)
+    return RequestKey(principal.idempotency_scope, key, content)
 
 
 def _replayed(kept: KeptAnswer) -> Response:

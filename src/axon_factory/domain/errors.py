@@ -127,6 +127,8 @@ class AuthenticationRequired(AxonError):
     title_en = "Authentication required"
     scheme = "Bearer"
     """The scheme by which the caller is asked to authenticate (RFC 9110 §11.6.1)."""
+    challenge_error: str | None = None
+    """The `error` of the challenge (RFC 6750 §3.1), None where it would tell what is wrong."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ a credential of their own. Nothing here comes from a client but the product's na
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,7 @@ from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.domain.times import timestamp
 
 __all__ = [
     "FACTS",
@@ -308,8 +309,7 @@ def payload_of(kind: NotificationKind, subject: Subject | None, at: datetime) ->
             **{name: subject.facts.get(name) for name in told.facts},
             **data,
         }
-    moment = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"type": kind.value, "timestamp": moment, "data": data}
+    return {"type": kind.value, "timestamp": timestamp(at), "data": data}
 
 
 def text_of(kind: NotificationKind, subject: Subject | None) -> tuple[str, str]:

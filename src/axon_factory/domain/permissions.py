@@ -5,6 +5,7 @@ fields` says the same of single fields. The API's guards, the pages, the documen
 of every cell read them; nobody else decides.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -26,6 +27,7 @@ __all__ = [
     "Role",
     "TokenRole",
     "may",
+    "names_of",
     "serves_in",
 ]
 
@@ -125,7 +127,9 @@ class Principal:
 
     `id` is stable and safe to log ("user:…", "key:…", "token:…", "local:…"). `client_id` limits a
     client to their own orders, `order_id` and `attempt` a system token to its one attempt.
-    `session_id` is the login that a user's access token belongs to.
+    `session_id` is the login that a user's access token belongs to. `family` is what stays the same
+    when a credential is replaced: the keys of a rotation have one, and so have the tokens of an
+    agent's attempt.
     """
 
     id: str
@@ -137,6 +141,12 @@ class Principal:
     attempt: int | None = None
     session_id: str | None = None
     must_change_password: bool = False
+    family: str | None = None
+
+    @property
+    def idempotency_scope(self) -> str:
+        """Whose Idempotency-Keys are one set: a write is repeated with a renewed credential too."""
+        return self.family or self.id
 
     @property
     def actor(self) -> Actor:
@@ -276,6 +286,31 @@ def may(principal: Principal, action: Action) -> bool:
     """Return whether the table grants `action` to `principal`, ownership and state aside."""
     permission = PERMISSIONS.get(action)
     return permission is not None and principal.grant in permission.grants
+
+
+_SCOPES = MappingProxyType(
+    {
+        _G.KEY_READ: KeyScope.LECTURA,
+        _G.KEY_WRITE: KeyScope.ESCRITURA,
+        _G.KEY_ADMIN: KeyScope.ADMIN,
+    }
+)
+_ROLES = MappingProxyType(
+    {
+        _G.ADMIN: Role.ADMIN,
+        _G.OPERATOR: Role.OPERATOR,
+        _G.CLIENT_OWN: Role.CLIENT,
+        _G.SYSTEM_ASSIGNED: Role.SYSTEM,
+        _G.SYSTEM_PERMANENT: Role.SYSTEM,
+    }
+)
+
+
+def names_of(grants: Collection[Grant]) -> tuple[list[KeyScope], list[Role]]:
+    """Return the scopes of keys and the roles that give any of `grants`, the weakest first."""
+    scopes = [scope for grant, scope in _SCOPES.items() if grant in grants]
+    roles = [role for grant, role in _ROLES.items() if grant in grants]
+    return scopes, list(dict.fromkeys(roles))
 
 
 def serves_in(action: Action, state: OrderState) -> bool:

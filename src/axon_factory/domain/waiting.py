@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from axon_factory.domain.sentences import Sentence
 
-__all__ = ["FOR_AN_ANSWER", "OBSTACLES", "WaitsFor"]
+__all__ = ["FOR_AN_ANSWER", "OBSTACLES", "Needs", "WaitsFor"]
 
 
 class WaitsFor(StrEnum):
@@ -20,6 +20,17 @@ class WaitsFor(StrEnum):
     """Somebody of the factory owes an answer."""
     PRESUPUESTO = "presupuesto"
     """Models have used what they might: a person decides about more."""
+
+
+class Needs(StrEnum):
+    """Who owes an order its next act, as `necesita` of lists asks."""
+
+    PERSONA = "persona"
+    """Somebody of the factory: to decide (plan, budget, rework, failure) or to answer."""
+    CLIENTE = "cliente"
+    """The client: to answer a question."""
+    NADIE = "nadie"
+    """The line goes on by itself, or the order has ended."""
 
 
 FOR_AN_ANSWER = frozenset({WaitsFor.CLIENTE, WaitsFor.OPERADOR})

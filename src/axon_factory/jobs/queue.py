@@ -16,11 +16,11 @@ from axon_factory.db.sessions import driver_connection
 
 __all__ = [
     "ADVANCE",
+    "PRIORITIES_A_RANK",
     "SEND_MESSAGE",
     "advance_lock",
     "announce",
     "change_priority",
-    "count_ahead",
     "enqueue_advance",
     "enqueue_advances",
     "enqueue_message",
@@ -30,7 +30,7 @@ __all__ = [
 ADVANCE = "advance"
 SEND_MESSAGE = "send_message"
 
-_PRIORITIES_A_RANK = 10
+PRIORITIES_A_RANK = 10
 _MESSAGE_PRIORITY = 100  # a message is short and somebody waits for it
 _RETRY_PRIORITY = 0  # the other side is down: a queue of tries, each to its deadline, holds up none
 
@@ -81,13 +81,6 @@ _WAKE = text(
 _CHANGE_PRIORITY = text(
     "UPDATE procrastinate_jobs SET priority = :priority WHERE lock = :lock AND status = 'todo'"
 )
-_AHEAD = text(
-    """
-    SELECT count(*) FROM procrastinate_jobs
-    WHERE status = 'todo' AND task_name = :task AND priority >= :priority
-      AND (scheduled_at IS NULL OR scheduled_at <= now())
-    """
-)
 
 
 def advance_lock(order_id: UUID) -> str:
@@ -103,7 +96,7 @@ async def enqueue_advance(
     At most one advance of an order waits at any time.
     """
     lock = advance_lock(order_id)
-    priority = rank * _PRIORITIES_A_RANK
+    priority = rank * PRIORITIES_A_RANK
     if at is None and await _pull_forward(session, lock, priority):
         return
     await _app.configure_task(
@@ -125,7 +118,7 @@ async def enqueue_advances(session: AsyncSession, orders: Sequence[tuple[UUID, i
         return 0
     parameters = {
         "task": ADVANCE,
-        "a_rank": _PRIORITIES_A_RANK,
+        "a_rank": PRIORITIES_A_RANK,
         "ids": [order_id for order_id, _ in orders],
         "ranks": [rank for _, rank in orders],
     }
@@ -142,14 +135,8 @@ async def pull_forward(session: AsyncSession, orders: Sequence[UUID]) -> None:
 
 async def change_priority(session: AsyncSession, order_id: UUID, *, rank: int) -> None:
     """Give the order's waiting job its new place in the queue, higher or lower."""
-    parameters = {"lock": advance_lock(order_id), "priority": rank * _PRIORITIES_A_RANK}
+    parameters = {"lock": advance_lock(order_id), "priority": rank * PRIORITIES_A_RANK}
     await session.execute(_CHANGE_PRIORITY, parameters)
-
-
-async def count_ahead(session: AsyncSession, *, rank: int) -> int:
-    """Return how many orders a worker takes before one that is enqueued now with `rank`."""
-    priority = rank * _PRIORITIES_A_RANK
-    return await session.scalar(_AHEAD, {"task": ADVANCE, "priority": priority}) or 0
 
 
 async def announce(session: AsyncSession, job_id: int) -> None:

@@ -15,7 +15,8 @@ from pydantic import (
 
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import OrderState
+from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.domain.waiting import Needs, WaitsFor
 from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.requests.messages import error_line, sentence_of
@@ -48,6 +49,9 @@ _NOTHING_TO_TAG = Sentence(
 
 State = Annotated[OrderState, Field(strict=False)]
 Rank = Annotated[Priority, Field(strict=False)]
+PlanState = Annotated[PlanStatus, Field(strict=False)]
+Waiting = Annotated[WaitsFor, Field(strict=False)]
+Need = Annotated[Needs, Field(strict=False)]
 Names = Annotated[list[ShortText], Field(min_length=1, max_length=20)]
 
 
@@ -71,6 +75,20 @@ class OrderFilter(BaseModel):
     q: ShortText | None = None
     creado_desde: Time | None = None
     creado_hasta: Time | None = None
+    plan_estado: Annotated[list[PlanState], Field(min_length=1, max_length=4)] = Field(
+        default_factory=list[PlanStatus]
+    )
+    espera: Annotated[list[Waiting], Field(min_length=1, max_length=4)] = Field(
+        default_factory=list[WaitsFor]
+    )
+    necesita: Annotated[list[Need], Field(min_length=1, max_length=3)] = Field(
+        default_factory=list[Needs]
+    )
+    order_number: Names = Field(default_factory=list)
+    actualizado_desde: Time | None = None
+    actualizado_hasta: Time | None = None
+    entregado_desde: Time | None = None
+    entregado_hasta: Time | None = None
 
     @property
     def query(self) -> ListQuery:
@@ -85,6 +103,14 @@ class OrderFilter(BaseModel):
             text=self.q,
             created_from=self.creado_desde,
             created_before=self.creado_hasta,
+            plan_states=tuple(self.plan_estado),
+            waits=tuple(self.espera),
+            needs=tuple(self.necesita),
+            order_numbers=tuple(self.order_number),
+            updated_from=self.actualizado_desde,
+            updated_before=self.actualizado_hasta,
+            delivered_from=self.entregado_desde,
+            delivered_before=self.entregado_hasta,
         )
 
 

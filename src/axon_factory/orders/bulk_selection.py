@@ -4,19 +4,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, or_, select, text
+import psycopg.rows
+from psycopg import sql
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.sessions import driver_connection
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Principal
-from axon_factory.orders.lists.matching import filter_clauses
+from axon_factory.orders.lists.conditions import condition_of
+from axon_factory.orders.lists.index import Connection
 from axon_factory.orders.lists.query import ListQuery
-from axon_factory.orders.lists.terms import tsquery
 from axon_factory.orders.locking import visible_to
 
 __all__ = ["count_states", "find_ids", "lock_orders", "matching_ids", "read_orders"]
+
+_IDS = sql.SQL("SELECT id FROM orders WHERE {condition} ORDER BY id LIMIT %(rows)s")
+_STATES = sql.SQL("SELECT estado, count(*) FROM orders WHERE {condition} GROUP BY estado")
 
 
 async def find_ids(
@@ -39,21 +44,20 @@ async def matching_ids(
     session: AsyncSession, query: ListQuery, principal: Principal, *, limit: int
 ) -> Sequence[UUID]:
     """Return the ids of up to `limit` orders that a list with this filter has, in order of id."""
-    condition, parameters = await _condition(session, query, principal)
-    statement = text(f"SELECT id FROM orders WHERE {condition} ORDER BY id LIMIT :limit")  # noqa: S608 — conditions of this file
-    return list(await session.scalars(statement, {**parameters, "limit": limit}))
+    connection, condition, values = await _condition(session, query, principal)
+    cursor = connection.cursor(row_factory=psycopg.rows.scalar_row)
+    await cursor.execute(_IDS.format(condition=condition), {**values, "rows": limit})
+    return await cursor.fetchall()
 
 
 async def count_states(
     session: AsyncSession, query: ListQuery, principal: Principal
 ) -> Mapping[str, int]:
     """Return how many orders a list with this filter has in each state."""
-    condition, parameters = await _condition(session, query, principal)
-    statement: TextClause = text(
-        f"SELECT estado, count(*) AS number FROM orders WHERE {condition} GROUP BY estado"  # noqa: S608 — see above
-    )
-    rows = await session.execute(statement, parameters)
-    return {row.estado: row.number for row in rows}
+    connection, condition, values = await _condition(session, query, principal)
+    cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+    await cursor.execute(_STATES.format(condition=condition), values)
+    return dict(await cursor.fetchall())
 
 
 async def read_orders(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Order]:
@@ -74,23 +78,11 @@ async def lock_orders(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Or
 
 async def _condition(
     session: AsyncSession, query: ListQuery, principal: Principal
-) -> tuple[str, dict[str, Any]]:
-    clauses = await filter_clauses(await driver_connection(session), query, principal)
-    conditions: list[str] = []
-    parameters: dict[str, Any] = {}
-    if clauses:
-        conditions.append(
-            "position IN (SELECT position FROM order_terms WHERE terms @@ CAST(:terms AS tsquery))"
-        )
-        parameters["terms"] = " & ".join(f"({tsquery(clause)})" for clause in clauses)
-    if query.created_from is not None:
-        conditions.append("created_at >= :created_from")
-        parameters["created_from"] = query.created_from
-    if query.created_before is not None:
-        conditions.append("created_at < :created_before")
-        parameters["created_before"] = query.created_before
+) -> tuple[Connection, sql.Composable, dict[str, Any]]:
+    connection = await driver_connection(session)
+    condition, values = await condition_of(connection, query, principal)
     # A filter that says nothing (null, a `q` of punctuation) is about no order, not about all.
-    return " AND ".join(conditions) or "false", parameters
+    return connection, condition or sql.SQL("false"), values
 
 
 def _is_id(reference: str) -> bool:

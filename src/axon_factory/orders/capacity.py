@@ -24,13 +24,14 @@ from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import Actor, ActorKind
-from axon_factory.jobs.queue import enqueue_advances
+from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances
 from axon_factory.orders.build_sessions import LINE, SessionEnd, current_session, end_session
 from axon_factory.orders.events import append_event
 from axon_factory.orders.line_mode import current_mode
+from axon_factory.orders.stranded import ACTIVE
 from axon_factory.orders.transitions import note_change
 
-__all__ = ["free_place", "place_in_queue", "take_place", "wake_waiting"]
+__all__ = ["count_ahead", "free_place", "place_in_queue", "take_place", "wake_waiting"]
 
 _SUPER_AXON = Actor(ActorKind.WORKER, LINE, "Super Axon Agent")
 
@@ -50,6 +51,24 @@ _WAITING = text(
     WHERE o.queued_at IS NOT NULL AND o.estado = 'construccion' AND o.espera IS NULL
       AND (NOT :begun OR EXISTS (SELECT FROM order_sessions s WHERE s.order_id = o.id))
     """  # noqa: S608 — a constant of this module
+)
+# A waiting job may have aged to a higher priority. Orders that the line is busy with are not ahead:
+# those in a step or a session, and those that it looks at again later.
+_AHEAD = text(
+    f"""
+    SELECT count(DISTINCT o.id) FROM orders o
+    LEFT JOIN procrastinate_jobs j ON j.lock = 'order:' || o.id::text AND j.status = 'todo'
+    WHERE (({ACTIVE}) OR o.queued_at IS NOT NULL AND o.estado = 'construccion')
+      AND coalesce(j.priority, o.prioridad_rank * :a_rank) >= :priority
+      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+      AND NOT EXISTS (
+          SELECT FROM order_sessions s WHERE s.order_id = o.id AND s.ended_at IS NULL
+      )
+      AND NOT EXISTS (
+          SELECT FROM procrastinate_jobs d
+          WHERE d.lock = 'order:' || o.id::text AND d.status = 'doing'
+      )
+    """  # noqa: S608 — constants of this module
 )
 _ANYBODY_WAITS = text("SELECT EXISTS (SELECT FROM orders WHERE queued_at IS NOT NULL)")
 
@@ -113,6 +132,15 @@ async def place_in_queue(session: AsyncSession, order: Order, now: datetime) -> 
     waiting = rank_waiting(await _waiting(session, LineMode.ACTIVA), now)
     ids: Sequence[UUID] = [one.order_id for one in waiting]
     return ids.index(order.id) + 1 if order.id in ids else None
+
+
+async def count_ahead(session: AsyncSession, *, rank: int) -> int:
+    """Return how many orders the line takes before one that is placed now with `rank`.
+
+    In any mode of the line: while it is paused, orders wait without a job.
+    """
+    parameters = {"priority": rank * PRIORITIES_A_RANK, "a_rank": PRIORITIES_A_RANK}
+    return await session.scalar(_AHEAD, parameters) or 0
 
 
 async def _queue(session: AsyncSession, order: Order, now: datetime) -> None:

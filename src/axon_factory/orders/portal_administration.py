@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.tables import Order, OutboxMessage, PortalLink
 from axon_factory.domain.client_mails import EVENT_PREFIX
 from axon_factory.domain.states import Actor
+from axon_factory.domain.times import timestamp
 from axon_factory.orders.mails.client import tell_link
 from axon_factory.orders.notifications.deliveries import state_of
 from axon_factory.orders.policy import Policy
@@ -19,7 +20,6 @@ from axon_factory.orders.portal_links import (
     link_state,
     revoke_link,
 )
-from axon_factory.orders.times import timestamp
 from axon_factory.orders.transitions import note_change
 
 __all__ = ["link_document", "links_document", "mails_document", "renew_link", "withdraw_link"]

@@ -9,8 +9,8 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.estimate import Pace, Remaining, remaining
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import OrderState
-from axon_factory.jobs.queue import count_ahead
 from axon_factory.orders.builder_choice import chosen_builder
+from axon_factory.orders.capacity import count_ahead
 from axon_factory.orders.pace import measured_pace
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.requests import NewOrder

@@ -12,10 +12,10 @@ from axon_factory.domain.permissions import Grant
 from axon_factory.domain.plan import Milestone, Plan
 from axon_factory.domain.progress import MilestoneShare, explain_progress
 from axon_factory.domain.states import Claim, OrderState
+from axon_factory.domain.times import timestamp
 from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.promise import promise_of
 from axon_factory.orders.reported import reported_percent
-from axon_factory.orders.times import timestamp
 
 __all__ = ["progress_detail", "promise_detail"]
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from axon_factory.db.tables import Order
+from axon_factory.domain.times import timestamp
 from axon_factory.ports.builder import ReportedProgress
 
 __all__ = ["keep_report", "reported_percent"]
@@ -21,7 +22,7 @@ def keep_report(order: Order, said: ReportedProgress, now: datetime) -> None:
         kept["completed_actions"] = max(0, said.completed_actions)
     if said.milestones:
         kept["milestones"] = [name[:_LONGEST_NAME] for name in said.milestones[:_MOST_MILESTONES]]
-    order.reported = {**kept, "at": now.isoformat(timespec="seconds")}
+    order.reported = {**kept, "at": timestamp(now)}
 
 
 def reported_percent(order: Order) -> int | None:

@@ -11,6 +11,7 @@ from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.permissions import Action, Principal, serves_in
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Claim, OrderState
+from axon_factory.domain.times import timestamp
 from axon_factory.domain.waiting import OBSTACLES, WaitsFor
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import (
@@ -21,7 +22,6 @@ from axon_factory.orders.evidence import (
     required_checks,
 )
 from axon_factory.orders.requests import CheckReport
-from axon_factory.orders.times import timestamp
 from axon_factory.orders.transitions import wake
 
 __all__ = ["check_document", "evidence_document", "record_check"]

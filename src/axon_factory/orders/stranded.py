@@ -12,7 +12,7 @@ from axon_factory.domain.line_mode import LineMode
 from axon_factory.jobs.queue import enqueue_advances
 from axon_factory.orders.policy import ApprovalRules
 
-__all__ = ["BATCH", "enqueue_stranded"]
+__all__ = ["ACTIVE", "BATCH", "enqueue_stranded"]
 
 BATCH = 500
 """Orders that one statement enqueues."""
@@ -24,12 +24,13 @@ _ORPHANED = """
     )
 """
 # The conditions of orders_due_idx, word for word: the planner takes it for nothing else.
-_ACTIVE = """
+ACTIVE = """
     o.espera IS NULL AND o.queued_at IS NULL AND (
         o.estado IN ('nuevo', 'construccion', 'qa', 'listo')
         OR o.estado = 'planificacion' AND o.plan_estado <> 'pendiente_aprobacion'
     )
 """
+"""Orders `o` that the line has something to do for, with a job or without."""
 _UNWANTED = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM order_sessions s JOIN orders o ON o.id = s.order_id
@@ -65,14 +66,14 @@ _ERASING = text(
 _DUE = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM orders o
-    WHERE {_ACTIVE} {_ORPHANED}
+    WHERE {ACTIVE} {_ORPHANED}
     ORDER BY o.prioridad_rank DESC, o.created_at LIMIT {BATCH}
     """  # noqa: S608 — constants of this module
 )
 _BEGUN = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM orders o
-    WHERE {_ACTIVE} AND o.estado IN ('construccion', 'qa', 'listo')
+    WHERE {ACTIVE} AND o.estado IN ('construccion', 'qa', 'listo')
       AND (o.estado <> 'construccion' OR o.session_id IS NOT NULL
            OR EXISTS (SELECT FROM order_sessions s WHERE s.order_id = o.id))
       {_ORPHANED}

@@ -31,6 +31,7 @@ from axon_factory.domain.states import (
     needs_evidence,
     targets_from,
 )
+from axon_factory.domain.times import timestamp
 from axon_factory.domain.waiting import OBSTACLES, WaitsFor
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.build_sessions import release_session
@@ -266,7 +267,7 @@ def _failure_document(failure: Failure, now: datetime) -> dict[str, str | None]:
         "mensaje": document["message"],
         "estado": document["state"],
         "paso": document["step"],
-        "at": now.isoformat(timespec="seconds"),
+        "at": timestamp(now),
     }
 
 

@@ -9,8 +9,8 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.errors import Forbidden, OrderEnded, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure, FailureCause
-from axon_factory.domain.fields import writable_by
-from axon_factory.domain.permissions import Action, Principal, may
+from axon_factory.domain.fields import WRITERS, writable_by
+from axon_factory.domain.permissions import Action, Principal, Role, may, names_of
 from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.speakers import RESERVED, may_speak_as
@@ -66,9 +66,12 @@ async def patch_order(
     """
     forbidden = sorted(patch.fields - writable_by(principal.grant))
     if forbidden:
+        able = [grant for grant, fields in WRITERS.items() if patch.fields <= fields]
+        scopes, roles = names_of(able)
         raise Forbidden(
             f"No puedes cambiar: {', '.join(forbidden)}",
             message_en=f"You may not change: {', '.join(forbidden)}",
+            extra={"alcances_validos": scopes, "roles_validos": roles},
         )
     await correct_order(session, order, patch, principal, policy, now)
     before, source = order.progreso, OrderState(order.estado)
@@ -178,6 +181,7 @@ def _require_decider(principal: Principal) -> None:
         raise Forbidden(
             "Aprobar un plan es un acto de una persona: esta credencial no puede hacerlo",
             message_en="Approving a plan is a person's act: this credential cannot do it",
+            extra={"alcances_validos": [], "roles_validos": [Role.ADMIN]},
         )
 
 

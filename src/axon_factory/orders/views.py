@@ -1,6 +1,7 @@
 """How orders look in answers: the documented keys, filtered by what the caller may read."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +11,10 @@ from axon_factory.domain.fields import public_name, readable
 from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.domain.times import timestamp
 from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.preview import OrderPreview
 from axon_factory.orders.progress_view import progress_detail, promise_detail
-from axon_factory.orders.times import timestamp
 from axon_factory.orders.transitions import legal_targets
 
 __all__ = [
@@ -163,7 +164,7 @@ def detail(
         "version": order.version,
         "repo_url": order.repo_url,
         "deploy_url": order.deploy_url,
-        "fallo": order.fallo,
+        "fallo": order.fallo and {**order.fallo, "at": _as_written(order.fallo["at"])},
         "transiciones_permitidas": [target.value for target in legal],
         "precio": str(order.precio),
         "moneda": order.moneda,
@@ -184,6 +185,11 @@ def detail(
         "created_by": order.created_by,
     }
     return readable(document, principal.grant)
+
+
+def _as_written(moment: str) -> str | None:
+    """Return a time that is kept in a document as answers write it; older rows have an offset."""
+    return timestamp(datetime.fromisoformat(moment))
 
 
 def actor_name(name: str, actor: str, principal: Principal) -> str:

@@ -21,7 +21,6 @@ async def test_an_api_key_ends_with_the_next_request(
 ) -> None:
     for statement in (
         "UPDATE api_keys SET revoked_at = now()",
-        "UPDATE api_keys SET expires_at = now()",
         "DELETE FROM api_keys",
     ):
         headers = {"X-API-Key": await new_key()}

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from axon_factory.bootstrap import Factory
 from axon_factory.db.sessions import Database
-from tests.api.authentication.ways_in import accepted_by, refuse_everywhere
+from tests.api.authentication.ways_in import accepted_by, refuse_everywhere, refused_as_expired
 
 BEARER_WAYS = {"read by bearer", "stream by bearer", "write by bearer", "git by bearer",
                "git by password"}  # fmt: skip
@@ -187,8 +187,6 @@ HOSTILE_JWTS: dict[str, Callable[[Stolen], str | bytes]] = {
     },
     "an unknown claim": lambda s: _jwt(s, role="admin"),
     "sub twice": lambda s: _sign(s, _header(s), _json(s)[:-1] + f', "sub": "{uuid4()}"}}'),
-    "expired": lambda s: _jwt(s, iat=1, nbf=1, exp=900),
-    "expires now": lambda s: _jwt(s, exp=int(time.time())),
     "lives longer than ours": lambda s: _jwt(s, exp=int(time.time()) + 901),
     "exp before iat": lambda s: _jwt(s, iat=int(time.time()) + 4, exp=int(time.time()) + 3),
     "exp as text": lambda s: _jwt(s, exp=str(int(time.time()) + 900)),
@@ -248,6 +246,19 @@ async def test_every_hostile_jwt_is_refused_on_every_way_in(
     assert len(HOSTILE_JWTS) >= 60
     for name, make in HOSTILE_JWTS.items():
         await refuse_everywhere(http, make(stolen), name, assert_unauthenticated)
+
+
+async def test_only_a_genuine_one_is_told_that_it_expired(
+    http: httpx2.AsyncClient, stolen: Stolen, assert_unauthenticated: Callable[..., None]
+) -> None:
+    now = int(time.time())
+    for times in ({"iat": 1, "nbf": 1, "exp": 900}, {"iat": now - 9, "nbf": now - 9, "exp": now}):
+        told = await refused_as_expired(
+            http, _jwt(stolen, **times), "expired", assert_unauthenticated
+        )
+        assert told == BEARER_WAYS
+        forged = _sign(stolen, _header(stolen), json.dumps(_claims(stolen) | times), key=b"2" * 32)
+        await refuse_everywhere(http, forged, "forged", assert_unauthenticated)
 
 
 async def test_the_good_ones_are_taken_where_access_tokens_are(

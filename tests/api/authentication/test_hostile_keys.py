@@ -10,14 +10,13 @@ from axon_factory.bootstrap import Factory
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import KeyScope
 from tests.api.authentication.opaque import misspelt, with_checksum
-from tests.api.authentication.ways_in import accepted_by, refuse_everywhere
+from tests.api.authentication.ways_in import accepted_by, refuse_everywhere, refused_as_expired
 
 NewKey = Callable[..., Awaitable[str]]
 KEY_WAYS = {"read by API key", "stream by API key", "write by API key", "git by password"}
 
 ENDED = {
     "revoked": "UPDATE api_keys SET revoked_at = now() WHERE id = :id",
-    "expired": "UPDATE api_keys SET expires_at = now() WHERE id = :id",
     "deleted": "DELETE FROM api_keys WHERE id = :id",
     "with the MAC of another": (
         "UPDATE api_keys SET secret_mac = (SELECT secret_mac FROM api_keys WHERE id <> :id LIMIT 1)"
@@ -79,7 +78,11 @@ async def test_a_key_that_was_rotated_out_is_refused_and_its_successor_taken(
             session, key.split("_")[2], created_by="local:test", grace=timedelta()
         )
 
-    await refuse_everywhere(http, key, "rotated out", assert_unauthenticated)
+    told = await refused_as_expired(http, key, "rotated out", assert_unauthenticated)
+    assert told == KEY_WAYS
+    async with factory.database.transaction("test") as session:
+        await factory.api_keys.revoke(session, key.split("_")[2])
+    await refuse_everywhere(http, key, "revoked", assert_unauthenticated)
     assert await accepted_by(http, rotated.plaintext) == KEY_WAYS
 
 

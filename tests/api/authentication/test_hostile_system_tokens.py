@@ -108,12 +108,13 @@ async def test_a_token_whose_attempt_is_over_is_refused_on_every_way_in(
             codes: set[str] = codes,
         ) -> None:
             codes.add(code := answer.json()["codigo"])
-            if code != "intento_terminado":
+            if code not in {"intento_terminado", "token_vencido"}:
                 assert_unauthenticated(answer, where, scheme)
             assert answer.status_code == 401, where
 
         await refuse_everywhere(http, token, name, check)
-        # Whoever holds a genuine token learns that its attempt is over; others learn nothing.
+        # The agent that holds a genuine token learns what ended; others learn nothing.
+        assert ("token_vencido" in codes) == (name == "expired"), (name, codes)
         assert ("intento_terminado" in codes) == name.startswith("the order"), (name, codes)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import httpx2
 
-__all__ = ["Way", "accepted_by", "refuse_everywhere", "ways_in"]
+__all__ = ["Way", "accepted_by", "refuse_everywhere", "refused_as_expired", "ways_in"]
 
 NOBODYS_ORDER = "/api/orders/00000000-0000-4000-8000-000000000000"
 REPOSITORY = "/git/bot-2026-001.git/info/refs?service=git-upload-pack"
@@ -64,6 +64,24 @@ async def refuse_everywhere(
     """Fail unless every way answers this credential with the one 401."""
     for way_name, way in ways_in(credential):
         check(await ask(http, way), f"{name}: {way_name}", way.scheme)
+
+
+async def refused_as_expired(
+    http: httpx2.AsyncClient, credential: str, name: str, check: Callable[..., None]
+) -> set[str]:
+    """Return the ways that say that this credential has expired; the others give the one 401."""
+    told: set[str] = set()
+    for way_name, way in ways_in(credential):
+        answer = await ask(http, way)
+        if answer.json()["codigo"] != "token_vencido":
+            check(answer, f"{name}: {way_name}", way.scheme)
+            continue
+        error = ', error="invalid_token"' if way.scheme == "Bearer" else ""
+        challenge = f'{way.scheme} realm="axon-factory"{error}'
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, challenge)
+        assert answer.headers["Cache-Control"] == "no-store"
+        told.add(way_name)
+    return told
 
 
 async def accepted_by(http: httpx2.AsyncClient, credential: str | bytes) -> set[str]:

@@ -21,6 +21,7 @@ from axon_factory.api.answers import json_response
 from axon_factory.api.auditing import origin_of
 from axon_factory.api.authentication import authenticator_of, require
 from axon_factory.api.documentation import answers, raises
+from axon_factory.api.parameters import known_parameters
 from axon_factory.api.schemas.access import LoggedOut, PasswordChanged, SessionList
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
@@ -128,6 +129,7 @@ class PrincipalAnswer(BaseModel):
     operation_id="logIn",
     summary="Iniciar sesión",
     responses=answers(LoginAnswer),
+    dependencies=[Depends(known_parameters)],
 )
 @raises(InvalidCredentials, TooManyAttempts, PasswordQueueFull)
 async def log_in(credentials: LoginRequest, request: Request, response: Response) -> LoginAnswer:
@@ -147,6 +149,7 @@ async def log_in(credentials: LoginRequest, request: Request, response: Response
     operation_id="refreshSession",
     summary="Renovar los tokens",
     responses=answers(LoginAnswer),
+    dependencies=[Depends(known_parameters)],
 )
 @raises(AuthenticationRequired)
 async def refresh(body: RefreshRequest, request: Request, response: Response) -> LoginAnswer:

@@ -14,6 +14,7 @@ from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.times import timestamp
 from axon_factory.orders import views
 from axon_factory.orders.approval import approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
@@ -25,7 +26,6 @@ from axon_factory.orders.credentials import (
 from axon_factory.orders.erasure import erase_order, require_number
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.retry import retry_order
-from axon_factory.orders.times import timestamp
 
 __all__ = ["router"]
 

@@ -12,13 +12,13 @@ from fastapi.responses import StreamingResponse
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers
-from axon_factory.api.list_parameters import RequestedList
+from axon_factory.api.list_parameters import CSV, RequestedDialect, RequestedList
 from axon_factory.api.media_types import prefers
-from axon_factory.api.schemas.orders import OrderPage
+from axon_factory.api.schemas.order_fields import OrderPage
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import Unavailable
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders.lists.export import export_orders
+from axon_factory.orders.lists.export import Dialect, export_orders
 from axon_factory.orders.lists.page import Page, list_orders
 from axon_factory.orders.lists.query import ListQuery
 
@@ -26,9 +26,8 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/orders", tags=["ordenes"])
 
-_CSV = "text/csv"
 _CSV_ANSWER = {
-    _CSV: {
+    CSV: {
         "schema": {"type": "string"},
         "example": "id,order_number,estado\r\n"
         "550e8400-e29b-41d4-a716-446655440000,ORD-2025-001,construccion\r\n",
@@ -65,6 +64,7 @@ _export_slots = _ExportSlots(2)
 )
 async def list_all(
     query: RequestedList,
+    dialect: RequestedDialect,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.LIST_ORDERS))],
@@ -73,8 +73,8 @@ async def list_all(
 
     Con `Accept: text/csv` responde la lista entera, no solo una página.
     """
-    if prefers(request.headers.get("accept", ""), _CSV, over="application/json"):
-        return await _exported(query, services, principal)
+    if prefers(request.headers.get("accept", ""), CSV, over="application/json"):
+        return await _exported(query, dialect, services, principal)
     async with services.database.reading() as session:
         page = await list_orders(session, query, principal)
     document = {
@@ -90,8 +90,10 @@ async def list_all(
     return json_response(request, document, headers=headers)
 
 
-async def _exported(query: ListQuery, services: ApiServices, principal: Principal) -> Response:
-    lines = _lines(query, services, principal)
+async def _exported(
+    query: ListQuery, dialect: Dialect, services: ApiServices, principal: Principal
+) -> Response:
+    lines = _lines(query, dialect, services, principal)
     # What fails at once is still an error's answer; later on, the answer can only break off.
     header = await anext(lines)
 
@@ -104,17 +106,17 @@ async def _exported(query: ListQuery, services: ApiServices, principal: Principa
     name = f"ordenes-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Vary": "Accept"}
     return StreamingResponse(
-        body(), media_type=f"{_CSV}; charset=utf-8; header=present", headers=headers
+        body(), media_type=f"{CSV}; charset=utf-8; header=present", headers=headers
     )
 
 
 async def _lines(
-    query: ListQuery, services: ApiServices, principal: Principal
+    query: ListQuery, dialect: Dialect, services: ApiServices, principal: Principal
 ) -> AsyncGenerator[bytes]:
     with _export_slots:
         async with (
             services.database.reading() as session,
-            aclosing(export_orders(session, query, principal)) as chunks,
+            aclosing(export_orders(session, query, principal, dialect)) as chunks,
         ):
             async for chunk in chunks:
                 yield chunk

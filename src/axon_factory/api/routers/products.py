@@ -1,16 +1,19 @@
 """The public catalogue (design §4.2, resolutions 19)."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.documentation import answers
+from axon_factory.api.parameters import known_parameters
 from axon_factory.api.schemas.products import ProductType, ProductTypeList
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import NotFound
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/products", tags=["productos"])
+router = APIRouter(
+    prefix="/api/products", tags=["productos"], dependencies=[Depends(known_parameters)]
+)
 
 _CACHED = {"Cache-Control": "public, max-age=300"}
 

@@ -3,14 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.languages import prefers_english
+from axon_factory.api.list_parameters import RequestedFields, unknown_field
 from axon_factory.api.routers.feeds import After, PageSize
-from axon_factory.api.schemas.orders import LogPage, Order
+from axon_factory.api.schemas.order_fields import OrderReply
+from axon_factory.api.schemas.orders import LogPage
 from axon_factory.api.schemas.results import OrderResult
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import ResultNotReady
@@ -36,13 +38,20 @@ router = APIRouter(prefix="/api/orders", tags=["ordenes"])
     "/{id}",
     operation_id="getOrder",
     summary="Consultar una orden",
-    responses=answers(Order, etag=True),
+    responses=answers(OrderReply, etag=True),
 )
 async def show(
     id: str,  # noqa: A002 — the design's name of the parameter
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_ORDER))],
+    fields: Annotated[
+        RequestedFields,
+        Query(
+            default_factory=list[str],
+            description="Solo estos campos de la orden, separados por comas.",
+        ),
+    ],
 ) -> Response:
     """Consulta una orden por su id o su número (§3.2)."""
     async with services.database.reading() as session:
@@ -58,6 +67,10 @@ async def show(
         own_orders=services.policy.approval.own_orders,
         place_in_queue=place,
     )
+    if any(name not in document for name in fields):
+        raise unknown_field(document)
+    if fields:
+        document = {name: document[name] for name in dict.fromkeys(fields)}
     if prefers_english(request.headers.get("accept-language", "")):
         document = in_english(document)
     return json_response(request, document, etag=version_etag(order.version))

@@ -1,11 +1,10 @@
 """Answers about the audit trail."""
 
-from datetime import datetime
 from typing import Any, ClassVar
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Count
+from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID
 from axon_factory.domain.audit import Outcome
 
@@ -16,7 +15,8 @@ _EXAMPLE_ENTRY = {
     "posicion": 42,
     "cadena": EXAMPLE_ID,
     "secuencia": 2,
-    "fecha": "2025-11-14T10:05:00.000123+00:00",
+    "fecha": "2025-11-14T10:05:00Z",
+    "microsegundos": 123,
     "actor": "user:7f9c24e8-3b12-4fef-91e0-5a1b2c3d4e5f",
     "actor_nombre": "Ana Ruiz",
     "permiso": "admin",
@@ -37,7 +37,10 @@ class AuditEntryAnswer(AnswerModel):
     posicion: int = Field(ge=1, description="Lugar entre todas las entradas; puede tener huecos.")
     cadena: str = Field(description="La orden, o `acceso` para lo demás.")
     secuencia: int = Field(ge=1, description="Lugar en su cadena, sin huecos.")
-    fecha: datetime = Field(description="UTC, en microsegundos.")
+    fecha: Timestamp
+    microsegundos: int = Field(
+        ge=0, le=999_999, description="Lo que sigue a los segundos de `fecha`; el hash lo incluye."
+    )
     actor: str = Field(description="Quién: `user:…`, `key:…`, `token:…` o `local:…`.")
     actor_nombre: str = Field(description="Su nombre de entonces.")
     permiso: str | None = Field(description="Con qué permiso; null si no había entrado.")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Request
 
-from axon_factory.accounts.errors import TooManyAttempts, WeakPassword
+from axon_factory.accounts.errors import CredentialExpired, TooManyAttempts, WeakPassword
 from axon_factory.api.errors import error_answer
 from axon_factory.api.idempotency import IdempotencyKeyReused, RequestInFlight
 from axon_factory.api.refusals import (
@@ -46,6 +46,7 @@ from axon_factory.domain.errors import (
     Unavailable,
     ValidationFailed,
 )
+from axon_factory.domain.permissions import Action, KeyScope, Role
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.bulk import SelectionChanged
 from axon_factory.orders.questions import QuestionClosed
@@ -141,7 +142,17 @@ _OPTIONAL: Mapping[type[AxonError], Mapping[str, Schema]] = MappingProxyType(
             "permiso_requerido": {
                 "type": "string",
                 "description": "Permiso que la operación necesita.",
-            }
+            },
+            "alcances_validos": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/KeyScope"},
+                "description": "Alcances de una clave API que lo permiten.",
+            },
+            "roles_validos": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/Role"},
+                "description": "Roles que lo permiten.",
+            },
         },
         TransitionRefused: {
             "hitos_pendientes": {
@@ -180,6 +191,11 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
         Forbidden: lambda: Forbidden(
             design_example("3.5-update.403")["message"],
             message_en="This endpoint is for internal use of the system only",
+            extra={
+                "permiso_requerido": Action.UPDATE_ORDER.value,
+                "alcances_validos": [KeyScope.ADMIN.value],
+                "roles_validos": [Role.ADMIN.value, Role.OPERATOR.value, Role.SYSTEM.value],
+            },
         ),
         OrderErased: lambda: OrderErased(EXAMPLE_NUMBER),
         OrderNotFound: lambda: OrderNotFound(EXAMPLE_ID),
@@ -225,6 +241,7 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
             extra={"total": 4, "esperado": 3},
         ),
         UnknownVersion: lambda: UnknownVersion("2020-01-01"),
+        CredentialExpired: CredentialExpired.access_token,
         AttemptEnded: lambda: AttemptEnded("0", "Builder Agent", UUID(EXAMPLE_ID), 1),
         WeakPassword: lambda: WeakPassword("password_nueva", _TOO_EASY),
         TooManyAttempts: lambda: TooManyAttempts(_SECONDS),

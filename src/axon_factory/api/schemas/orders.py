@@ -22,8 +22,6 @@ __all__ = [
     "OrderCancellation",
     "OrderCancelled",
     "OrderCreated",
-    "OrderFields",
-    "OrderPage",
     "OrderSummary",
     "OrderUpdated",
 ]
@@ -34,26 +32,6 @@ Attempt = Annotated[
     int, Field(ge=1, description="Intento en curso: crece con cada rechazo y cada reintento.")
 ]
 Message = Annotated[str, Field(description="Una frase para personas.")]
-_NOT_LISTED = frozenset(
-    {
-        "plan",
-        "plan_hash",
-        "logs",
-        "session_id",
-        "fallo",
-        "transiciones_permitidas",
-        "promesa",
-        "progreso_detalle",
-        "silencio",
-        "latido_at",
-        "construye",
-        "en_cola_desde",
-        "posicion_en_cola",
-        "borrado_at",
-        "borrado_pendiente",
-    }
-)
-"""Keys of an order that a list does not show (`orders.lists.fields`)."""
 Assigned = Annotated[str | None, Field(description="Agente responsable en este momento.")]
 
 
@@ -361,37 +339,3 @@ class Order(ErasureState, OrderSummary):
     )
     slug: str = Field(default="", description="Nombre del producto en direcciones y repositorios.")
     created_by: str = Field(default="", description="Quién la creó.")
-
-
-def _any_of_them(schema: dict[str, Any]) -> None:
-    """Make every key optional, and leave out those that lists do not show."""
-    del schema["required"]
-    for name in _NOT_LISTED:
-        del schema["properties"][name]
-    for member in schema["properties"].values():
-        member.pop("default", None)
-
-
-class OrderFields(Order):
-    """Los campos de una orden que `fields` pidió."""
-
-    model_config = ConfigDict(json_schema_extra=_any_of_them)
-    EXAMPLE: ClassVar = {"order_number": EXAMPLE_NUMBER, "estado": "construccion"}
-
-
-class OrderPage(AnswerModel):
-    """Una página de órdenes (§3.4)."""
-
-    EXAMPLE: ClassVar = extended(
-        design_example("3.4-list.200"), {"next": "eyJvIjoiY3JlYXRlZF9hdCJ9", "prev": None}
-    )
-
-    total: Count = Field(description="Cuántas órdenes cumplen los filtros, exacto.")
-    limit: int = Field(ge=1, le=200, description="Cuántas caben en una página.")
-    offset: Count = Field(description="Cuántas se saltaron.")
-    count: Count = Field(description="Cuántas trae esta página.")
-    orders: list[OrderSummary | OrderFields] = Field(
-        description="Las órdenes de la página; con `fields`, solo esos campos."
-    )
-    next: str | None = Field(description="`cursor` de la página siguiente; null en la última.")
-    prev: str | None = Field(description="`cursor` de la página anterior; null en la primera.")

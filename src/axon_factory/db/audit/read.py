@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, select
@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from axon_factory.db.tables import AuditRow
 from axon_factory.domain.audit import AuditRecord, Outcome
+from axon_factory.domain.times import timestamp
 
 __all__ = ["COLUMNS", "AuditQuery", "audit_document", "list_audit"]
 
@@ -55,7 +56,9 @@ def audit_document(record: AuditRecord) -> dict[str, Any]:
         "posicion": record.position,
         "cadena": record.chain,
         "secuencia": record.seq,
-        "fecha": record.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "fecha": timestamp(record.at),
+        # The hash covers them.
+        "microsegundos": record.at.microsecond,
         "actor": record.actor,
         "actor_nombre": record.actor_name,
         "permiso": record.actor_grant,

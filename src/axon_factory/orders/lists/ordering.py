@@ -104,6 +104,16 @@ class Ordering:
             sql.SQL("<" if self.rank_descending else ">"), sql.Placeholder("cursor_rank"), after
         )
 
+    def cursor_values(self) -> dict[str, object]:
+        """Return the values that `is_beyond` names."""
+        if self.beyond is None:
+            return {}
+        return {
+            "cursor_rank": self.beyond.rank,
+            "cursor_time": self.beyond.moment,
+            "cursor_id": self.beyond.order_id,
+        }
+
     def _is_passed(self, rank: int, month: str | None = None) -> bool:
         """Return whether all of this rank, or of this month of it, is before the cursor."""
         if self.beyond is None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.sessions import driver_connection
 from axon_factory.domain.permissions import Principal
 from axon_factory.orders.lists.bitmap import Bitmap
+from axon_factory.orders.lists.conditions import condition_of
 from axon_factory.orders.lists.cursor import Cursor, encode
 from axon_factory.orders.lists.dates import month_bounds
 from axon_factory.orders.lists.fields import shown
@@ -40,6 +41,11 @@ _WALKED = sql.SQL(
     " ORDER BY {order} LIMIT %(rows)s OFFSET %(skipped)s"
     ") AS chosen USING (position) ORDER BY {order}"
 )
+_COUNTED = sql.SQL("SELECT count(*) FROM orders WHERE {condition}")
+_FILTERED = sql.SQL(
+    "SELECT prioridad_rank, {time}, id, {columns} FROM orders WHERE {condition} AND {beyond}"
+    " ORDER BY {order} LIMIT %(rows)s OFFSET %(skipped)s"
+)
 _RANKED = sql.SQL("prioridad_rank = %(rank)s")
 _Row = Sequence[Any]
 
@@ -68,6 +74,8 @@ async def list_orders(session: AsyncSession, query: ListQuery, principal: Princi
     connection = await driver_connection(session)
     await use_one_snapshot(connection)
     ordering = Ordering.of(query)
+    if not query.is_indexed:
+        return await _filtered(connection, query, principal, ordering)
     matching, sets = await matching_orders(
         connection, query, principal, terms=ordering.terms, kind=ordering.kind
     )
@@ -75,6 +83,28 @@ async def list_orders(session: AsyncSession, query: ListQuery, principal: Princi
     # One row more than asked for tells whether there is a further page.
     rows = await reader.rows(ordering.segments(matching, sets), query.limit + 1)
     return _page(query, principal, len(matching), rows, ordering)
+
+
+async def _filtered(
+    connection: Connection, query: ListQuery, principal: Principal, ordering: Ordering
+) -> Page:
+    """Return the page of a list that no bitmaps are kept for: PostgreSQL counts and sorts it."""
+    condition, values = await condition_of(connection, query, principal)
+    condition = condition or sql.SQL("true")
+    counted = connection.cursor(row_factory=psycopg.rows.scalar_row, binary=True)
+    await counted.execute(_COUNTED.format(condition=condition), values)
+    [total] = await counted.fetchall()
+    statement = _FILTERED.format(
+        time=sql.Identifier(ordering.column),
+        columns=sql.SQL(", ").join(map(sql.Identifier, query.fields)),
+        condition=condition,
+        beyond=ordering.is_beyond(),
+        order=ordering.order_by(),
+    )
+    place = {"rows": query.limit + 1, "skipped": query.offset, **ordering.cursor_values()}
+    cursor = connection.cursor(row_factory=psycopg.rows.tuple_row, binary=True)
+    await cursor.execute(statement, {**values, **place})
+    return _page(query, principal, total, list(await cursor.fetchall()), ordering)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +129,11 @@ class _Reader:
         return found
 
     async def _read(self, batch: Sequence[Segment], rows: int, skipped: int) -> list[_Row]:
-        values: dict[str, object] = {"rows": rows, "skipped": skipped}
-        if self.ordering.beyond is not None:
-            values |= {
-                "cursor_rank": self.ordering.beyond.rank,
-                "cursor_time": self.ordering.beyond.moment,
-                "cursor_id": self.ordering.beyond.order_id,
-            }
+        values: dict[str, object] = {
+            "rows": rows,
+            "skipped": skipped,
+            **self.ordering.cursor_values(),
+        }
         bits = Bitmap.union(segment.bits for segment in batch)
         if len(bits) <= _FEW:
             return await self._fetch(_PICKED, values | {"positions": list(bits)}, rank=None)

@@ -6,7 +6,8 @@ from typing import Literal
 
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.priority import Priority
-from axon_factory.domain.states import OrderState
+from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.domain.waiting import Needs, WaitsFor
 from axon_factory.orders.lists.cursor import Cursor
 from axon_factory.orders.lists.fields import SUMMARY
 
@@ -19,7 +20,7 @@ SortKey = Literal["created_at", "updated_at", "prioridad"]
 class ListQuery:
     """A filter, an order and a page. Within a filter any value serves; of `tags`, all must.
 
-    `created_from` is inclusive and `created_before` exclusive. `words` are prefixes that `q` asks
+    Of each pair of times the first is inclusive and the second exclusive. `text` is what `q` asks
     for. A page begins at `offset`, or beyond `cursor`.
     """
 
@@ -32,12 +33,25 @@ class ListQuery:
     text: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
+    plan_states: tuple[PlanStatus, ...] = ()
+    waits: tuple[WaitsFor, ...] = ()
+    needs: tuple[Needs, ...] = ()
+    order_numbers: tuple[str, ...] = ()
+    updated_from: datetime | None = None
+    updated_before: datetime | None = None
+    delivered_from: datetime | None = None
+    delivered_before: datetime | None = None
     limit: int = 50
     offset: int = 0
     sort_by: SortKey = "created_at"
     descending: bool = True
     fields: tuple[str, ...] = SUMMARY
     cursor: Cursor | None = None
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether bitmaps know every filter of the query."""
+        return not any(self._of_rows())
 
     def identity(self, principal: Principal) -> str:
         """Return what a cursor is bound to: the filter, the order, and whose orders they are."""
@@ -50,7 +64,21 @@ class ListQuery:
                 self.sort_by,
                 self.descending,
                 principal.client_id,
+                *(() if self.is_indexed else self._of_rows()),
             )
+        )
+
+    def _of_rows(self) -> tuple[object, ...]:
+        """Return the filters that only the orders' rows can answer."""
+        return (
+            tuple(sorted(set(self.plan_states))),
+            tuple(sorted(set(self.waits))),
+            tuple(sorted(set(self.needs))),
+            tuple(sorted(set(self.order_numbers))),
+            self.updated_from,
+            self.updated_before,
+            self.delivered_from,
+            self.delivered_before,
         )
 
     def _choices(self) -> tuple[tuple[str, ...], ...]:

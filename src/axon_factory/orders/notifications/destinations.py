@@ -20,6 +20,7 @@ from axon_factory.db.sessions import savepoint
 from axon_factory.db.tables import ApiKey, NotificationDestination
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
+from axon_factory.domain.names import checked_name
 from axon_factory.domain.notifications import ORDER_KINDS, NotificationKind
 from axon_factory.domain.outbound import OutboundRules, UrlRefused
 from axon_factory.domain.sentences import Sentence
@@ -151,7 +152,7 @@ async def create_destination(
     destination = NotificationDestination(
         id=destination_id,
         kind=new.channel,
-        name=_checked_name(new.name),
+        name=checked_name(new.name, field="nombre", longest=_LONGEST_NAME),
         host=url.host,
         events=sorted(set(new.events)),
         owner=family,
@@ -216,7 +217,7 @@ async def change_destination(
             version=destination.version,
         )
     if change.name is not None:
-        destination.name = _checked_name(change.name)
+        destination.name = checked_name(change.name, field="nombre", longest=_LONGEST_NAME)
     if change.events is not None:
         if destination.owner is not None:
             _check_of_key(Channel(destination.kind), change.events)
@@ -350,20 +351,6 @@ async def _store(session: AsyncSession, destination: NotificationDestination) ->
 
 def _new_secret() -> str:
     return _SECRET_PREFIX + b64encode(os.urandom(_SECRET_BYTES)).decode()
-
-
-def _checked_name(text: str) -> str:
-    name = text.strip()
-    if not 1 <= len(name) <= _LONGEST_NAME or not name.isprintable():
-        raise ValidationFailed(
-            {
-                "nombre": Sentence(
-                    f"Debe tener de 1 a {_LONGEST_NAME} caracteres visibles",
-                    f"Must have 1 to {_LONGEST_NAME} visible characters",
-                )
-            }
-        )
-    return name
 
 
 def _no_such_destination(text: str) -> NotFound:

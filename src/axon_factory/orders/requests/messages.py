@@ -10,9 +10,9 @@ from pydantic_core import InitErrorDetails
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.sentences import Sentence
 
-__all__ = ["error_line", "field_messages", "sentence_of", "validated"]
+__all__ = ["error_line", "field_messages", "plain_name", "sentence_of", "validated"]
 
-_PLAIN_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_PLAIN_NAME = re.compile(r"[\w.\[\]-]{1,64}", re.ASCII)
 _OBJECT = Sentence("Debe ser un objeto JSON", "Must be a JSON object")
 _TIME = Sentence(
     "Debe ser una fecha con zona horaria, por ejemplo 2025-11-14T10:00:00Z",
@@ -42,6 +42,25 @@ _MESSAGES: Mapping[str, Sentence] = {
     "datetime_from_date_parsing": _TIME,
     "json_invalid": Sentence("El cuerpo no es JSON válido", "The body is not valid JSON"),
 }
+_OF_FIELDS: Mapping[tuple[str, str], Sentence] = {
+    ("missing", "plan_version"): Sentence(
+        "Falta la versión del plan que leíste: `plan_version` de GET /api/orders/{id}",
+        "The version of the plan that you read is missing: `plan_version` of GET /api/orders/{id}",
+    ),
+    ("missing", "plan_hash"): Sentence(
+        "Falta el hash del plan que leíste: `plan_hash` de GET /api/orders/{id}",
+        "The hash of the plan that you read is missing: `plan_hash` of GET /api/orders/{id}",
+    ),
+    ("string_pattern_mismatch", "plan_hash"): Sentence(
+        "Debe ser el `plan_hash` de GET /api/orders/{id}: 64 cifras hexadecimales",
+        "Must be the `plan_hash` of GET /api/orders/{id}: 64 hexadecimal digits",
+    ),
+    ("string_pattern_mismatch", "presupuesto_usd"): Sentence(
+        "Debe ser un importe en dólares mayor que cero, por ejemplo 12.50",
+        "Must be an amount in dollars above zero, for example 12.50",
+    ),
+}
+"""What is said of some fields in place of the general sentence, by kind of error and field."""
 _INVALID = Sentence("Valor no válido", "Not a valid value")
 
 
@@ -49,7 +68,7 @@ def field_messages(errors: Iterable[Mapping[str, Any]]) -> dict[str, Sentence]:
     """Turn Pydantic's errors into {"datos_cliente.email": "sentence"} (design §3.1)."""
     details: dict[str, Sentence] = {}
     for error in errors:
-        path = ".".join(_named(part) for part in error["loc"]) or "body"
+        path = ".".join(plain_name(str(part)) for part in error["loc"]) or "body"
         details.setdefault(path, sentence_of(error))
     return details
 
@@ -62,14 +81,18 @@ def error_line(location: tuple[str | int, ...], sentence: Sentence) -> InitError
 
 def sentence_of(error: Mapping[str, Any]) -> Sentence:
     """Return what a line of a Pydantic error says; a validator says its own by ValueError."""
-    kind: str = error["type"]
     context: Mapping[str, Any] = error.get("ctx") or {}
+    kind = _kind_of(error)
+    special = _OF_FIELDS.get((kind, str(error["loc"][-1]) if error["loc"] else ""))
+    if special is not None:
+        return special
     match kind:
         case "value_error":
             said = context["error"].args[0]
             return said if isinstance(said, Sentence) else _INVALID
         case "enum" | "literal_error":
             options = re.sub(r" or |, ", ", ", context["expected"]).replace("'", "")
+            options = {"True": "true", "False": "false"}.get(options, options)
             return Sentence(
                 f"Valor no válido. Opciones: {options}", f"Not a valid value. One of: {options}"
             )
@@ -90,9 +113,16 @@ def sentence_of(error: Mapping[str, Any]) -> Sentence:
             return _MESSAGES.get(kind, _INVALID)
 
 
-def _named(part: str | int) -> str:
-    """Return a part of a field's path; of an unknown field only a plain name is repeated."""
-    name = str(part)
+def _kind_of(error: Mapping[str, Any]) -> str:
+    """Return the type of an error; Pydantic calls a secret text "too long" as it calls a list."""
+    kind: str = error["type"]
+    if kind in {"too_long", "too_short"} and isinstance(error.get("input"), str):
+        return f"string_{kind}"
+    return kind
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a field or parameter; "?" for one that is not plain enough to repeat."""
     return name if _PLAIN_NAME.fullmatch(name) else "?"
 
 

@@ -25,15 +25,16 @@ from axon_factory.orders.requests.messages import error_line, sentence_of
 from axon_factory.orders.requests.values import (
     ClientId,
     JsonObject,
+    LogTime,
     LongText,
     MailAddress,
+    Name,
     Notes,
-    OptionalText,
+    OptionalName,
     PhoneNumber,
     ProductTypeId,
     ShortText,
     Tags,
-    Time,
     storable,
 )
 
@@ -53,11 +54,11 @@ class ClientData(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True)
 
-    nombre: ShortText
+    nombre: Name
     email: MailAddress
     telefono: PhoneNumber | None = None
-    industria: OptionalText | None = None
-    pais: OptionalText | None = None
+    industria: OptionalName | None = None
+    pais: OptionalName | None = None
     configuracion: JsonObject = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -70,7 +71,7 @@ class NewOrder(_Strict):
     """Body of POST /api/orders (design §3.1)."""
 
     tipo_producto: ProductTypeId
-    nombre_producto: ShortText
+    nombre_producto: Name
     datos_cliente: ClientData
     cliente_id: ClientId | None = None
     prioridad: Annotated[Priority, Field(strict=False)] = Priority.NORMAL
@@ -115,16 +116,19 @@ def _configuration_lines(
 
 
 class LogEntry(_Strict):
-    """One entry of `logs` as agents send it; time and agent are kept as given."""
+    """One entry of `logs` as agents send it; time and agent are kept as given.
 
-    timestamp: Time | None = None
-    agente: ShortText | None = None
+    A time without a zone is UTC.
+    """
+
+    timestamp: LogTime | None = None
+    agente: Name | None = None
     mensaje: LongText
     tipo: Annotated[LogLevel, Field(strict=False)] = LogLevel.INFO
     metadata: JsonObject = Field(default_factory=dict)
 
 
-Hint = Time | None
+Hint = LogTime | None
 
 
 class OrderPatch(_Strict):
@@ -136,7 +140,7 @@ class OrderPatch(_Strict):
 
     estado: Annotated[OrderState, Field(strict=False)] | None = None
     progreso: Annotated[int, Field(ge=0, le=100)] | None = None
-    asignado_a: ShortText | None = None
+    asignado_a: Name | None = None
     session_id: ShortText | None = None
     logs: Annotated[list[LogEntry], Field(max_length=100)] = Field(default_factory=list[LogEntry])
     prioridad: Annotated[Priority, Field(strict=False)] | None = None

@@ -2,13 +2,14 @@
 
 import math
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.domain.names import name_fault
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.requests.formats import FORMATS
 
@@ -16,10 +17,12 @@ __all__ = [
     "ClientId",
     "JsonObject",
     "Line",
+    "LogTime",
     "LongText",
     "MailAddress",
+    "Name",
     "Notes",
-    "OptionalText",
+    "OptionalName",
     "PhoneNumber",
     "ProductTypeId",
     "ShortText",
@@ -75,6 +78,13 @@ def _whole(value: str) -> str:
     return value
 
 
+def _shown(value: str) -> str:
+    fault = name_fault(value) if value else None
+    if fault is not None:
+        raise ValueError(fault)
+    return value
+
+
 def storable(value: Any) -> Any:  # noqa: ANN401 — any JSON value passes through
     """Return `value`, which the database can keep as JSON.
 
@@ -106,6 +116,11 @@ def _storable_at(value: Any, *, depth: int) -> Any:  # noqa: ANN401 — see abov
             return value
 
 
+def _utc_without_zone(value: datetime) -> datetime:
+    """The design's own agents write `datetime.utcnow().isoformat()`."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
 def _in_calendar(value: datetime) -> datetime:
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
         raise ValueError(
@@ -121,6 +136,8 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_
 ClientId = Annotated[Line, StringConstraints(min_length=1, max_length=100)]
 ShortText = Annotated[Line, StringConstraints(min_length=1, max_length=200)]
 OptionalText = Annotated[Line, StringConstraints(max_length=200)]
+Name = Annotated[ShortText, AfterValidator(_shown)]
+OptionalName = Annotated[OptionalText, AfterValidator(_shown)]
 LongText = Annotated[Line, StringConstraints(min_length=1, max_length=4000)]
 Notes = Annotated[Line, StringConstraints(max_length=10_000)]
 ProductTypeId = Annotated[str, AfterValidator(_known_product)]
@@ -128,6 +145,12 @@ MailAddress = Annotated[str, AfterValidator(_mail_address)]
 PhoneNumber = Annotated[OptionalText, AfterValidator(_phone_number)]
 JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]
 Time = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_calendar)]
+LogTime = Annotated[
+    datetime,
+    Field(strict=False),
+    AfterValidator(_utc_without_zone),
+    AfterValidator(_in_calendar),
+]
 Tags = Annotated[
     list[Annotated[Line, StringConstraints(min_length=1, max_length=50)]], Field(max_length=50)
 ]

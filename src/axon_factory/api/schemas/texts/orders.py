@@ -70,7 +70,7 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
         "LogEntry": SchemaText(
             "Entrada del historial que un agente envía (§2.1).",
             {
-                "timestamp": "Cuándo pasó; sin ella, ahora.",
+                "timestamp": "Cuándo pasó; sin ella, ahora. Sin zona horaria es UTC.",
                 "agente": "Quién lo dice; sin él, quien autentica.",
                 "mensaje": "Qué pasó, en una frase.",
                 "tipo": "Tipo de la entrada.",
@@ -171,6 +171,8 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
             "`persona` lo pidió, o el anterior estaba `vencido`."
         ),
         "Audience": SchemaText("Quién responde una pregunta."),
+        "WaitsFor": SchemaText("Por qué la orden está detenida."),
+        "Needs": SchemaText("Quién debe el próximo paso de la orden."),
         "Silence": SchemaText("Desde hace cuánto el agente que construye no da señales de vida."),
         "OrderFilter": SchemaText(
             "Los filtros de `GET /api/orders`; al menos uno.",
@@ -184,6 +186,14 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
                 "q": "Palabras de la orden, el producto o el cliente.",
                 "creado_desde": "Creadas desde este momento.",
                 "creado_hasta": "Creadas antes de este momento.",
+                "plan_estado": "Cualquiera de estos estados del plan.",
+                "espera": "Detenidas por cualquiera de estas causas.",
+                "necesita": "Quién debe el próximo paso.",
+                "order_number": "Cualquiera de estos números.",
+                "actualizado_desde": "Cambiadas desde este momento.",
+                "actualizado_hasta": "Cambiadas antes de este momento.",
+                "entregado_desde": "Entregadas desde este momento.",
+                "entregado_hasta": "Entregadas antes de este momento.",
             },
         ),
         "CancelOrders": SchemaText("Cancela órdenes, con un motivo.", _ACT),

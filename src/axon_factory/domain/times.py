@@ -1,4 +1,4 @@
-"""The one way in which answers write a time (resolutions 2)."""
+"""The one way in which answers, events, notifications and exports write a time."""
 
 from datetime import UTC, datetime
 
