@@ -15,6 +15,7 @@ from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
 from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.policy import Policy
+from axon_factory.ports.machine import Machine
 from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
 
@@ -44,6 +45,8 @@ class ApiServices:
     """The catalogue's: a preview costs nothing and leaves the machine for nobody."""
     repository_file: Callable[[str, str], Path | None]
     """(slug, path) to a file that git's dumb protocol may read, None for any other."""
+    machine: Machine
+    """The machine that this process runs on."""
     outbound: OutboundRules
     """Which addresses notifications may go to."""
 

@@ -80,6 +80,7 @@ def _services(factory: "Factory") -> ApiServices:
         secret_box=factory.secret_box,
         planner=CataloguePlanner(),
         repository_file=repository_file,
+        machine=factory.machine,
         outbound=factory.outbound,
     )
 

@@ -64,6 +64,7 @@ async def _checks(database: Database, settings: Settings, shown: str) -> list[Ch
                 _workers(health),
                 _queue(health),
                 _waiting(health),
+                _held(health),
                 _outbox(health),
             ]
     return checks
@@ -127,6 +128,14 @@ def _waiting(health: LineHealth) -> Check:
     shown = ", ".join(numbers[:5]) + (" …" if len(numbers) > len(numbers[:5]) else "")
     action = f"Decide, por ejemplo: axon orders approve {numbers[0]}"
     return Check(name, Status.WARNING, f"{len(numbers)} órdenes: {shown}", action)
+
+
+def _held(health: LineHealth) -> Check:
+    name = "Esperan a la máquina"
+    if not health.held:
+        return Check(name, Status.OK, "Ninguna orden")
+    detail = "; ".join(f"{one.orders} órdenes: {one.message}" for one in health.held)
+    return Check(name, Status.ERROR, detail, "Arréglalo: las órdenes siguen solas, ninguna falla")
 
 
 def _outbox(health: LineHealth) -> Check:

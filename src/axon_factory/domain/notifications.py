@@ -39,6 +39,7 @@ class NotificationKind(StrEnum):
     QA_DECISION_REQUERIDA = "qa.decision_requerida"
     CONSTRUCCION_SIN_RESPUESTA = "construccion.sin_respuesta"
     CONSTRUCCION_ESTANCADO = "construccion.estancado"
+    LINEA_MAQUINA = "linea.maquina"
     LINEA_PAUSADA = "linea.pausada"
     LINEA_DETENIDA = "linea.detenida"
     LINEA_REANUDADA = "linea.reanudada"
@@ -132,6 +133,14 @@ NOTIFICATIONS: Mapping[NotificationKind, NotificationType] = MappingProxyType(
         _K.CONSTRUCCION_ESTANCADO: NotificationType(
             Sentence("La construcción está estancada", "The build is stuck"),
             "No sign of life for much longer",
+        ),
+        _K.LINEA_MAQUINA: NotificationType(
+            Sentence(
+                "La máquina de la fábrica no puede trabajar; las órdenes esperan",
+                "The factory's machine cannot work; orders wait",
+            ),
+            "A step has met the same trouble of the machine several times (disk full, no memory, "
+            "no sandbox, overload); once an hour; `data` names no order",
         ),
         _K.LINEA_PAUSADA: NotificationType(
             Sentence("La línea está en pausa", "The line is paused"),

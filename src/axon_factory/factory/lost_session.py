@@ -55,5 +55,5 @@ async def resume_without_session(
     )
     await append_event(session, order, event, actor=_LINE, now=now)
     await begin_attempt(session, order, now)
-    order.espera = None
+    order.espera = order.espera_causa = None
     await wake(session, order, now)

@@ -47,6 +47,14 @@ _DEPLOYED = text(
     LIMIT {BATCH}
     """  # noqa: S608 — constants of this module
 )
+# An index of its own has all that wait; these alone have a job meanwhile.
+_HELD_BY_MACHINE = text(
+    f"""
+    SELECT o.id, o.prioridad_rank FROM orders o
+    WHERE o.espera IS NOT NULL AND o.espera = 'maquina' {_ORPHANED}
+    LIMIT {BATCH}
+    """  # noqa: S608 — constants of this module
+)
 _DUE = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM orders o
@@ -115,9 +123,9 @@ def _statements(mode: LineMode) -> tuple[TextClause, ...]:
     cleanup = (_UNWANTED, _DEPLOYED)
     match mode:
         case LineMode.ACTIVA:
-            return (*cleanup, _DUE, _QUESTIONED)
+            return (*cleanup, _DUE, _QUESTIONED, _HELD_BY_MACHINE)
         case LineMode.DRENANDO:
-            return (*cleanup, _BEGUN)
+            return (*cleanup, _BEGUN, _HELD_BY_MACHINE)
         case _:
             return cleanup
 

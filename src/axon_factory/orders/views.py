@@ -1,6 +1,7 @@
 """How orders look in answers: the documented keys, filtered by what the caller may read."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -170,6 +171,7 @@ def detail(
         "session_id": order.session_id,
         "notas_internas": order.notas_internas,
         "espera": order.espera,
+        "espera_causa": machine_wait(order),
         "construye": order.builder,
         "promesa": promise_detail(order),
         "progreso_detalle": progress_detail(order, milestones, principal.grant),
@@ -181,6 +183,14 @@ def detail(
         "created_by": order.created_by,
     }
     return readable(document, principal.grant)
+
+
+def machine_wait(order: Order) -> dict[str, Any] | None:
+    """Return why the order waits for the machine, None when it does not."""
+    cause = order.espera_causa
+    if cause is None:
+        return None
+    return {**cause, "desde": timestamp(datetime.fromisoformat(cause["desde"]))}
 
 
 def actor_name(name: str, actor: str, principal: Principal) -> str:

@@ -7,7 +7,7 @@ from axon_factory.api.rate_limits import Quotas
 
 __all__ = ["PROBES", "EdgeOptions"]
 
-PROBES = frozenset({"/health"})
+PROBES = frozenset({"/health", "/ready"})
 """Answered under every host name and counted by no limit: probes ask often, and by address."""
 
 

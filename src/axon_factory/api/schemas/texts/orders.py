@@ -107,6 +107,7 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
             {"respuesta": "Español"},
         ),
         "Audience": SchemaText("Quién responde una pregunta."),
+        "Trouble": SchemaText("Qué le impide trabajar a la máquina."),
         "Silence": SchemaText("Desde hace cuánto el agente que construye no da señales de vida."),
         "OrderFilter": SchemaText(
             "Los filtros de `GET /api/orders`; al menos uno.",
