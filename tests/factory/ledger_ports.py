@@ -6,7 +6,9 @@ connection of their own, whether a transaction is left open: no port call happen
 """
 
 import asyncio
+import errno
 import hashlib
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from ledger import Fault, Ledger
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.machine import MachineTrouble, Trouble
 from axon_factory.factory.ports import LinePorts
 from axon_factory.ports.builder import (
     AgentQuestion,
@@ -130,6 +133,11 @@ async def _play(fault: Fault | None, cause: FailureCause) -> None:
             raise PortError("Avería pasajera", cause=cause, transient=True)
         case "permanent":
             raise PortError("Avería definitiva", cause=cause)
+        case "no_room":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere/product")
+        case "overloaded":
+            trouble = MachineTrouble(Trouble.SOBRECARGA, "de prueba")
+            raise PortError("Avería", cause=cause, trouble=trouble)
         case "raise":
             raise LookupError("nobody foresaw this")
         case "lost":

@@ -265,6 +265,9 @@ class Line:
 
 
 def _unforeseen(error: Exception, ticket: Ticket, cause: FailureCause) -> PortError:
+    trouble = trouble_of(error)
+    if trouble is not None:  # no bug of ours: the log has its one line with the failed step
+        return PortError(str(trouble), cause=cause, transient=True, trouble=trouble)
     _log.error("step raised", step=ticket.step.key, order_id=str(ticket.order_id), exc_info=error)
     return PortError(f"Error inesperado: {type(error).__name__}", cause=cause, transient=True)
 
