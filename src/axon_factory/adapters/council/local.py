@@ -19,6 +19,7 @@ from axon_factory.adapters.council.verdicts import (
     judge_security,
     judge_tests,
     limit_findings,
+    room_findings,
 )
 from axon_factory.adapters.sandbox import (
     MEBIBYTE,
@@ -311,6 +312,9 @@ class LocalCouncil:
         stopped = limit_findings(run, self._limits)
         if stopped or run.filled_machine:
             verdict = Verdict(passed=False, sentences=stopped)
+        elif not verdict.passed:
+            said = verdict.sentences + room_findings(run, self._limits)
+            verdict = replace(verdict, sentences=said)
         receipt = CheckReceipt(
             check=check,
             passed=verdict.passed,

@@ -11,9 +11,17 @@ from typing import Any, cast
 
 from axon_factory.adapters.sandbox import MEBIBYTE, Limits, SandboxRun
 
-__all__ = ["Verdict", "judge_health", "judge_security", "judge_tests", "limit_findings"]
+__all__ = [
+    "Verdict",
+    "judge_health",
+    "judge_security",
+    "judge_tests",
+    "limit_findings",
+    "room_findings",
+]
 
 MAX_FINDINGS = 50
+NO_ROOM = b"No space left on device"
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
 FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) (.+)$", re.MULTILINE)
 NOTHING_COLLECTED = 5
@@ -45,6 +53,13 @@ def limit_findings(run: SandboxRun, limits: Limits) -> tuple[str, ...]:
         megabytes = limits.disk_bytes // MEBIBYTE
         found.append(f"Escribió más de {megabytes} MB en disco y se detuvo.")
     return tuple(found)
+
+
+def room_findings(run: SandboxRun, limits: Limits) -> tuple[str, ...]:
+    """Say how much a check may write, if it complained of a full disk: it has no more."""
+    if limits.disk_bytes is None or NO_ROOM not in run.output:
+        return ()
+    return (f"Una revisión puede escribir {limits.disk_bytes // MEBIBYTE} MB como máximo.",)
 
 
 def judge_tests(run: SandboxRun) -> Verdict:
