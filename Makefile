@@ -13,7 +13,7 @@ ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
 UV := $(BIN)/uv
 SOURCES := src tests benchmarks
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench builders crash matrix races fuzz lock clean system browser
+.PHONY: help run assets test check bench builders crash matrix races fuzz long lock clean system browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,10 @@ races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty
 
 fuzz: $(VENV)/.dev system ## Search at length for what the gate samples (hours; AXON_TEST_FUZZ_EXAMPLES and _MINUTES shorten it)
 	$(BIN)/pytest tests -m fuzz -s $(ARGS)
+
+long: $(VENV)/.dev system ## Try what takes minutes or needs root: a disk that fills up under a factory
+	@$(BIN)/axon runtime install
+	$(BIN)/pytest tests -m long -s $(ARGS)
 
 lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
 	@for name in requirements requirements-dev requirements-build requirements-client \
