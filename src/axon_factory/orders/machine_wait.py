@@ -45,6 +45,8 @@ async def wait_for_machine(
     Each try that meets trouble again doubles the pause. The approver is told at the try that
     `policy` names, at most once an hour for each kind of trouble.
     """
+    if order.espera not in {None, WaitsFor.MAQUINA}:
+        return  # meanwhile it waits for somebody: what ends that has the step tried again
     known = order.espera_causa or {}
     tries = int(known.get("intentos", 0)) + 1
     changed = order.espera != WaitsFor.MAQUINA or known.get("codigo") != trouble.kind
