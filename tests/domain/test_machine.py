@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shutil
+import ssl
 
 import psycopg.errors
 import pytest
@@ -40,6 +42,15 @@ ERRORS: dict[str, tuple[BaseException, Trouble | None]] = {
     "no null device": (_system(errno.EACCES, "/dev/null"), _T.SIN_AISLAMIENTO),
     "a file that is missing": (_system(errno.ENOENT, "/data/x"), None),
     "a file that is closed to us": (_system(errno.EACCES, "/data/x"), None),
+    "TLS that broke off": (ssl.SSLSyscallError(5, "Some I/O error occurred"), None),
+    "a copied folder": (
+        shutil.Error([("/a/x", "/b/x", "[Errno 28] No space left on device: '/b/x'")]),
+        _T.DISCO_LLENO,
+    ),
+    "a copied folder with a closed file": (
+        shutil.Error([("/a/x", "/b/x", "[Errno 13] Permission denied: '/a/x'")]),
+        None,
+    ),
     "nobody listens": (_system(errno.ECONNREFUSED), None),
     "no errno": (OSError("no file"), None),
     "a bug": (KeyError("x"), None),

@@ -109,8 +109,8 @@ async def run_git(
     ]
     if repository is not None:
         command.append(f"--git-dir={repository}")
-    try:
-        process = await asyncio.create_subprocess_exec(
+    starting = asyncio.create_task(
+        asyncio.create_subprocess_exec(
             *command,
             *arguments,
             cwd=home,
@@ -121,6 +121,16 @@ async def run_git(
             pass_fds=tuple(keep_open),
             start_new_session=True,
         )
+    )
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Cancelled itself, it would leave the group alive and wait for it for ever.
+        process = await starting
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.communicate()
+        raise
     except OSError as error:
         trouble = trouble_of(error) or MachineTrouble(Trouble.FALTA_PROGRAMA, "git")
         raise GitError(f"git does not start: {error.strerror}", trouble=trouble) from error

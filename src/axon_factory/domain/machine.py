@@ -5,6 +5,7 @@ Such trouble costs no attempt and fails no order: the order waits (`espera: maqu
 
 import errno
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -144,8 +145,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _kind_of(error: BaseException) -> Trouble | None:
     if isinstance(error, MemoryError):
         return Trouble.SIN_MEMORIA
+    if isinstance(error, shutil.Error):
+        # It gathers the errors of many files, as text.
+        said = str(error)
+        return next((kind for one, kind in _ERRNOS.items() if f"[Errno {one}]" in said), None)
     if isinstance(error, OSError):
-        if error.errno is None:
+        # OpenSSL's own numbers stand where an errno does: 5 is no broken disk.
+        if error.errno is None or type(error).__module__ == "ssl":
             return None
         # /dev/null that cannot be opened is no fault of who wanted to.
         if str(error.filename or "").startswith(_DEVICES):

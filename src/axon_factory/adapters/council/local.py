@@ -162,6 +162,9 @@ class LocalCouncil:
 
     async def _review(self, check: str, product: ProductUnderReview, bench: Bench) -> CheckReceipt:
         """Run the check, and once more where an unknown hand has killed it."""
+        if not await asyncio.to_thread(product.product_dir.is_dir):
+            trouble = MachineTrouble(Trouble.DISCO_AVERIADO, f"falta {product.product_dir}")
+            raise _not_runnable(f"No se pudo ejecutar la revisión «{check}»: {trouble}", trouble)
         files = await self._files(check, product, bench)
         if isinstance(files, _Outcome):
             outcome = files

@@ -23,14 +23,13 @@ ALTER TABLE orders
 """
 
 DOWN = """
-UPDATE orders SET espera = NULL, espera_causa = NULL WHERE espera = 'maquina';
 ALTER TABLE orders
     DROP CONSTRAINT orders_espera_causa_check,
     DROP COLUMN espera_causa,
     DROP CONSTRAINT orders_espera_check,
     ADD CONSTRAINT orders_espera_check CHECK (
         espera IN ('persona', 'cliente', 'operador', 'presupuesto')
-    );
+    ) NOT VALID;
 """
 
 
@@ -40,5 +39,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Let the orders that wait for the machine go on."""
+    """Forget the cause; orders that wait for the machine stay as they are."""
     op.get_bind().exec_driver_sql(DOWN)
