@@ -23,7 +23,9 @@ Json = Any
 
 DESIGN = Path(__file__).parents[1] / "contract" / "examples"
 SCHEMES = {"AccessToken", "ApiKey", "SystemToken"}
-PUBLIC = {"logIn", "refreshSession", "listProductTypes", "getProductType", "getHealth"}
+PUBLIC = {"logIn", "refreshSession", "listProductTypes", "getProductType", "getHealth"} | {
+    "getReadiness"
+}
 WRITES = {"post", "put", "patch", "delete"}
 WHERE = {
     "3.1-create": "createOrder",

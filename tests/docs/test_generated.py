@@ -92,6 +92,7 @@ ADVICE: Mapping[str, str] = {
     "host_desconocido": "Use the public address, or let the owner set `AXON_ALLOWED_HOSTS`.",
     "demasiadas_solicitudes": "Wait for `Retry-After`; pace yourself by `RateLimit`.",
     "cabeceras_demasiado_grandes": "Send fewer or shorter header fields.",
+    "no_listo": "Wait until what `problemas` names is mended; reads may still be answered.",
     "servicio_saturado": "Try again after the seconds in `Retry-After`.",
     "credenciales_invalidas": "Check e-mail and password; the account may be switched off.",
     "credenciales_ambiguas": "Send one of `Authorization`, `X-API-Key` and `X-System-Token`.",

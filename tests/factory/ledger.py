@@ -34,7 +34,8 @@ class Entry:
 class Fault:
     """What a port is told to do instead of its work.
 
-    `place` is "builder.proceed"; `do` is "transient", "permanent", "raise", "hang", "hang_after"
+    `place` is "builder.proceed"; `do` is "transient", "permanent", "raise", "no_room" (the disk is
+    full), "overloaded" (a port that says so), "hang", "hang_after"
     (the effect happened), "reject" (council), "unstorable", "working", "lost", "deaf" and "ask" (a
     question until the call brings its answer; builder), or "slow" (`seconds`). It happens to the
     first `times` calls (None: all) whose idempotency key contains `match`.

@@ -1,6 +1,8 @@
 """What the ledger ports share: noting a call, playing its fault, watching for open transactions."""
 
 import asyncio
+import errno
+import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ import psycopg
 from ledger import Fault, Ledger
 
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.machine import MachineTrouble, Trouble
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
@@ -100,6 +103,11 @@ async def _play(fault: Fault | None, cause: FailureCause) -> None:
             raise PortError("Avería pasajera", cause=cause, transient=True)
         case "permanent":
             raise PortError("Avería definitiva", cause=cause)
+        case "no_room":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere/product")
+        case "overloaded":
+            trouble = MachineTrouble(Trouble.SOBRECARGA, "de prueba")
+            raise PortError("Avería", cause=cause, trouble=trouble)
         case "raise":
             raise LookupError("nobody foresaw this")
         case "lost":

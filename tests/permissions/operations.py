@@ -77,6 +77,7 @@ def _new_destination(_: Order | None) -> Json:
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/"): Operation(),
     ("GET", "/health"): Operation(),
+    ("GET", "/ready"): Operation(),
     ("GET", "/openapi.json"): Operation(),
     ("GET", "/api/products/types"): Operation(),
     ("GET", "/api/products/types/{product_id}"): Operation(),

@@ -9,11 +9,13 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from axon_factory.adapters.child_processes import kill_group, start_group
+from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of, trouble_said
 
 __all__ = ["GIT_OPTIONS", "SLUG", "GitError", "GitLimits", "git_environment", "run_git"]
 
@@ -41,7 +43,15 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class GitError(Exception):
-    """git ended with an error or in no time; the message is the end of what it said."""
+    """git ended with an error or in no time; the message is the end of what it said.
+
+    `trouble` is what of the machine was the reason, None where it was not.
+    """
+
+    def __init__(self, message: str, *, trouble: MachineTrouble | None = None) -> None:
+        """`message` is for people."""
+        super().__init__(message)
+        self.trouble = trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +120,35 @@ async def run_git(
             pass_fds=tuple(keep_open),
         )
     except OSError as error:
-        raise GitError(f"git does not start: {error.strerror}") from error
+        trouble = trouble_of(error) or MachineTrouble(Trouble.FALTA_PROGRAMA, "git")
+        raise GitError(f"git does not start: {error.strerror}", trouble=trouble) from error
     try:
         async with asyncio.timeout(timeout_seconds):
             output, errors = await _communicate(process, limits.output_bytes)
     except TimeoutError as error:
-        raise GitError(f"git {arguments[0]} took more than {timeout_seconds:g} s") from error
+        # With limits it works on data of others, which may be made to take long.
+        trouble = MachineTrouble(Trouble.SOBRECARGA, "git") if limits is _UNLIMITED else None
+        said = f"git {arguments[0]} took more than {timeout_seconds:g} s"
+        raise GitError(said, trouble=trouble) from error
     finally:
         if process.returncode is None:
             kill_group(process)
             await process.wait()
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip()[-_ERROR_TAIL_CHARACTERS:]
-        raise GitError(f"git {arguments[0]} ended with {process.returncode}: {said}")
+        trouble = _trouble(process.returncode or 0, said, limits)
+        words = f"git {arguments[0]} ended with {process.returncode}: {said}"
+        raise GitError(words, trouble=trouble)
     return output.decode(errors="replace")
+
+
+def _trouble(code: int, said: str, limits: GitLimits) -> MachineTrouble | None:
+    kind = trouble_said(said)
+    if code == -signal.SIGKILL:
+        kind = Trouble.SIN_MEMORIA
+    if kind is Trouble.SIN_MEMORIA and limits.memory_bytes is not None:
+        return None  # our own limit
+    return MachineTrouble(kind, "git") if kind else None
 
 
 def _limited(limits: GitLimits) -> list[str]:

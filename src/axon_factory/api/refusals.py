@@ -11,8 +11,11 @@ AxonError
 ├── TooManyRequests      429
 ├── HeadersTooLarge      431
 └── Unavailable          503
-    └── Overloaded            more requests at once than this process takes
+    ├── Overloaded            more requests at once than this process takes
+    └── NotReady              what `/ready` answers while something keeps it from working
 """
+
+from collections.abc import Mapping, Sequence
 
 from axon_factory.domain.errors import AxonError, Unavailable
 
@@ -22,6 +25,7 @@ __all__ = [
     "MalformedRequest",
     "MethodNotAllowed",
     "MisdirectedRequest",
+    "NotReady",
     "Overloaded",
     "PayloadTooLarge",
     "RequestTimedOut",
@@ -117,6 +121,20 @@ class HeadersTooLarge(AxonError):
     status = 431
     title = "Cabeceras demasiado grandes"
     title_en = "Request header fields too large"
+
+
+class NotReady(Unavailable):
+    """This process cannot work at present; `problemas` names each reason."""
+
+    codigo = "no_listo"
+
+    def __init__(self, problems: Sequence[Mapping[str, str | int]]) -> None:
+        """`problems` are members of the answer, each with `codigo`, `mensaje` and `ordenes`."""
+        super().__init__(
+            "El servicio no puede trabajar ahora; `problemas` dice por qué",
+            message_en="The service cannot work at present; `problemas` says why",
+            extra={"problemas": list(problems)},
+        )
 
 
 class Overloaded(Unavailable):

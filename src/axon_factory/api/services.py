@@ -16,6 +16,7 @@ from axon_factory.db.sessions import Database
 from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.git_host import Repositories
+from axon_factory.ports.machine import Machine
 from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
 
@@ -61,6 +62,8 @@ class ApiServices:
     planner: Planner
     """The catalogue's: a preview costs nothing and leaves the machine for nobody."""
     repositories: Repositories
+    machine: Machine
+    """The machine that this process runs on."""
     outbound: OutboundRules
     """Which addresses notifications may go to."""
     key_outbound: OutboundRules

@@ -81,6 +81,7 @@ def _services(factory: "Factory") -> ApiServices:
         secret_box=factory.secret_box,
         planner=CataloguePlanner(),
         repositories=SmartHttpRepositories(factory.repositories, _git_sandbox(factory.settings)),
+        machine=factory.machine,
         outbound=factory.outbound,
         key_outbound=factory.key_outbound,
         watch_orders=factory.signals.watch,

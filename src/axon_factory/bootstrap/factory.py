@@ -15,6 +15,7 @@ from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.throttle import Throttle
 from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.deployer.local import LocalDeployer, LocalProductHost
+from axon_factory.adapters.disk import DiskFloors
 from axon_factory.adapters.git_host.local import LocalGitHost
 from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
@@ -24,6 +25,8 @@ from axon_factory.bootstrap.keys import Keys, master_key
 from axon_factory.bootstrap.mailer import mailer_of
 from axon_factory.bootstrap.notifier import key_outbound_rules, notifier_of, outbound_rules
 from axon_factory.bootstrap.options import (
+    check_limits,
+    disk_floors,
     login_limits,
     policy_of,
     session_limits,
@@ -93,6 +96,7 @@ class Factory:
             public_url_template=settings.product_url,
             ports=settings.port_range,
         )
+        self.machine = DiskFloors(disk_floors(settings))
         self.policy = policy_of(settings, self.portal_links)
         self.outbound = outbound_rules(settings)
         self.key_outbound = key_outbound_rules(settings)
@@ -120,12 +124,15 @@ class Factory:
         return LinePorts(
             planner=crossing("planner", planner_of(self.settings)),
             builder=crossing("builder", builders_of(self.settings, self.sandbox)),
-            council=crossing("council", LocalCouncil(self.sandbox)),
+            council=crossing(
+                "council", LocalCouncil(self.sandbox, limits=check_limits(self.settings))
+            ),
             deployer=crossing("deployer", self.deployer),
             git_host=crossing("git_host", LocalGitHost(self.repositories, self.settings.base_url)),
             mailer=crossing("mailer", mailer_of(self.settings, self.maildir)),
             notifier=crossing("notifier", notifier_of(self.settings)),
             secret_box=self.secret_box,
+            machine=self.machine,
         )
 
     def worker(self, ports: LinePorts | None = None) -> Worker:

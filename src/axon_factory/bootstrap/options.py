@@ -1,9 +1,13 @@
 """Settings as the options that services take."""
 
+import tempfile
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from axon_factory.accounts.sessions import SessionLimits
 from axon_factory.accounts.throttle import LoginLimits
+from axon_factory.adapters.sandbox import MEBIBYTE, Limits
 from axon_factory.domain.capacity import BuildLimits
 from axon_factory.domain.client_mails import ClientMail
 from axon_factory.orders.policy import AgentRules, ApprovalRules, BudgetRules, Policy
@@ -11,7 +15,14 @@ from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.settings import Settings
 from axon_factory.worker.runner import WorkerOptions
 
-__all__ = ["login_limits", "policy_of", "session_limits", "worker_options"]
+__all__ = [
+    "check_limits",
+    "disk_floors",
+    "login_limits",
+    "policy_of",
+    "session_limits",
+    "worker_options",
+]
 
 
 def session_limits(settings: Settings) -> SessionLimits:
@@ -30,6 +41,25 @@ def login_limits(settings: Settings) -> LoginLimits:
         altogether=settings.login_limit_global,
         window=timedelta(minutes=settings.login_window_minutes),
     )
+
+
+def disk_floors(settings: Settings) -> Mapping[Path, int]:
+    """Return how many bytes must stay free below each folder that the factory writes to.
+
+    Parts of the data folder are named too: they may be other disks.
+    """
+    data, floor = settings.data_dir, settings.disk_floor_mb * MEBIBYTE
+    parts = ("products", "repositories", "deployments", "mail", "sessions")
+    floors = dict.fromkeys((data, *(data / part for part in parts)), floor)
+    floors[Path(tempfile.gettempdir())] = min(floor, settings.check_disk_mb * MEBIBYTE)
+    if settings.database_url is None:
+        floors[data / "postgresql"] = settings.disk_floor_database_mb * MEBIBYTE
+    return floors
+
+
+def check_limits(settings: Settings) -> Limits:
+    """Return what one check of a product may use."""
+    return Limits(disk_bytes=settings.check_disk_mb * MEBIBYTE)
 
 
 def policy_of(settings: Settings, portal_links: PortalLinks) -> Policy:

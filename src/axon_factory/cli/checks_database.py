@@ -69,6 +69,7 @@ async def _checks(database: Database, settings: Settings, shown: str) -> list[Ch
                 _workers(health),
                 _queue(health),
                 _waiting(health),
+                _held(health),
                 _outbox(health),
             ]
     return checks
@@ -142,6 +143,14 @@ def _products(products: ProductsDown) -> Check:
         action = "Inicia `axon worker` o `axon up` en la máquina que los tiene"
         return Check(name, Status.WARNING, detail, action)
     return Check(name, Status.OK, "Todos en marcha")
+
+
+def _held(health: LineHealth) -> Check:
+    name = "Esperan a la máquina"
+    if not health.held:
+        return Check(name, Status.OK, "Ninguna orden")
+    detail = "; ".join(f"{one.orders} órdenes: {one.message}" for one in health.held)
+    return Check(name, Status.ERROR, detail, "Arréglalo: las órdenes siguen solas, ninguna falla")
 
 
 def _outbox(health: LineHealth) -> Check:

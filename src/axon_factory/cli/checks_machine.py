@@ -20,6 +20,7 @@ __all__ = ["check_data_dir", "check_git", "check_machine", "check_python"]
 
 _OLDEST_PYTHON = (3, 11)
 _GIB = 1024**3
+_MIB = 1024**2
 _DISK_WARNING_BYTES = 2 * _GIB
 _DISK_ERROR_BYTES = _GIB // 4
 
@@ -29,7 +30,7 @@ async def check_machine(settings: Settings) -> list[Check]:
     runtime = ProductRuntime(settings.product_runtime)
     sandbox = Sandbox(runtime.python, bubblewrap=settings.sandbox == "auto")
     return [
-        check_data_dir(settings.data_dir),
+        check_data_dir(settings.data_dir, max(settings.disk_floor_mb * _MIB, _DISK_ERROR_BYTES)),
         await asyncio.to_thread(_check_holder, settings.data_dir),
         await _check_postgres(settings),
         _check_runtime(settings, runtime),
@@ -71,8 +72,11 @@ async def _said_by(program: str, word: str) -> str | None:
     return answer.decode(errors="replace").strip() if process.returncode == 0 else None
 
 
-def check_data_dir(folder: Path) -> Check:
-    """Return whether everything the factory keeps can be written, and how much room is left."""
+def check_data_dir(folder: Path, floor_bytes: int = _DISK_ERROR_BYTES) -> Check:
+    """Return whether everything the factory keeps can be written, and how much room is left.
+
+    Below `floor_bytes` of free space no step is begun: that is an error.
+    """
     name = "Carpeta de datos"
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
@@ -80,8 +84,8 @@ def check_data_dir(folder: Path) -> Check:
         return Check(name, Status.ERROR, detail, "Da permiso o elige otra con AXON_DATA_DIR")
     free = shutil.disk_usage(place).free
     detail = f"{folder}, {free / _GIB:.1f} GB libres"
-    if free < _DISK_WARNING_BYTES:
-        status = Status.ERROR if free < _DISK_ERROR_BYTES else Status.WARNING
+    if free < max(_DISK_WARNING_BYTES, floor_bytes):
+        status = Status.ERROR if free < floor_bytes else Status.WARNING
         return Check(name, status, detail, "Libera espacio en el disco")
     return Check(name, Status.OK, detail)
 

@@ -188,7 +188,7 @@ def cancel(
 def retry(
     *, reference: Reference, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
-    """Retry a failed order from the step that failed, as a new attempt.
+    """Retry a failed order from the step that failed, or one that waits for the machine, now.
 
     Example: axon orders retry ORD-2025-001
     """
@@ -200,7 +200,7 @@ def retry(
         reference,
         Action.RETRY_ORDER,
         decision,
-        "Nuevo intento en marcha",
+        "Reintento en marcha",
         data_dir=data_dir,
         as_json=as_json,
     )

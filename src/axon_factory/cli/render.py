@@ -65,6 +65,7 @@ _AWAITED = {
     WaitsFor.CLIENTE: "respuesta del cliente",
     WaitsFor.OPERADOR: "respuesta del operador",
     WaitsFor.PRESUPUESTO: "decisión sobre el presupuesto",
+    WaitsFor.MAQUINA: "que la máquina pueda",
 }
 
 LIST_FIELDS = (
@@ -179,7 +180,7 @@ def render_order(
         facts(
             {
                 "Estado": state_text(order.estado),
-                "Espera": waiting_for(order) or _place(order, place) or _NOBODY,
+                "Espera": _wait(order) or _place(order, place) or _NOBODY,
                 "Progreso": f"{order.progreso} %",
                 "Tipo": order.tipo_producto,
                 "Prioridad": order.prioridad,
@@ -264,6 +265,15 @@ def render_orders(orders: Iterable[Mapping[str, Any]]) -> Table:
 def waiting_for(order: Order) -> str:
     """Return what a person must decide, empty when the line moves the order by itself."""
     return _awaited(order.plan_estado, order.plan_version, order.espera)
+
+
+def _wait(order: Order) -> str:
+    """Return whom the order waits for, and of a machine why; empty for nobody."""
+    cause = order.espera_causa
+    if cause is None:
+        return waiting_for(order)
+    since = local_time(datetime.fromisoformat(cause["desde"]))
+    return f"a la máquina, desde {since}: {cause['mensaje']} (paso {cause['paso']}; sigue sola)"
 
 
 def _awaited(plan_status: str | None, plan_version: int, waits_for: str | None) -> str:

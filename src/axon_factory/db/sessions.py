@@ -1,5 +1,6 @@
 """Engine and sessions. Only the edges (a request, a job, a command) open and commit one."""
 
+import time
 import traceback
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,10 +13,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
+from axon_factory.domain.machine import MachineTrouble, trouble_of
 from axon_factory.failpoints import failpoint
 
 __all__ = ["Database", "driver_connection", "is_unavailable", "savepoint", "without_values"]
 
+_TROUBLE_SECONDS = 60.0
 _SERVER_LIMITS = (
     "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s"
 )
@@ -51,9 +54,17 @@ class Database:
             pool_pre_ping=True,
             connect_args={"options": _SERVER_LIMITS, "connect_timeout": 5},
         )
+        self._trouble: tuple[MachineTrouble, float] | None = None
         self._sessions = async_sessionmaker(
             self._engine, sync_session_class=_MarkedSession, expire_on_commit=False
         )
+
+    @property
+    def trouble(self) -> MachineTrouble | None:
+        """What kept the database's machine from writing, until it writes again or for a minute."""
+        if self._trouble is None or time.monotonic() - self._trouble[1] > _TROUBLE_SECONDS:
+            return None
+        return self._trouble[0]
 
     @asynccontextmanager
     async def transaction(self, unit: str) -> AsyncGenerator[AsyncSession]:
@@ -61,8 +72,14 @@ class Database:
 
         `unit` names the unit of work, for failpoints.
         """
-        async with self._sessions(info={"unit": unit}) as session, session.begin():
-            yield session
+        try:
+            async with self._sessions(info={"unit": unit}) as session, session.begin():
+                yield session
+        except (DBAPIError, psycopg.Error) as error:
+            trouble = trouble_of(error)
+            self._trouble = (trouble, time.monotonic()) if trouble else None
+            raise
+        self._trouble = None
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:

@@ -93,6 +93,7 @@ READERS: Mapping[str, frozenset[Grant]] = MappingProxyType(
             "session_id",
             "notas_internas",
             "espera",
+            "espera_causa",
             "construye",
             "silencio",
             "latido_at",

@@ -59,6 +59,7 @@ class NotificationKind(StrEnum):
     CONSTRUCCION_ESTANCADO = "construccion.estancado"
     PRODUCTO_CAIDO = "producto.caido"
     PRODUCTO_RECUPERADO = "producto.recuperado"
+    LINEA_MAQUINA = "linea.maquina"
     LINEA_PAUSADA = "linea.pausada"
     LINEA_DETENIDA = "linea.detenida"
     LINEA_REANUDADA = "linea.reanudada"
@@ -194,6 +195,14 @@ NOTIFICATIONS: Mapping[NotificationKind, NotificationType] = MappingProxyType(
         _K.PRODUCTO_RECUPERADO: NotificationType(
             Sentence("El producto está de nuevo en marcha", "The product runs again"),
             "The incident is over",
+        ),
+        _K.LINEA_MAQUINA: NotificationType(
+            Sentence(
+                "La máquina de la fábrica no puede trabajar; las órdenes esperan",
+                "The factory's machine cannot work; orders wait",
+            ),
+            "A step has met the same trouble of the machine several times (disk full, no memory, "
+            "no sandbox, overload); once an hour; `data` names no order",
         ),
         _K.LINEA_PAUSADA: NotificationType(
             Sentence("La línea está en pausa", "The line is paused"),

@@ -266,6 +266,7 @@ PUBLIC_ROUTES = MappingProxyType(
     {
         "/": "says what answers here",
         "/health": "probes have no credential",
+        "/ready": "probes have no credential",
         "/api/products/types": "the catalogue is public (design §4.2)",
         "/api/products/types/{product_id}": "the catalogue is public (resolutions 19)",
         "/api/auth/login": "whoever logs in has no credential yet",

@@ -10,7 +10,10 @@ __all__ = ["FOR_AN_ANSWER", "OBSTACLES", "Needs", "WaitsFor"]
 
 
 class WaitsFor(StrEnum):
-    """Each value of `espera`. While it is set, neither the line nor an agent moves the order."""
+    """Each value of `espera`. While it is set, neither the line nor an agent moves the order.
+
+    Only `MAQUINA` stops nobody: it says why the line has not come further.
+    """
 
     PERSONA = "persona"
     """The council rejected too often: a person decides."""
@@ -20,6 +23,8 @@ class WaitsFor(StrEnum):
     """Somebody of the factory owes an answer."""
     PRESUPUESTO = "presupuesto"
     """Models have used what they might: a person decides about more."""
+    MAQUINA = "maquina"
+    """The machine cannot do the next step: the line tries again by itself, and agents go on."""
 
 
 class Needs(StrEnum):
@@ -51,4 +56,4 @@ OBSTACLES: Mapping[WaitsFor, Sentence] = MappingProxyType(
         ),
     }
 )
-"""What keeps the line and agents from moving an order that waits."""
+"""What keeps the line and agents from moving an order that waits; a machine keeps nobody."""

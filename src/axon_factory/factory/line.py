@@ -17,6 +17,7 @@ from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
 from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.machine import MachineTrouble, trouble_of
 from axon_factory.factory.ports import LinePorts
 from axon_factory.factory.situation import read_situation
 from axon_factory.factory.step import LocalStep, PortStep, Ticket
@@ -28,6 +29,8 @@ from axon_factory.factory.tickets import (
     fail_step,
     finish_step,
     give_back_step,
+    hold_order,
+    release_order,
 )
 from axon_factory.orders.capacity import take_place
 from axon_factory.orders.locking import lock_order_by_id
@@ -74,6 +77,8 @@ class Line:
         self._worker = worker
         self._step_timeout = step_timeout_seconds
         self._watch = watch_seconds
+        self._unrecorded = set[UUID]()
+        """Orders whose last step ended while the database could not be told."""
         self._steps: Mapping[StepKind, LocalStep | PortStep[Any, Any]] = build_steps(
             ports, policy, products, tokens
         )
@@ -87,7 +92,7 @@ class Line:
         try:
             ticket, work, step = await self._decide(order_id)
         except Exception as error:
-            if is_unavailable(error):
+            if is_unavailable(error) or trouble_of(error) is not None:
                 raise
             return await self._fail_damaged(order_id, error)
         if ticket is None or step is None:
@@ -116,17 +121,24 @@ class Line:
                 return None, None, None
             situation = await read_situation(session, order, policy=self._policy)
             step = due_step(situation)
-            if step is None or not await self._has_place(session, order, step, situation.mode):
+            if step is None or not await self._may_begin(session, order, step, situation.mode):
                 return None, None, None
             action: Any = self._steps[step.kind]
             if hasattr(action, "apply"):
                 await action.apply(session, order, _now())
                 return None, None, step
             ticket = await begin_step(
-                session, order, step, worker=self._worker, policy=self._policy, now=_now()
+                session,
+                order,
+                step,
+                worker=self._worker,
+                policy=self._policy,
+                now=_now(),
+                unrecorded=order_id in self._unrecorded,
             )
             work = await action.prepare(session, order, step) if ticket else None
-            return ticket, work, step
+        self._unrecorded.discard(order_id)
+        return ticket, work, step
 
     async def _call(self, action: PortStep[Any, Any], work: Any, ticket: Ticket) -> Any:  # noqa: ANN401 — the step's own types
         """Call the step's port within its time; whatever it raises becomes a PortError."""
@@ -143,12 +155,25 @@ class Line:
         except Exception as error:
             raise _unforeseen(error, ticket, action.cause) from error
 
-    async def _has_place(
+    async def _may_begin(
         self, session: AsyncSession, order: Order, step: DueStep, mode: LineMode
     ) -> bool:
+        """Return whether the machine can do the step and there is a place; else the order waits."""
+        if step.kind not in _CLEANUP and not hasattr(self._steps[step.kind], "apply"):
+            trouble = self._present_trouble()
+            if trouble is not None:
+                await hold_order(session, order, step, trouble, policy=self._policy, now=_now())
+                return False
         if step.kind is not StepKind.START_SESSION:
             return True
-        return await take_place(session, order, self._policy.limits, mode, _now())
+        if await take_place(session, order, self._policy.limits, mode, _now()):
+            return True
+        await release_order(session, order, _now())  # what it waits for now is its turn
+        return False
+
+    def _present_trouble(self) -> MachineTrouble | None:
+        machine = self._ports.machine
+        return next(iter(machine.troubles()), None) if machine else None
 
     async def _record(
         self,
@@ -162,11 +187,13 @@ class Line:
             async with self._database.transaction(f"record.{ticket.step.kind}") as session:
                 now = _now()
                 order = await finish_step(session, ticket, now)
+                await release_order(session, order, now)
                 await action.record(session, order, work, outcome, now)
         except (PortError, StepSuperseded):
             raise
         except Exception as error:
             if is_unavailable(error):
+                self._unrecorded.add(ticket.order_id)
                 raise
             raise _unforeseen(error, ticket, action.cause) from error
 
@@ -210,11 +237,18 @@ class Line:
             _log.info("interrupted step superseded", step=ticket.step.key)
 
     async def _record_failure(self, ticket: Ticket, error: PortError) -> None:
+        trouble = error.trouble or trouble_of(error) or self._present_trouble()
         try:
             async with self._database.transaction("record.failure") as session:
-                await fail_step(session, ticket, error, policy=self._policy, now=_now())
+                await fail_step(
+                    session, ticket, error, trouble=trouble, policy=self._policy, now=_now()
+                )
         except StepSuperseded:
             _log.info("failed step superseded", step=ticket.step.key)
+        except Exception as unrecorded:
+            if is_unavailable(unrecorded):
+                self._unrecorded.add(ticket.order_id)
+            raise
 
     async def _fail_damaged(self, order_id: UUID, error: Exception) -> None:
         """Fail an order whose next step cannot even be decided: no later try would go better."""
@@ -225,6 +259,9 @@ class Line:
 
 
 def _unforeseen(error: Exception, ticket: Ticket, cause: FailureCause) -> PortError:
+    trouble = trouble_of(error)
+    if trouble is not None:  # no bug of ours: the log has its one line with the failed step
+        return PortError(str(trouble), cause=cause, transient=True, trouble=trouble)
     _log.error("step raised", step=ticket.step.key, order_id=str(ticket.order_id), exc_info=error)
     return PortError(f"Error inesperado: {type(error).__name__}", cause=cause, transient=True)
 

@@ -57,6 +57,6 @@ async def resume_without_session(
     )
     await append_event(session, order, event, actor=_LINE, now=now)
     await begin_attempt(session, order, now)
-    order.espera = None
+    order.espera = order.espera_causa = None
     await tell_moved_promise(session, order, policy=policy, now=now)
     await wake(session, order, now)

@@ -6,6 +6,7 @@ from axon_factory.ports.builder import Builder
 from axon_factory.ports.council import Council
 from axon_factory.ports.deployer import Deployer
 from axon_factory.ports.git_host import GitHost
+from axon_factory.ports.machine import Machine
 from axon_factory.ports.mailer import Mailer
 from axon_factory.ports.notifier import Notifier
 from axon_factory.ports.planner import Planner
@@ -26,3 +27,5 @@ class LinePorts:
     mailer: Mailer
     notifier: Notifier
     secret_box: SecretBox
+    machine: Machine | None = None
+    """Looked at before each step, and after each that failed; None: only ports tell of trouble."""

@@ -13,6 +13,7 @@ from axon_factory.domain.lifecycle import Situation, StepKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import Claim, OrderState, PlanStatus, needs_evidence
+from axon_factory.domain.waiting import WaitsFor
 from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
 from axon_factory.orders.credentials import pending_version
 from axon_factory.orders.evidence import read_evidence
@@ -48,7 +49,7 @@ async def read_situation(session: AsyncSession, order: Order, *, policy: Policy)
         state=state,
         plan_status=PlanStatus(order.plan_estado) if order.plan_estado else None,
         auto_approve=auto_approve,
-        waits_for_person=order.espera is not None,
+        waits_for_person=order.espera not in {None, WaitsFor.MAQUINA},
         session_open=order.session_open,
         session_known=order.session_id is not None,
         deployment_open=order.deployment_open,

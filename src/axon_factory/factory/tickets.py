@@ -11,6 +11,7 @@ from axon_factory.db.tables import Order, OrderStep
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.lifecycle import DueStep, StepKind
+from axon_factory.domain.machine import MachineTrouble
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
 from axon_factory.factory.lost_session import resume_without_session
 from axon_factory.factory.step import Ticket, line_actor
@@ -19,6 +20,7 @@ from axon_factory.orders.build_sessions import give_up_sessions
 from axon_factory.orders.events import append_event
 from axon_factory.orders.failing import fail_order
 from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.machine_wait import end_machine_wait, wait_for_machine
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.builder import SessionLost
@@ -31,6 +33,8 @@ __all__ = [
     "fail_step",
     "finish_step",
     "give_back_step",
+    "hold_order",
+    "release_order",
 ]
 
 _LONGEST_DELAY = timedelta(minutes=5)
@@ -59,12 +63,17 @@ async def begin_step(
     worker: str,
     policy: Policy,
     now: datetime,
+    unrecorded: bool = False,
 ) -> Ticket | None:
     """Record that the step begins and return the right to record its outcome.
+
+    `unrecorded`: it ended the last time, and the database could not be told of it.
 
     Returns None when the step was begun too often already (a crash loop): it is given up then.
     """
     record = await _record_of(session, order, step)
+    if unrecorded and record is not None and record.finished_at is None:
+        record.attempts = max(0, record.attempts - 1)
     unfinished = record.attempts if record is not None and record.finished_at is None else 0
     if unfinished >= policy.max_step_attempts and _may_fail(order, step):
         reason = f"El paso '{step.key}' se interrumpió {unfinished} veces sin terminar"
@@ -113,14 +122,26 @@ async def finish_step(session: AsyncSession, ticket: Ticket, now: datetime) -> O
 
 
 async def fail_step(
-    session: AsyncSession, ticket: Ticket, error: PortError, *, policy: Policy, now: datetime
+    session: AsyncSession,
+    ticket: Ticket,
+    error: PortError,
+    *,
+    trouble: MachineTrouble | None,
+    policy: Policy,
+    now: datetime,
 ) -> None:
     """Record that the step's port failed: try again later, or fail the order.
+
+    With `trouble` it is the machine's failure: the order waits, and no attempt is counted.
 
     Raises:
         StepSuperseded: the order's fence moved on.
     """
     order = await finish_step(session, ticket, now)
+    if trouble is not None and _is_active(order) and ticket.step.kind is not StepKind.STOP_SESSION:
+        await _hold_step(session, order, ticket, trouble, policy, now)
+        return
+    await end_machine_wait(session, order, actor=_LINE, now=now)
     if isinstance(error, SessionLost) and _is_active(order):
         await resume_without_session(session, order, error, policy=policy, now=now)
         return
@@ -151,6 +172,42 @@ async def fail_step(
         now=now,
     )
     await wake(session, order, now, at=now + delay)
+
+
+async def release_order(session: AsyncSession, order: Order, now: datetime) -> None:
+    """End the locked order's wait for the machine, if it has one: a step has got through."""
+    await end_machine_wait(session, order, actor=_LINE, now=now)
+
+
+async def hold_order(
+    session: AsyncSession,
+    order: Order,
+    step: DueStep,
+    trouble: MachineTrouble,
+    *,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    """Have the locked order wait for the machine before `step` is begun."""
+    await wait_for_machine(
+        session, order, trouble, step=step.key, actor=_LINE, policy=policy, now=now
+    )
+
+
+async def _hold_step(
+    session: AsyncSession,
+    order: Order,
+    ticket: Ticket,
+    trouble: MachineTrouble,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    record = await _record_of(session, order, ticket.step)
+    if record is not None:
+        record.finished_at = None
+        record.attempts = max(1, record.attempts - 1)  # it has not crashed
+        record.error = str(trouble)
+    await hold_order(session, order, ticket.step, trouble, policy=policy, now=now)
 
 
 async def give_back_step(session: AsyncSession, ticket: Ticket, now: datetime) -> None:

@@ -7,8 +7,9 @@ from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.machine import Trouble
 
-__all__ = ["LineHealth", "read_line_health"]
+__all__ = ["HeldOrders", "LineHealth", "read_held_orders", "read_line_health"]
 
 _WORKERS = text(
     """
@@ -34,8 +35,16 @@ _QUEUE = text(
 _WAITING = text(
     """
     SELECT order_number FROM orders
-    WHERE estado = 'planificacion' AND plan_estado = 'pendiente_aprobacion' OR espera IS NOT NULL
+    WHERE estado = 'planificacion' AND plan_estado = 'pendiente_aprobacion'
+       OR espera IS NOT NULL AND espera <> 'maquina'
     ORDER BY prioridad_rank DESC, created_at LIMIT 100
+    """
+)
+_MACHINE = text(
+    """
+    SELECT espera_causa ->> 'codigo' AS trouble, count(*) AS orders,
+           (array_agg(espera_causa ->> 'mensaje' ORDER BY updated_at DESC))[1] AS message
+    FROM orders WHERE espera IS NOT NULL AND espera = 'maquina' GROUP BY 1 ORDER BY 2 DESC, 1
     """
 )
 _CONTROL = text("SELECT mode, reason, changed_by, changed_at FROM line_controls")
@@ -51,6 +60,15 @@ _OUTBOX = text(
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOrders:
+    """How many orders wait because of one trouble of the machine; `message` is the newest word."""
+
+    trouble: Trouble
+    orders: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class LineHealth:
     """One look at the line. Times are seconds that the oldest has waited, 0 when none waits."""
 
@@ -61,6 +79,8 @@ class LineHealth:
     oldest_job_seconds: float
     waiting_for_person: tuple[str, ...]
     """Numbers of the orders that wait for a decision, most urgent first; 100 at most."""
+    held: tuple[HeldOrders, ...]
+    """Orders that wait for the machine, by its trouble."""
     messages_unsent: int
     oldest_message_seconds: float
     message_error: str | None
@@ -85,6 +105,7 @@ async def read_line_health(session: AsyncSession, *, stalled_after: float) -> Li
         jobs_running=queue["doing"],
         oldest_job_seconds=float(queue["oldest"]),
         waiting_for_person=tuple(await session.scalars(_WAITING)),
+        held=await read_held_orders(session),
         messages_unsent=outbox["unsent"],
         oldest_message_seconds=float(outbox["oldest"]),
         message_error=outbox["error"],
@@ -94,6 +115,12 @@ async def read_line_health(session: AsyncSession, *, stalled_after: float) -> Li
         mode_by=control["changed_by"],
         mode_since=control["changed_at"],
     )
+
+
+async def read_held_orders(session: AsyncSession) -> tuple[HeldOrders, ...]:
+    """Return the orders that wait for the machine, counted by its trouble."""
+    rows = (await session.execute(_MACHINE)).all()
+    return tuple(HeldOrders(Trouble(row.trouble), row.orders, row.message) for row in rows)
 
 
 async def _row(session: AsyncSession, statement: TextClause, **parameters: object) -> RowMapping:

@@ -23,7 +23,7 @@ _QUEUED = text(
 _BEGUN = text(
     """
     SELECT count(*) FROM orders
-    WHERE espera IS NULL AND (
+    WHERE (espera IS NULL OR espera = 'maquina') AND (
         estado IN ('qa', 'listo')
         OR estado = 'construccion' AND (session_id IS NOT NULL OR EXISTS (
             SELECT FROM order_sessions s WHERE s.order_id = orders.id
@@ -38,7 +38,7 @@ _PEOPLE = text(
         WHERE estado = 'planificacion' AND plan_estado = 'pendiente_aprobacion'
           AND espera IS NULL
         UNION ALL
-        SELECT updated_at FROM orders WHERE espera IS NOT NULL
+        SELECT updated_at FROM orders WHERE espera IS NOT NULL AND espera <> 'maquina'
     ) AS waiting
     """
 )

@@ -67,6 +67,7 @@ PLACES = (
             "datos_cliente": f"'{ERASED_CLIENT}'",
             "plan": "NULL",
             "resultado": "NULL",
+            "espera_causa": "NULL",
             "asignado_a": "NULL",
             "session_id": "NULL",
             "session_cursor": "NULL",

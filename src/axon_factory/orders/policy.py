@@ -88,6 +88,8 @@ class Policy:
     `zone` decides an order's year and a budget's day; `max_reworks` is how often the council may
     send a product back before a person decides; a step may fail `max_step_failures` times and be
     begun `max_step_attempts` times (crashes included), with `retry_delay` doubling between tries.
+    Trouble of the machine counts for neither: such a step is tried for ever, with pauses that
+    double up to `machine_longest_pause`, and a person is told at the try `machine_tries`.
     """
 
     zone: ZoneInfo
@@ -102,6 +104,8 @@ class Policy:
     max_step_failures: int = 3
     max_step_attempts: int = 8
     retry_delay: timedelta = timedelta(seconds=2)
+    machine_tries: int = 5
+    machine_longest_pause: timedelta = timedelta(seconds=60)
     budgets: BudgetRules = BudgetRules()
     approval: ApprovalRules = ApprovalRules()
     agents: AgentRules = AgentRules()

@@ -8,7 +8,9 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState
+from axon_factory.domain.waiting import WaitsFor
 from axon_factory.orders.attempts import begin_attempt
+from axon_factory.orders.machine_wait import retry_now
 from axon_factory.orders.transitions import refuse, transition
 
 __all__ = ["retry_order"]
@@ -19,9 +21,15 @@ async def retry_order(
 ) -> OrderState:
     """Move the locked, failed order back to the state that failed, as a new attempt; return it.
 
+    An order that waits for the machine stays where it is, and its step is tried at once.
+
     Raises:
-        TransitionRefused: the order has not failed, or the actor may not.
+        TransitionRefused: the order has neither failed nor waits for the machine, or the actor
+            may not.
     """
+    if order.espera == WaitsFor.MAQUINA:
+        await retry_now(session, order, actor=actor, now=now)
+        return OrderState(order.estado)
     if order.estado != OrderState.FALLIDO or order.fallo is None:
         only_failed = Sentence(
             "Solo se reintenta una orden en 'fallido'", "Only an order in 'fallido' is retried"

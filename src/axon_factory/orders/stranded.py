@@ -63,6 +63,20 @@ _ERASING = text(
     LIMIT {BATCH}
     """  # noqa: S608 — constants of this module
 )
+_HAS_BEGUN = """
+    o.estado IN ('construccion', 'qa', 'listo')
+    AND (o.estado <> 'construccion' OR o.session_id IS NOT NULL
+         OR EXISTS (SELECT FROM order_sessions s WHERE s.order_id = o.id))
+"""
+# An index of its own has all that wait; of those, these alone have a job.
+_HELD_BY_MACHINE = text(
+    f"""
+    SELECT o.id, o.prioridad_rank FROM orders o
+    WHERE o.espera IS NOT NULL AND o.espera = 'maquina' AND (NOT :draining OR {_HAS_BEGUN})
+      {_ORPHANED}
+    LIMIT {BATCH}
+    """  # noqa: S608 — constants of this module
+)
 _DUE = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM orders o
@@ -73,10 +87,7 @@ _DUE = text(
 _BEGUN = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM orders o
-    WHERE {ACTIVE} AND o.estado IN ('construccion', 'qa', 'listo')
-      AND (o.estado <> 'construccion' OR o.session_id IS NOT NULL
-           OR EXISTS (SELECT FROM order_sessions s WHERE s.order_id = o.id))
-      {_ORPHANED}
+    WHERE {ACTIVE} AND {_HAS_BEGUN} {_ORPHANED}
     ORDER BY o.prioridad_rank DESC, o.created_at LIMIT {BATCH}
     """  # noqa: S608 — constants of this module
 )
@@ -114,8 +125,7 @@ async def enqueue_stranded(
     """
     found = 0
     for statement in _statements(mode):
-        parameters = {"stopped": mode is LineMode.DETENIDA} if statement is _UNWANTED else {}
-        found += await _enqueue_all(session, statement, parameters)
+        found += await _enqueue_all(session, statement, _parameters(statement, mode))
     if approval is not None and approval.auto_types and mode is LineMode.ACTIVA:
         parameters = {
             "types": sorted(approval.auto_types),
@@ -131,11 +141,17 @@ def _statements(mode: LineMode) -> tuple[TextClause, ...]:
     cleanup = (_UNWANTED, _DEPLOYED, _ROTATING, _ERASING)
     match mode:
         case LineMode.ACTIVA:
-            return (*cleanup, _DUE, _QUESTIONED)
+            return (*cleanup, _DUE, _QUESTIONED, _HELD_BY_MACHINE)
         case LineMode.DRENANDO:
-            return (*cleanup, _BEGUN)
+            return (*cleanup, _BEGUN, _HELD_BY_MACHINE)
         case _:
             return cleanup
+
+
+def _parameters(statement: TextClause, mode: LineMode) -> Mapping[str, object]:
+    if statement is _UNWANTED:
+        return {"stopped": mode is LineMode.DETENIDA}
+    return {"draining": mode is LineMode.DRENANDO} if statement is _HELD_BY_MACHINE else {}
 
 
 async def _enqueue_all(

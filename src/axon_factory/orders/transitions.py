@@ -91,7 +91,7 @@ async def transition(
     order.fallo = None
     if failure is not None:
         order.fallo = _failure_document(failure, now)
-    order.espera = None
+    order.espera = order.espera_causa = None
     order.silence = None
     order.fence += 1
     _stamp(order, target, now)
@@ -238,7 +238,9 @@ def _obstacle(
             "Todavía no hay un despliegue que entregar", "There is no deployment to hand over yet"
         )
     if order.espera is not None and actor.kind in {ActorKind.WORKER, *AGENT_KINDS}:
-        return OBSTACLES[WaitsFor(order.espera)]
+        obstacle = OBSTACLES.get(WaitsFor(order.espera))
+        if obstacle is not None:
+            return obstacle
     failed_in = (order.fallo or {}).get("estado")
     if source is OrderState.FALLIDO and target not in {failed_in, OrderState.CANCELADO}:
         return Sentence(

@@ -172,6 +172,7 @@ def detail(
         "session_id": order.session_id,
         "notas_internas": order.notas_internas,
         "espera": order.espera,
+        "espera_causa": machine_wait(order),
         "construye": order.builder,
         "promesa": promise_detail(order),
         "progreso_detalle": progress_detail(order, receipts, principal.grant),
@@ -190,6 +191,14 @@ def detail(
 def _as_written(moment: str) -> str | None:
     """Return a time that is kept in a document as answers write it; older rows have an offset."""
     return timestamp(datetime.fromisoformat(moment))
+
+
+def machine_wait(order: Order) -> dict[str, Any] | None:
+    """Return why the order waits for the machine, None when it does not."""
+    cause = order.espera_causa
+    if cause is None:
+        return None
+    return {**cause, "desde": timestamp(datetime.fromisoformat(cause["desde"]))}
 
 
 def actor_name(name: str, actor: str, principal: Principal) -> str:

@@ -1,6 +1,7 @@
 """How a port fails: with a typed cause, and saying whether another try may help."""
 
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.machine import MachineTrouble
 
 __all__ = ["PortError"]
 
@@ -13,10 +14,18 @@ class PortError(Exception):
         transient: True when the same call may succeed later; the line then retries with backoff.
         detail: what a program or provider outside said of it, for staff only; "" where it said
             nothing.
+        trouble: what of the machine kept the call from its effect; None: the call itself failed.
+            With it the failure counts for nothing: the order waits until the machine is well.
     """
 
     def __init__(
-        self, message: str, *, cause: FailureCause, transient: bool = False, detail: str = ""
+        self,
+        message: str,
+        *,
+        cause: FailureCause,
+        transient: bool = False,
+        detail: str = "",
+        trouble: MachineTrouble | None = None,
     ) -> None:
         """`message` is the Spanish sentence that a person reads on the failed order.
 
@@ -26,6 +35,7 @@ class PortError(Exception):
         self.cause = cause
         self.transient = transient
         self.detail = detail
+        self.trouble = trouble
 
     @property
     def for_staff(self) -> str:

@@ -46,6 +46,26 @@ class ProductionSettings(BaseSettings):
         "is asked for its health at every fifth look, and at every look while it is in trouble.",
     )
 
+    disk_floor_mb: int = Field(
+        512,
+        ge=0,
+        le=1024 * 1024,
+        description="Free space in MB below which no step is begun; orders wait and go on by "
+        "themselves. For the data folder, and for its folders that are other disks; 0: no floor.",
+    )
+    disk_floor_database_mb: int = Field(
+        512,
+        ge=0,
+        le=1024 * 1024,
+        description="The same for the folder of the embedded PostgreSQL.",
+    )
+    check_disk_mb: int = Field(
+        256,
+        ge=16,
+        le=64 * 1024,
+        description="Most that one check of a product may write to disk, in MB; it fails beyond.",
+    )
+
     product_runtime: Path = Field(
         default_factory=lambda: Path(f"{sys.prefix}-product"),
         description="Folder of the Python environment that products share. Default: the factory's "

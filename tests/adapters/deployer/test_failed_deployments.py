@@ -7,6 +7,7 @@ import pytest
 
 from axon_factory.adapters.deployer.local import LocalDeployer
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.machine import Trouble
 from axon_factory.ports.deployer import DeploymentRequest
 from axon_factory.ports.errors import PortError
 from tests.support import products
@@ -84,6 +85,22 @@ async def test_bad_names_are_refused(deployer: LocalDeployer, tmp_path: Path, sl
         await deployer.undeploy(slug, idempotency_key="u")
 
 
+async def test_a_sandbox_without_git_is_not_the_products_failure(
+    tmp_path: Path, request_for: RequestMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployer = LocalDeployer(tmp_path / "root", sandbox_of(bubblewrap=True), ports=free_ports())
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setattr("axon_factory.adapters.sandbox.sandbox.SEARCH_PATH", str(programs))
+    try:
+        with pytest.raises(PortError) as failed:
+            await deploy(deployer, request_for())
+        assert failed.value.trouble is not None
+        assert failed.value.trouble.kind is Trouble.FALTA_PROGRAMA
+    finally:
+        await deployer.stop_all()
+
+
 async def test_a_missing_commit_is_refused(
     deployer: LocalDeployer, request_for: RequestMaker
 ) -> None:
@@ -93,3 +110,4 @@ async def test_a_missing_commit_is_refused(
         with pytest.raises(PortError) as failed:
             await deploy(deployer, wrong)
         assert failed.value.cause is FailureCause.DEPLOY_FALLIDO
+        assert failed.value.trouble is None

@@ -4,36 +4,45 @@ import asyncio
 import hashlib
 import json
 import shutil
-import tempfile
+import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from axon_factory.adapters.council import probe_health
+from axon_factory.adapters.council.bench import Bench
+from axon_factory.adapters.council.blame import Evidence, is_unproven_kill, machine_trouble
 from axon_factory.adapters.council.verdicts import (
     Verdict,
     judge_health,
     judge_security,
     judge_tests,
     limit_findings,
+    room_findings,
 )
 from axon_factory.adapters.sandbox import (
+    MEBIBYTE,
     Limits,
     ManifestError,
     ProductRepository,
     RepositoryError,
     Sandbox,
     SandboxRun,
+    processor_count,
     read_manifest,
+    sing,
 )
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.errors import PortError
 
 __all__ = ["LocalCouncil"]
 
+CHECK_LIMITS = Limits(disk_bytes=256 * MEBIBYTE)
 PROBER = Path(probe_health.__file__).resolve()
+REFERENCE = PROBER.parent / "reference"
 TAIL_BYTES = 4096
 MAX_NAMED_CHANGES = 10
 PRODUCT_LOG_BYTES = 1024 * 1024
@@ -56,11 +65,25 @@ SECURITY_RULES = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Bench:
-    """One check's folders: the product's files at one commit, and the writable scratch."""
+class _Subject:
+    """What one check looks at: the product's files, and the writable scratch."""
 
     product: Path
     scratch: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """A receipt, and what is needed to tell whose failure it tells of.
+
+    `run` is None where nothing of the product was run; `doubtful` where the machine may be why.
+    """
+
+    receipt: CheckReceipt
+    run: SandboxRun | None = None
+    clean: bool = True
+    late: bool = False
+    doubtful: bool = True
 
 
 class LocalCouncil:
@@ -69,6 +92,9 @@ class LocalCouncil:
     Every check works on its own export of that commit, so the product's folder is not written to
     and what is reviewed is what the deployer will run. `python` of the sandbox must have pytest
     and ruff.
+
+    A failing receipt says that the product fails: before there is one, a canary has passed in the
+    same sandbox (`blame.py`). What this machine cannot do is a `PortError` with its trouble.
     """
 
     name = "local"
@@ -92,7 +118,7 @@ class LocalCouncil:
             scratch_root: where each check has its folder; the system's without it.
         """
         self._sandbox = sandbox
-        self._limits = limits or Limits()
+        self._limits = limits or CHECK_LIMITS
         self._health_seconds = health_seconds
         self._stop_seconds = stop_seconds
         self._scratch_root = scratch_root
@@ -109,59 +135,114 @@ class LocalCouncil:
         The first of the receipt's `findings` sums up, also when the check passed.
 
         Raises:
-            PortError: `check` is unknown, the product's folder is missing, or the sandbox broke.
+            PortError: `check` is unknown, or the machine could not run it (with `trouble`).
         """
-        runners: dict[str, Callable[[_Bench], Awaitable[CheckReceipt]]] = {
+        if check not in AGENTS:
+            raise _not_runnable(f"No existe la revisión «{check}».")
+        try:
+            async with self._bench() as bench:
+                return await self._review(check, product, bench)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            trouble = trouble_of(error) or MachineTrouble(Trouble.SIN_AISLAMIENTO, str(error))
+            raise _not_runnable(
+                f"No se pudo ejecutar la revisión «{check}»: {error}", trouble
+            ) from error
+
+    @asynccontextmanager
+    async def _bench(self) -> AsyncGenerator[Bench]:
+        bench = await asyncio.to_thread(Bench, self._scratch_root)
+        try:
+            yield bench
+        finally:
+            await asyncio.shield(asyncio.to_thread(bench.remove))
+
+    async def _review(self, check: str, product: ProductUnderReview, bench: Bench) -> CheckReceipt:
+        """Run the check, and once more where an unknown hand has killed it."""
+        if not await asyncio.to_thread(product.product_dir.is_dir):
+            trouble = MachineTrouble(Trouble.DISCO_AVERIADO, f"falta {product.product_dir}")
+            raise _not_runnable(f"No se pudo ejecutar la revisión «{check}»: {trouble}", trouble)
+        files = await self._files(check, product, bench)
+        if isinstance(files, _Outcome):
+            outcome = files
+        else:
+            outcome = await self._run(check, _Subject(files, bench.scratch))
+        if outcome.receipt.passed or not outcome.doubtful:
+            return outcome.receipt
+        evidence = await self._look_for_trouble(check, outcome, bench)
+        if isinstance(files, Path) and is_unproven_kill(evidence):
+            outcome = await self._run(check, _Subject(files, bench.scratch))
+            if not outcome.receipt.passed:
+                await self._look_for_trouble(check, outcome, bench)
+        return outcome.receipt
+
+    async def _look_for_trouble(self, check: str, outcome: _Outcome, bench: Bench) -> Evidence:
+        """Return the evidence of a failure that is the product's.
+
+        Raises:
+            PortError: it is the machine's.
+        """
+        canary = await sing(self._sandbox, bench.root)
+        evidence = Evidence(
+            outcome.run,
+            canary,
+            late=outcome.late,
+            cpu_limit=self._limits.cpu_seconds,
+            processors=processor_count(),
+        )
+        trouble = machine_trouble(evidence)
+        if trouble is None and not outcome.clean:
+            trouble = await self._tool_trouble(check, bench)
+        if trouble is not None:
+            raise _not_runnable(f"No se pudo ejecutar la revisión «{check}»: {trouble}", trouble)
+        return evidence
+
+    async def _tool_trouble(self, check: str, bench: Bench) -> MachineTrouble | None:
+        """Have the check's tool judge the reference product, which must pass."""
+        reference = bench.root / "reference"
+        if not reference.exists():
+            await asyncio.to_thread(shutil.copytree, REFERENCE, reference)
+        scratch = bench.root / "reference-scratch"
+        scratch.mkdir(exist_ok=True)
+        outcome = await self._run(check, _Subject(reference, scratch))
+        if outcome.receipt.passed:
+            return None
+        said = outcome.receipt.findings[0]
+        detail = f"tampoco el producto de referencia pasa la revisión «{check}»: {said}"
+        return MachineTrouble(Trouble.SIN_AISLAMIENTO, detail)
+
+    async def _files(
+        self, check: str, product: ProductUnderReview, bench: Bench
+    ) -> "Path | _Outcome":
+        """Return the files of the commit; a repository that cannot be reviewed fails the check."""
+        command = ("git", "status", "--porcelain")
+        if product.commit is None:
+            sentence = "El intento no tiene ningún commit que revisar."
+            return await self._refusal(check, command, sentence)
+        try:
+            repository = await ProductRepository.copy(
+                self._sandbox, product.product_dir, bench.export
+            )
+            state = await repository.state()
+            if state.changes:
+                names = ", ".join(state.changes[:MAX_NAMED_CHANGES])
+                sentence = f"El repositorio tiene cambios sin confirmar: {names}."
+                return await self._refusal(check, command, sentence)
+            return await repository.export(product.commit, "product")
+        except RepositoryError as error:
+            sentence = f"El repositorio no se puede revisar: {error}."
+            refusal = await self._refusal(check, command, sentence)
+            return replace(refusal, doubtful=True)
+
+    async def _run(self, check: str, subject: _Subject) -> _Outcome:
+        runners: dict[str, Callable[[_Subject], Awaitable[_Outcome]]] = {
             "tests": self._tests,
             "security": self._security,
             "health": self._health,
         }
-        if check not in runners:
-            raise _not_runnable(f"No existe la revisión «{check}».")
-        try:
-            async with self._bench(check, product) as bench:
-                if isinstance(bench, CheckReceipt):
-                    return bench
-                return await runners[check](bench)
-        except (OSError, ValueError) as error:
-            raise _not_runnable(f"No se pudo ejecutar la revisión «{check}»: {error}") from error
+        return await runners[check](subject)
 
-    @asynccontextmanager
-    async def _bench(
-        self, check: str, product: ProductUnderReview
-    ) -> AsyncGenerator["_Bench | CheckReceipt"]:
-        """Prepare the folders; a repository that cannot be reviewed gives a failing receipt."""
-        root = await asyncio.to_thread(_make_root, self._scratch_root)
-        try:
-            export, scratch = root / "export", root / "scratch"
-            export.mkdir()
-            scratch.mkdir()
-            command = ("git", "status", "--porcelain")
-            if product.commit is None:
-                sentence = "El intento no tiene ningún commit que revisar."
-                yield await self._refusal(check, command, sentence)
-                return
-            try:
-                repository = await ProductRepository.copy(
-                    self._sandbox, product.product_dir, export
-                )
-                state = await repository.state()
-                if state.changes:
-                    names = ", ".join(state.changes[:MAX_NAMED_CHANGES])
-                    sentence = f"El repositorio tiene cambios sin confirmar: {names}."
-                    yield await self._refusal(check, command, sentence)
-                    return
-                files = await repository.export(product.commit, "product")
-            except RepositoryError as error:
-                sentence = f"El repositorio no se puede revisar: {error}."
-                yield await self._refusal(check, command, sentence)
-                return
-            yield _Bench(files, scratch)
-        finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, root, ignore_errors=True))
-
-    async def _refusal(self, check: str, command: tuple[str, ...], sentence: str) -> CheckReceipt:
-        return CheckReceipt(
+    async def _refusal(self, check: str, command: tuple[str, ...], sentence: str) -> _Outcome:
+        receipt = CheckReceipt(
             check=check,
             passed=False,
             command=command,
@@ -173,30 +254,31 @@ class LocalCouncil:
             isolation=(await self._sandbox.capability()).isolation,
             agent=AGENTS[check],
         )
+        return _Outcome(receipt, doubtful=False)
 
-    async def _tests(self, bench: _Bench) -> CheckReceipt:
+    async def _tests(self, subject: _Subject) -> _Outcome:
         # The product's own options could hide failures; the summary line must be ours to read.
         options = ("-o", "addopts=", "-p", "no:cacheprovider", "--color=no", "-rfE", "-q")
         command = (str(self._sandbox.python), "-m", "pytest", *options)
-        if not (bench.product / "tests").is_dir():
+        if not (subject.product / "tests").is_dir():
             return await self._refusal("tests", command, "El producto no tiene carpeta «tests».")
-        data = {"DATA_DIR": str(bench.scratch)}
-        return await self._receipt("tests", command, bench, judge_tests, data)
+        data = {"DATA_DIR": str(subject.scratch)}
+        return await self._receipt("tests", command, subject, judge_tests, data)
 
-    async def _security(self, bench: _Bench) -> CheckReceipt:
+    async def _security(self, subject: _Subject) -> _Outcome:
         # -I: a module "ruff" of the product must not stand in for the real one.
         command = (str(self._sandbox.python), "-I", "-m", "ruff", "check", *SECURITY_RULES, ".")
         return await self._receipt(
-            "security", command, bench, lambda run: judge_security(run, bench.product)
+            "security", command, subject, lambda run: judge_security(run, subject.product)
         )
 
-    async def _health(self, bench: _Bench) -> CheckReceipt:
+    async def _health(self, subject: _Subject) -> _Outcome:
         command = (str(self._sandbox.python), "-I", str(PROBER))
         try:
-            manifest = await asyncio.to_thread(read_manifest, bench.product)
+            manifest = await asyncio.to_thread(read_manifest, subject.product)
         except ManifestError as error:
             return await self._refusal("health", command, f"El manifiesto no vale: {error}.")
-        data_dir = bench.scratch / "data"
+        data_dir = subject.scratch / "data"
         options = {
             "health": manifest.health,
             "webhook": manifest.webhooks.get("whatsapp"),
@@ -205,35 +287,37 @@ class LocalCouncil:
             "stop_seconds": self._stop_seconds,
             "log_bytes": PRODUCT_LOG_BYTES,
         }
-        data_dir.mkdir()
-        data_dir.chmod(0o777)
-        return await self._receipt("health", (*command, json.dumps(options)), bench, judge_health)
+        return await self._receipt("health", (*command, json.dumps(options)), subject, judge_health)
 
     async def _receipt(
         self,
         check: str,
         command: tuple[str, ...],
-        bench: _Bench,
+        subject: _Subject,
         judge: Callable[[SandboxRun], Verdict],
         environment: dict[str, str] | None = None,
-    ) -> CheckReceipt:
+    ) -> _Outcome:
         run = await self._sandbox.run(
             command,
-            cwd=bench.product,
-            scratch=bench.scratch,
-            read_only=[bench.product, PROBER],
+            cwd=subject.product,
+            scratch=subject.scratch,
+            read_only=[subject.product, PROBER],
             environment={
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONUNBUFFERED": "1",
                 **(environment or {}),
             },
             limits=self._limits,
+            keep=False,
         )
         verdict = judge(run)
         stopped = limit_findings(run, self._limits)
-        if stopped:
-            verdict = replace(verdict, passed=False, sentences=stopped)
-        return CheckReceipt(
+        if stopped or run.filled_machine:
+            verdict = Verdict(passed=False, sentences=stopped)
+        elif not verdict.passed:
+            said = verdict.sentences + room_findings(run, self._limits)
+            verdict = replace(verdict, sentences=said)
+        receipt = CheckReceipt(
             check=check,
             passed=verdict.passed,
             command=command,
@@ -247,14 +331,9 @@ class LocalCouncil:
             truncated=run.truncated,
             agent=AGENTS[check],
         )
+        return _Outcome(receipt, run, clean=verdict.clean, late=verdict.late)
 
 
-def _make_root(parent: Path | None) -> Path:
-    root = Path(tempfile.mkdtemp(prefix="axon-review-", dir=parent)).resolve()
-    # The sandbox's user must reach its folders through this one.
-    root.chmod(0o711)
-    return root
-
-
-def _not_runnable(message: str) -> PortError:
-    return PortError(message, cause=FailureCause.REVISION_NO_EJECUTABLE, transient=True)
+def _not_runnable(message: str, trouble: MachineTrouble | None = None) -> PortError:
+    cause = FailureCause.REVISION_NO_EJECUTABLE
+    return PortError(message, cause=cause, transient=True, trouble=trouble)

@@ -150,23 +150,27 @@ def main(options: dict[str, Any]) -> int:
     base = f"http://127.0.0.1:{port}"
     own = {"HOST": "127.0.0.1", "PORT": str(port), "PUBLIC_URL": base}
     own |= {"DATA_DIR": options["data_dir"], "ADMIN_EMAIL": "revision@example.com"}
+    os.makedirs(options["data_dir"], exist_ok=True)  # noqa: PTH103 — no more imports than needed
     product = Product({**os.environ, **own}, options["log_bytes"])
     status, body = wait_for_health(product, base + options["health"], options["seconds"])
     seconds = time.monotonic() - started
     code = product.ended()
     found: list[str] = []
+    late = False
     if product.wrote_too_much:
         found.append("El producto escribió demasiado en su registro al arrancar.")
     elif code is not None:
         found.append(f"El producto terminó solo al arrancar (código {code}).")
     else:
         found += health_findings(status, body)
+        late = status != HTTPStatus.OK
         if not found and options["webhook"]:
             found += webhook_findings(base + options["webhook"])
         if not product.stop(options["stop_seconds"]):
             found.append("El producto no se detuvo con SIGTERM.")
+            late = True
     sys.stdout.write(product.tail.decode(errors="replace") + "\n")
-    report = {"ok": not found, "findings": found, "seconds": seconds}
+    report = {"ok": not found, "findings": found, "seconds": seconds, "late": late}
     sys.stdout.write(json.dumps(report) + "\n")
     return 1 if found else 0
 

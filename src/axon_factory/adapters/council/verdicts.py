@@ -9,11 +9,19 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, cast
 
-from axon_factory.adapters.sandbox import Limits, SandboxRun
+from axon_factory.adapters.sandbox import MEBIBYTE, Limits, SandboxRun
 
-__all__ = ["Verdict", "judge_health", "judge_security", "judge_tests", "limit_findings"]
+__all__ = [
+    "Verdict",
+    "judge_health",
+    "judge_security",
+    "judge_tests",
+    "limit_findings",
+    "room_findings",
+]
 
 MAX_FINDINGS = 50
+NO_ROOM = b"No space left on device"
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
 FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) (.+)$", re.MULTILINE)
 NOTHING_COLLECTED = 5
@@ -22,10 +30,16 @@ NOTHING_COLLECTED = 5
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the check passed; `sentences` starts with the summary."""
+    """Whether the check passed; `sentences` starts with the summary.
+
+    `clean`: the tool itself has reported; without that it may not work here. `late`: the product
+    did not do something in time.
+    """
 
     passed: bool
     sentences: tuple[str, ...]
+    clean: bool = True
+    late: bool = False
 
 
 def limit_findings(run: SandboxRun, limits: Limits) -> tuple[str, ...]:
@@ -35,7 +49,17 @@ def limit_findings(run: SandboxRun, limits: Limits) -> tuple[str, ...]:
         found.append(f"No terminó en {limits.wall_seconds:g} segundos y se detuvo.")
     if run.truncated:
         found.append(f"Escribió más de {limits.output_bytes} bytes y se detuvo.")
+    if run.overwrote and limits.disk_bytes is not None:
+        megabytes = limits.disk_bytes // MEBIBYTE
+        found.append(f"Escribió más de {megabytes} MB en disco y se detuvo.")
     return tuple(found)
+
+
+def room_findings(run: SandboxRun, limits: Limits) -> tuple[str, ...]:
+    """Say how much a check may write, if it complained of a full disk: it has no more."""
+    if limits.disk_bytes is None or NO_ROOM not in run.output:
+        return ()
+    return (f"Una revisión puede escribir {limits.disk_bytes // MEBIBYTE} MB como máximo.",)
 
 
 def judge_tests(run: SandboxRun) -> Verdict:
@@ -46,14 +70,15 @@ def judge_tests(run: SandboxRun) -> Verdict:
     passed = counts.get("passed", 0)
     failed = counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
     if run.exit_code == NOTHING_COLLECTED or (run.exit_code == 0 and passed == 0):
-        return Verdict(passed=False, sentences=("Ninguna prueba llegó a ejecutarse.",))
+        clean = run.exit_code == NOTHING_COLLECTED
+        return Verdict(passed=False, sentences=("Ninguna prueba llegó a ejecutarse.",), clean=clean)
     if run.exit_code == 0:
         return Verdict(passed=True, sentences=(f"{_plural(passed, 'prueba superada')}.",))
     summary = f"{_plural(passed, 'prueba superada')}, {_plural(failed, 'fallida')}."
     if not failed:
         summary = f"Las pruebas no se pudieron ejecutar (código {run.exit_code})."
     found = FAILED_TEST.findall(text)[:MAX_FINDINGS]
-    return Verdict(passed=False, sentences=(summary, *found))
+    return Verdict(passed=False, sentences=(summary, *found), clean=bool(failed))
 
 
 def judge_security(run: SandboxRun, root: PurePath) -> Verdict:
@@ -63,7 +88,7 @@ def judge_security(run: SandboxRun, root: PurePath) -> Verdict:
         found = tuple(_diagnostic(item, root) for item in diagnostics)
     except (ValueError, TypeError, KeyError, AttributeError):
         sentence = f"El análisis de seguridad no se pudo leer (código {run.exit_code})."
-        return Verdict(passed=False, sentences=(sentence,))
+        return Verdict(passed=False, sentences=(sentence,), clean=False)
     if found or run.exit_code != 0:
         summary = f"{_plural(len(found), 'defecto')} de seguridad o de código."
         return Verdict(passed=False, sentences=(summary, *found[:MAX_FINDINGS]))
@@ -83,11 +108,13 @@ def judge_health(run: SandboxRun) -> Verdict:
         report = json.loads(lines[-1])
         found = tuple(str(sentence) for sentence in report["findings"])
         healthy = report["ok"] is True and not found
-    except (IndexError, ValueError, TypeError, KeyError):
+        late = report.get("late") is True
+    except (IndexError, ValueError, TypeError, KeyError, AttributeError):
         sentence = f"La comprobación de salud no terminó (código {run.exit_code})."
-        return Verdict(passed=False, sentences=(sentence,))
+        return Verdict(passed=False, sentences=(sentence,), clean=False)
     if not healthy or run.exit_code != 0:
-        return Verdict(passed=False, sentences=("El producto no arranca sano.", *found))
+        sentences = ("El producto no arranca sano.", *found)
+        return Verdict(passed=False, sentences=sentences, late=late)
     sentence = f"El producto arranca y responde sano en {report['seconds']:.1f} segundos."
     return Verdict(passed=True, sentences=(sentence,))
 

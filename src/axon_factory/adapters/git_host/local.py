@@ -150,8 +150,9 @@ def _sole_publisher(path: Path) -> Generator[int]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise _failed("ya se está publicando", transient=True) from error
+        except BlockingIOError:
+            # Not its cause: the errno of a lock that others have is also that of a full machine.
+            raise _failed("ya se está publicando", transient=True) from None
         yield descriptor
     finally:
         os.close(descriptor)

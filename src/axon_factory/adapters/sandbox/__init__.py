@@ -1,7 +1,9 @@
 """Sandbox: runs one command of a product with limits, in bubblewrap where that works."""
 
 from axon_factory.adapters.sandbox.bubblewrap import python_folders
-from axon_factory.adapters.sandbox.model import Capability, Limits, SandboxRun
+from axon_factory.adapters.sandbox.canary import CanarySong, sing
+from axon_factory.adapters.sandbox.meter import processor_count
+from axon_factory.adapters.sandbox.model import MEBIBYTE, Capability, Limits, SandboxRun
 from axon_factory.adapters.sandbox.product import (
     Manifest,
     ManifestError,
@@ -13,6 +15,8 @@ from axon_factory.adapters.sandbox.product import (
 from axon_factory.adapters.sandbox.sandbox import Sandbox
 
 __all__ = [
+    "MEBIBYTE",
+    "CanarySong",
     "Capability",
     "Limits",
     "Manifest",
@@ -22,6 +26,8 @@ __all__ = [
     "RepositoryState",
     "Sandbox",
     "SandboxRun",
+    "processor_count",
     "python_folders",
     "read_manifest",
+    "sing",
 ]

@@ -54,6 +54,8 @@ class Confinement:
         environment: the whole environment; None passes on the caller's (which keeps secrets off
             the command line).
         user_id: who runs it when root starts it.
+        memory_bytes: `writable` is an empty tmpfs of this size, gone with the command; None: it is
+            the machine's folder.
     """
 
     cwd: Path
@@ -64,6 +66,7 @@ class Confinement:
     new_session: bool = True
     environment: Mapping[str, str] | None = None
     user_id: int = NOBODY
+    memory_bytes: int | None = None
 
 
 def bubblewrap_arguments(
@@ -86,12 +89,20 @@ def bubblewrap_arguments(
     words += ["--die-with-parent", "--hostname", "producto"]
     words += _system_binds()
     words += ["--proc", "/proc", "--dev", "/dev"]
-    words += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 — the sandbox's own
+    for name in ("/tmp", "/dev/shm"):  # noqa: S108 — the sandbox's own
+        # Without a size each might take half of the machine's memory.
+        words += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", name]
     writable, made = confinement.writable, set[Path]()
     for path in confinement.read_only:
         words += [*_parents(path, made), "--ro-bind", str(path), str(path)]
-    words += [*_parents(writable, made), "--bind", str(writable), str(writable)]
-    words += ["--chdir", "/"]
+    words += _parents(writable, made)
+    if confinement.memory_bytes is None:
+        words += ["--bind", str(writable), str(writable)]
+    else:
+        size = str(confinement.memory_bytes)
+        words += ["--perms", "1777", "--size", size, "--tmpfs", str(writable)]
+    # The user of the sandbox owns its root, which is memory: nothing else may be written there.
+    words += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"]
     if confinement.environment is not None:
         words.append("--clearenv")
         for name, value in confinement.environment.items():

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from axon_factory.adapters.child_processes import start_group
+from axon_factory.adapters.sandbox.meter import DiskBound, Meter, oom_kills
 
 __all__ = ["Captured", "run_captured"]
 
@@ -32,6 +33,11 @@ class Captured:
     duration_seconds: float
     timed_out: bool
     truncated: bool
+    overwrote: bool
+    filled_machine: bool
+    cpu_seconds: float
+    waiting_seconds: float
+    oom_kills: int
 
 
 @dataclass(slots=True)
@@ -55,16 +61,19 @@ async def run_captured(
     environment: Mapping[str, str],
     wall_seconds: float,
     output_bytes: int,
+    disk: DiskBound | None = None,
 ) -> Captured:
     """Run `command` to its end or its limits; nothing it started is alive afterwards.
 
-    Cancelling kills it too. `environment` is the whole environment.
+    Cancelling kills it too. `environment` is the whole environment. A run that writes more than
+    `disk` allows is killed.
 
     Raises:
         OSError: it could not be started.
     """
     cookie = uuid.uuid4().hex
-    started = time.monotonic()
+    started, killed_before = time.monotonic(), oom_kills()
+    meter = await asyncio.to_thread(Meter, disk)
     read_end, write_end = os.pipe()
     try:
         # A pipe of our own: asyncio's waits for every holder of it, also for escaped grandchildren.
@@ -82,12 +91,19 @@ async def run_captured(
     finally:
         os.close(write_end)
     output = _Output(output_bytes)
-    timed_out = False
+    timed_out = overwrote = False
     stream, transport = await _connect(read_end)
     reading = asyncio.create_task(output.read(stream))
+    watching = asyncio.create_task(meter.watch(process.pid))
     try:
-        timed_out = not await _finish(process, reading, output, wall_seconds)
+        timed_out = not await _finish(process, reading, watching, output, wall_seconds)
+        if watching.done():
+            watching.result()
+            overwrote = not meter.filled_machine
+        if timed_out:
+            await asyncio.to_thread(meter.sample, process.pid)
     finally:
+        watching.cancel()
         _kill_tree(process.pid, cookie)
         await asyncio.shield(process.wait())
         # What the killed still had in the pipe belongs to the evidence.
@@ -102,6 +118,11 @@ async def run_captured(
         duration_seconds=time.monotonic() - started,
         timed_out=timed_out,
         truncated=output.truncated,
+        overwrote=overwrote,
+        filled_machine=meter.filled_machine,
+        cpu_seconds=meter.cpu_seconds,
+        waiting_seconds=meter.waiting_seconds,
+        oom_kills=max(0, oom_kills() - killed_before),
     )
 
 
@@ -116,16 +137,18 @@ async def _connect(read_end: int) -> tuple[asyncio.StreamReader, asyncio.ReadTra
 async def _finish(
     process: asyncio.subprocess.Process,
     reading: asyncio.Task[None],
+    watching: asyncio.Task[None],
     output: _Output,
     wall_seconds: float,
 ) -> bool:
-    """Wait until the command has ended or written too much; False when time ran out."""
+    """Wait until the command has ended, said or written too much; False when time ran out."""
     exited = asyncio.create_task(process.wait())
     try:
         async with asyncio.timeout(wall_seconds):
-            await asyncio.wait({exited, reading}, return_when=asyncio.FIRST_COMPLETED)
-            if not output.truncated:
-                await asyncio.shield(exited)
+            ends = {exited, reading, watching}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done() and not output.truncated:  # it has closed its output, and goes on
+                await asyncio.wait({exited, watching}, return_when=asyncio.FIRST_COMPLETED)
     except TimeoutError:
         return False
     finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from axon_factory.adapters.sandbox.bubblewrap import NOBODY
+from axon_factory.adapters.sandbox.canary import GIT_ENVIRONMENT
 from axon_factory.adapters.sandbox.model import Limits, SandboxRun
 from axon_factory.adapters.sandbox.sandbox import Sandbox
 
@@ -28,13 +29,7 @@ __all__ = [
 ]
 
 MANIFEST = "axon-product.json"
-GIT_LIMITS = Limits(wall_seconds=60, cpu_seconds=60)
-GIT_ENVIRONMENT = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_TERMINAL_PROMPT": "0",
-}
+GIT_LIMITS = Limits(wall_seconds=60, cpu_seconds=60, disk_bytes=1024 * 1024 * 1024)
 GIT_OPTIONS = ("-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null")
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 PATH = re.compile(r"/[A-Za-z0-9/_.-]*")

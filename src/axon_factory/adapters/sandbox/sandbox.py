@@ -18,6 +18,7 @@ from axon_factory.adapters.sandbox.bubblewrap import (
     limit_arguments,
     python_folders,
 )
+from axon_factory.adapters.sandbox.meter import DiskBound
 from axon_factory.adapters.sandbox.model import Capability, Limits, SandboxRun
 from axon_factory.adapters.sandbox.processes import run_captured
 
@@ -69,6 +70,7 @@ class Sandbox:
         environment: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         user_id: int = NOBODY,
+        keep: bool = True,
     ) -> SandboxRun:
         """Run `command` to its end or its limits, without the machine's network.
 
@@ -81,6 +83,8 @@ class Sandbox:
             environment: added to PATH, HOME, TMPDIR and LANG; nothing else is passed on.
             limits: bounds; the defaults of `Limits` without it.
             user_id: the unprivileged user, where root starts it.
+            keep: False where nothing of `scratch` is read afterwards, nor by the command: it may
+                then be memory that the kernel bounds by `limits.disk_bytes`.
 
         Raises:
             OSError: a folder is missing, or the command could not be started.
@@ -93,15 +97,24 @@ class Sandbox:
         whole = {**base, "LANG": "C.UTF-8", **(environment or {})}
         if capability.drops_user:
             os.chown(scratch, user_id, user_id)
+        in_memory = not keep and capability.bubblewrap is not None
         confinement = Confinement(
-            cwd, scratch, tuple(read_only), limits, environment=whole, user_id=user_id
+            cwd,
+            scratch,
+            tuple(read_only),
+            limits,
+            environment=whole,
+            user_id=user_id,
+            memory_bytes=limits.disk_bytes if in_memory else None,
         )
+        most = limits.disk_bytes
         words = self._words(capability, command, confinement)
         captured = await run_captured(
             words,
             environment=whole,
             wall_seconds=limits.wall_seconds,
             output_bytes=limits.output_bytes,
+            disk=DiskBound(scratch, most, in_memory) if most is not None else None,
         )
         return SandboxRun(
             exit_code=captured.exit_code,
@@ -111,6 +124,11 @@ class Sandbox:
             isolation=capability.isolation,
             timed_out=captured.timed_out,
             truncated=captured.truncated,
+            overwrote=captured.overwrote,
+            filled_machine=captured.filled_machine,
+            cpu_seconds=captured.cpu_seconds,
+            waiting_seconds=captured.waiting_seconds,
+            oom_kills=captured.oom_kills,
         )
 
     async def service_words(

@@ -8,7 +8,7 @@ from axon_factory.api.rate_limits import Quotas
 
 __all__ = ["GZIP_CODINGS", "PROBES", "STREAMED", "EdgeOptions"]
 
-PROBES = frozenset({"/health"})
+PROBES = frozenset({"/health", "/ready"})
 """Answered under every host name and counted by no limit: probes ask often, and by address."""
 
 STREAMED = re.compile(r"/git/[^/]+\.git/git-upload-pack")

@@ -160,7 +160,7 @@ async def cancel(
 @router.post(
     "/{id}/retry",
     operation_id="retryOrder",
-    summary="Reintentar una orden fallida",
+    summary="Reintentar una orden fallida, o que espera a la máquina",
     responses=answers(Decision, etag=True),
 )
 @raises(TransitionRefused)
@@ -168,14 +168,20 @@ async def retry(
     id: str,  # noqa: A002 — the design's name of the parameter
     write: Annotated[Write, Depends(write_as(Action.RETRY_ORDER))],
 ) -> Response:
-    """Reintenta una orden fallida desde el paso que falló, como un nuevo intento."""
+    """Reintenta una orden fallida desde el paso que falló, como un nuevo intento.
+
+    Si la orden espera a la máquina, prueba ahora el mismo paso, sin un nuevo intento.
+    """
 
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
+        before = order.intento
         await retry_order(session, order, actor=write.principal.actor, now=now())
         told = Sentence(
             f"Intento {order.intento} en marcha", f"Attempt {order.intento} is under way"
         )
+        if order.intento == before:
+            told = Sentence("El paso se prueba ahora", "The step is tried now")
         return decided(order, told)
 
     return await write.once("retry", work)

@@ -18,6 +18,7 @@ from axon_factory.api.refusals import (
     MalformedRequest,
     MethodNotAllowed,
     MisdirectedRequest,
+    NotReady,
     PayloadTooLarge,
     RequestTimedOut,
     TooManyRequests,
@@ -46,6 +47,7 @@ from axon_factory.domain.errors import (
     Unavailable,
     ValidationFailed,
 )
+from axon_factory.domain.machine import TROUBLES, Trouble
 from axon_factory.domain.permissions import Action, KeyScope, Role
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.bulk import SelectionChanged
@@ -124,6 +126,13 @@ _MEMBERS: Mapping[type[AxonError], Mapping[str, Schema]] = MappingProxyType(
         SelectionChanged: {
             "total": {"type": "integer", "description": "Órdenes que el filtro tiene ahora."},
             "esperado": {"type": ["integer", "null"], "description": "Las que se esperaban."},
+        },
+        NotReady: {
+            "problemas": {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/MachineProblem"},
+                "description": "Qué impide trabajar.",
+            }
         },
         UnknownVersion: {
             "versiones": {
@@ -239,6 +248,15 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
             "El filtro coincide ahora con 4 órdenes; pide de nuevo la vista previa",
             message_en="The filter matches 4 orders now; ask for the preview again",
             extra={"total": 4, "esperado": 3},
+        ),
+        NotReady: lambda: NotReady(
+            [
+                {
+                    "codigo": Trouble.DISCO_LLENO.value,
+                    "mensaje": TROUBLES[Trouble.DISCO_LLENO],
+                    "ordenes": 3,
+                }
+            ]
         ),
         UnknownVersion: lambda: UnknownVersion("2020-01-01"),
         CredentialExpired: CredentialExpired.access_token,

@@ -27,6 +27,7 @@ _NOT_LISTED = frozenset(
         "posicion_en_cola",
         "borrado_at",
         "borrado_pendiente",
+        "espera_causa",
     }
 )
 """Keys of an order that a list does not show (`orders.lists.fields`)."""

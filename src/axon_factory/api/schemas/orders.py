@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example, extended
+from axon_factory.api.schemas.health import Waiting
 from axon_factory.api.schemas.progress import ErasureState, Failure, ProgressDetail, Promise
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.priority import Priority
@@ -213,7 +214,7 @@ class ClientContact(AnswerModel):
     )
 
 
-class Order(ErasureState, OrderSummary):
+class Order(ErasureState, Waiting, OrderSummary):
     """Una orden completa, con lo que quien pregunta puede leer de ella (§3.2)."""
 
     EXAMPLE: ClassVar = extended(
@@ -330,10 +331,6 @@ class Order(ErasureState, OrderSummary):
         default=None, description="Última señal de vida del agente."
     )
     construye: str | None = Field(default=None, description="Quién la construye, si se decidió.")
-    espera: str | None = Field(
-        default=None,
-        description="A quién espera: `persona`, `cliente`, `operador`, `presupuesto`, o a nadie.",
-    )
     posicion_en_cola: int | None = Field(
         default=None, ge=1, description="Su turno entre las que esperan un lugar; null si ninguno."
     )

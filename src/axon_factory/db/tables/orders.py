@@ -66,6 +66,8 @@ class Order(Table, table=True):
     """How often the council has sent it back."""
     espera: str | None = Field(default=None, sa_type=Text)
     """Whom the order waits for, else nobody: `domain.waiting` says what each value means."""
+    espera_causa: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    """Of an order that waits for the machine: trouble, step, since when, tries; else None."""
     fallo: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     builder: str | None = Field(default=None, sa_type=Text)
     """Which of the configured builders builds it; None until that is decided."""

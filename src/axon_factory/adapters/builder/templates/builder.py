@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from axon_factory.adapters.builder.templates.layers import (
 )
 from axon_factory.adapters.builder.templates.processes import Processes
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_said
 from axon_factory.domain.plan import Milestone
 from axon_factory.ports.builder import (
     BuildReport,
@@ -142,7 +144,8 @@ class TemplateBuilder:
         if not directory.is_absolute() or directory.is_symlink() or _is_other_file(directory):
             raise _failure("La carpeta del producto no es una carpeta propia.")
         if shutil.which("git") is None:
-            raise _failure("El programa git no está instalado.")
+            trouble = MachineTrouble(Trouble.FALTA_PROGRAMA, "git")
+            raise _failure("El programa git no está instalado.", trouble=trouble)
 
     async def _render(
         self, session_id: str, request: BuildRequest, milestone: Milestone, repository: Repository
@@ -166,12 +169,18 @@ class TemplateBuilder:
             )
         except TimeoutError as error:
             message = f"La plantilla no terminó en {self._render_timeout:.0f} segundos."
-            raise _failure(message, transient=True) from error
+            trouble = MachineTrouble(Trouble.SOBRECARGA, message)
+            raise _failure(message, transient=True, trouble=trouble) from error
         if done.exit_code != 0:
             reason = done.stderr.splitlines()[-1:] or [f"código {done.exit_code}"]
             # A signal is the machine's doing (memory, shutdown), an exit code the template's.
+            kind = trouble_said(done.stderr)
+            if done.exit_code == -signal.SIGKILL:
+                kind = Trouble.SIN_MEMORIA
             raise _failure(
-                f"La plantilla no se pudo aplicar: {reason[0][:300]}", transient=done.exit_code < 0
+                f"La plantilla no se pudo aplicar: {reason[0][:300]}",
+                transient=done.exit_code < 0,
+                trouble=MachineTrouble(kind, reason[0][:300]) if kind else None,
             )
 
     def _job(self, request: BuildRequest, milestone: Milestone, staging: Path) -> dict[str, Any]:
@@ -243,5 +252,8 @@ def _is_other_file(path: Path) -> bool:
     return path.exists() and not path.is_dir()
 
 
-def _failure(message: str, *, transient: bool = False) -> PortError:
-    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=transient)
+def _failure(
+    message: str, *, transient: bool = False, trouble: MachineTrouble | None = None
+) -> PortError:
+    cause = FailureCause.CONSTRUCCION_FALLIDA
+    return PortError(message, cause=cause, transient=transient, trouble=trouble)

@@ -40,8 +40,10 @@ from axon_factory.adapters.sandbox import (
     RepositoryError,
     Sandbox,
     read_manifest,
+    sing,
 )
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 
@@ -229,11 +231,16 @@ class LocalDeployer:
             yield
         except SmokeFailed as error:
             raise _failed(str(error)) from error
-        except (ManifestError, RepositoryError, ValueError) as error:
+        except (ManifestError, ValueError) as error:
             raise _failed(f"El producto no se puede desplegar: {error}.") from error
+        except RepositoryError as error:
+            # git runs in the sandbox, and says the same whether that or the repository is broken.
+            message = f"El producto no se puede desplegar: {error}."
+            raise _failed(message, trouble=(await sing(self._sandbox)).trouble) from error
         except (DaemonError, xmlrpc.client.Error, http.client.HTTPException, OSError) as error:
             message = f"No se pudo manejar el despliegue local: {error}."
-            raise _failed(message, transient=True) from error
+            trouble = trouble_of(error) or (await sing(self._sandbox)).trouble
+            raise _failed(message, transient=True, trouble=trouble) from error
 
     def _slug(self, request: DeploymentRequest) -> str:
         return self._layout.product(request.slug).name
@@ -354,7 +361,11 @@ class LocalDeployer:
         body = await self._wait_for_health(record)
         if body is None:
             log = await asyncio.to_thread(log_tail, self._layout, request)
-            raise _failed(f"El producto no arrancó sano. Fin de su registro:\n{log}")
+            canary = await sing(self._sandbox)
+            overload = MachineTrouble(Trouble.SOBRECARGA, "el producto no arrancó a tiempo")
+            trouble = canary.trouble or (overload if canary.slow else None)
+            message = f"El producto no arrancó sano. Fin de su registro:\n{log}"
+            raise _failed(message, trouble=trouble)
         url = self._url(record)
         requests = await ask_everything(self._host, record.port, manifest)
         return Deployment(
@@ -411,5 +422,8 @@ class LocalDeployer:
             await self._wait_for_health(record)
 
 
-def _failed(message: str, *, transient: bool = False) -> PortError:
-    return PortError(message, cause=FailureCause.DEPLOY_FALLIDO, transient=transient)
+def _failed(
+    message: str, *, transient: bool = False, trouble: MachineTrouble | None = None
+) -> PortError:
+    cause = FailureCause.DEPLOY_FALLIDO
+    return PortError(message, cause=cause, transient=transient, trouble=trouble)

@@ -173,6 +173,7 @@ ORDERS: Mapping[str, SchemaText] = MappingProxyType(
         "Audience": SchemaText("Quién responde una pregunta."),
         "WaitsFor": SchemaText("Por qué la orden está detenida."),
         "Needs": SchemaText("Quién debe el próximo paso de la orden."),
+        "Trouble": SchemaText("Qué le impide trabajar a la máquina."),
         "Silence": SchemaText("Desde hace cuánto el agente que construye no da señales de vida."),
         "OrderFilter": SchemaText(
             "Los filtros de `GET /api/orders`; al menos uno.",
