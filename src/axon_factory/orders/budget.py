@@ -103,7 +103,7 @@ async def decide_budget(
             )
     order.budget_usd = _NOTHING if usd is None else usd
     if order.espera == WAITS_FOR_BUDGET:
-        order.espera = None
+        order.espera = order.espera_causa = None
     limit = "sin modelos, con el catálogo" if usd is None else f"hasta {usd:f} USD"
     await append_event(
         session,
@@ -155,7 +155,7 @@ async def ask_for_budget(
     session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
 ) -> None:
     """Let the locked order wait for a person who decides about its budget, and tell them."""
-    order.espera = WAITS_FOR_BUDGET
+    order.espera, order.espera_causa = WAITS_FOR_BUDGET, None
     await append_event(
         session,
         order,

@@ -49,7 +49,7 @@ async def wait_for_answers(session: AsyncSession, order: Order, now: datetime) -
         )
     )
     if order.espera is None or order.espera in FOR_AN_ANSWER:
-        order.espera = owing[0] if owing else None
+        order.espera, order.espera_causa = (owing[0] if owing else None), None
     if WaitsFor.CLIENTE in owing:
         pause_promise(order, now)
     else:
@@ -60,7 +60,7 @@ async def close_questions(session: AsyncSession, order: Order, now: datetime) ->
     """Close the locked order's open questions: nobody needs the answers where it goes now."""
     await session.execute(update(OrderQuestion).where(*_open_in(order)).values(closed_at=now))
     if order.espera in FOR_AN_ANSWER:
-        order.espera = None
+        order.espera = order.espera_causa = None
     resume_promise(order, now)
 
 

@@ -183,6 +183,7 @@ NOT_OF_ORDERS: Mapping[str, str] = MappingProxyType(
         "product_machines": "names of running products",
         "notification_destinations": "systems of the business",
         "order_number_counters": "numbers",
+        "feed_positions": "numbers",
         "order_terms": "the search index: follows the order's row by a trigger",
         "order_term_changes": "the same; folded and deleted by every worker within seconds",
         "order_bitmap_terms": "words that a thousand orders share",

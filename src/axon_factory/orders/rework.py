@@ -141,7 +141,7 @@ async def ask_person(
     now: datetime,
 ) -> None:
     """Leave the order in `qa` for a person to decide, and tell the approver (ADR 15)."""
-    order.espera = WaitsFor.PERSONA
+    order.espera, order.espera_causa = WaitsFor.PERSONA, None
     order.asignado_a = APPROVER
     await append_event(
         session,

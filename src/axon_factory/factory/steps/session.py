@@ -207,7 +207,7 @@ class InterruptSession:
         await begin_attempt(session, order, now)
         order.fence += 1
         if order.espera in _ASKED_BY_THE_SESSION:
-            order.espera = None
+            order.espera = order.espera_causa = None
         await wake(session, order, now)
 
 

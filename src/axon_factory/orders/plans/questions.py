@@ -61,7 +61,9 @@ async def close_planner_questions(session: AsyncSession, order: Order, now: date
     for question in await open_questions(session, order, Audience.PLANIFICADOR):
         question.closed_at = now
         if order.espera == WAITS_FOR_BUDGET:
-            order.espera = None  # it waited for what the answer would have cost
+            order.espera = order.espera_causa = (
+                None  # it waited for what the answer would have cost
+            )
 
 
 async def answered_by_client(session: AsyncSession, order: Order) -> tuple[tuple[str, str], ...]:

@@ -1,12 +1,9 @@
 """Runs products on this machine and keeps them running (design §5.6)."""
 
 import asyncio
-import http.client
 import os
 import time
-import xmlrpc.client
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +12,9 @@ from axon_factory.adapters.deployer.local.daemon import (
     FAILED_STATES,
     RUNNING_STATES,
     Daemon,
-    DaemonError,
 )
-from axon_factory.adapters.deployer.local.health import HealthClient, SmokeFailed, ask_everything
+from axon_factory.adapters.deployer.local.failures import failed, port_failures
+from axon_factory.adapters.deployer.local.health import HealthClient, ask_everything
 from axon_factory.adapters.deployer.local.layout import (
     Layout,
     Record,
@@ -36,14 +33,11 @@ from axon_factory.adapters.deployer.local.release import (
 from axon_factory.adapters.sandbox import (
     Limits,
     Manifest,
-    ManifestError,
-    RepositoryError,
     Sandbox,
     read_manifest,
     sing,
 )
-from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of
+from axon_factory.domain.machine import MachineTrouble, Trouble
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 
@@ -124,7 +118,7 @@ class LocalDeployer:
         Raises:
             PortError: it did not become healthy, or could not be run; it is stopped then.
         """
-        async with self._failures(), self._layout.locked(f"{self._slug(request)}.lock"):
+        async with port_failures(self._sandbox), self._layout.locked(f"{self._slug(request)}.lock"):
             try:
                 return await self._run_release(request)
             except BaseException:
@@ -139,7 +133,7 @@ class LocalDeployer:
         idempotency_key: str,  # noqa: ARG002 — the secrets are the key: a product that has them is left
     ) -> Deployment:
         """Restart the product with other secrets; a failure leaves it to supervisord."""
-        async with self._failures(), self._layout.locked(f"{self._slug(request)}.lock"):
+        async with port_failures(self._sandbox), self._layout.locked(f"{self._slug(request)}.lock"):
             return await self._run_release(request)
 
     async def undeploy(
@@ -163,11 +157,11 @@ class LocalDeployer:
     ) -> None:
         """Stop the product and remove all that is kept of it, logs that name it too."""
         await self._remove(slug, erase)
-        async with self._failures():
+        async with port_failures(self._sandbox):
             await self._daemon.forget_log()
 
     async def _remove(self, slug: str, dispose: Callable[[Layout, str], None]) -> None:
-        async with self._failures():
+        async with port_failures(self._sandbox):
             name = self._layout.product(slug).name
             async with self._layout.locked(f"{name}.lock"):
                 await self._withdraw(slug)
@@ -181,7 +175,7 @@ class LocalDeployer:
         Raises:
             PortError: supervisord cannot be started.
         """
-        async with self._failures():
+        async with port_failures(self._sandbox):
             self._layout.create()
             slugs = self._layout.slugs()
             if not slugs:
@@ -199,7 +193,7 @@ class LocalDeployer:
         Raises:
             PortError: supervisord does not obey.
         """
-        async with self._failures():
+        async with port_failures(self._sandbox):
             await self._daemon.stop()
 
     async def status(self) -> list[ProductStatus]:
@@ -223,24 +217,6 @@ class LocalDeployer:
             async with HealthClient(self._host, record.port) as client:
                 word = "unhealthy" if await client.ask(record.health) is None else "running"
         return ProductStatus(record.slug, self._url(record), word)
-
-    @asynccontextmanager
-    async def _failures(self) -> AsyncGenerator[None]:
-        """Turn what can go wrong into the port's error."""
-        try:
-            yield
-        except SmokeFailed as error:
-            raise _failed(str(error)) from error
-        except (ManifestError, ValueError) as error:
-            raise _failed(f"El producto no se puede desplegar: {error}.") from error
-        except RepositoryError as error:
-            # git runs in the sandbox, and says the same whether that or the repository is broken.
-            message = f"El producto no se puede desplegar: {error}."
-            raise _failed(message, trouble=(await sing(self._sandbox)).trouble) from error
-        except (DaemonError, xmlrpc.client.Error, http.client.HTTPException, OSError) as error:
-            message = f"No se pudo manejar el despliegue local: {error}."
-            trouble = trouble_of(error) or (await sing(self._sandbox)).trouble
-            raise _failed(message, transient=True, trouble=trouble) from error
 
     def _slug(self, request: DeploymentRequest) -> str:
         return self._layout.product(request.slug).name
@@ -293,7 +269,7 @@ class LocalDeployer:
             else:
                 port = choose_port(self._host, self._ports, self._layout.used_ports())
             if port is None:
-                raise _failed("No queda ningún puerto libre para el producto.", transient=True)
+                raise failed("No queda ningún puerto libre para el producto.", transient=True)
             record = Record(slug, port, commit, health)
             self._layout.remember(record)
             return record
@@ -365,7 +341,7 @@ class LocalDeployer:
             overload = MachineTrouble(Trouble.SOBRECARGA, "el producto no arrancó a tiempo")
             trouble = canary.trouble or (overload if canary.slow else None)
             message = f"El producto no arrancó sano. Fin de su registro:\n{log}"
-            raise _failed(message, trouble=trouble)
+            raise failed(message, trouble=trouble)
         url = self._url(record)
         requests = await ask_everything(self._host, record.port, manifest)
         return Deployment(
@@ -420,10 +396,3 @@ class LocalDeployer:
                 return
             await self._daemon.start_product(slug)
             await self._wait_for_health(record)
-
-
-def _failed(
-    message: str, *, transient: bool = False, trouble: MachineTrouble | None = None
-) -> PortError:
-    cause = FailureCause.DEPLOY_FALLIDO
-    return PortError(message, cause=cause, transient=transient, trouble=trouble)
