@@ -12,9 +12,10 @@ from rig import ADMIN, Change, Rig, cancel, patch
 from test_line_control import OUTSIDE, in_state
 
 from axon_factory.accounts.system_tokens import SystemTokens
-from axon_factory.db.tables import Order
+from axon_factory.db.tables import Order, OrderMilestone
 from axon_factory.domain.errors import AttemptEnded
 from axon_factory.domain.permissions import Grant, Principal, Role
+from axon_factory.domain.plan import Plan
 from axon_factory.orders.retry import retry_order
 from axon_factory.orders.rework import send_back
 
@@ -39,6 +40,22 @@ async def _retry(session: Any, order: Order, now: datetime) -> None:  # noqa: AN
     await retry_order(session, order, actor=ADMIN.actor, now=now)
 
 
+async def _report_qa(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — as above
+    """Hand over every milestone of the plan, and report the order to the review."""
+    for milestone in Plan.model_validate(order.plan).milestones:
+        done = OrderMilestone(
+            order_id=order.id,
+            intento=order.intento,
+            milestone_id=milestone.id,
+            agente=milestone.agente,
+            commit_id="c" * 40,
+            completed_at=now,
+        )
+        session.add(done)
+    await session.flush()
+    await patch(AGENT, estado="qa")(session, order, now)
+
+
 async def _send_back(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — as above
     await send_back(session, order, actor=ADMIN.actor, reasons=["mal"], now=now)
 
@@ -47,8 +64,8 @@ WAYS = [
     Way("cancel, deaf", cancel, deaf=True),
     Way("fail", patch(estado="fallido")),
     Way("fail and retry at once", patch(estado="fallido"), _retry, deaf=True),
-    Way("agent reports qa", patch(AGENT, estado="qa")),
-    Way("qa and back at once", patch(estado="qa"), _send_back, deaf=True),
+    Way("agent reports qa", _report_qa),
+    Way("qa and back at once", _report_qa, _send_back, deaf=True),
 ]
 
 
@@ -122,7 +139,7 @@ async def test_a_session_that_cannot_be_reached_is_given_up_at_the_deadline(
     rig = rig.with_policy(agents=replace(OUTSIDE, stop_deadline=deadline))
     order_id, _ = await _built_outside(rig)
     rig.ledger.script(Fault("builder.stop", do, times=None if do == "transient" else 1))
-    await rig.change(order_id, patch(estado="qa"))
+    await rig.change(order_id, _report_qa)
     async with rig.working():
         await rig.until(order_id, lambda order: order.listo_at)
     (row,) = await rig.rows("SELECT outcome FROM order_sessions")

@@ -132,8 +132,8 @@ async def _move(
         case (OrderState.LISTO, OrderState.ENTREGADO):
             await hand_over(session, order, actor=actor, policy=policy, now=now)
         case (_, OrderState.QA):
-            order.progreso = BEFORE_QA_PASSES
             await _note_missing_milestones(session, order, actor, now)
+            order.progreso = BEFORE_QA_PASSES
             await transition(session, order, target, actor=actor, now=now)
         case _:
             # The table leaves only nuevo → planificacion, as the line's own claim.
