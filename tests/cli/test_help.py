@@ -57,6 +57,7 @@ COMMANDS = [
             "budget",
             "questions",
             "answer",
+            "accept",
             "correct",
             "mails",
         )

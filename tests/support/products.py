@@ -82,6 +82,12 @@ def admin(password: str = "") -> Response:
     return Response(status_code=200 if allowed else 403)
 
 
+@app.get("/guia")
+def guide() -> Response:
+    """Serve the address that the client is given."""
+    return Response(status_code=200)
+
+
 @app.post("/webhooks/whatsapp")
 def webhook(request: Request) -> Response:
     """Fail closed: this product checks no signature at all."""
@@ -131,6 +137,8 @@ def answer(method: str, path: str, query: dict[str, list[str]]) -> tuple[int, ob
     if path == "/who":
         names = sorted(os.environ)
         return 200, {"uid": os.getuid(), "names": names, "public_url": os.environ["PUBLIC_URL"]}
+    if path == "/guia":
+        return 200, {}
     if path == "/admin":
         expected = os.environ.get("ADMIN_PASSWORD")
         return (200 if expected and query.get("password") == [expected] else 403), {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.adapters.deployer.local import LocalDeployer
-from axon_factory.ports.deployer import Deployment, DeploymentRequest
+from axon_factory.ports.deployer import AnsweredRequest, Deployment, DeploymentRequest
 from tests.support import products
 from tests.support.deployments import (
     SECRETS,
@@ -52,6 +52,12 @@ async def test_a_product_is_deployed_with_its_secrets_and_no_more(
             "integrations_configured": ["whatsapp"],
             "integrations_pending": [],
         },
+        requests=(
+            AnsweredRequest("salud", "GET", "/health", 200),
+            AnsweredRequest("administracion", "GET", "/admin", 403),
+            AnsweredRequest("documentacion", "GET", "/guia", 200),
+            AnsweredRequest("webhook whatsapp", "POST", "/webhooks/whatsapp", 403),
+        ),
     )
     who = (await fetch("GET", f"{url}/who")).json()
     assert who["public_url"] == url

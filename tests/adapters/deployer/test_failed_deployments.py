@@ -55,6 +55,30 @@ async def test_an_unhealthy_product_is_stopped_and_says_why(
         await deployer.stop_all()
 
 
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ('"/guia":\n        return 200', '"/guia":\n        return 404', "GET /guia"),
+        ('"/guia":\n        return 200', '"/guia":\n        return 500', "respondió 500"),
+        ("return UNSIGNED", "return 404", "POST /webhooks/whatsapp"),
+        ("        return (200 if expected", "        return (200 if not expected", ""),
+    ],
+    ids=["no-guide", "broken-guide", "no-webhook", "refusing-is-an-answer"],
+)
+async def test_a_product_answers_at_every_address_that_its_client_is_given(
+    deployer: LocalDeployer, request_for: RequestMaker, good: str, bad: str, said: str
+) -> None:
+    assert good in products.LIGHT_MAIN
+    request = request_for(changes={"app/__main__.py": products.LIGHT_MAIN.replace(good, bad)})
+    if not said:
+        deployment = await deploy(deployer, request)
+        assert {answered.status for answered in deployment.requests} == {200, 403}
+        return
+    with pytest.raises(PortError, match=said):
+        await deploy(deployer, request)
+    assert await deployer.status() == []
+
+
 async def test_a_cancelled_deployment_leaves_nothing_running(
     tmp_path: Path, request_for: RequestMaker
 ) -> None:
