@@ -13,6 +13,7 @@ from axon_factory.accounts.system_tokens import (
 )
 from axon_factory.db.sessions import Database
 from axon_factory.domain.errors import AttemptEnded, NotFound
+from axon_factory.domain.permissions import TokenRole
 from axon_factory.domain.states import OrderState
 
 NewOrder = Callable[[], Awaitable[UUID]]
@@ -72,7 +73,9 @@ async def test_a_token_for_an_attempt_holds_until_the_order_ends(
         else:
             verified = await verify(database, system_tokens, plaintext)
             token_id = plaintext.split("_")[2]
-            assert verified == VerifiedToken(token_id, "build-agent", order_id, 1), state
+            builder = TokenRole.BUILDER
+            expected = VerifiedToken(token_id, "build-agent", builder, order_id, 1)
+            assert verified == expected, state
 
 
 async def test_a_token_that_does_not_hold(
@@ -138,7 +141,7 @@ async def test_a_permanent_token_holds_until_it_is_revoked(
     async with database.transaction("test") as session:
         minted = await system_tokens.mint_permanent(session, agent="ops", created_by="local:test")
     assert await verify(database, system_tokens, minted.plaintext) == VerifiedToken(
-        minted.id, "ops", None, None
+        minted.id, "ops", TokenRole.BUILDER, None, None
     )
 
     async with database.transaction("test") as session:

@@ -40,7 +40,7 @@ REFUSED = {
     "espera of no such value": Refused(
         "GET",
         "/api/orders?espera=aprobar",
-        {"espera": OPTIONS + "persona, cliente, operador, presupuesto"},
+        {"espera": OPTIONS + "persona, cliente, operador, presupuesto, maquina"},
     ),
     "plan_estado of no such value": Refused(
         "GET",

@@ -26,13 +26,14 @@ _INSERT = text(
     """
     INSERT INTO orders (id, order_number, slug, tipo_producto, nombre_producto, cliente_id,
         datos_cliente, estado, progreso, asignado_a, created_at, updated_at, entregado_at,
-        cancelado_at, fallo, plan_estado, espera, prioridad, tags, precio, moneda, catalogo,
-        tenant, created_by)
+        cancelado_at, fallo, plan_estado, espera, espera_causa, prioridad, tags, precio,
+        moneda, catalogo, tenant, created_by)
     VALUES (gen_random_uuid(), :number, lower(:number), :tipo_producto, :nombre_producto,
         :cliente_id, jsonb_build_object('nombre', CAST(:nombre AS text),
             'email', CAST(:email AS text), 'configuracion', '{}'::jsonb),
         :estado, 100, :asignado_a, :created_at, :updated_at, :entregado_at, :created_at,
         CASE WHEN :estado = 'fallido' THEN '{}'::jsonb END, :plan_estado, :espera,
+        CASE WHEN :espera = 'maquina' THEN '{}'::jsonb END,
         :prioridad, :tags, 1, 'USD',
         jsonb_build_object('id', CAST(:tipo_producto AS text), 'version', 1), 't', 't')
     """
@@ -93,6 +94,7 @@ async def update(session: AsyncSession, place: int, facts: Facts) -> None:
     changes = ", ".join(f"{name} = :{name}" for name in _WRITABLE)
     statement = text(
         f"UPDATE orders SET {changes},"  # noqa: S608 — constants of this file
+        " espera_causa = CASE WHEN :espera = 'maquina' THEN '{}'::jsonb END,"
         " fallo = CASE WHEN :estado = 'fallido' THEN '{}'::jsonb END"
         " WHERE id = (SELECT id FROM orders ORDER BY id OFFSET"
         " (:place % greatest(1, (SELECT count(*) FROM orders))) LIMIT 1)"
@@ -176,7 +178,8 @@ def _needs(row: Mapping[str, Any]) -> str:
     if row["espera"] == "cliente":
         return "cliente"
     due = (row["estado"], row["plan_estado"]) == ("planificacion", "pendiente_aprobacion")
-    return "persona" if row["espera"] or row["estado"] == "fallido" or due else "nadie"
+    waits = row["espera"] not in {None, "maquina"}  # that one ends by itself
+    return "persona" if waits or row["estado"] == "fallido" or due else "nadie"
 
 
 def _words(row: Mapping[str, Any]) -> list[str]:

@@ -273,5 +273,9 @@ async def test_an_upgrade_numbers_what_was_there_and_changes_no_listener(
         "orden.aprobada",
         "orden.lista",
         "orden.cancelada",
+        # Made after that upgrade.
+        "producto.caido",
+        "producto.recuperado",
+        "linea.maquina",
         "prueba",
     }

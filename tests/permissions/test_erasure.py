@@ -84,11 +84,11 @@ async def report(living: Living, order_id: UUID) -> None:
     token = await living.workshop.attempt_token(order_id)
     entry = {
         "mensaje": f"{MARK}-entrada",
-        "agente": f"{MARK} Agent",
+        "agente": "QA Agent",
         "timestamp": "2025-11-14T10:00:00Z",
         "metadata": {"estado_nuevo": f"{MARK}-dato"},
     }
-    body = {"logs": [entry], "asignado_a": f"{MARK} Agent", "session_id": f"{MARK}-sesion"}
+    body = {"logs": [entry], "asignado_a": "QA Agent", "session_id": f"{MARK}-sesion"}
     answer = await living.workshop.http.patch(path, json=body, headers=token)
     assert answer.status_code == 200, answer.text
     question = {
@@ -115,7 +115,7 @@ async def answers(living: Living, order_id: UUID) -> list[str]:
         if "GET" not in route.methods or route.path in ELSEWHERE:
             continue
         for each in ids if "{id}" in route.path else ids[:1]:
-            place = route.path.format(id=each, version=1, product_id="webhook_service")
+            place = route.path.format(id=each, version=1, product_id="webhook_service", slug="x")
             for accept in ("*/*", "text/csv") if place == "/api/orders" else ("*/*",):
                 answer = await http.get(place, headers={**headers, "Accept": accept})
                 said = json.dumps(dict(answer.headers)) + answer.text.lower()

@@ -241,7 +241,7 @@ async def _check(kitchen: Kitchen, by: Headers) -> Prepared:
     return Prepared(
         "POST",
         f"/api/orders/{order_id}/checks",
-        kitchen.workshop.headers["council"],
+        await kitchen.workshop.new_principal("council"),
         check_receipt(),
         check_receipt(verificacion="security"),
     )

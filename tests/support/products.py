@@ -6,7 +6,9 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["LIGHT_MAIN", "git", "make_product", "write", "write_files"]
+from axon_factory.ports.council import ProductUnderReview
+
+__all__ = ["LIGHT_MAIN", "git", "make_product", "under_review", "write", "write_files"]
 
 MANIFEST = {
     "name": "Producto de prueba",
@@ -258,3 +260,15 @@ def make_product(
     files = {**(LIGHT if light else GOOD), **(changes or {})}
     kept = {name: text for name, text in files.items() if not (drop and name.startswith(drop))}
     return write_files(folder, kept)
+
+
+def under_review(folder: Path) -> ProductUnderReview:
+    """Return what a council is told of the product in `folder`, at its newest commit."""
+    head = subprocess.run(
+        ["git", "-C", str(folder), "rev-parse", "--verify", "-q", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    commit = head or "0" * 40
+    return ProductUnderReview("order", "ORD-2025-001", "prueba", "whatsapp_bot", 1, folder, commit)

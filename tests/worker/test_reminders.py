@@ -17,6 +17,7 @@ from sqlalchemy import text
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.catalogue.default_plan import default_plan
 from axon_factory.domain.errors import OwnOrder
+from axon_factory.domain.evidence import NO_EVIDENCE
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
 from axon_factory.factory.situation import read_situation
 from axon_factory.orders.approval import approve_plan, reject_plan
@@ -162,10 +163,7 @@ async def approves(rig: Rig, order_id: UUID) -> bool:
     """Whether the line would approve the plan next."""
     async with rig.database.transaction("test") as session:
         order = await lock_order_by_id(session, order_id)
-        council, products = rig.ports.council, rig.products
-        situation = await read_situation(
-            session, order, policy=rig.policy, council=council, products=products
-        )
+        situation = await read_situation(session, order, policy=rig.policy)
     return due_step(situation) == DueStep(StepKind.AUTO_APPROVE)
 
 
@@ -198,9 +196,9 @@ async def test_who_placed_an_order_does_not_approve_it_where_a_setting_says_so(
         await strict.change(waiting, by(ADMIN.actor, "patch"))
     order = await rig.order(waiting)
     assert order.plan_version == 1
-    assert "construccion" in legal_targets(order, ADMIN.actor)
-    assert "construccion" not in legal_targets(order, ADMIN.actor, own_orders=False)
-    assert "construccion" in legal_targets(order, other.actor, own_orders=False)
+    assert "construccion" in legal_targets(order, ADMIN.actor, NO_EVIDENCE)
+    assert "construccion" not in legal_targets(order, ADMIN.actor, NO_EVIDENCE, own_orders=False)
+    assert "construccion" in legal_targets(order, other.actor, NO_EVIDENCE, own_orders=False)
 
     await strict.change(waiting, by(ADMIN.actor, "save"))  # to change it is not to approve it
     await strict.change(waiting, by(other.actor, "approve"))

@@ -19,6 +19,7 @@ from axon_factory.domain.errors import AttemptEnded, AuthenticationRequired, For
 from axon_factory.domain.permissions import (
     PERMISSIONS,
     Action,
+    Grant,
     KeyScope,
     Principal,
     Role,
@@ -160,8 +161,10 @@ def check(principal: Principal, action: Action) -> None:
 
 def denial(principal: Principal, action: Action) -> Forbidden:
     """Return the 403 that names the scopes of keys and the roles that have `action`."""
-    scopes, roles = names_of(PERMISSIONS[action].grants if action in PERMISSIONS else ())
-    message = _DENIED_UPDATE if action is Action.UPDATE_ORDER else _denied(principal, scopes, roles)
+    grants = PERMISSIONS[action].grants if action in PERMISSIONS else frozenset[Grant]()
+    scopes, roles = names_of(grants)
+    internal = action is Action.UPDATE_ORDER
+    message = _DENIED_UPDATE if internal else _denied(principal, grants, scopes, roles)
     return Forbidden(
         message,
         message_en=message.en,
@@ -173,9 +176,19 @@ def denial(principal: Principal, action: Action) -> Forbidden:
     )
 
 
-def _denied(principal: Principal, scopes: Sequence[KeyScope], roles: Sequence[Role]) -> Sentence:
+def _denied(
+    principal: Principal,
+    grants: frozenset[Grant],
+    scopes: Sequence[KeyScope],
+    roles: Sequence[Role],
+) -> Sentence:
     kind, _, scope = principal.grant.partition(":")
     by_role = ", ".join(roles)
+    if grants == frozenset({Grant.SYSTEM_COUNCIL}):
+        return Sentence(
+            "Solo un token de sistema de rol 'council' permite esta operación",
+            "Only a system token of role 'council' allows this operation",
+        )
     if principal.role is Role.SYSTEM and Role.SYSTEM in roles:
         return Sentence(
             "Solo el token de un intento permite esta operación, sobre su orden",

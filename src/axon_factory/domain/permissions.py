@@ -303,6 +303,8 @@ _ROLES = MappingProxyType(
         _G.CLIENT_OWN: Role.CLIENT,
         _G.SYSTEM_ASSIGNED: Role.SYSTEM,
         _G.SYSTEM_PERMANENT: Role.SYSTEM,
+        _G.SYSTEM_COUNCIL: Role.SYSTEM,
+        _G.SYSTEM_OPS: Role.SYSTEM,
     }
 )
 

@@ -6,10 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
-from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.states import Actor, OrderState
 from axon_factory.orders.mails.client import tell_delivered
-from axon_factory.orders.outbox import notify
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition
 
@@ -43,5 +41,4 @@ async def hand_over(
             },
         ),
     )
-    await notify(session, order, NotificationKind.ORDEN_ENTREGADA, topic="entrega", now=now)
     await tell_delivered(session, order, policy=policy, now=now)

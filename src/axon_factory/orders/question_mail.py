@@ -31,7 +31,8 @@ async def tell_of_question(
     match question.audience:
         case WaitsFor.CLIENTE:
             await ask_client(session, order, question, topic=topic, policy=policy, now=now)
-            await notify(session, order, kind, topic=topic, now=now)
+            if reminder:  # of the question itself the event has told
+                await notify(session, order, kind, topic=topic, now=now)
         case WaitsFor.OPERADOR:
             subject = f"{order.order_number}: pregunta {question.number} para el equipo"
             await post_message(

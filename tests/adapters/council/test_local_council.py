@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.sandbox import Limits, Sandbox
 from axon_factory.domain.catalogue import REQUIRED_CHECKS
 from axon_factory.domain.failure import FailureCause
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
+from axon_factory.ports.council import CheckReceipt
 from axon_factory.ports.errors import PortError
 from tests.support import products
 from tests.support.product_runtime import product_python
@@ -36,22 +35,11 @@ async def best() -> Sandbox:
     return Sandbox(product_python())
 
 
-def under_review(folder: Path) -> ProductUnderReview:
-    head = subprocess.run(
-        ["git", "-C", str(folder), "rev-parse", "--verify", "-q", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    commit = head or "0" * 40
-    return ProductUnderReview("order", "ORD-2025-001", "prueba", "whatsapp_bot", 1, folder, commit)
-
-
 async def review(
     sandbox: Sandbox, folder: Path, check: str, *, limits: Limits | None = None, seconds: float = 30
 ) -> CheckReceipt:
     council = LocalCouncil(sandbox, limits=limits, health_seconds=seconds, stop_seconds=1)
-    return await council.run_check(check, under_review(folder), idempotency_key="key")
+    return await council.run_check(check, products.under_review(folder), idempotency_key="key")
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, str]]:
@@ -72,7 +60,7 @@ async def test_a_good_product_passes_and_is_left_as_it_was(
     work.mkdir()
     before = snapshot(folder)
     council = LocalCouncil(sandbox, scratch_root=work)
-    product = under_review(folder)
+    product = products.under_review(folder)
     receipts = [
         await council.run_check(check, product, idempotency_key="key") for check in REQUIRED_CHECKS
     ]
@@ -274,7 +262,7 @@ async def test_cancelling_a_check_kills_what_it_started(sandbox: Sandbox, tmp_pa
     work.mkdir()
     council = LocalCouncil(sandbox, scratch_root=work)
     running = asyncio.create_task(
-        council.run_check("tests", under_review(folder), idempotency_key="key")
+        council.run_check("tests", products.under_review(folder), idempotency_key="key")
     )
     deadline = time.monotonic() + 30
     while not sleepers():

@@ -17,7 +17,7 @@ from axon_factory.adapters.council.bench import Bench
 from axon_factory.adapters.sandbox import MEBIBYTE, Limits, Sandbox, bubblewrap, sing
 from axon_factory.adapters.sandbox import sandbox as sandbox_module
 from axon_factory.domain.machine import Trouble
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
+from axon_factory.ports.council import CheckReceipt
 from axon_factory.ports.errors import PortError
 from tests.support import products
 from tests.support.product_runtime import product_python
@@ -52,8 +52,7 @@ async def sandbox(request: pytest.FixtureRequest) -> Sandbox:
 
 async def review(sandbox: Sandbox, folder: Path, check: str, **options: Any) -> CheckReceipt:  # noqa: ANN401 — LocalCouncil's
     council = LocalCouncil(sandbox, stop_seconds=1, **options)
-    product = ProductUnderReview("order", "ORD-2025-001", "prueba", "whatsapp_bot", 1, folder)
-    return await council.run_check(check, product, idempotency_key="key")
+    return await council.run_check(check, products.under_review(folder), idempotency_key="key")
 
 
 def _make_good(folder: Path) -> None:

@@ -24,7 +24,7 @@ from axon_factory.orders.rework import accept_for_person
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/orders", tags=["revision"])
+router = APIRouter(prefix="/api/orders", tags=["decisiones"])
 
 
 @router.get(

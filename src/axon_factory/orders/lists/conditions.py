@@ -22,7 +22,7 @@ _NEEDS = """
     CASE
         WHEN estado IN ('entregado', 'cancelado') THEN 'nadie'
         WHEN espera = 'cliente' THEN 'cliente'
-        WHEN espera IS NOT NULL OR estado = 'fallido'
+        WHEN espera <> 'maquina' OR estado = 'fallido'
             OR estado = 'planificacion' AND plan_estado = 'pendiente_aprobacion' THEN 'persona'
         ELSE 'nadie'
     END
