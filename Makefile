@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The generator of clients of the API needs other versions than the factory.
 CLIENT := .venv-client
+GENERATORS := .venv-generators
+GENERATORS_NPM := tests/contract/generators/node_modules/.package-lock.json
 ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
 READERS := tests/acceptance/readers/node_modules/.package-lock.json
 UV := $(BIN)/uv
@@ -61,18 +63,18 @@ races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty
 fuzz: $(VENV)/.dev system ## Search at length for what the gate samples (hours; AXON_TEST_FUZZ_EXAMPLES and _MINUTES shorten it)
 	$(BIN)/pytest tests -m fuzz -s $(ARGS)
 
-long: $(VENV)/.dev system servers $(READERS) ## Try what is too long for the gate: other servers, faults of the machine (an hour)
+long: $(VENV)/.dev system servers $(READERS) $(GENERATORS)/.installed $(GENERATORS_NPM) ## Try what is too long for the gate: other servers, faults of the machine (an hour)
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests -m long -s $(ARGS)
 
 lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
-	@for name in requirements requirements-dev requirements-build requirements-client \
+	@for name in requirements requirements-dev requirements-build requirements-client requirements-generators \
 	  src/axon_factory/product_templates/runtime/requirements; do \
 	  $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --quiet $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove everything that the targets made here; data folders of factories stay
-	rm -rf $(VENV) $(VENV)-product $(CLIENT) $(dir $(ASSETS)) node_modules .cache .pytest_cache \
+	rm -rf $(VENV) $(VENV)-product $(CLIENT) $(GENERATORS) $(dir $(GENERATORS_NPM)) $(dir $(ASSETS)) node_modules .cache .pytest_cache \
 	  .ruff_cache .hypothesis .import_linter_cache dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -106,6 +108,16 @@ $(CLIENT)/.installed: requirements-client.txt | $(VENV)/.dev
 	@echo "Setting up the generator of API clients in $(CLIENT) (once) ..."
 	@deploy/make-venv $(PYTHON) $(CLIENT)
 	@$(UV) pip install --quiet --python $(CLIENT) --require-hashes -r requirements-client.txt
+	@touch $@
+
+$(GENERATORS)/.installed: requirements-generators.txt | $(VENV)/.dev
+	@echo "Setting up another generator of API clients in $(GENERATORS) (once) ..."
+	@deploy/make-venv $(PYTHON) $(GENERATORS)
+	@$(UV) pip install --quiet --python $(GENERATORS) --require-hashes -r requirements-generators.txt
+	@touch $@
+
+$(GENERATORS_NPM): tests/contract/generators/package-lock.json | $(VENV)/.dev
+	@deploy/npm $(BIN)/python ci --silent --ignore-scripts --prefix tests/contract/generators
 	@touch $@
 
 $(ASSETS): package.json package-lock.json .npmrc | $(VENV)/.runtime

@@ -62,7 +62,8 @@ run() {
       timeout 120 "$folder/tool/node_modules/.bin/claude" -p "$@" "Name the three steps." </dev/null
   ) >"$folder/lines" || code=$?
   node -e '
-    const lines = require("fs").readFileSync(process.argv[1], "utf8").trim().split("\n").map(JSON.parse);
+    const text = require("fs").readFileSync(process.argv[1], "utf8");
+    const lines = text.trim().split("\n").map(JSON.parse);
     for (const { message } of lines.filter((line) => line.type === "assistant"))
       console.log(`assistant ${message.model} ${JSON.stringify(message.content[0].text)}`);
     const end = lines.at(-1);

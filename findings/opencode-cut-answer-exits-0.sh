@@ -40,7 +40,8 @@ const provider = http.createServer((request, response) => {
     const { model } = JSON.parse(asked);
     const event = (delta, finish_reason, more) => {
       const choices = [{ index: 0, delta, finish_reason }];
-      const chunk = { id: "1", object: "chat.completion.chunk", created: 1, model, choices, ...more };
+      const about = { id: "1", object: "chat.completion.chunk", created: 1, model };
+      const chunk = { ...about, choices, ...more };
       response.write(`data: ${JSON.stringify(chunk)}\n\n`);
     };
     response.writeHead(200, { "content-type": "text/event-stream" });
@@ -77,7 +78,8 @@ outcome() {
       run --format json --model "own/$1" "Name the three steps." </dev/null
   ) >"$folder/lines" || code=$?
   node -e '
-    const lines = require("fs").readFileSync(process.argv[1], "utf8").trim().split("\n").map(JSON.parse);
+    const text = require("fs").readFileSync(process.argv[1], "utf8");
+    const lines = text.trim().split("\n").map(JSON.parse);
     const reason = lines.findLast((line) => line.type === "step_finish")?.part.reason;
     const types = lines.map((line) => line.type).join(" ");
     console.log(`${process.argv[2]}: exit ${process.argv[3]}, lines ${types}, reason ${reason}`);

@@ -5,8 +5,8 @@
 # One would guess: they clear the logs that supervisor keeps, with the backups it has made of them:
 # `clearAllProcessLogs` says of itself that it clears "all process log files".
 #
-# What happens: each of them answers that it has succeeded, the reading calls then give nothing of
-# what was written before, and the backups (`.1`, `.2`, …) stay as they were, with all of it. Who
+# What happens: each of them answers that it has succeeded, the reading call then gives nothing of
+# what a process wrote before, and the backups (`.1`, `.2`, …) stay as they were, with all of it. Who
 # clears a log because of what is in it has to remove those files himself.
 #
 # Seen on 2026-11-30 (Linux, Python 3.11):

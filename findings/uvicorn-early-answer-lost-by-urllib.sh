@@ -8,8 +8,8 @@
 # What happens: without `Connection: close` uvicorn reads the rest of the body and throws it away,
 # so the client ends its sending and finds the 413. With it, uvicorn closes right after its answer
 # while bytes are still coming; the client's next write fails. http.client raises that and never
-# reads the answer, and urllib sends `Connection: close` with each request: its user sees "connection
-# reset" or "broken pipe" in place of the 413. httpx keeps connections, so its user sees the 413.
+# reads the answer, and urllib sends `Connection: close` with each request: its user sees
+# "connection reset" or "broken pipe" in place of the 413. httpx keeps connections, so its user sees the 413.
 #
 # Seen on 2026-11-30 (Linux, Python 3.11; 8 MB over loopback, 10 of 10 each; OSError is
 # ConnectionResetError or BrokenPipeError), the same for h11 and httptools:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from referencing import Registry, Resource
@@ -17,6 +16,7 @@ from axon_factory.api.schemas.examples import design_example
 from axon_factory.api.schemas.texts import TAGS
 from axon_factory.domain.fields import READERS
 from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
+from tests.api.documents import examples, operations, resolved
 from tests.support.workshop import Workshop, make_factory
 
 Json = Any
@@ -38,39 +38,10 @@ WHERE = {
 }
 
 
-@pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> Json:
-    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path_factory.mktemp("doc"))
-    made = factory.application().openapi()
-    factory.passwords.close()
-    return made
-
-
-def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
-    for path, item in document["paths"].items():
-        for method, operation in item.items():
-            yield path, method, operation
-
-
-def resolved(document: Json, part: Json) -> Json:
-    """Return what a reference stands for, or the part itself."""
-    while "$ref" in part:
-        target = document
-        for name in part["$ref"].removeprefix("#/").split("/"):
-            target = target[name.replace("~1", "/").replace("~0", "~")]
-        part = target
-    return part
-
-
 def responses(document: Json) -> Iterator[tuple[str, str, Json]]:
     for _, _, operation in operations(document):
         for status, response in operation["responses"].items():
             yield operation["operationId"], status, resolved(document, response)
-
-
-def examples(media: Json) -> list[Json]:
-    named = [example["value"] for example in media.get("examples", {}).values()]
-    return named + ([media["example"]] if "example" in media else [])
 
 
 def test_it_is_a_valid_openapi_3_1_document(document: Json) -> None:

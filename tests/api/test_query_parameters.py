@@ -5,6 +5,7 @@ import re
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
+from axon_factory.api.client_generators import OTHER_PARAMETERS
 from axon_factory.api.parameters import query_parameters
 from axon_factory.api.routes import declared_routes, documented_path
 from axon_factory.domain.permissions import PERMISSIONS, Grant
@@ -102,7 +103,8 @@ def test_what_is_documented_is_what_is_known(workshop: Workshop) -> None:
         for method, operation in item.items():
             documented = {
                 parameter["name"]
-                for parameter in operation.get("parameters", ())
+                for member in ("parameters", OTHER_PARAMETERS)
+                for parameter in operation.get(member, ())
                 if parameter.get("in") == "query"
             }
             [route] = (

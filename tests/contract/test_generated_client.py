@@ -6,13 +6,12 @@ requirements conflict with the factory's.
 
 import asyncio
 import json
-import os
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
-from tests.support.workshop import PASSWORD, Workshop
+from tests.contract.driven_client import drive
+from tests.support.workshop import Workshop
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-client" / "bin" / "python"
@@ -46,38 +45,7 @@ async def client(workshop: Workshop, tmp_path: Path) -> Path:
 async def test_a_generated_client_takes_an_order_through_the_line(
     workshop: Workshop, client: Path
 ) -> None:
-    environment = {
-        "PYTHONPATH": str(client),
-        "AXON_ADDRESS": str(workshop.http.base_url),
-        "AXON_HEADERS": json.dumps({name: dict(it) for name, it in workshop.headers.items()}),
-        "AXON_EMAIL": "admin@example.com",
-        "AXON_PASSWORD": PASSWORD,
-    }
-    process = await asyncio.create_subprocess_exec(
-        PYTHON,
-        "-W",
-        "error",
-        SCRIPT,
-        env={**os.environ, **environment},
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    said: list[str] = []
-    async for line in process.stdout:
-        said.append(line.decode().strip())
-        if said[-1].startswith("advance "):
-            order_id = UUID(said[-1].removeprefix("advance "))
-            while await workshop.line.advance(order_id) is not None:
-                pass
-            process.stdin.write(b"advanced\n")
-            await process.stdin.drain()
-    assert (await process.stderr.read()).decode() == ""
-    assert await process.wait() == 0
-    assert said[-1] == "done"
+    await drive(workshop, PYTHON, "-W", "error", SCRIPT, PYTHONPATH=str(client))
 
 
 async def _run(folder: Path, *arguments: str) -> tuple[int | None, str]:

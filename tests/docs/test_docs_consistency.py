@@ -13,6 +13,7 @@ REQUIREMENTS = (
     "requirements-dev.in",
     "requirements-build.in",
     "requirements-client.in",
+    "requirements-generators.in",
     "src/axon_factory/product_templates/runtime/requirements.in",
 )
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
@@ -74,7 +75,14 @@ def test_every_direct_dependency_has_a_row_and_every_row_a_dependency(file: str)
     assert all(len(row) == 6 and all(row) for row in rows), "a cell is empty or one too many"
 
 
-@pytest.mark.parametrize("file", ["package.json", "tests/acceptance/readers/package.json"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "package.json",
+        "tests/acceptance/readers/package.json",
+        "tests/contract/generators/package.json",
+    ],
+)
 def test_every_package_of_npm_has_a_row_and_every_row_a_package(file: str) -> None:
     packages = json.loads((ROOT / file).read_text(encoding="utf-8"))["dependencies"]
     rows = table_rows(section(DOCS / "dependencies.md", file))
@@ -85,7 +93,16 @@ def test_every_package_of_npm_has_a_row_and_every_row_a_package(file: str) -> No
 
 
 def test_no_requirements_file_is_forgotten() -> None:
-    ignored = (".venv", ".venv-product", ".venv-client", "node_modules", "build", "dist", ".cache")
+    ignored = (
+        ".venv",
+        ".venv-product",
+        ".venv-client",
+        ".venv-generators",
+        "node_modules",
+        "build",
+        "dist",
+        ".cache",
+    )
     found = {
         path.relative_to(ROOT).as_posix()
         for folder in (ROOT, ROOT / "src")

@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from axon_factory.api.client_generators import OTHER_ANSWERS, OTHER_MEDIA
+
 __all__ = ["Conformance", "closed", "other_times"]
 
 Json = Any
@@ -110,7 +112,8 @@ class _Operation:
     pattern: re.Pattern[str]
     method: str
     pointer: str
-    responses: Mapping[str, Json]
+    answers: Mapping[str, Mapping[str, Json]]
+    """By status, and before it by the member of the document's operation that has them."""
 
 
 class _Contract:
@@ -133,12 +136,22 @@ class _Contract:
 
     def problems(self, operation: _Operation, answer: httpx2.Response) -> Iterator[str]:
         status = str(answer.status_code)
-        if status not in operation.responses:
+        documented = [
+            (f"{operation.pointer}/{member}/{status}", answers[status])
+            for member, answers in operation.answers.items()
+            if status in answers
+        ]
+        if not documented:
             if answer.status_code not in _NOT_OF_THE_OPERATION:
                 yield f"status {status} is not documented: {answer.text[:500]}"
             return
-        pointer = f"{operation.pointer}/responses/{status}"
-        documented = operation.responses[status]
+        # A parameter may bring another answer of the same status.
+        yield from min((list(self._problems_of(*one, answer)) for one in documented), key=len)
+
+    def _problems_of(
+        self, pointer: str, documented: Json, answer: httpx2.Response
+    ) -> Iterator[str]:
+        status = answer.status_code
         if "$ref" in documented:
             pointer = documented["$ref"]
             documented = self._document["components"]["responses"][pointer.rpartition("/")[2]]
@@ -153,10 +166,14 @@ class _Contract:
     ) -> Iterator[str]:
         media = answer.headers.get("content-type", "").partition(";")[0]
         content = documented.get("content", {})
+        if media in documented.get(OTHER_MEDIA, {}):
+            pointer, content = f"{pointer}/{OTHER_MEDIA}", documented[OTHER_MEDIA]
+        else:
+            pointer = f"{pointer}/content"
         if media not in content and (media or content):
             yield f"media type {media!r} of {answer.status_code} is not documented"
         elif "json" in media:
-            schema = f"{pointer}/content/{_escaped(media)}/schema"
+            schema = f"{pointer}/{_escaped(media)}/schema"
             for error in self._validator(schema).iter_errors(answer.json()):
                 yield f"{error.json_path} of {answer.status_code}: {error.message[:600]}"
             yield from (f"{where} is no time: {text}" for where, text in other_times(answer.json()))
@@ -173,7 +190,9 @@ def _operations(document: Json) -> Iterator[_Operation]:
         pattern = re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)))
         for method, operation in item.items():
             pointer = f"#/paths/{_escaped(path)}/{method}"
-            yield _Operation(pattern, method.upper(), pointer, operation["responses"])
+            members = ("responses", OTHER_ANSWERS)
+            answers = {member: operation.get(member, {}) for member in members}
+            yield _Operation(pattern, method.upper(), pointer, answers)
 
 
 def _escaped(part: str) -> str:

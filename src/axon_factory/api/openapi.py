@@ -18,6 +18,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from axon_factory.accounts.errors import AmbiguousCredentials, CredentialExpired
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import PasswordChangeRequired
+from axon_factory.api.client_generators import suit_generators
 from axon_factory.api.documentation import ERRORS, VALIDATED
 from axon_factory.api.idempotency import IdempotencyKeyReused, RequestInFlight
 from axon_factory.api.refusals import (
@@ -148,6 +149,7 @@ def openapi_document(app: FastAPI, server_url: str) -> Json:
         "parameters": shared.PARAMETERS,
         "securitySchemes": shared.SECURITY,
     }
+    suit_generators(document)
     return document
 
 

@@ -120,19 +120,16 @@ class _Selection(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
+        # No oneOf: generators of clients take its branches for objects without the fields below.
         json_schema_extra={
-            "oneOf": [
-                {"required": ["ids"], "properties": {"filtro": {"type": "null"}}},
-                {
-                    "required": ["filtro"],
-                    "properties": {"filtro": {"type": "object"}},
-                    "not": {"required": ["ids"]},
-                    "anyOf": [
-                        {"required": ["esperado"], "properties": {"esperado": {"type": "integer"}}},
-                        {"required": ["preview"], "properties": {"preview": {"const": True}}},
-                    ],
-                },
-            ]
+            "if": {"required": ["ids"]},
+            "then": {"not": {"required": ["filtro"]}},
+            "else": {
+                "required": ["filtro"],
+                "properties": {"filtro": {"type": "object"}},
+                "if": {"required": ["preview"], "properties": {"preview": {"const": True}}},
+                "else": {"required": ["esperado"], "properties": {"esperado": {"type": "integer"}}},
+            },
         },
     )
 

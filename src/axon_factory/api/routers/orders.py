@@ -53,7 +53,11 @@ async def create(
         Query(description="Valida, planifica y estima sin guardar nada; responde 200"),
     ] = False,
 ) -> Response:
-    """Crea una orden de autopilot (§3.1)."""
+    """Crea una orden de autopilot (§3.1).
+
+    Con `?dry_run=true` valida, planifica y estima sin guardar nada, y responde 200 con
+    `OrderPreview`.
+    """
     if dry_run:
         # Nothing is written, so there is nothing that a key could keep from happening twice.
         return await _preview(request, write.services, english=write.english)

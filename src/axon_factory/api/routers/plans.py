@@ -101,19 +101,17 @@ class BudgetChoice(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         strict=True,
+        # No oneOf: generators of clients take its branches for objects without the fields below.
         json_schema_extra={
-            "oneOf": [
-                {
-                    "required": ["presupuesto_usd"],
-                    "properties": {"presupuesto_usd": {"type": "string"}},
-                    "not": {"required": ["planificador"]},
-                },
-                {
-                    "required": ["planificador"],
-                    "properties": {"planificador": {"type": "string"}},
-                    "not": {"required": ["presupuesto_usd"]},
-                },
-            ]
+            "if": {"required": ["presupuesto_usd"]},
+            "then": {
+                "properties": {"presupuesto_usd": {"type": "string"}},
+                "not": {"required": ["planificador"]},
+            },
+            "else": {
+                "required": ["planificador"],
+                "properties": {"planificador": {"type": "string"}},
+            },
         },
     )
 

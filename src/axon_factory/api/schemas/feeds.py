@@ -128,7 +128,7 @@ class EventData(Log):
     estado_nuevo: OrderState | None = Field(default=None, description="Estado al que pasó.")
 
 
-class Event(AnswerModel):
+class OrderEvent(AnswerModel):
     """Un evento en su sobre CloudEvents 1.0."""
 
     specversion: Literal["1.0"] = Field(description="Versión de CloudEvents.")
@@ -155,7 +155,7 @@ class EventPage(AnswerModel):
     order_id: OrderId
     count: Count = Field(description="Cuántos trae esta respuesta.")
     next_after: int = Field(ge=0, description="El `after` con el que continúa la lectura.")
-    events: list[Event] = Field(description="Los eventos posteriores a `after`.")
+    events: list[OrderEvent] = Field(description="Los eventos posteriores a `after`.")
 
 
 class AccountEventPage(AnswerModel):
@@ -176,11 +176,11 @@ class AccountEventPage(AnswerModel):
     hay_mas: bool = Field(
         description="Hay más por leer ahora. Con filtros, una página puede venir vacía y haber más."
     )
-    events: list[Event] = Field(description="Los eventos posteriores a `after`.")
+    events: list[OrderEvent] = Field(description="Los eventos posteriores a `after`.")
 
 
 EVENT_BATCH: dict[str, Any] = {
-    "schema": {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
+    "schema": {"type": "array", "items": {"$ref": "#/components/schemas/OrderEvent"}},
     "example": [_EXAMPLE_EVENT],
 }
 """The same events without the page around them (CloudEvents' JSON batch format)."""

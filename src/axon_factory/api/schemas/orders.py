@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example, extended
 from axon_factory.api.schemas.health import Waiting
-from axon_factory.api.schemas.progress import ErasureState, Failure, ProgressDetail, Promise
+from axon_factory.api.schemas.progress import ErasureState, Failure, OrderPromise, ProgressDetail
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.silence import Silence
@@ -319,7 +319,7 @@ class Order(ErasureState, Waiting, OrderSummary):
     cliente_id: str | None = Field(default=None, description="Cliente dueño de la orden.")
     session_id: str | None = Field(default=None, description="Sesión del agente que construye.")
     notas_internas: str = Field(default="", description="Notas del equipo.")
-    promesa: Promise | None = Field(
+    promesa: OrderPromise | None = Field(
         description="Cuándo se prometió entregarla; null antes de aprobar el plan."
     )
     progreso_detalle: ProgressDetail

@@ -8,7 +8,7 @@ from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.states import OrderState
 
-__all__ = ["ErasureState", "Failure", "ProgressDetail", "Promise"]
+__all__ = ["ErasureState", "Failure", "OrderPromise", "ProgressDetail"]
 
 
 class Failure(AnswerModel):
@@ -31,7 +31,7 @@ class ErasureState(AnswerModel):
     )
 
 
-class Promise(AnswerModel):
+class OrderPromise(AnswerModel):
     """Entre cuándo y cuándo se prometió entregar la orden; se fija al aprobar el plan."""
 
     desde: Timestamp

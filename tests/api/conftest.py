@@ -1,0 +1,17 @@
+"""The OpenAPI document, made once for each file that reads it."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.workshop import make_factory
+
+Json = Any
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Json:
+    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path_factory.mktemp("doc"))
+    made = factory.application().openapi()
+    factory.passwords.close()
+    return made
