@@ -6,8 +6,8 @@
 # `clearAllProcessLogs` says of itself that it clears "all process log files".
 #
 # What happens: each of them answers that it has succeeded, the reading call then gives nothing of
-# what a process wrote before, and the backups (`.1`, `.2`, …) stay as they were, with all of it. Who
-# clears a log because of what is in it has to remove those files himself.
+# what a process wrote before, and the backups (`.1`, `.2`, ...) stay as they were, with all of it.
+# Who clears a log because of what is in it has to remove those files himself.
 #
 # Seen on 2026-11-30 (Linux, Python 3.11):
 #   clearProcessLogs: True, read after it '', backups kept: True, with the first line: True

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from axon_factory.adapters.builder.templates.processes import Processes
+from axon_factory.adapters.child_processes import start_group
 from axon_factory.adapters.git_command import run_git
 from axon_factory.adapters.sandbox.processes import run_captured
 
@@ -71,3 +73,20 @@ def _working_in(folder: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_group_has_the_umask_that_was_asked_for(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """In the loop of the commands and in that of `axon serve`, which reads repositories."""
+
+    async def said() -> bytes:
+        process = await start_group(
+            "sh", "-c", "umask", umask=0o027, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        return output
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        assert runner.run(said()) == b"0027\n"

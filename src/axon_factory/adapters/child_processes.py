@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,23 @@ async def start_group(
     Raises:
         OSError: the program cannot be started.
     """
+    known = _known_to_the_loop(options)
     starting = asyncio.create_task(
-        asyncio.create_subprocess_exec(*command, start_new_session=True, **options)
+        asyncio.create_subprocess_exec(*command, start_new_session=True, **known)
     )
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
         await end_group(await starting)
         raise
+
+
+def _known_to_the_loop(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options for the running loop: uvloop, which serves the API, has no `umask`."""
+    if "umask" not in options or isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
+        return options
+    rest = {name: value for name, value in options.items() if name != "umask"}
+    return {**rest, "preexec_fn": partial(os.umask, options["umask"])}
 
 
 def kill_group(process: asyncio.subprocess.Process) -> None:
