@@ -21,7 +21,7 @@ _BODY = {
     "nombre_producto": "Webhooks XYZ",
     "datos_cliente": {"nombre": "Empresa XYZ", "email": "xyz@example.com"},
 }
-_SENT = "SELECT 1 FROM outbox_messages WHERE sent_at IS NOT NULL AND event = 'cliente.entregada'"
+_SENT = "SELECT 1 FROM outbox_messages WHERE sent_at IS NOT NULL AND event = 'plan.pendiente'"
 _API_CROSSINGS = {
     "commit:create:before#1": 0,
     "commit:create:after#1": 1,
