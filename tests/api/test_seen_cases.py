@@ -204,7 +204,7 @@ async def test_lists_of_what_waits(workshop: Workshop, waiting: UUID) -> None:
             )
     number = (await workshop.show(new))["order_number"]
     today = datetime.now(UTC).date()
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    later = (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     soon = (today + timedelta(days=2)).isoformat()
     found = {
         "plan_estado=pendiente_aprobacion": {waiting},
@@ -228,7 +228,7 @@ async def test_lists_of_what_waits(workshop: Workshop, waiting: UUID) -> None:
         },
         f"actualizado_hasta={(today - timedelta(days=2)).isoformat()}": set[UUID](),
         f"actualizado_desde={soon}": set[UUID](),
-        f"creado_hasta={now}&necesita=cliente": {building},
+        f"creado_hasta={later}&necesita=cliente": {building},
     }
     for query, orders in found.items():
         answer = await workshop.http.get(
