@@ -31,12 +31,10 @@ def by_git(script: Path) -> Coroutine[Any, Any, object]:
     return run_git(["wait"], home=script.parent, configuration=[f"alias.wait=!{script}"])
 
 
+@pytest.mark.parametrize("run", [by_builder, by_sandbox, by_git])
 @pytest.mark.parametrize(
-    ("run", "turns"),
-    [
-        *((by_builder, turns) for turns in range(1, 9)),
-        *((run, turns) for run in (by_sandbox, by_git) for turns in (1, 2, 4, 7)),
-    ],
+    "turns",
+    [n if n == 2 else pytest.param(n, marks=pytest.mark.long) for n in range(1, 9)],
 )
 async def test_a_task_that_is_cancelled_at_any_moment_leaves_no_process(
     tmp_path: Path, run: Callable[[Path], Coroutine[Any, Any, object]], turns: int

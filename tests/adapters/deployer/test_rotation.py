@@ -70,7 +70,14 @@ async def test_a_product_takes_new_secrets_with_its_data_and_a_short_restart(
     assert product_process(port_of(after)) == process  # a repeated call restarts nothing
 
 
-@pytest.mark.parametrize("place", ["stop_product", "start_product", "state"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param("stop_product", marks=pytest.mark.long),
+        "start_product",
+        pytest.param("state", marks=pytest.mark.long),
+    ],
+)
 async def test_a_rotation_that_dies_on_its_way_is_finished_by_the_next(
     deployer: LocalDeployer,
     request_for: RequestMaker,

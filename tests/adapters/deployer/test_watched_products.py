@@ -123,6 +123,7 @@ async def test_a_port_that_is_taken_before_the_start_is_given_up(
         stolen[0].close()
 
 
+@pytest.mark.long
 async def test_a_data_folder_that_was_moved_serves_its_products(
     tmp_path: Path, request_for: RequestMaker
 ) -> None:
@@ -149,6 +150,7 @@ async def test_a_data_folder_that_was_moved_serves_its_products(
         await after.stop_all()
 
 
+@pytest.mark.long
 async def test_a_copy_leaves_the_supervisord_of_its_original_alone(
     tmp_path: Path, request_for: RequestMaker
 ) -> None:
