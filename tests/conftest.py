@@ -32,6 +32,12 @@ _LONGEST_FIRST = (
 )
 
 
+def pytest_configure() -> None:
+    """Give programs under test a Ctrl-C: a shell starts what runs in the background without one."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_runtest_setup() -> None:
     """Refuse every connection that leaves this machine."""
     from pytest_socket import socket_allow_hosts  # noqa: PLC0415 — a plugin's own function

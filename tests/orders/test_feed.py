@@ -203,6 +203,23 @@ async def test_callers_read_what_is_theirs_and_filters_narrow_it(
     assert len(await read()) == 9
 
 
+async def test_the_events_of_one_order_come_at_once_however_many_others_there_are(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_WINDOW", 3)
+    busy, quiet = await place(database, 1), await place(database, 2)
+    await tell(database, busy, count=10)
+    await tell(database, quiet, count=3)
+    await tell(database, busy, count=10)
+    async with database.reading() as session:
+        first = await read_feed(session, FeedQuery(order_id=quiet, limit=2), ADMIN)
+        assert (events_of(first), first.more) == ([(quiet, 1), (quiet, 2)], True)
+        query = FeedQuery(order_id=quiet, after=first.cursor, limit=2)
+        rest = await read_feed(session, query, ADMIN)
+        assert (events_of(rest), rest.more) == ([(quiet, 3)], False)
+        assert rest.cursor == await newest_cursor(session)
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "!", "AAAA", "A" * 22, "ñ", "A" * 400])
 async def test_what_is_no_cursor_is_refused(database: Database, cursor: str) -> None:
     await tell(database, await place(database, 1))

@@ -24,7 +24,7 @@ LOCK TABLE order_events IN SHARE ROW EXCLUSIVE MODE;
 -- while other commits wait.
 CREATE TABLE feed_positions (
     position bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    event_position bigint NOT NULL
+    event_position bigint NOT NULL UNIQUE
 );
 INSERT INTO feed_positions (event_position) SELECT position FROM order_events ORDER BY position;
 
