@@ -18,7 +18,7 @@ SOURCES := src tests benchmarks
 # Python starts in half the time when it keeps what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench builders crash matrix races fuzz long lock clean system browser \
+.PHONY: help run assets test check bench builders crash matrix races fuzz long proven lock clean system browser \
   servers
 
 help: ## List the targets
@@ -66,6 +66,11 @@ fuzz: $(VENV)/.dev system ## Search at length for what the gate samples (hours; 
 long: $(VENV)/.dev system servers $(READERS) $(GENERATORS)/.installed $(GENERATORS_NPM) ## Try what is too long for the gate: other servers, faults of the machine (an hour)
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests -m long -s $(ARGS)
+
+proven: $(VENV)/.dev assets $(CLIENT)/.installed browser system ## Run the tests of parts that seldom change, and record that they passed (minutes)
+	@$(BIN)/axon runtime install
+	AXON_TEST_ALL=1 $(BIN)/pytest tests -n $(JOBS) --dist loadfile -m 'proven and not nightly' $(ARGS)
+	$(BIN)/python -m tests.support.proven
 
 lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
 	@for name in requirements requirements-dev requirements-build requirements-client requirements-generators \

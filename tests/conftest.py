@@ -15,6 +15,7 @@ from axon_factory.db.embedded import EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.db.sessions import Database
 from tests.support.databases import GIVEN_SERVER, copied_database, empty_database, folder_in_memory
+from tests.support.proven import deselect_unchanged
 
 _LONGEST_FIRST = (
     "test_crash_matrix.py",
@@ -45,8 +46,12 @@ def pytest_runtest_setup() -> None:
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files: the last one must not run alone while a core is idle."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is proven, and begin with the longest files.
+
+    The last file must not run alone while a core is idle.
+    """
+    config.hook.pytest_deselected(items=deselect_unchanged(items))
     rank = {name: place for place, name in enumerate(_LONGEST_FIRST)}
 
     def place(item: pytest.Item) -> int:

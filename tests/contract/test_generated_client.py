@@ -42,6 +42,7 @@ async def client(workshop: Workshop, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.proven("clients")
 async def test_a_generated_client_takes_an_order_through_the_line(
     workshop: Workshop, client: Path
 ) -> None:

@@ -67,6 +67,7 @@ async def test_without_its_files_the_page_says_so(
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+@pytest.mark.proven("browser")
 async def test_a_browser_shows_the_operations_and_complains_of_nothing(
     workshop: Workshop, tmp_path: Path
 ) -> None:

@@ -1,0 +1,85 @@
+"""Parts that seldom change: their long tests are in the gate when a file of the part changed.
+
+`@pytest.mark.proven("products")` names the part. `tests/proven.json` has the digest of each part's
+files with which its tests passed last. `make proven` runs them all and writes it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+__all__ = ["PARTS", "deselect_unchanged", "unchanged_parts"]
+
+_ROOT = Path(__file__).parents[2]
+_RECORD = _ROOT / "tests" / "proven.json"
+
+PARTS = {
+    "browser": (
+        "src/axon_factory/web",
+        "src/axon_factory/api/schemas",
+        "src/axon_factory/api/routers",
+        "package-lock.json",
+        "tests/web",
+    ),
+    "clients": (
+        "src/axon_factory/api/schemas",
+        "src/axon_factory/api/routers",
+        "requirements-client.txt",
+        "tests/contract",
+    ),
+    "products": (
+        "src/axon_factory/product_templates",
+        "src/axon_factory/adapters/builder/templates",
+        "tests/adapters/builder",
+    ),
+}
+"""Files and folders of each part, from the repository's root."""
+
+
+def unchanged_parts() -> frozenset[str]:
+    """Return the parts whose files are as they were when their tests passed last.
+
+    With AXON_TEST_ALL set there is none: all tests run.
+    """
+    if os.environ.get("AXON_TEST_ALL"):
+        return frozenset()
+    record: dict[str, str] = json.loads(_RECORD.read_text()) if _RECORD.exists() else {}
+    return frozenset(name for name in PARTS if record.get(name) == _digest(name))
+
+
+def deselect_unchanged(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Take the tests of unchanged parts out of `items` and return them."""
+    unchanged = unchanged_parts()
+    left_out: list[pytest.Item] = []
+    for item in items:
+        marker = item.get_closest_marker("proven")
+        if marker is not None and marker.args[0] not in PARTS:
+            raise pytest.UsageError(f"{item.nodeid}: no part is called {marker.args[0]!r}")
+        if marker is not None and marker.args[0] in unchanged:
+            left_out.append(item)
+    items[:] = [item for item in items if item not in left_out]
+    return left_out
+
+
+def _files(name: str) -> Iterator[Path]:
+    for part in PARTS[name]:
+        path = _ROOT / part
+        found = [path] if path.is_file() else path.rglob("*")
+        ignored = {"__pycache__", "node_modules", "assets"}
+        yield from (one for one in found if one.is_file() and not ignored & set(one.parts))
+
+
+def _digest(name: str) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_files(name)):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(_ROOT)} {content}\n".encode())
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    _RECORD.write_text(json.dumps({name: _digest(name) for name in PARTS}, indent=2) + "\n")
