@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import get_type_hints
@@ -10,24 +10,12 @@ from typing import get_type_hints
 import pytest
 
 from axon_factory.factory.ports import LinePorts
+from tests.support.sources import calls, nodes
 from tests.support.workshop import make_factory
 
 ROOT = Path(__file__).parents[1]
-SOURCE = ROOT / "src" / "axon_factory"
 LONGEST_FILE = 400
 FAILPOINT_CALLERS = {"ports/crossing.py", "db/sessions.py", "api/middleware/response_headers.py"}
-
-
-def modules() -> dict[str, ast.Module]:
-    return {
-        path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
-        for path in SOURCE.rglob("*.py")
-        if "product_templates" not in path.parts
-    }
-
-
-def calls(module: ast.Module) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(module) if isinstance(node, ast.Call))
 
 
 def called_name(call: ast.Call) -> str:
@@ -51,8 +39,7 @@ def test_only_the_database_room_ends_transactions() -> None:
     """`Database.transaction` commits, so a service cannot; `repository.commit` is git's."""
     enders = {
         (name, ast.unparse(call.func))
-        for name, module in modules().items()
-        for call in calls(module)
+        for name, call in calls()
         if called_name(call) in {"commit", "rollback", "begin", "begin_nested"}
         and isinstance(call.func, ast.Attribute)
     }
@@ -63,9 +50,9 @@ def test_only_the_database_room_ends_transactions() -> None:
     } == set()
 
 
-def assignments_of_state(module: ast.Module) -> Iterator[ast.Assign]:
+def assignments_of_state(inside: Sequence[ast.AST]) -> Iterator[ast.Assign]:
     """Yield every `x.estado = …` but those of a plan's own status."""
-    for node in ast.walk(module):
+    for node in inside:
         if isinstance(node, ast.Assign) and any(
             isinstance(target, ast.Attribute) and target.attr == "estado" for target in node.targets
         ):
@@ -77,8 +64,8 @@ def assignments_of_state(module: ast.Module) -> Iterator[ast.Assign]:
 
 def test_one_function_writes_the_state_of_orders() -> None:
     found = {
-        name: [ast.unparse(node) for node in assignments_of_state(module)]
-        for name, module in modules().items()
+        name: [ast.unparse(node) for node in assignments_of_state(inside)]
+        for name, inside in nodes().items()
     }
     assert {name: nodes for name, nodes in found.items() if nodes} == {
         "orders/transitions.py": ["order.estado = target"]
@@ -86,30 +73,20 @@ def test_one_function_writes_the_state_of_orders() -> None:
 
 
 def test_orders_are_made_in_one_place() -> None:
-    makers = {
-        name
-        for name, module in modules().items()
-        for call in calls(module)
-        if called_name(call) == "Order"
-    }
+    makers = {name for name, call in calls() if called_name(call) == "Order"}
     assert makers == {"orders/create.py"}
 
 
 def test_no_statement_writes_the_state_of_orders() -> None:
-    for name, module in modules().items():
-        for node in ast.walk(module):
+    for name, inside in nodes().items():
+        for node in inside:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 statement = " ".join(node.value.lower().split())
                 assert "update orders" not in statement, name
 
 
 def test_failpoints_stand_in_wrappers_only() -> None:
-    callers = {
-        name
-        for name, module in modules().items()
-        for call in calls(module)
-        if called_name(call) == "failpoint"
-    }
+    callers = {name for name, call in calls() if called_name(call) == "failpoint"}
     assert callers == FAILPOINT_CALLERS
 
 

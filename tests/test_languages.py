@@ -2,8 +2,6 @@
 
 import ast
 import inspect
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,18 +15,11 @@ from axon_factory.domain.errors import (
 )
 from axon_factory.domain.sentences import Sentence, in_english
 from tests.support.published_errors import published_errors
+from tests.support.sources import calls, nodes
 
-SOURCE = Path(__file__).parents[1] / "src" / "axon_factory"
 MESSAGE_KEYS = {"message", "mensaje"}
 ANSWERING_ROOMS = {"api", "orders", "accounts", "realtime", "web"}
 NO_ANSWERS = {"api/schemas"}  # documentation: its examples are in Spanish
-
-
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        if "product_templates" not in path.parts:
-            name = path.relative_to(SOURCE).as_posix()
-            yield name, ast.parse(path.read_text(encoding="utf-8"))
 
 
 def takes_a_message(error: type[AxonError]) -> bool:
@@ -65,25 +56,26 @@ def says_in_one_language(call: ast.Call, *, in_error: bool, takers: set[str]) ->
     return is_bare_text(message) and not any(word.arg == "message_en" for word in call.keywords)
 
 
-def calls(
-    tree: ast.AST, errors: set[str], *, in_error: bool = False
-) -> Iterator[tuple[ast.Call, bool]]:
-    for node in ast.iter_child_nodes(tree):
-        inside = node.name in errors if isinstance(node, ast.ClassDef) else in_error
-        if isinstance(node, ast.Call):
-            yield node, inside
-        yield from calls(node, errors, in_error=inside)
+def calls_inside(errors: set[str]) -> set[ast.Call]:
+    """Return the calls in the classes that `errors` names."""
+    return {
+        node
+        for inside in nodes().values()
+        for kind in inside
+        if isinstance(kind, ast.ClassDef) and kind.name in errors
+        for node in ast.walk(kind)
+        if isinstance(node, ast.Call)
+    }
 
 
 def test_no_error_is_raised_in_one_language() -> None:
     kinds = published_errors()
-    names = {kind.__name__ for kind in kinds}
+    inside = calls_inside({kind.__name__ for kind in kinds})
     takers = {kind.__name__ for kind in kinds if takes_a_message(kind)}
     found = {
         f"{name}:{call.lineno}"
-        for name, tree in modules()
-        for call, inside in calls(tree, names)
-        if says_in_one_language(call, in_error=inside, takers=takers)
+        for name, call in calls()
+        if says_in_one_language(call, in_error=call in inside, takers=takers)
     }
     assert found == set()
 
@@ -91,8 +83,7 @@ def test_no_error_is_raised_in_one_language() -> None:
 def test_no_detail_is_told_in_one_language() -> None:
     found = {
         f"{name}:{call.lineno}"
-        for name, tree in modules()
-        for call, _ in calls(tree, set())
+        for name, call in calls()
         if isinstance(call.func, ast.Name) and call.func.id == ValidationFailed.__name__
         for details in call.args
         if isinstance(details, ast.Dict) and any(map(is_bare_text, details.values))
@@ -103,10 +94,10 @@ def test_no_detail_is_told_in_one_language() -> None:
 def test_no_answer_carries_a_message_in_one_language() -> None:
     found = {
         f"{name}:{node.lineno}"
-        for name, tree in modules()
+        for name, inside in nodes().items()
         if name.partition("/")[0] in ANSWERING_ROOMS
         and not any(name.startswith(folder) for folder in NO_ANSWERS)
-        for node in ast.walk(tree)
+        for node in inside
         if isinstance(node, ast.Dict)
         for key, value in zip(node.keys, node.values, strict=True)
         if isinstance(key, ast.Constant) and key.value in MESSAGE_KEYS and is_bare_text(value)
