@@ -1,6 +1,6 @@
 """The program on a database of the test's own, and a factory in this process on the same."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,20 +10,21 @@ from axon_factory.bootstrap import Factory
 from axon_factory.db.tables import Order
 from axon_factory.orders.create import create_order
 from axon_factory.orders.requests import NewOrder, validated
-from tests.cli.program import Program
+from tests.cli.program import Program, surroundings
+from tests.support.prefork import Prefork, prefork
 from tests.support.product_runtime import product_python
 from tests.support.workshop import ADMIN, example_order, make_factory
 
 
 @pytest.fixture(scope="session")
-def bytecode(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled modules, kept between runs where pytest keeps anything."""
-    cache = getattr(request.config, "cache", None)
-    return cache.mkdir("axon-bytecode") if cache else tmp_path_factory.mktemp("bytecode")
+def forks() -> Iterator[Prefork]:
+    """The process that all programs of this run are forks of."""
+    with prefork(surroundings()) as started:
+        yield started
 
 
 @pytest.fixture
-def bare(tmp_path: Path, bytecode: Path) -> Program:
+def bare(tmp_path: Path, forks: Prefork) -> Program:
     """The program where nothing runs."""
     return Program(
         {
@@ -31,7 +32,7 @@ def bare(tmp_path: Path, bytecode: Path) -> Program:
             "AXON_PRODUCT_RUNTIME": str(tmp_path / "runtime"),
             "AXON_SECRET_KEY": "k" * 32,
         },
-        bytecode,
+        forks,
     )
 
 

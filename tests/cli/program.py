@@ -1,4 +1,4 @@
-"""The real program in processes of its own."""
+"""The real program in processes of its own, which begin with its modules imported."""
 
 import asyncio
 import json
@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Answer", "Program", "Running", "Settings"]
+from tests.support.prefork import Child, Prefork
+
+__all__ = ["Answer", "Program", "Running", "Settings", "surroundings"]
 
 Settings = Mapping[str, str | None]
 """AXON_ variables; None takes one away."""
@@ -32,10 +34,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    process: asyncio.subprocess.Process
+    process: Child
 
     async def line(self) -> str:
-        assert self.process.stdout is not None
         return (await asyncio.wait_for(self.process.stdout.readline(), SECONDS)).decode()
 
     async def end(self, number: int = signal.SIGTERM) -> Answer:
@@ -53,17 +54,29 @@ class Program:
     """`environment` is all of the program's `AXON_` settings."""
 
     environment: Mapping[str, str]
-    bytecode: Path
-    """Where compiled modules are kept: compiling takes longer than the commands."""
+    forks: Prefork
 
     def having(self, **changes: str | None) -> "Program":
         """The same with settings replaced, or taken away (None)."""
         merged = {**self.environment, **changes}
         kept = {name: value for name, value in merged.items() if value is not None}
-        return Program(kept, self.bytecode)
+        return Program(kept, self.forks)
 
     async def __call__(self, *words: str, stdin: str = "") -> Answer:
-        return await self._finished(("-m", "axon_factory", *words), stdin)
+        return await self._finished(("axon_factory", *words), stdin)
+
+    async def fresh(self, *words: str) -> Answer:
+        """Run it by an interpreter of its own: what it imports, and how it ends, is all its own."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "axon_factory", *words),
+            env={**surroundings(), **self.environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), SECONDS)
+        assert process.returncode is not None
+        return Answer(process.returncode, out.decode(), err.decode())
 
     async def many(self, cases: Sequence[tuple[Settings, Sequence[str], str]]) -> list[Answer]:
         """Run (settings, words, standard input) after one another in one process."""
@@ -73,7 +86,7 @@ class Program:
 
     @asynccontextmanager
     async def started(self, *words: str) -> AsyncGenerator[Running]:
-        process = await self._start(("-m", "axon_factory", *words))
+        process = await self._start(("axon_factory", *words))
         try:
             yield Running(process)
         finally:
@@ -91,22 +104,12 @@ class Program:
         assert process.returncode is not None
         return Answer(process.returncode, out.decode(), err.decode())
 
-    async def _start(self, words: tuple[str, ...]) -> asyncio.subprocess.Process:
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("AXON_") and name != "PYTHONDONTWRITEBYTECODE"
-        }
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *words,
-            env={
-                **inherited,
-                "PYTHONPYCACHEPREFIX": str(self.bytecode),
-                "COLUMNS": "200",
-                **self.environment,
-            },
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+    async def _start(self, words: tuple[str, ...]) -> Child:
+        environment = {**surroundings(), **self.environment}
+        return await self.forks.start(*words, environment=environment)
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of this process without settings."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AXON_")}
+    return {**inherited, "COLUMNS": "200"}

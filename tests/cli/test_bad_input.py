@@ -72,7 +72,7 @@ async def test_one_sentence_and_its_code(axon: Program) -> None:
 
 
 async def test_people_read_it_on_stderr(axon: Program) -> None:
-    answer = await axon("orders", "show", "[red]ORD[/red]")
+    answer = await axon.fresh("orders", "show", "[red]ORD[/red]")
     assert answer.code == Exit.REFUSED
     assert answer.out == ""
     assert answer.err == "axon: No order exists with ID: [red]ORD[/red]\n"

@@ -95,10 +95,10 @@ def test_every_command_is_in_the_table() -> None:
 
 
 async def test_root_loads_no_command(bare: Program) -> None:
-    answer = await bare("--help")
+    answer = await bare.fresh("--help")
     assert answer.code == 0
     assert "worker" in answer.out
-    version = await bare.having(PYTHONPROFILEIMPORTTIME="1")("--version")
+    version = await bare.having(PYTHONPROFILEIMPORTTIME="1").fresh("--version")
     assert version.out.startswith("axon ")
     assert "axon_factory.failpoints" in version.err
     assert "sqlalchemy" not in version.err
