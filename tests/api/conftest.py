@@ -1,4 +1,4 @@
-"""The OpenAPI document, made once for each file that reads it."""
+"""The OpenAPI document, made once: tests leave it as it is."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from tests.support.workshop import make_factory
 Json = Any
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Json:
     factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path_factory.mktemp("doc"))
     made = factory.application().openapi()

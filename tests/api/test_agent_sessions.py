@@ -12,12 +12,13 @@ from axon_factory.domain.silence import Silence
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.liveness import mark_silent
 from axon_factory.orders.locking import lock_order_by_id
+from tests.support.copies import order_in
 from tests.support.workshop import Headers, Json, Workshop
 
 
 @pytest.fixture
 async def building(workshop: Workshop) -> UUID:
-    return await workshop.placed_in(OrderState.CONSTRUCCION)
+    return await order_in(workshop, OrderState.CONSTRUCCION)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from axon_factory.db.audit import AuditQuery, list_audit
 from axon_factory.domain.audit import ACCESS_CHAIN, AuditRecord
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import PASSWORD, Workshop, example_order
 
 LISTED = "/api/audit"
@@ -62,7 +63,7 @@ async def test_each_write_of_an_order_is_recorded_once(workshop: Workshop) -> No
 
 
 async def test_decisions_and_a_reveal_are_recorded(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.ENTREGADO)
+    order_id = await order_in(workshop, OrderState.ENTREGADO)
     shown = await workshop.http.post(
         f"/api/orders/{order_id}/credentials/reveal", headers=workshop.headers["owner"]
     )

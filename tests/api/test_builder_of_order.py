@@ -7,11 +7,12 @@ import pytest
 from axon_factory.bootstrap.options import policy_of
 from axon_factory.domain.states import OrderState
 from axon_factory.settings import load_settings
+from tests.support.copies import order_in
 from tests.support.workshop import Workshop, example_order, make_factory
 
 
 async def test_the_order_keeps_the_builder_that_it_names(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION, construye="templates")
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION, construye="templates")
     assert (await workshop.show(order_id))["construye"] == "templates"
     assert (await workshop.show(order_id, "operator"))["construye"] == "templates"
     assert "construye" not in await workshop.show(order_id, "owner")

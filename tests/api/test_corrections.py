@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from axon_factory.db.tables import OrderEvent
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import OWNER_ID, Json, Workshop
 
 CLIENT = {"nombre": "Empresa XYZ S.A.", "email": "contacto@empresa.com"}
@@ -20,8 +21,8 @@ LATER = [OrderState.CONSTRUCCION, OrderState.QA, OrderState.LISTO, OrderState.EN
 
 async def placed_in(workshop: Workshop, state: OrderState, **changes: Json) -> UUID:
     if state is not OrderState.ENTREGADO:
-        return await workshop.placed_in(state, **changes)
-    order_id = await workshop.placed_in(OrderState.LISTO, **changes)
+        return await order_in(workshop, state, **changes)
+    order_id = await order_in(workshop, OrderState.LISTO, **changes)
     await workshop.patch(order_id, estado="entregado")
     return order_id
 
@@ -141,7 +142,7 @@ async def test_the_owner_changes(workshop: Workshop) -> None:
 
 
 async def test_a_new_configuration_withdraws_the_plan_and_plans_anew(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.PLANIFICACION)
+    order_id = await order_in(workshop, OrderState.PLANIFICACION)
     old = await workshop.show(order_id)
     await workshop.patch(order_id, **CONFIGURED)
     between = await workshop.show(order_id)
@@ -162,7 +163,7 @@ async def test_a_new_configuration_withdraws_the_plan_and_plans_anew(workshop: W
 
 
 async def test_other_corrections_leave_the_plan(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.PLANIFICACION)
+    order_id = await order_in(workshop, OrderState.PLANIFICACION)
     await workshop.patch(order_id, datos_cliente={"pais": "MX"}, nombre_producto="Otro")
     order = await workshop.show(order_id)
     assert (order["plan_estado"], order["plan_version"]) == ("pendiente_aprobacion", 1)
@@ -171,7 +172,7 @@ async def test_other_corrections_leave_the_plan(workshop: Workshop) -> None:
 async def test_who_corrects_and_approves_in_one_request_approves_nothing(
     workshop: Workshop,
 ) -> None:
-    order_id = await workshop.placed_in(OrderState.PLANIFICACION)
+    order_id = await order_in(workshop, OrderState.PLANIFICACION)
     before = await workshop.show(order_id)
     answer = await workshop.attempt_patch(order_id, estado="construccion", **CONFIGURED)
     assert answer.status_code == 409, answer.text
@@ -202,7 +203,7 @@ async def test_later_the_configuration_stays_and_the_rest_changes(
 async def test_a_failed_order_that_was_never_built_is_still_planned_anew(
     workshop: Workshop,
 ) -> None:
-    order_id = await workshop.placed_in(OrderState.PLANIFICACION)
+    order_id = await order_in(workshop, OrderState.PLANIFICACION)
     await workshop.patch(order_id, estado="fallido")
     await workshop.patch(order_id, **CONFIGURED)
     await workshop.patch(order_id, estado="planificacion")
@@ -211,7 +212,7 @@ async def test_a_failed_order_that_was_never_built_is_still_planned_anew(
 
 
 async def test_a_cancelled_order_is_not_corrected(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.CANCELADO)
+    order_id = await order_in(workshop, OrderState.CANCELADO)
     answer = await workshop.attempt_patch(order_id, nombre_producto="Otro")
     assert answer.status_code == 409, answer.text
 
@@ -252,7 +253,7 @@ async def test_an_approval_and_a_correction_at_once_never_build_the_old_plan(
     workshop: Workshop,
 ) -> None:
     for _ in range(4):
-        order_id = await workshop.placed_in(OrderState.PLANIFICACION)
+        order_id = await order_in(workshop, OrderState.PLANIFICACION)
         plan = await workshop.show(order_id)
         approved, corrected = await asyncio.gather(
             approve(workshop, order_id, plan["plan_version"], plan["plan_hash"]),

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import Json, Workshop, example_order
 
 INTRUDER = "<script>intruso"
@@ -17,7 +18,7 @@ RFC_9457 = {"type", "title", "status", "detail", "instance"}
 
 @pytest.fixture(scope="module")
 async def order_id(workshop: Workshop) -> UUID:
-    return await workshop.placed_in(OrderState.CONSTRUCCION)
+    return await order_in(workshop, OrderState.CONSTRUCCION)
 
 
 def assert_documented(answer: httpx2.Response, status: int) -> dict[str, Json]:

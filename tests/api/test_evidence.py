@@ -12,6 +12,7 @@ from sqlalchemy import text
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import TokenRole
 from axon_factory.domain.states import OrderState
+from tests.support.copies import copy_made_by, order_in
 from tests.support.ports import COMMIT, check_receipt
 from tests.support.workshop import Headers, Workshop
 
@@ -77,9 +78,14 @@ class Scene:
 
 async def begun(workshop: Workshop, *, milestones: int) -> Scene:
     """An order under construction whose session has handed over `milestones` of its two."""
-    scene = Scene(workshop, await workshop.placed_in(OrderState.CONSTRUCCION))
-    await scene.advance(1 + milestones)  # its session is started first
-    return scene
+
+    async def make() -> UUID:
+        scene = Scene(workshop, await order_in(workshop, OrderState.CONSTRUCCION))
+        await scene.advance(1 + milestones)  # its session is started first
+        return scene.order_id
+
+    kind = f"begun, with {milestones} milestones"
+    return Scene(workshop, await copy_made_by(workshop, kind, make))
 
 
 async def _attempt_token(scene: Scene) -> Json:
@@ -311,7 +317,7 @@ async def test_a_person_accepts_what_is_not_proven(workshop: Workshop) -> None:
 @pytest.mark.parametrize("state", ["fallido", "entregado", "cancelado"])
 @pytest.mark.parametrize("by", ["permanent", "council", "ops", "attempt"])
 async def test_an_order_at_rest_takes_no_reports(workshop: Workshop, state: str, by: str) -> None:
-    scene = Scene(workshop, await workshop.placed_in(OrderState(state)))
+    scene = Scene(workshop, await order_in(workshop, OrderState(state)))
     headers = (
         await workshop.attempt_token(scene.order_id) if by == "attempt" else workshop.headers[by]
     )

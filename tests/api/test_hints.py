@@ -14,6 +14,7 @@ from axon_factory.domain.states import OrderState
 from tests.support.a2a_agent import A2AAgent, agent_on_loopback
 from tests.support.a2a_script import Say, Wait
 from tests.support.builds import make_request
+from tests.support.copies import order_in
 from tests.support.workshop import Workshop
 
 LOOKING = "La fábrica mira ahora la sesión de la orden"
@@ -23,7 +24,7 @@ NOTHING = "La orden no tiene una sesión que mirar"
 @pytest.fixture
 async def building(workshop: Workshop) -> UUID:
     """An order whose session has begun, and for which no job waits."""
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     await workshop.line.advance(order_id)
     await _execute(workshop, "DELETE FROM procrastinate_jobs")
     return order_id
@@ -76,7 +77,7 @@ async def test_a_hint_pulls_the_next_look_forward(workshop: Workshop, building: 
     "state", [OrderState.PLANIFICACION, OrderState.CONSTRUCCION, OrderState.QA]
 )
 async def test_a_hint_about_no_session_does_nothing(workshop: Workshop, state: OrderState) -> None:
-    order_id = await workshop.placed_in(state)
+    order_id = await order_in(workshop, state)
     await _execute(workshop, "DELETE FROM procrastinate_jobs")
     answer = await workshop.http.post(
         f"/api/orders/{order_id}/wake", headers=await workshop.attempt_token(order_id)
@@ -86,7 +87,7 @@ async def test_a_hint_about_no_session_does_nothing(workshop: Workshop, state: O
 
 
 async def test_a_hint_needs_the_token_of_this_attempt(workshop: Workshop, building: UUID) -> None:
-    other = await workshop.placed_in(OrderState.CONSTRUCCION)
+    other = await order_in(workshop, OrderState.CONSTRUCCION)
     await _execute(workshop, "DELETE FROM procrastinate_jobs")
     tokens = {"axs_live_falso": 401, await _token(workshop, other): 404}
     for token, status in tokens.items():

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from axon_factory.db.audit import AuditQuery, list_audit
 from axon_factory.domain.audit import ACCESS_CHAIN
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import Workshop
 
 REASON = {"motivo": "Mantenimiento"}
@@ -37,12 +38,12 @@ async def line(workshop: Workshop, by: str = "admin") -> dict[str, Any]:
 
 async def test_it_says_what_is_built_and_what_waits(workshop: Workshop) -> None:
     before = await line(workshop, "operator")
-    await workshop.placed_in(OrderState.PLANIFICACION)
-    building = await workshop.placed_in(OrderState.CONSTRUCCION)
+    await order_in(workshop, OrderState.PLANIFICACION)
+    building = await order_in(workshop, OrderState.CONSTRUCCION)
     await workshop.line.advance(building)
-    await workshop.placed_in(OrderState.QA)
+    await order_in(workshop, OrderState.QA)
     async with workshop.factory.database.transaction("test") as session:
-        queued = await workshop.placed_in(OrderState.CONSTRUCCION)
+        queued = await order_in(workshop, OrderState.CONSTRUCCION)
         await session.execute(
             text("UPDATE orders SET queued_at = '2025-11-14T10:00:00Z' WHERE id = :id"),
             {"id": queued},
@@ -88,7 +89,7 @@ async def test_a_change_may_be_bound_to_what_was_read(workshop: Workshop) -> Non
 
 
 async def test_a_paused_line_takes_orders_and_decisions(workshop: Workshop) -> None:
-    waiting = await workshop.placed_in(OrderState.PLANIFICACION)
+    waiting = await order_in(workshop, OrderState.PLANIFICACION)
     await act(workshop, "pause")
     placed = await workshop.place()
     assert await workshop.line.advance(placed) is None

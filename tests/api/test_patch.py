@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import Json, Workshop
 
 ENTRY = {"timestamp": "2025-11-14T13:00:00Z", "agente": "QA Agent", "mensaje": "45/45 pasaron ✅"}
@@ -68,7 +69,7 @@ PROGRESS = [
 async def test_progress_stays_in_its_band_and_does_not_fall(
     workshop: Workshop, row: Progress
 ) -> None:
-    order_id = await workshop.placed_in(OrderState(row.state))
+    order_id = await order_in(workshop, OrderState(row.state))
     if row.before is not None:
         await workshop.patch(order_id, progreso=row.before)
     answer = await workshop.attempt_patch(order_id, **row.change)
@@ -101,7 +102,7 @@ async def test_progress_stays_in_its_band_and_does_not_fall(
 async def test_illegal_transition_says_what_is_legal(
     workshop: Workshop, by: str, source: str, target: str, legal: list[str] | None
 ) -> None:
-    order_id = await workshop.placed_in(OrderState(source))
+    order_id = await order_in(workshop, OrderState(source))
     version = (await workshop.show(order_id))["version"]
     answer = await workshop.attempt_patch(order_id, by=by, estado=target, logs=[ENTRY])
     assert answer.status_code == 409
@@ -116,7 +117,7 @@ async def test_illegal_transition_says_what_is_legal(
 
 @pytest.mark.parametrize("by", ["operator", "permanent"])
 async def test_reporters_move_what_is_built(workshop: Workshop, by: str) -> None:
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     for _ in range(3):  # its session is started, and hands over both milestones
         await workshop.line.advance(order_id)
     await workshop.patch(order_id, by=by, estado="qa")
@@ -168,7 +169,7 @@ async def test_if_match_guards_a_change(workshop: Workshop) -> None:
 
 
 async def test_phase_times_are_hints(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     before = await workshop.show(order_id)
     hint = "2001-01-01T00:00:00Z"
     await workshop.patch(order_id, estado="qa", qa_iniciada_at=hint, construccion_iniciada_at=hint)
@@ -178,7 +179,7 @@ async def test_phase_times_are_hints(workshop: Workshop) -> None:
 
 
 async def test_admins_patch_is_a_recorded_approval(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.PLANIFICACION)
+    order_id = await order_in(workshop, OrderState.PLANIFICACION)
     await workshop.patch(order_id, estado="construccion", motivo="Se ve bien")
     shown = await workshop.show(order_id)
     assert (shown["estado"], shown["plan_estado"]) == ("construccion", "aprobado")
@@ -196,14 +197,14 @@ async def test_admins_patch_approves_no_plan_that_is_not_there(workshop: Worksho
 
 @pytest.mark.parametrize("by", ["key_admin", "permanent", "operator"])
 async def test_approving_a_plan_is_a_persons_act(workshop: Workshop, by: str) -> None:
-    order_id = await workshop.placed_in(OrderState.PLANIFICACION)
+    order_id = await order_in(workshop, OrderState.PLANIFICACION)
     answer = await workshop.attempt_patch(order_id, by, estado="construccion")
     assert answer.status_code in {403, 409}
     assert (await workshop.show(order_id))["plan_estado"] == "pendiente_aprobacion"
 
 
 async def test_failing_by_hand_is_a_typed_cause_and_retry_resumes(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     await workshop.patch(order_id, estado="fallido", motivo="El cliente cambió de idea")
     failed = await workshop.show(order_id)
     assert failed["fallo"]["causa"] == "decision_manual"
@@ -217,7 +218,7 @@ async def test_failing_by_hand_is_a_typed_cause_and_retry_resumes(workshop: Work
 
 
 async def test_hand_over_needs_a_deployment(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.QA)
+    order_id = await order_in(workshop, OrderState.QA)
     accepted = await workshop.http.post(
         f"/api/orders/{order_id}/accept",
         json={"motivo": "Lo probé"},
@@ -225,13 +226,13 @@ async def test_hand_over_needs_a_deployment(workshop: Workshop) -> None:
     )
     assert accepted.status_code == 200
     assert (await workshop.attempt_patch(order_id, estado="entregado")).status_code == 409
-    deployed = await workshop.placed_in(OrderState.LISTO)
+    deployed = await order_in(workshop, OrderState.LISTO)
     await workshop.patch(deployed, estado="entregado")
     assert (await workshop.show(deployed))["entregado_at"] is not None
 
 
 @pytest.mark.parametrize("state", ["nuevo", "planificacion", "construccion", "qa", "listo"])
 async def test_admin_cancels_from_any_state_that_lasts(workshop: Workshop, state: str) -> None:
-    order_id = await workshop.placed_in(OrderState(state))
+    order_id = await order_in(workshop, OrderState(state))
     await workshop.patch(order_id, estado="cancelado", motivo="Ya no")
     assert (await workshop.show(order_id))["cancelado_at"] is not None

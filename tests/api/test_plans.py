@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from axon_factory.domain.states import OrderState
-from tests.support.copies import copy_order
+from tests.support.copies import copy_order, order_in
 from tests.support.plans import edited_plan
 from tests.support.workshop import OWNER_ID, Workshop
 
@@ -19,7 +19,7 @@ BASE, QA = edited_plan()["milestones"]
 @pytest.fixture(scope="module")
 async def waiting(workshop: Workshop) -> UUID:
     """An order whose plan waits; tests work on copies of it."""
-    return await workshop.placed_in(OrderState.PLANIFICACION)
+    return await order_in(workshop, OrderState.PLANIFICACION)
 
 
 async def read(workshop: Workshop, order_id: UUID) -> Json:

@@ -13,6 +13,7 @@ from axon_factory.bootstrap.options import policy_of
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.settings import SettingsInvalid, load_settings
+from tests.support.copies import order_in
 from tests.support.workshop import Workshop
 
 
@@ -85,7 +86,7 @@ async def test_another_link_ends_the_one_before(links: Links) -> None:
 
 
 async def test_a_revoked_link_opens_and_answers_nothing(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     links = Links(workshop, order_id)
     asked = await workshop.http.post(
         f"/api/orders/{order_id}/preguntas",
@@ -119,7 +120,7 @@ async def test_after_a_revocation_mails_have_no_link_until_a_person_issues_one(
 
 
 async def test_the_result_names_the_link_that_serves(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.LISTO)
+    order_id = await order_in(workshop, OrderState.LISTO)
     links, urls = Links(workshop, order_id), list[Any]()
 
     async def named() -> Any:  # noqa: ANN401 — a text or nothing

@@ -10,7 +10,8 @@ from axon_factory.api.parameters import query_parameters
 from axon_factory.api.routes import declared_routes, documented_path
 from axon_factory.domain.permissions import PERMISSIONS, Grant
 from axon_factory.domain.states import OrderState
-from tests.support.workshop import Workshop
+from tests.support.copies import order_in
+from tests.support.workshop import Json, Workshop
 
 LIST = "/api/orders"
 SUGGESTED = {
@@ -65,7 +66,7 @@ async def test_every_wrong_parameter_is_named(workshop: Workshop) -> None:
 
 async def test_no_route_ignores_a_parameter(workshop: Workshop) -> None:
     """Of writes too: `?dryrun=true` placed an order."""
-    order = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order = await order_in(workshop, OrderState.CONSTRUCCION)
     agent = await workshop.attempt_token(order)
     asked = 0
     for route in declared_routes(workshop.factory.application().routes):
@@ -96,9 +97,8 @@ async def test_pages_for_people_take_what_others_append(workshop: Workshop) -> N
     assert (await workshop.http.get("/health?utm_source=x")).status_code == 200
 
 
-def test_what_is_documented_is_what_is_known(workshop: Workshop) -> None:
+def test_what_is_documented_is_what_is_known(workshop: Workshop, document: Json) -> None:
     app = workshop.factory.application()
-    document = app.openapi()
     for path, item in document["paths"].items():
         for method, operation in item.items():
             documented = {

@@ -11,6 +11,7 @@ from sqlmodel import col
 from axon_factory.db.tables import OrderEvent, OutboxMessage
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.locking import lock_order_by_id
+from tests.support.copies import order_in
 from tests.support.workshop import Headers, Workshop
 
 ASKED = {"pregunta": "¿En qué idioma saluda?", "destinatario": "cliente"}
@@ -19,7 +20,7 @@ TO_STAFF = {"pregunta": "¿Qué cuenta de Twilio?", "destinatario": "operador"}
 
 @pytest.fixture
 async def building(workshop: Workshop) -> UUID:
-    return await workshop.placed_in(OrderState.CONSTRUCCION)
+    return await order_in(workshop, OrderState.CONSTRUCCION)
 
 
 class Desk:

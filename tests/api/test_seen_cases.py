@@ -14,6 +14,7 @@ from sqlalchemy import text
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.lists.fields import SUMMARY
 from tests.support.conformance import other_times
+from tests.support.copies import order_in
 from tests.support.workshop import Json, Workshop, example_order
 
 WRITTEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -164,7 +165,7 @@ REFUSED = {
 @pytest.fixture(scope="module")
 async def waiting(workshop: Workshop) -> UUID:
     """An order whose plan waits for approval."""
-    return await workshop.placed_in(OrderState.PLANIFICACION)
+    return await order_in(workshop, OrderState.PLANIFICACION)
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -307,7 +308,7 @@ async def test_csv_for_excel(
     ],
 )
 async def test_a_time_without_zone_is_utc(workshop: Workshop, sent: str, kept: str) -> None:
-    order = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order = await order_in(workshop, OrderState.CONSTRUCCION)
     entry = {"mensaje": f"Paso {sent}", "timestamp": sent, "agente": "Builder Agent"}
     await workshop.patch(order, logs=[entry], planificado_at=sent)
     await workshop.patch(order, logs=[entry])
@@ -315,15 +316,15 @@ async def test_a_time_without_zone_is_utc(workshop: Workshop, sent: str, kept: s
     assert [log["timestamp"] for log in logs if log["mensaje"] == entry["mensaje"]] == [kept]
 
 
-async def test_times_are_written_in_one_way(workshop: Workshop) -> None:
+async def test_times_are_written_in_one_way(workshop: Workshop, document: Json) -> None:
     """In every answer, event and export about orders of all kinds, and about those who write."""
-    failed = await workshop.placed_in(OrderState.FALLIDO)
-    delivered = await workshop.placed_in(OrderState.ENTREGADO)
-    building = await workshop.placed_in(OrderState.CONSTRUCCION)
+    failed = await order_in(workshop, OrderState.FALLIDO)
+    delivered = await order_in(workshop, OrderState.ENTREGADO)
+    building = await order_in(workshop, OrderState.CONSTRUCCION)
     agent = await workshop.attempt_token(building)
     await workshop.http.patch(f"/api/orders/{building}", json={"progreso": 7}, headers=agent)
     asked = 0
-    for path in workshop.factory.application().openapi()["paths"]:
+    for path in document["paths"]:
         if not path.startswith("/api/") or path.endswith("/stream"):
             continue
         for order in (failed, delivered, building):

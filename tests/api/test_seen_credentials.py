@@ -8,13 +8,14 @@ from sqlalchemy import text
 
 from axon_factory.api.idempotency import RequestKey, fingerprint, kept_answer
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import Workshop, example_order
 
 
 @pytest.fixture(scope="module")
 async def waiting(workshop: Workshop) -> UUID:
     """An order whose plan waits for approval."""
-    return await workshop.placed_in(OrderState.PLANIFICACION)
+    return await order_in(workshop, OrderState.PLANIFICACION)
 
 
 async def test_a_repeat_after_a_rotation_finds_the_first_answer(workshop: Workshop) -> None:
@@ -42,7 +43,7 @@ async def test_a_repeat_after_a_rotation_finds_the_first_answer(workshop: Worksh
 
 
 async def test_a_repeat_with_a_renewed_token_finds_the_first_answer(workshop: Workshop) -> None:
-    order = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order = await order_in(workshop, OrderState.CONSTRUCCION)
     old = await workshop.attempt_token(order)
     once = {"Idempotency-Key": uuid4().hex}
     sent: dict[str, Any] = {

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import Workshop
 
 SPEAKERS = [
@@ -54,11 +55,11 @@ async def test_names_are_spoken_in_by_their_owners(
 
 @pytest.fixture(scope="module")
 async def under_construction(workshop: Workshop) -> UUID:
-    return await workshop.placed_in(OrderState.CONSTRUCCION)
+    return await order_in(workshop, OrderState.CONSTRUCCION)
 
 
 async def test_staff_read_who_spoke_beside_the_given_name(workshop: Workshop) -> None:
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     entry = {"agente": "QA Agent", "mensaje": "45/45 pasaron"}
     await workshop.patch(order_id, "permanent", logs=[entry])
     path = f"/api/orders/{order_id}"

@@ -10,6 +10,7 @@ from mcp import Client
 from axon_factory.domain.states import OrderState
 from axon_factory.mcp.confirmation import confirmation_of, confirms
 from tests.mcp.conftest import Assistant
+from tests.support.copies import order_in
 from tests.support.workshop import Headers, Json, Workshop, example_order
 
 CONTENT = {
@@ -96,7 +97,7 @@ def test_a_confirmation_is_of_its_content_alone() -> None:
 
 async def test_a_refusal_says_what_the_api_says(workshop: Workshop, assistant: Assistant) -> None:
     wrong = {**CONTENT, "tipo_producto": "autopilot_marte"}
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     async with assistant(workshop.headers["admin"]) as client:
         text = await refused(client, "crear_orden", **wrong)
         assert "400 validacion" in text
@@ -112,7 +113,7 @@ async def test_a_refusal_says_what_the_api_says(workshop: Workshop, assistant: A
 
 
 async def test_an_agent_reports_about_its_order(workshop: Workshop, assistant: Assistant) -> None:
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     token = await workshop.attempt_token(order_id)
     as_bearer = {"Authorization": f"Bearer {token['X-System-Token']}"}
     for headers in (token, as_bearer):
@@ -151,7 +152,9 @@ REQUESTS = {
     "ver_preguntas": ("GET", "/api/orders/{id}/preguntas"),
     "responder": ("POST", "/api/orders/{id}/preguntas/1/respuesta"),
 }
-CALLERS = ("admin", "operator", "owner", "other", "key_lectura", "key_escritura", "key_admin")
+CALLERS = ("owner", "key_lectura", "attempt")
+"""One for each kind of credential."""
+OTHERS = ("admin", "operator", "other", "key_escritura", "key_admin", "permanent")
 
 
 async def test_every_tool_is_a_request_that_is_listed_here(
@@ -162,12 +165,14 @@ async def test_every_tool_is_a_request_that_is_listed_here(
     assert offered == set(TOOLS) == set(REQUESTS)
 
 
-@pytest.mark.parametrize("caller", [*CALLERS, "permanent", "attempt"])
+@pytest.mark.parametrize(
+    "caller", [*CALLERS, *(pytest.param(other, marks=pytest.mark.nightly) for other in OTHERS)]
+)
 async def test_a_tool_may_what_its_request_may(
     workshop: Workshop, assistant: Assistant, caller: str
 ) -> None:
     """Whoever is asked over MCP answers as whoever is asked over HTTP: refused alike or not."""
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
+    order_id = await order_in(workshop, OrderState.CONSTRUCCION)
     headers: Headers = (
         await workshop.attempt_token(order_id) if caller == "attempt" else workshop.headers[caller]
     )

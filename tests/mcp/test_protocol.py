@@ -2,10 +2,12 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import Workshop
 
 PLAIN = {
@@ -114,6 +116,12 @@ async def test_an_unknown_version_at_the_beginning_is_answered_with_a_known_one(
     assert answer.json()["result"]["protocolVersion"] in KNOWN
 
 
+@pytest.fixture(scope="module")
+async def built(workshop: Workshop) -> UUID:
+    """An order in `construccion`, for tests that leave it as it is."""
+    return await order_in(workshop, OrderState.CONSTRUCCION)
+
+
 @pytest.mark.parametrize(
     ("who", "order", "code", "status"),
     [
@@ -123,10 +131,9 @@ async def test_an_unknown_version_at_the_beginning_is_answered_with_a_known_one(
     ],
 )
 async def test_a_resource_that_is_refused_is_no_internal_error(
-    workshop: Workshop, who: str, order: str, code: int, status: int
+    workshop: Workshop, built: UUID, who: str, order: str, code: int, status: int
 ) -> None:
-    order_id = await workshop.placed_in(OrderState.CONSTRUCCION)
-    uri = f"axon://ordenes/{order.format(id=order_id)}"
+    uri = f"axon://ordenes/{order.format(id=built)}"
     answer = await post(workshop, rpc("resources/read", uri=uri), who)
     error = answer.json()["error"]
     assert (error["code"], error["data"]["status"]) == (code, status)

@@ -10,6 +10,7 @@ import pytest
 
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.credentials import open_credentials
+from tests.support.copies import order_in
 from tests.support.ports import PRODUCT_URL
 from tests.support.workshop import Workshop
 
@@ -24,8 +25,8 @@ async def page_of(workshop: Workshop, order_id: UUID) -> httpx2.Response:
 
 @pytest.fixture(scope="module")
 async def delivered(workshop: Workshop) -> UUID:
-    order_id = await workshop.placed_in(
-        OrderState.LISTO, notas_internas="canario", nombre_producto="Bot de Ana"
+    order_id = await order_in(
+        workshop, OrderState.LISTO, notas_internas="canario", nombre_producto="Bot de Ana"
     )
     await workshop.patch(order_id, estado="entregado")
     return order_id
@@ -57,7 +58,7 @@ async def test_page_has_no_secret_and_no_internal_name(workshop: Workshop, deliv
 
 @pytest.mark.parametrize("state", [state for state in OrderState if state != "entregado"])
 async def test_links_wait_for_the_delivery(workshop: Workshop, state: OrderState) -> None:
-    answer = await page_of(workshop, await workshop.placed_in(state))
+    answer = await page_of(workshop, await order_in(workshop, state))
     assert answer.status_code == 200
     assert PRODUCT_URL not in answer.text
 

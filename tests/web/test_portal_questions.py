@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from axon_factory.db.tables import AuditRow, OrderQuestion
 from axon_factory.domain.states import OrderState
+from tests.support.copies import order_in
 from tests.support.workshop import Workshop
 
 HOSTILE = "</textarea><script>alert('1')</script>\"><img src=x onerror=alert(2)>"
@@ -19,7 +20,7 @@ HOSTILE = "</textarea><script>alert('1')</script>\"><img src=x onerror=alert(2)>
 
 @pytest.fixture
 async def building(workshop: Workshop) -> UUID:
-    return await workshop.placed_in(OrderState.CONSTRUCCION)
+    return await order_in(workshop, OrderState.CONSTRUCCION)
 
 
 async def ask(workshop: Workshop, order_id: UUID, text: str, *options: str, **more: object) -> None:
