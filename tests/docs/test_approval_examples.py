@@ -1,13 +1,12 @@
 """The approver's guide runs: every bash block of docs/approval.md, over API and program."""
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.docs.test_api_examples import Shell, run_guide
+from tests.docs.test_api_examples import PATH, Shell, run_guide
 from tests.support.workshop import SECRET_KEY, Workshop
 
 GUIDE = Path(__file__).parents[2] / "docs" / "approval.md"
@@ -25,7 +24,7 @@ async def test_examples_of_the_guide(fresh_workshop: Workshop, tmp_path: Path) -
     shell = Shell(
         folder,
         {
-            "PATH": f"{folder}:{os.environ['PATH']}",
+            "PATH": f"{folder}:{PATH}",
             "LANG": "C.UTF-8",
             "API": str(fresh_workshop.http.base_url).rstrip("/"),
             "TOKEN": fresh_workshop.headers["admin"]["Authorization"].removeprefix("Bearer "),
