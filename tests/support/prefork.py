@@ -72,7 +72,7 @@ class Prefork:
             os.close(descriptor)
         loop = asyncio.get_running_loop()
         pipe, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(stdin, "wb"))
-        outputs = [await _reader(stdout), await _reader(stderr)]
+        outputs = await _reader(stdout), await _reader(stderr)
         news, closing = await asyncio.open_connection(sock=report)
         pid = int(await news.readline())
         ending = loop.create_task(_code(news, closing))
@@ -103,7 +103,7 @@ def prefork(environment: Mapping[str, str]) -> Generator[Prefork]:
         with theirs:
             server = subprocess.Popen(
                 [sys.executable, str(_SERVER)],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 env=environment,
                 start_new_session=True,
             )

@@ -20,21 +20,41 @@ _RECORD = _ROOT / "tests" / "proven.json"
 PARTS = {
     "browser": (
         "src/axon_factory/web",
-        "src/axon_factory/api/schemas",
-        "src/axon_factory/api/routers",
+        "src/axon_factory/api",
         "package-lock.json",
         "tests/web",
     ),
     "clients": (
-        "src/axon_factory/api/schemas",
-        "src/axon_factory/api/routers",
+        "src/axon_factory/api",
         "requirements-client.txt",
         "tests/contract",
     ),
     "products": (
         "src/axon_factory/product_templates",
-        "src/axon_factory/adapters/builder/templates",
+        "src/axon_factory/adapters/builder",
+        "src/axon_factory/adapters/git_command.py",
+        "src/axon_factory/adapters/product_runtime.py",
+        "src/axon_factory/domain/catalogue",
+        "src/axon_factory/domain/plan.py",
+        "src/axon_factory/ports/builder.py",
+        "requirements.txt",
         "tests/adapters/builder",
+        "tests/support/builds.py",
+        "tests/support/product_runtime.py",
+        "tests/support/products.py",
+    ),
+    # The command builder's agents: real processes in real sandboxes.
+    "agents": (
+        "src/axon_factory/adapters",
+        "src/axon_factory/domain",
+        "src/axon_factory/ports",
+        "requirements.txt",
+        "tests/adapters/builder",
+        "tests/support/builds.py",
+        "tests/support/command_agents.py",
+        "tests/support/fake_agent.py",
+        "tests/support/product_runtime.py",
+        "tests/support/products.py",
     ),
 }
 """Files and folders of each part, from the repository's root."""
@@ -68,6 +88,8 @@ def deselect_unchanged(items: list[pytest.Item]) -> list[pytest.Item]:
 def _files(name: str) -> Iterator[Path]:
     for part in PARTS[name]:
         path = _ROOT / part
+        if not path.exists():
+            raise pytest.UsageError(f"tests/support/proven.py: there is no {part}")
         found = [path] if path.is_file() else path.rglob("*")
         ignored = {"__pycache__", "node_modules", "assets"}
         yield from (one for one in found if one.is_file() and not ignored & set(one.parts))

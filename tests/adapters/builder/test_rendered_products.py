@@ -27,6 +27,8 @@ from tests.support.builds import HOSTILE, Built, build, make_plan, make_request
 from tests.support.product_runtime import product_python
 from tests.support.products import git
 
+pytestmark = pytest.mark.proven("products")
+
 ROOT = Path(__file__).parents[3]
 # Bytecode is kept beside the products: their trees stay clean, and the next run is faster.
 BYTECODE = f"{tempfile.gettempdir()}/axon-test-bytecode-{os.getuid()}"

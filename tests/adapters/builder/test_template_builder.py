@@ -24,6 +24,7 @@ from tests.support.builds import HOSTILE, Built, build, make_plan, make_request,
 from tests.support.products import git
 
 
+@pytest.mark.proven("products")
 async def test_the_example_order_is_built_milestone_by_milestone(built: Built) -> None:
     request, reports = built
     milestones = [milestone for report in reports for milestone in report.milestones]
@@ -40,6 +41,7 @@ async def test_the_example_order_is_built_milestone_by_milestone(built: Built) -
     assert git(request.product_dir, "status", "--porcelain") == ""
 
 
+@pytest.mark.proven("products")
 async def test_each_commit_brings_what_its_milestone_says(built: Built) -> None:
     request, _ = built
     signs = {
@@ -56,6 +58,7 @@ async def test_each_commit_brings_what_its_milestone_says(built: Built) -> None:
         ]
 
 
+@pytest.mark.proven("products")
 async def test_a_repeated_call_reports_the_same_commit(built: Built) -> None:
     request, reports = built
     head = git(request.product_dir, "rev-parse", "HEAD")
@@ -66,6 +69,7 @@ async def test_a_repeated_call_reports_the_same_commit(built: Built) -> None:
     assert await proceed(TemplateBuilder(), everything) == BuildReport(BuildStatus.FINISHED)
 
 
+@pytest.mark.proven("products")
 async def test_a_new_attempt_builds_again_and_records_the_findings(
     built: Built, tmp_path: Path
 ) -> None:
@@ -99,7 +103,9 @@ def blocked(tmp_path: Path) -> tuple[TemplateBuilder, Path]:
     return TemplateBuilder(python=script), pipe
 
 
-@pytest.mark.parametrize("how", ["cancel", "stop"])
+@pytest.mark.parametrize(
+    "how", [pytest.param("cancel", marks=pytest.mark.proven("products")), "stop"]
+)
 async def test_an_interrupted_render_is_killed_and_leaves_no_trace(
     blocked: tuple[TemplateBuilder, Path], tmp_path: Path, how: str
 ) -> None:
@@ -132,6 +138,7 @@ async def test_an_interrupted_render_is_killed_and_leaves_no_trace(
     assert trailers == "Axon-Milestone: 1/otro"
 
 
+@pytest.mark.proven("products")
 async def test_a_killed_worker_is_recovered_from(
     blocked: tuple[TemplateBuilder, Path], tmp_path: Path
 ) -> None:

@@ -214,7 +214,11 @@ RUNS = [
 ]
 
 
-@pytest.mark.parametrize("run", RUNS, ids=str)
+@pytest.mark.parametrize(
+    "run",
+    [*RUNS[:1], *(pytest.param(run, marks=pytest.mark.proven("agents")) for run in RUNS[1:])],
+    ids=str,
+)
 async def test_a_run_is_finished_when_its_lines_and_its_commits_say_so(
     run: Run, bench: Open
 ) -> None:
@@ -248,6 +252,7 @@ def noise_of(profile: str) -> str:
     return "".join(json.dumps(line) + "\n" for line in repeated)
 
 
+@pytest.mark.proven("agents")
 @pytest.mark.parametrize("profile", PROFILES)
 async def test_noise_is_no_sign_of_life(profile: str, bench: Open) -> None:
     at = bench(
@@ -266,6 +271,7 @@ async def test_noise_is_no_sign_of_life(profile: str, bench: Open) -> None:
     assert await at.stop(session, force=True)
 
 
+@pytest.mark.proven("agents")
 async def test_errors_between_work_end_nothing_and_are_counted(bench: Open) -> None:
     noise, most = noise_of("codex"), {"profile": "codex", "errors_seconds": 0.2}
     at = bench(
@@ -278,6 +284,7 @@ async def test_errors_between_work_end_nothing_and_are_counted(bench: Open) -> N
     assert [text for text in texts if "Se repitió 2 veces más: Reconnecting" in text]
 
 
+@pytest.mark.proven("agents")
 async def test_what_an_earlier_run_said_is_no_end_of_this_one(bench: Open) -> None:
     """A run that was answered and then vanishes quietly does not live on the first one's words."""
     question = json.dumps({"pregunta": "¿Color?"})

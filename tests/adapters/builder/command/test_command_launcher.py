@@ -53,6 +53,7 @@ def sleepers() -> list[int]:
     return found
 
 
+@pytest.mark.proven("agents")
 async def test_many_starts_at_once_are_one_launcher(bench: Open) -> None:
     at = bench(["wait", "seguir"])
     assert await at.builder.find(at.request, idempotency_key="find") is None
@@ -67,6 +68,7 @@ async def test_many_starts_at_once_are_one_launcher(bench: Open) -> None:
     assert await at.stop(ids[0], force=True)
 
 
+@pytest.mark.proven("agents")
 async def test_an_agent_whose_launcher_was_killed_dies_too_and_its_session_is_lost(
     bench: Open,
 ) -> None:
@@ -84,6 +86,7 @@ async def test_an_agent_whose_launcher_was_killed_dies_too_and_its_session_is_lo
     assert at.launched() == 1
 
 
+@pytest.mark.proven("agents")
 @pytest.mark.parametrize("bubblewrap", [True, False])
 async def test_an_agent_is_asked_to_end_and_ends_in_order(
     bubblewrap: bool, bench: Open, sandbox: Sandbox
@@ -113,6 +116,7 @@ async def test_a_deaf_agent_is_forced(bench: Open) -> None:
     assert not is_running(record(at)["agent_pid"])
 
 
+@pytest.mark.proven("agents")
 async def test_a_process_that_only_has_the_number_is_left_alone(bench: Open) -> None:
     at = bench(["wait", "seguir"])
     session = await at.start()
@@ -128,6 +132,7 @@ async def test_a_process_that_only_has_the_number_is_left_alone(bench: Open) -> 
     await bystander.wait()
 
 
+@pytest.mark.proven("agents")
 async def test_a_stopped_launcher_is_ended_with_its_agent(bench: Open) -> None:
     at = bench(["say", "Sigo"], ["sleep", 60])
     session = await at.start()

@@ -191,6 +191,7 @@ def test_however_it_is_read_every_line_is_reported_once(cuts: list[int]) -> None
     assert cursor.offset == len(whole)
 
 
+@pytest.mark.proven("agents")
 def test_a_flood_is_counted_and_not_repeated(tmp_path: Path) -> None:
     texts = ("".join(chr(97 + int(digit)) for digit in f"{number:04}") for number in range(2_500))
     lines = ({"type": "text", "part": {"text": text + "x" * 1000}} for text in texts)

@@ -32,7 +32,7 @@ async def probed(at: Bench) -> dict[str, Any]:
     return json.loads(git(at.request.product_dir, "show", "main:probe.json"))
 
 
-@pytest.mark.parametrize("network", [True, False])
+@pytest.mark.parametrize("network", [pytest.param(True, marks=pytest.mark.proven("agents")), False])
 async def test_an_agent_sees_and_writes_its_own_only(
     network: bool, bench: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +64,7 @@ async def test_an_agent_sees_and_writes_its_own_only(
     assert "FAKE_AGENT" not in written
 
 
+@pytest.mark.proven("agents")
 async def test_without_bubblewrap_it_works_and_says_why(
     bench: Open, sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -75,6 +76,7 @@ async def test_without_bubblewrap_it_works_and_says_why(
     assert "desactivado" in await plain.probe()
 
 
+@pytest.mark.proven("agents")
 async def test_links_and_settings_of_the_agent_lead_nowhere(bench: Open) -> None:
     at = bench(
         ["link", "PREGUNTA.json", "/etc/hostname"],

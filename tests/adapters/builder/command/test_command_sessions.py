@@ -50,6 +50,7 @@ async def test_an_agent_builds_and_its_lines_become_logs_and_costs(bench: Open) 
     assert at.launched() == 1
 
 
+@pytest.mark.proven("agents")
 async def test_milestones_show_while_the_agent_works_but_never_the_last(bench: Open) -> None:
     at = bench(["everything"], ["wait", "seguir"], ["finish"])
     session = await at.start()
@@ -60,6 +61,7 @@ async def test_milestones_show_while_the_agent_works_but_never_the_last(bench: O
     assert (await at.watch(session)).milestones == [MILESTONES[-1]]
 
 
+@pytest.mark.proven("agents")
 async def test_what_has_no_commit_is_the_last_milestones_work(bench: Open) -> None:
     other = ["git", "checkout", "-q", "-b", "otra"]
     at = bench(["commit", BASE], ["commit", "api"], other, ["write", "a.txt", "a"])
@@ -74,6 +76,7 @@ async def test_what_has_no_commit_is_the_last_milestones_work(bench: Open) -> No
     assert "a.txt" in shown
 
 
+@pytest.mark.proven("agents")
 async def test_a_rework_gets_the_findings_as_data_and_goes_on_in_the_repository(
     bench: Open,
 ) -> None:
@@ -126,6 +129,7 @@ async def _twice(at: Bench, session: str) -> Any:  # noqa: ANN401 — a request
     return at.request
 
 
+@pytest.mark.proven("agents")
 @pytest.mark.parametrize(
     ("steps", "message", "detail"),
     [
@@ -167,12 +171,14 @@ async def test_an_agent_that_fails_says_why(
     assert "sk-abc" not in failure.value.for_staff
 
 
+@pytest.mark.proven("agents")
 async def test_a_milestone_without_anything_to_do_may_have_an_empty_commit(bench: Open) -> None:
     empty = ["git", "commit", "-q", "--allow-empty", "-m", "Nada", "-m", "Axon-Milestone: 1/api"]
     at = bench(["commit", BASE], empty, ["commit", "qa"])
     assert sorted((await at.run()).milestones) == sorted(MILESTONES)
 
 
+@pytest.mark.proven("agents")
 async def test_a_rework_that_changes_nothing_is_no_success(bench: Open) -> None:
     at = bench(["everything"])
     await at.run()
@@ -183,6 +189,7 @@ async def test_a_rework_that_changes_nothing_is_no_success(bench: Open) -> None:
         await again.run()
 
 
+@pytest.mark.proven("agents")
 async def test_a_failed_agents_words_and_commits_are_reported_before_its_end(bench: Open) -> None:
     at = bench(["say", "Voy"], ["commit", BASE], ["finish", "se acabó"], ["exit", 1])
     seen = await at.watch(await at.start(), until=lambda seen: seen.milestones)
@@ -193,6 +200,7 @@ async def test_a_failed_agents_words_and_commits_are_reported_before_its_end(ben
     assert failure.value.detail == "se acabó"
 
 
+@pytest.mark.proven("agents")
 @pytest.mark.parametrize(
     ("steps", "changes", "message"),
     [
@@ -210,6 +218,7 @@ async def test_an_agent_beyond_its_limits_is_ended(
     assert (at.session / "output.jsonl").stat().st_size <= 1024 * 1024
 
 
+@pytest.mark.proven("agents")
 async def test_a_history_that_was_rewritten_is_refused(bench: Open) -> None:
     amend = ["git", "commit", "-q", "--amend", "--allow-empty", "-m", "otra"]
     at = bench(["commit", BASE], ["wait", "seguir"], amend, ["finish"])
