@@ -126,7 +126,7 @@ async def test_a_body_without_end_is_not_taken_without_end(
         begun = monotonic()
         with pytest.raises(ConnectionError):
             await pour(writer, pause=0 if bound == "bytes" else 0.05)
-        assert monotonic() - begun < 5
+        assert monotonic() - begun < 25  # and not the 50 that all of it takes
         writer.close()
 
 
@@ -139,11 +139,11 @@ async def pour(writer: asyncio.StreamWriter, *, pause: float) -> None:
 
 
 async def test_an_answer_of_a_whole_request_ends_its_connection_at_once(edge: Edge) -> None:
-    async with edge(EdgeOptions(quotas=NO_LIMITS)) as http:
+    async with edge(EdgeOptions(quotas=NO_LIMITS), ServerLimits(linger_seconds=60)) as http:
         address = urlsplit(str(http.base_url))
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write(b"GET /api/echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
         writer.close()
 

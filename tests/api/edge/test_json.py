@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from time import perf_counter
+from time import thread_time
 
 import httpx2
 import pytest
@@ -96,10 +96,10 @@ def test_no_body_of_the_default_size_holds_the_loop_for_long() -> None:
     bodies = [body for body, _ in HOSTILE.values()]
     bodies += [(b"[" + b"[]," * limit)[:limit], (b'{"a":"' + b"\\u0061" * limit)[:limit]]
     for body in bodies:
-        begun = perf_counter()
+        begun = thread_time()
         with pytest.raises(ValidationFailed):
             check_json(body, JsonLimits())
-        assert perf_counter() - begun < 0.5
+        assert thread_time() - begun < 0.5
 
 
 @pytest.mark.parametrize(
