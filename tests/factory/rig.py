@@ -1,6 +1,7 @@
 """A line over ledger ports on a test's own database, and short words for what tests do with it."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from ledger import Ledger
+from ledger_ports import ledger_ports
 from sqlalchemy import select, text
 from sqlmodel import col
 
@@ -33,8 +35,9 @@ from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch
 from axon_factory.orders.rework import accept_for_person
 from axon_factory.orders.update import patch_order
 from axon_factory.worker.runner import Worker, WorkerOptions
+from tests.support.databases import WipedDatabase
 
-__all__ = ["ADMIN", "POLICY", "Change", "Rig", "approve", "cancel", "patch"]
+__all__ = ["ADMIN", "POLICY", "STAGES", "Change", "Rig", "approve", "cancel", "patch"]
 
 ADMIN = Principal("user:admin", "Ana Administradora", Role.ADMIN, Grant.ADMIN)
 POLICY = Policy(
@@ -49,6 +52,9 @@ POLICY = Policy(
     client_mails=frozenset({ClientMail.PREGUNTA, ClientMail.ENTREGADA}),
     retry_delay=timedelta(milliseconds=20),
 )
+STAGES = ("planificacion", "construccion", "qa", "listo", "entregado")
+"""Where `Rig.reach` brings an order: the plan waits; it is approved; the review begins; the product
+is deployed and not handed over; it is handed over."""
 _OPTIONS = WorkerOptions(
     name="test",
     concurrency=1,
@@ -97,6 +103,8 @@ class Rig:
     ports: LinePorts
     products: Path
     policy: Policy = POLICY
+    wiped: WipedDatabase | None = None
+    """The shared database, if this is a rig on it: `reach` takes kept orders from there."""
     line_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def line(self) -> Line:
@@ -145,6 +153,48 @@ class Rig:
             steps.append(step)
             assert len(steps) < most, "the order does not come to rest"
         return steps
+
+    async def reach(self, stage: str) -> UUID:
+        """Return an order that ledger ports and `POLICY` have brought to one of `STAGES`.
+
+        The first of an empty shared database is a kept one, with its entries in the ledger; any
+        other is driven there by this rig itself.
+        """
+        if self.wiped is None or await self.rows("SELECT 1 FROM orders LIMIT 1"):
+            order_id = await self.place()
+            for passed in STAGES[: STAGES.index(stage) + 1]:
+                await self._drive_to(order_id, passed)
+            return order_id
+        kept = self.wiped.kept.get(stage) or await self._keep(self.wiped, stage)
+        await self.wiped.restore(stage)
+        order_id, entries = kept
+        self.ledger.copy(entries)
+        return order_id
+
+    async def _keep(self, wiped: WipedDatabase, stage: str) -> tuple[UUID, str]:
+        """Drive an order to the stage, in the empty shared database, and keep all of it."""
+        place = STAGES.index(stage)
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = Ledger(Path(folder) / "ledger")
+            async with ledger_ports(ledger, wiped.url) as ports:
+                base = Rig(wiped.database, ledger, ports, Path(folder), wiped=wiped)
+                order_id = await (base.reach(STAGES[place - 1]) if place else base.place())
+                await base._drive_to(order_id, stage)
+            kept = wiped.kept[stage] = order_id, ledger.text()
+        await wiped.keep(stage)
+        return kept
+
+    async def _drive_to(self, order_id: UUID, stage: str) -> None:
+        """Drive the order from the stage before to this one."""
+        if stage == "planificacion":
+            await self.drive(order_id)
+        elif stage == "construccion":
+            await self.change(order_id, approve)
+        line = self.line()
+        while (order := await self.order(order_id)).estado != stage or (
+            stage == "listo" and not order.resultado
+        ):
+            assert await line.advance(order_id) is not None, f"nothing leads to {stage}"
 
     async def deliver(self, order_id: UUID) -> list[DueStep]:
         """Drive the order to its end, approving its plan."""

@@ -2,6 +2,8 @@
 
 `workshop` is one running factory for the whole run: its tests share a database and look only at
 orders of their own. `fresh_workshop` has a database of its own.
+
+`wiped_database` is one database for the whole run too, and each test finds it as new.
 """
 
 from collections.abc import AsyncIterator
@@ -9,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import copied_database
+from tests.support.databases import WipedDatabase, copied_database
 from tests.support.workshop import Workshop, open_workshop
 
-__all__ = ["fresh_workshop", "module_database_url", "workshop"]
+__all__ = ["fresh_workshop", "module_database_url", "wiped_database", "workshop"]
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +34,24 @@ async def module_database_url(postgres_url: str, template_database: str) -> Asyn
     """URL of a fresh, migrated database of this module's own."""
     async with copied_database(postgres_url, template_database) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+async def _shared_database(
+    postgres_url: str, template_database: str
+) -> AsyncIterator[WipedDatabase]:
+    async with copied_database(postgres_url, template_database) as url:
+        shared = WipedDatabase(url)
+        await shared.prepare()
+        yield shared
+        await shared.database.dispose()
+
+
+@pytest.fixture
+async def wiped_database(_shared_database: WipedDatabase) -> WipedDatabase:
+    """The shared database as new: what earlier tests have written and left open is gone."""
+    await _shared_database.wipe()
+    return _shared_database
 
 
 @pytest.fixture
