@@ -31,6 +31,8 @@ TYPES = ("webhook_service", "autopilot_ventas")
 
 
 async def _approved(rig: Rig, **order: object) -> UUID:
+    if not order:
+        return await rig.reach("construccion")
     order_id = await rig.place(**order)  # pyright: ignore[reportArgumentType] — what `place` takes
     await rig.drive(order_id)
     await rig.change(order_id, approve)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from rig import ADMIN, Rig, approve, patch
+from rig import ADMIN, Rig, patch
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
@@ -67,9 +67,7 @@ async def asked_by(rig: Rig, *questions: AgentQuestion) -> tuple[AskingBuilder, 
     """Place an order and let its builder ask."""
     builder = AskingBuilder(rig.ports.builder, *questions)
     rig.ports = replace(rig.ports, builder=builder)
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    await rig.change(order_id, approve)
+    order_id = await rig.reach("construccion")
     await rig.drive(order_id)
     return builder, order_id
 

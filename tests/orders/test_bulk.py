@@ -33,9 +33,9 @@ async def count(workshop: Workshop, query: str, ids: Sequence[str]) -> int:
 
 
 @pytest.mark.timeout(120)
-async def test_two_acts_on_overlapping_orders(fresh_workshop: Workshop) -> None:
+async def test_two_acts_on_overlapping_orders(wiped_workshop: Workshop) -> None:
     """Twenty times: in opposite orders, beside single writes and ageing; each order has one end."""
-    workshop = fresh_workshop
+    workshop = wiped_workshop
     dice = random.Random(7)  # noqa: S311 — a repeatable shuffle
     original = await workshop.place()
     for _ in range(TRIALS):
@@ -75,10 +75,10 @@ async def test_two_acts_on_overlapping_orders(fresh_workshop: Workshop) -> None:
 
 
 async def test_an_order_that_leaves_the_filter_meanwhile_is_not_touched(
-    fresh_workshop: Workshop,
+    wiped_workshop: Workshop,
 ) -> None:
     """The act waits for an order that somebody else moves out of the filter: it must look again."""
-    workshop = fresh_workshop
+    workshop = wiped_workshop
     ids = sorted([str(await workshop.place()) for _ in range(3)])
     body = {"accion": "prioridad", "prioridad": "alta", "filtro": {"tag": ["x"]}, "esperado": 3}
     await bulk(workshop, ids, accion="tag", agregar=["x"])

@@ -101,7 +101,9 @@ class WipedDatabase:
     def __init__(self, url: str) -> None:
         """`url` is the copy's. Nothing but this writes there before `prepare`."""
         self.url = url
-        self.database = Database(f"{url}?application_name={_POOL}")
+        self.pool_url = f"{url}?application_name={_POOL}"
+        """For another pool that stays open between tests."""
+        self.database = Database(self.pool_url)
         self.database.url = url  # what a test connects by itself does not bear the pool's name
         self.kept: dict[str, Any] = {}
         """What tests note of the contents that they have kept, by their names."""
