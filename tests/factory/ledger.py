@@ -1,9 +1,9 @@
 """The judge of the line's tests: an append-only file of what its ports were asked to do.
 
 One JSON object a line, written with one `write` in append mode, so that processes may share the
-file and a SIGKILL leaves whole lines; only a crash of the machine could lose one. `what` is "start",
-"effect", "end", "error", "cancelled" or "violation"; an effect carries the idempotency key under
-which it happened.
+file and a SIGKILL leaves whole lines; only a crash of the machine could lose one. `what` is
+"start", "effect", "end", "error", "cancelled" or "violation"; an effect carries the idempotency key
+under which it happened.
 """
 
 import asyncio

@@ -52,6 +52,7 @@ POLICY = Policy(
     client_mails=frozenset({ClientMail.PREGUNTA, ClientMail.ENTREGADA}),
     retry_delay=timedelta(milliseconds=20),
 )
+_MOST_STEPS = 200
 STAGES = ("planificacion", "construccion", "qa", "listo", "entregado")
 """Where `Rig.reach` brings an order: the plan waits; it is approved; the review begins; the product
 is deployed and not handed over; it is handed over."""
@@ -60,9 +61,10 @@ _OPTIONS = WorkerOptions(
     concurrency=1,
     heartbeat_seconds=0.2,
     stalled_after_seconds=1.0,
-    maintenance_seconds=0.2,
-    housekeeping_seconds=0.1,
-    polling_seconds=1.0,
+    # Both are done when a worker starts. Tests of them say how often else.
+    maintenance_seconds=60.0,
+    housekeeping_seconds=60.0,
+    polling_seconds=0.1,
     graceful_seconds=0.2,
 )
 
@@ -106,6 +108,7 @@ class Rig:
     wiped: WipedDatabase | None = None
     """The shared database, if this is a rig on it: `reach` takes kept orders from there."""
     line_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    worker_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def line(self) -> Line:
         """Return a line as a worker has it."""
@@ -146,12 +149,17 @@ class Rig:
             order = await create_order(session, request, ADMIN, self.policy, now)
         return order.id
 
-    async def drive(self, order_id: UUID, *, most: int = 200) -> list[DueStep]:
-        """Advance the order until nothing is due, without a worker; return the steps."""
+    async def drive(self, order_id: UUID, *, until: str = "") -> list[DueStep]:
+        """Advance the order without a worker until nothing is due or a step leads to `until`.
+
+        Returns the steps.
+        """
         line, steps = self.line(), list[DueStep]()
         while (step := await line.advance(order_id)) is not None:
             steps.append(step)
-            assert len(steps) < most, "the order does not come to rest"
+            assert len(steps) < _MOST_STEPS, "the order does not come to rest"
+            if until and (await self.order(order_id)).estado == until:
+                break
         return steps
 
     async def reach(self, stage: str) -> UUID:
@@ -265,7 +273,8 @@ class Rig:
     def worker(self, **options: Any) -> Worker:  # noqa: ANN401 — fields of WorkerOptions
         """Return a worker of this process."""
         sender = OutboxSender(self.database, self.ports)
-        return Worker(self.database, self.line(), sender, self.policy, replace(_OPTIONS, **options))
+        chosen = replace(_OPTIONS, **{**self.worker_options, **options})
+        return Worker(self.database, self.line(), sender, self.policy, chosen)
 
     @asynccontextmanager
     async def working(self, **options: Any) -> AsyncGenerator[None]:  # noqa: ANN401 — see worker

@@ -192,10 +192,11 @@ class TestReview:
         rig.ledger.script(Fault("council.run_check", "reject", match="security"))
         order_id = await rig.reach("qa")
 
-        await rig.drive(order_id)
+        await rig.drive(order_id, until="construccion")
+        await rig.drive(order_id, until="qa")
 
         order = await rig.order(order_id)
-        assert (order.estado, order.intento, order.retrabajos) == ("entregado", 2, 1)
+        assert (order.estado, order.intento, order.retrabajos) == ("qa", 2, 1)
         first, second = rig.ledger.effects("builder.start")
         assert first.details["findings"] == []
         assert second.details["findings"] == ["security encontró un fallo"]
@@ -223,27 +224,29 @@ class TestReview:
         assert (await rig.order(order_id)).estado == "fallido"
 
         await rig.change(order_id, patch(estado="construccion"))
-        await rig.drive(order_id)
+        await rig.drive(order_id, until="qa")
 
-        assert (await rig.order(order_id)).estado == "entregado"
+        assert (await rig.order(order_id)).estado == "qa"
         last = rig.ledger.effects("builder.start")[-1]
         assert last.details["findings"] == ["security encontró un fallo"]
 
-    async def test_after_three_reworks_a_person_decides(self, rig: Rig) -> None:
+    async def test_after_too_many_reworks_a_person_decides(self, rig: Rig) -> None:
+        assert rig.policy.max_reworks == 3
+        rig = rig.with_policy(max_reworks=1)
         rig.ledger.script(Fault("council.run_check", "reject", times=None))
         order_id = await rig.reach("qa")
         async with rig.working():
             order = await rig.until(order_id, lambda order: order.espera == "persona")
             await rig.until_quiet()
 
-        assert (order.estado, order.intento, order.retrabajos) == ("qa", 4, 3)
+        assert (order.estado, order.intento, order.retrabajos) == ("qa", 2, 1)
         mails = [entry.details["title"] for entry in rig.ledger.effects("mailer.send")]
         assert mails[-1] == f"{order.order_number}: la revisión pide una decisión"
 
     @pytest.mark.parametrize(
         ("target", "rests_in"),
         [
-            ("construccion", "entregado"),
+            ("construccion", "qa"),
             ("listo", "entregado"),
             ("fallido", "fallido"),
             ("cancelado", "cancelado"),
@@ -260,7 +263,7 @@ class TestReview:
 
         decided = accept if target == "listo" else patch(estado=target, motivo="Decidido")
         await rig.change(order_id, decided)
-        await strict.drive(order_id)
+        await strict.drive(order_id, until=rests_in)
 
         order = await rig.order(order_id)
         assert (order.estado, order.espera) == (rests_in, None)
@@ -272,7 +275,7 @@ class TestReview:
         await strict.drive(order_id)
 
         await rig.change(order_id, patch(estado="construccion", motivo="Falta el logotipo"))
-        await strict.drive(order_id)
+        await strict.drive(order_id, until="qa")
 
         last = rig.ledger.effects("builder.start")[-1]
         assert last.details["findings"] == ["security encontró un fallo", "Falta el logotipo"]

@@ -87,7 +87,7 @@ async def test_an_agents_words_are_kept_once_and_believed_in_nothing(rig: Rig) -
         ALL,
     )
     order_id = await rig.reach("construccion")
-    steps = await rig.drive(order_id)
+    steps = await rig.drive(order_id, until="qa")
     assert "construir:scaffolding" in [step.key for step in steps]
     assert [request.cursor for request in builder.asked] == [None, "c1", None]
     said = [e for e in await rig.events(order_id) if e.kind == EventKind.REGISTRO]
@@ -131,11 +131,11 @@ async def test_a_question_stops_the_line_until_it_is_answered(rig: Rig) -> None:
         order.espera = None  # pyright: ignore[reportAttributeAccessIssue] — an order
 
     await rig.change(order_id, lift)
-    await rig.drive(order_id)
+    await rig.drive(order_id, until="qa")
     (answer,) = builder.asked[1].answers
     assert (answer.key, answer.question, answer.answer) == ("q-1", "¿Qué color?", "azul")
     assert builder.asked[2].answers == ()
-    assert (await rig.order(order_id)).estado == "entregado"
+    assert (await rig.order(order_id)).estado == "qa"
     assert order.intento == 1
 
 
@@ -144,9 +144,9 @@ async def test_a_lost_session_is_begun_anew_from_what_is_verified(rig: Rig) -> N
         rig, finished("scaffolding"), SessionLost("el agente no la conoce"), ALL
     )
     order_id = await rig.reach("construccion")
-    await rig.drive(order_id)
+    await rig.drive(order_id, until="qa")
     order = await rig.order(order_id)
-    assert (order.estado, order.intento, order.session_id) == ("entregado", 2, "ses-2")
+    assert (order.estado, order.intento, order.session_id) == ("qa", 2, "ses-2")
     assert [request.attempt for request in builder.started] == [1, 2]
     assert builder.started[1].completed == {"scaffolding"}
     lost = [e for e in await rig.events(order_id) if e.kind == EventKind.SESION_PERDIDA]

@@ -14,7 +14,6 @@ from axon_factory.worker.maintenance import age_waiting_orders
 from tests.support.copies import copy_orders
 from tests.support.workshop import Workshop
 
-TRIALS = 20
 ORDERS = 6
 OVERLAP = 4
 
@@ -33,12 +32,13 @@ async def count(workshop: Workshop, query: str, ids: Sequence[str]) -> int:
 
 
 @pytest.mark.timeout(120)
-async def test_two_acts_on_overlapping_orders(wiped_workshop: Workshop) -> None:
-    """Twenty times: in opposite orders, beside single writes and ageing; each order has one end."""
+@pytest.mark.parametrize("trials", [5, pytest.param(50, marks=pytest.mark.nightly)])
+async def test_two_acts_on_overlapping_orders(wiped_workshop: Workshop, trials: int) -> None:
+    """Again and again: in opposite orders, beside single writes and ageing; each order has one end."""
     workshop = wiped_workshop
     dice = random.Random(7)  # noqa: S311 — a repeatable shuffle
     original = await workshop.place()
-    for _ in range(TRIALS):
+    for _ in range(trials):
         ids = [str(one) for one in await copy_orders(workshop, original, ORDERS)]
         first, second = ids[:OVERLAP], ids[ORDERS - OVERLAP :][::-1]
         dice.shuffle(first)

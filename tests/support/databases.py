@@ -150,20 +150,26 @@ class WipedDatabase:
 
     async def restore(self, name: str) -> None:
         """Replace what the database contains by what was kept, sequences too."""
-        removals = (
-            f"IF EXISTS (SELECT FROM {table}) THEN"  # noqa: S608 — the name is the catalogue's
-            f" {self._untriggered(table, f'DELETE FROM {table};')} END IF;"
-            for table in reversed(self._tables)
-        )
+        removals: list[str] = []
+        for table in reversed(self._tables):
+            remove = self._untriggered(table, f"DELETE FROM {table};")  # noqa: S608 — as above
+            removals.append(f"IF EXISTS (SELECT FROM {table}) THEN {remove} END IF;")
         script = f"DO $restore$ BEGIN {' '.join(removals)} {self._contents[name]} END $restore$"
         async with self._alone() as connection:
             await connection.execute(script.encode())
 
     async def wipe(self) -> None:
         """End what the last test has left open, and leave what the migrations have made."""
-        async with self._alone() as connection:
-            await connection.execute(_LEAVE, [_POOL])
-        await self.restore("as_migrated")
+        for attempt in range(_ATTEMPTS):
+            async with self._alone() as connection:
+                await connection.execute(_LEAVE, [_POOL])
+            try:
+                await self.restore("as_migrated")
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+                if attempt == _ATTEMPTS - 1:  # tasks of a test that failed still write
+                    raise
+            else:
+                return
 
     def _untriggered(self, table: str, statement: str) -> str:
         """Return `statement` with the table's own triggers off: they guard, number and notify."""
@@ -179,6 +185,7 @@ class WipedDatabase:
 
 
 _POOL = "axon-wiped"
+_ATTEMPTS = 10
 _LEAVE = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend'

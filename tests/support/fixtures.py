@@ -3,8 +3,8 @@
 `workshop` is one running factory for the whole run: its tests share a database and look only at
 orders of their own. `fresh_workshop` has a database of its own.
 
-`wiped_database` is one database for the whole run too, and each test finds it as new; `wiped_workshop` is a
-factory on it. `fresh_workshop` is for tests that change the process or the database itself.
+`wiped_database` is one database for the whole run too, and each test finds it as new;
+`wiped_workshop` is a factory on it.
 """
 
 from collections.abc import AsyncIterator

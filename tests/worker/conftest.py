@@ -34,7 +34,9 @@ async def rig(wiped_database: WipedDatabase, tmp_path: Path) -> AsyncIterator[Ri
     """A line over ledger ports; at the end the ledger must show no call inside a transaction."""
     ledger = Ledger(tmp_path / "ledger")
     async with ledger_ports(ledger, wiped_database.url) as ports:
-        yield Rig(
+        rig = Rig(
             wiped_database.database, ledger, ports, tmp_path / "products", wiped=wiped_database
         )
+        rig.worker_options = {"maintenance_seconds": 0.2, "housekeeping_seconds": 0.1}
+        yield rig
     assert ledger.entries("violation") == []
