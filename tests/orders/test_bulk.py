@@ -34,7 +34,7 @@ async def count(workshop: Workshop, query: str, ids: Sequence[str]) -> int:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("trials", [5, pytest.param(50, marks=pytest.mark.nightly)])
 async def test_two_acts_on_overlapping_orders(wiped_workshop: Workshop, trials: int) -> None:
-    """Again and again: in opposite orders, beside single writes and ageing; each order has one end."""
+    """In opposite orders, beside single writes and ageing; each order has one end."""
     workshop = wiped_workshop
     dice = random.Random(7)  # noqa: S311 — a repeatable shuffle
     original = await workshop.place()

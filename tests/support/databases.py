@@ -111,6 +111,7 @@ class WipedDatabase:
         self._columns: dict[str, str] = {}
         self._guarded = frozenset[str]()
         self._contents: dict[str, str] = {}
+        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
 
     async def prepare(self) -> None:
         """Note the rows that the migrations have made; `wipe` restores them."""
@@ -180,8 +181,21 @@ class WipedDatabase:
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> AsyncGenerator[psycopg.AsyncConnection[tuple[Any, ...]]]:
-        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as connection:
-            yield connection
+        """Yield a connection beside the pool; it stays open, because a new one knows no table."""
+        if self._connection is not None:
+            try:
+                await self._connection.execute("SELECT 1")
+            except psycopg.OperationalError:  # a test has ended it
+                self._connection = None
+        if self._connection is None:
+            self._connection = await psycopg.AsyncConnection.connect(self.url, autocommit=True)
+        yield self._connection
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._connection is not None:
+            await self._connection.close()
+        await self.database.dispose()
 
 
 _POOL = "axon-wiped"

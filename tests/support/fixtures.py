@@ -54,7 +54,7 @@ async def shared_database(
         shared = WipedDatabase(url)
         await shared.prepare()
         yield shared
-        await shared.database.dispose()
+        await shared.close()
 
 
 @pytest.fixture
