@@ -18,9 +18,22 @@ from axon_factory.accounts.throttle import LoginLimits, Throttle
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, User
 from axon_factory.domain.permissions import Role
+from tests.support.databases import WipedDatabase
 
 PEPPER = b"pepper" * 8
 PASSWORD = "correcto caballo batería"
+
+
+@pytest.fixture
+def database_url(wiped_database: WipedDatabase) -> str:
+    """URL of the shared database, which is empty."""
+    return wiped_database.url
+
+
+@pytest.fixture
+def database(wiped_database: WipedDatabase) -> Database:
+    """The open pool of the shared database."""
+    return wiped_database.database
 
 
 @pytest.fixture(scope="session")

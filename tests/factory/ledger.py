@@ -1,8 +1,9 @@
-"""The judge of the line's tests: an append-only, fsynced file of what its ports were asked to do.
+"""The judge of the line's tests: an append-only file of what its ports were asked to do.
 
 One JSON object a line, written with one `write` in append mode, so that processes may share the
-file and a SIGKILL leaves whole lines. `what` is "start", "effect", "end", "error", "cancelled" or
-"violation"; an effect carries the idempotency key under which it happened.
+file and a SIGKILL leaves whole lines; only a crash of the machine could lose one. `what` is
+"start", "effect", "end", "error", "cancelled" or "violation"; an effect carries the idempotency key
+under which it happened.
 """
 
 import asyncio
@@ -58,7 +59,7 @@ class Ledger:
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, what: str, place: str, *, key: str, subject: str = "", **details: Any) -> None:  # noqa: ANN401 — any JSON
-        """Append one entry; it is on the disk when this returns."""
+        """Append one entry; a SIGKILL after this leaves it there."""
         line = json.dumps(
             {
                 "what": what,
@@ -73,9 +74,17 @@ class Ledger:
         descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             os.write(descriptor, f"{line}\n".encode())
-            os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def text(self) -> str:
+        """Return the whole file."""
+        return self._file.read_text(encoding="utf-8") if self._file.exists() else ""
+
+    def copy(self, entries: str) -> None:
+        """Begin with what another ledger's `text` has said."""
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(entries)
 
     def entries(self, what: str | None = None, place: str | None = None) -> list[Entry]:
         """Return the entries so far, oldest first."""

@@ -1,6 +1,7 @@
 """A line over ledger ports on a test's own database, and short words for what tests do with it."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from ledger import Ledger
+from ledger_ports import ledger_ports
 from sqlalchemy import select, text
 from sqlmodel import col
 
@@ -33,8 +35,9 @@ from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch
 from axon_factory.orders.rework import accept_for_person
 from axon_factory.orders.update import patch_order
 from axon_factory.worker.runner import Worker, WorkerOptions
+from tests.support.databases import WipedDatabase
 
-__all__ = ["ADMIN", "POLICY", "Change", "Rig", "approve", "cancel", "patch"]
+__all__ = ["ADMIN", "POLICY", "STAGES", "Change", "Rig", "approve", "cancel", "patch"]
 
 ADMIN = Principal("user:admin", "Ana Administradora", Role.ADMIN, Grant.ADMIN)
 POLICY = Policy(
@@ -49,14 +52,19 @@ POLICY = Policy(
     client_mails=frozenset({ClientMail.PREGUNTA, ClientMail.ENTREGADA}),
     retry_delay=timedelta(milliseconds=20),
 )
+_MOST_STEPS = 200
+STAGES = ("planificacion", "construccion", "qa", "listo", "entregado")
+"""Where `Rig.reach` brings an order: the plan waits; it is approved; the review begins; the product
+is deployed and not handed over; it is handed over."""
 _OPTIONS = WorkerOptions(
     name="test",
     concurrency=1,
     heartbeat_seconds=0.2,
     stalled_after_seconds=1.0,
-    maintenance_seconds=0.2,
-    housekeeping_seconds=0.1,
-    polling_seconds=1.0,
+    # Both are done when a worker starts. Tests of them say how often else.
+    maintenance_seconds=60.0,
+    housekeeping_seconds=60.0,
+    polling_seconds=0.1,
     graceful_seconds=0.2,
 )
 
@@ -97,7 +105,10 @@ class Rig:
     ports: LinePorts
     products: Path
     policy: Policy = POLICY
+    wiped: WipedDatabase | None = None
+    """The shared database, if this is a rig on it: `reach` takes kept orders from there."""
     line_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    worker_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def line(self) -> Line:
         """Return a line as a worker has it."""
@@ -138,13 +149,60 @@ class Rig:
             order = await create_order(session, request, ADMIN, self.policy, now)
         return order.id
 
-    async def drive(self, order_id: UUID, *, most: int = 200) -> list[DueStep]:
-        """Advance the order until nothing is due, without a worker; return the steps."""
+    async def drive(self, order_id: UUID, *, until: str = "") -> list[DueStep]:
+        """Advance the order without a worker until nothing is due or a step leads to `until`.
+
+        Returns the steps.
+        """
         line, steps = self.line(), list[DueStep]()
         while (step := await line.advance(order_id)) is not None:
             steps.append(step)
-            assert len(steps) < most, "the order does not come to rest"
+            assert len(steps) < _MOST_STEPS, "the order does not come to rest"
+            if until and (await self.order(order_id)).estado == until:
+                break
         return steps
+
+    async def reach(self, stage: str) -> UUID:
+        """Return an order that ledger ports and `POLICY` have brought to one of `STAGES`.
+
+        The first of an empty shared database is a kept one, with its entries in the ledger; any
+        other is driven there by this rig itself.
+        """
+        if self.wiped is None or await self.rows("SELECT 1 FROM orders LIMIT 1"):
+            order_id = await self.place()
+            for passed in STAGES[: STAGES.index(stage) + 1]:
+                await self._drive_to(order_id, passed)
+            return order_id
+        kept = self.wiped.kept.get(stage) or await self._keep(self.wiped, stage)
+        await self.wiped.restore(stage)
+        order_id, entries = kept
+        self.ledger.copy(entries)
+        return order_id
+
+    async def _keep(self, wiped: WipedDatabase, stage: str) -> tuple[UUID, str]:
+        """Drive an order to the stage, in the empty shared database, and keep all of it."""
+        place = STAGES.index(stage)
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = Ledger(Path(folder) / "ledger")
+            async with ledger_ports(ledger, wiped.url) as ports:
+                base = Rig(wiped.database, ledger, ports, Path(folder), wiped=wiped)
+                order_id = await (base.reach(STAGES[place - 1]) if place else base.place())
+                await base._drive_to(order_id, stage)
+            kept = wiped.kept[stage] = order_id, ledger.text()
+        await wiped.keep(stage)
+        return kept
+
+    async def _drive_to(self, order_id: UUID, stage: str) -> None:
+        """Drive the order from the stage before to this one."""
+        if stage == "planificacion":
+            await self.drive(order_id)
+        elif stage == "construccion":
+            await self.change(order_id, approve)
+        line = self.line()
+        while (order := await self.order(order_id)).estado != stage or (
+            stage == "listo" and not order.resultado
+        ):
+            assert await line.advance(order_id) is not None, f"nothing leads to {stage}"
 
     async def deliver(self, order_id: UUID) -> list[DueStep]:
         """Drive the order to its end, approving its plan."""
@@ -215,7 +273,8 @@ class Rig:
     def worker(self, **options: Any) -> Worker:  # noqa: ANN401 — fields of WorkerOptions
         """Return a worker of this process."""
         sender = OutboxSender(self.database, self.ports)
-        return Worker(self.database, self.line(), sender, self.policy, replace(_OPTIONS, **options))
+        chosen = replace(_OPTIONS, **{**self.worker_options, **options})
+        return Worker(self.database, self.line(), sender, self.policy, chosen)
 
     @asynccontextmanager
     async def working(self, **options: Any) -> AsyncGenerator[None]:  # noqa: ANN401 — see worker

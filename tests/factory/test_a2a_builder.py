@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from a2a.types.a2a_pb2 import TaskState
-from rig import ADMIN, POLICY, Rig, approve, cancel
+from rig import ADMIN, POLICY, Rig, cancel
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -63,10 +63,7 @@ def site(rig: Rig, builder: Builder) -> Rig:
 
 async def begin(site: Rig) -> UUID:
     """Bring an order to where its session is due."""
-    order_id = await site.place()
-    await site.drive(order_id)
-    await site.change(order_id, approve)
-    return order_id
+    return await site.reach("construccion")
 
 
 async def advance(site: Rig, order_id: UUID, until: str) -> Order:

@@ -31,6 +31,8 @@ TYPES = ("webhook_service", "autopilot_ventas")
 
 
 async def _approved(rig: Rig, **order: object) -> UUID:
+    if not order:
+        return await rig.reach("construccion")
     order_id = await rig.place(**order)  # pyright: ignore[reportArgumentType] — what `place` takes
     await rig.drive(order_id)
     await rig.change(order_id, approve)
@@ -85,8 +87,9 @@ async def test_whoever_frees_a_place_wakes_the_next(rig: Rig, way: str) -> None:
             assert await line.advance(first) is not None
 
     assert [job.status for job in await rig.jobs(second)] == ["todo"]
-    await rig.drive(second)
-    assert (await rig.order(second)).queued_at is None
+    await line.advance(second)
+    waited = await rig.order(second)
+    assert (waited.session_open, waited.queued_at) == (True, None)
 
 
 async def test_the_sweep_wakes_who_waits_for_a_place_that_is_free(rig: Rig) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import ADMIN, POLICY, Rig, approve, cancel
+from rig import ADMIN, POLICY, Rig, cancel
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -58,10 +58,7 @@ def site(rig: Rig, builder: Builder) -> Rig:
 
 async def begin(site: Rig) -> Any:  # noqa: ANN401 — an order's id
     """Bring an order to where its session is due."""
-    order_id = await site.place()
-    await site.drive(order_id)
-    await site.change(order_id, approve)
-    return order_id
+    return await site.reach("construccion")
 
 
 async def advance(site: Rig, order_id: Any, until: str) -> None:  # noqa: ANN401 — an order's id

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ledger import Fault
 from ledger_ports import CHECKS
-from rig import ADMIN, Rig, accept, approve, patch
+from rig import ADMIN, Rig, accept, patch
 
 from axon_factory.domain.errors import TransitionRefused
+from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.priority import AGEING_INTERVAL, Priority
 from axon_factory.domain.states import OrderState
@@ -57,8 +58,7 @@ async def test_an_order_goes_from_nuevo_to_entregado(rig: Rig) -> None:
 
 
 async def test_times_and_stages_tell_the_way(rig: Rig) -> None:
-    order_id = await rig.place()
-    await rig.deliver(order_id)
+    order_id = await rig.reach("entregado")
 
     order = await rig.order(order_id)
     times = [
@@ -83,9 +83,7 @@ async def test_times_and_stages_tell_the_way(rig: Rig) -> None:
 
 
 async def test_progress_is_weighted_by_hours_95_until_qa_passes_100_at_listo(rig: Rig) -> None:
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    await rig.change(order_id, approve)
+    order_id = await rig.reach("construccion")
     line, seen = rig.line(), dict[str, int]()
     while (step := await line.advance(order_id)) is not None:
         seen[step.key] = (await rig.order(order_id)).progreso
@@ -98,10 +96,8 @@ async def test_progress_is_weighted_by_hours_95_until_qa_passes_100_at_listo(rig
 
 
 async def test_every_effect_happens_once_under_a_key_of_order_step_and_attempt(rig: Rig) -> None:
-    order_id = await rig.place()
+    order_id = await rig.reach("construccion")
     async with rig.working():
-        await rig.until(order_id, lambda order: order.plan_estado == "pendiente_aprobacion")
-        await rig.change(order_id, approve)
         await rig.until(order_id, lambda order: order.estado == "entregado")
         await rig.until_quiet()
 
@@ -115,9 +111,8 @@ async def test_every_effect_happens_once_under_a_key_of_order_step_and_attempt(r
 
 
 async def test_a_waiting_order_has_no_job_and_the_approver_has_mail(rig: Rig) -> None:
-    order_id = await rig.place()
+    order_id = await rig.reach("planificacion")
     async with rig.working():
-        await rig.until(order_id, lambda order: order.plan_estado == "pendiente_aprobacion")
         await rig.until_quiet()
 
         order = await rig.order(order_id)
@@ -132,18 +127,20 @@ async def test_a_policy_approves_low_risk_types_by_itself(rig: Rig) -> None:
     low_risk = await trusting.place(product="webhook_service")
     other = await trusting.place(product="autopilot_whatsapp")
 
-    assert "aprobar" in [step.key for step in await trusting.drive(low_risk)]
+    line, steps = trusting.line(), list[DueStep | None]()
+    while (await rig.order(low_risk)).estado != "construccion":
+        steps.append(await line.advance(low_risk))
     await trusting.drive(other)
 
-    assert (await rig.order(low_risk)).estado == "entregado"
+    assert steps[-1] is not None
+    assert steps[-1].key == "aprobar"
     assert (await rig.order(other)).plan_estado == "pendiente_aprobacion"
     decided = await rig.rows("SELECT decided_by, motivo FROM order_plans WHERE estado = 'aprobado'")
     assert [tuple(row) for row in decided] == [("worker", "auto_aprobar")]
 
 
 async def test_a_rejected_plan_is_made_again_with_the_reason(rig: Rig) -> None:
-    order_id = await rig.place()
-    await rig.drive(order_id)
+    order_id = await rig.reach("planificacion")
 
     await rig.change(
         order_id,
@@ -193,21 +190,20 @@ class TestReview:
 
     async def test_findings_reach_the_builder_of_the_next_attempt(self, rig: Rig) -> None:
         rig.ledger.script(Fault("council.run_check", "reject", match="security"))
-        order_id = await rig.place()
+        order_id = await rig.reach("qa")
 
-        await rig.deliver(order_id)
+        await rig.drive(order_id, until="construccion")
+        await rig.drive(order_id, until="qa")
 
         order = await rig.order(order_id)
-        assert (order.estado, order.intento, order.retrabajos) == ("entregado", 2, 1)
+        assert (order.estado, order.intento, order.retrabajos) == ("qa", 2, 1)
         first, second = rig.ledger.effects("builder.start")
         assert first.details["findings"] == []
         assert second.details["findings"] == ["security encontró un fallo"]
 
     async def test_a_rejected_product_goes_back_to_70_percent(self, rig: Rig) -> None:
         rig.ledger.script(Fault("council.run_check", "reject"))
-        order_id = await rig.place()
-        await rig.drive(order_id)
-        await rig.change(order_id, approve)
+        order_id = await rig.reach("qa")
         line, seen = rig.line(), list[tuple[str, int]]()
         while (step := await line.advance(order_id)) is not None:
             seen.append((step.key, (await rig.order(order_id)).progreso))
@@ -223,34 +219,34 @@ class TestReview:
             Fault("council.run_check", "reject", match="security"),
             Fault("builder.proceed", "permanent", match=":2:"),
         )
-        order_id = await rig.place()
-        await rig.deliver(order_id)
+        order_id = await rig.reach("qa")
+        await rig.drive(order_id)
         assert (await rig.order(order_id)).estado == "fallido"
 
         await rig.change(order_id, patch(estado="construccion"))
-        await rig.drive(order_id)
+        await rig.drive(order_id, until="qa")
 
-        assert (await rig.order(order_id)).estado == "entregado"
+        assert (await rig.order(order_id)).estado == "qa"
         last = rig.ledger.effects("builder.start")[-1]
         assert last.details["findings"] == ["security encontró un fallo"]
 
-    async def test_after_three_reworks_a_person_decides(self, rig: Rig) -> None:
+    async def test_after_too_many_reworks_a_person_decides(self, rig: Rig) -> None:
+        assert rig.policy.max_reworks == 3
+        rig = rig.with_policy(max_reworks=1)
         rig.ledger.script(Fault("council.run_check", "reject", times=None))
-        order_id = await rig.place()
+        order_id = await rig.reach("qa")
         async with rig.working():
-            await rig.until(order_id, lambda order: order.plan_estado == "pendiente_aprobacion")
-            await rig.change(order_id, approve)
             order = await rig.until(order_id, lambda order: order.espera == "persona")
             await rig.until_quiet()
 
-        assert (order.estado, order.intento, order.retrabajos) == ("qa", 4, 3)
+        assert (order.estado, order.intento, order.retrabajos) == ("qa", 2, 1)
         mails = [entry.details["title"] for entry in rig.ledger.effects("mailer.send")]
         assert mails[-1] == f"{order.order_number}: la revisión pide una decisión"
 
     @pytest.mark.parametrize(
         ("target", "rests_in"),
         [
-            ("construccion", "entregado"),
+            ("construccion", "qa"),
             ("listo", "entregado"),
             ("fallido", "fallido"),
             ("cancelado", "cancelado"),
@@ -261,13 +257,13 @@ class TestReview:
     ) -> None:
         strict = rig.with_policy(max_reworks=0)
         rig.ledger.script(Fault("council.run_check", "reject"))
-        order_id = await strict.place()
-        await strict.deliver(order_id)
+        order_id = await strict.reach("qa")
+        await strict.drive(order_id)
         assert (await rig.order(order_id)).espera == "persona"
 
         decided = accept if target == "listo" else patch(estado=target, motivo="Decidido")
         await rig.change(order_id, decided)
-        await strict.drive(order_id)
+        await strict.drive(order_id, until=rests_in)
 
         order = await rig.order(order_id)
         assert (order.estado, order.espera) == (rests_in, None)
@@ -275,11 +271,11 @@ class TestReview:
     async def test_what_an_administrator_says_reaches_the_builder(self, rig: Rig) -> None:
         strict = rig.with_policy(max_reworks=0)
         rig.ledger.script(Fault("council.run_check", "reject", match="security"))
-        order_id = await strict.place()
-        await strict.deliver(order_id)
+        order_id = await strict.reach("qa")
+        await strict.drive(order_id)
 
         await rig.change(order_id, patch(estado="construccion", motivo="Falta el logotipo"))
-        await strict.drive(order_id)
+        await strict.drive(order_id, until="qa")
 
         last = rig.ledger.effects("builder.start")[-1]
         assert last.details["findings"] == ["security encontró un fallo", "Falta el logotipo"]
@@ -288,8 +284,8 @@ class TestReview:
     async def test_no_agent_decides_for_the_person(self, rig: Rig, target: OrderState) -> None:
         strict = rig.with_policy(max_reworks=0)
         rig.ledger.script(Fault("council.run_check", "reject"))
-        order_id = await strict.place()
-        await strict.deliver(order_id)
+        order_id = await strict.reach("qa")
+        await strict.drive(order_id)
         agent = Principal("token:t", "Revisor", Role.SYSTEM, Grant.SYSTEM_COUNCIL)
 
         with pytest.raises(TransitionRefused, match="decisión de una persona"):

@@ -167,17 +167,16 @@ async def retries(session: Any, order: Order, now: datetime) -> None:  # noqa: A
 async def test_each_way_is_told_as_the_table_says(
     rig: Rig, change: Callable[..., Awaitable[object]], expected: Told
 ) -> None:
-    order_id = await rig.place()
-    await rig.drive(order_id)
+    order_id = await rig.reach("planificacion")
     await register(rig)
     await rig.change(order_id, change)
     assert await told(rig) == expected
 
 
 async def test_a_retry_is_a_change_of_state_and_no_approval(rig: Rig) -> None:
-    rig.ledger.script(Fault("deployer.deploy", "permanent"))
-    order_id = await rig.place()
-    await rig.deliver(order_id)
+    rig.ledger.script(Fault("council.run_check", "permanent"))
+    order_id = await rig.reach("qa")
+    await rig.drive(order_id)
     await register(rig)
     await rig.change(order_id, retries)
     assert await told(rig) == [(CHANGED, "fallido")]

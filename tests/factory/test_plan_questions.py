@@ -65,6 +65,11 @@ async def mails(rig: Rig, like: str) -> list[Any]:
 
 
 async def waiting(rig: Rig) -> UUID:
+    return await rig.reach("planificacion")
+
+
+async def planned(rig: Rig) -> UUID:
+    """Return an order whose plan this rig's own planner has made."""
     order_id = await rig.place()
     await rig.drive(order_id)
     return order_id
@@ -107,8 +112,7 @@ async def test_a_planner_that_cannot_answer_fails_the_question_and_not_the_order
     assert [(row.answer, row.closed) for row in await questions(rig)] == [(None, True)]
     assert len(await mails(rig, "%respuesta a la pregunta 1")) == 1
     await rig.change(order_id, approve)
-    await rig.drive(order_id)
-    assert (await rig.order(order_id)).estado == "entregado"
+    assert (await rig.line().advance(order_id)) is not None  # it is built
 
 
 @pytest.mark.parametrize("decide", [approve, reject], ids=["approve", "reject"])
@@ -140,7 +144,7 @@ async def test_what_the_client_answers_reaches_the_approver_once_and_the_next_pl
 ) -> None:
     seen = Scripted()
     rig = replace(rig, ports=replace(rig.ports, planner=seen))
-    order_id = await waiting(rig)
+    order_id = await planned(rig)
     await rig.change(order_id, ask(rig, Audience.CLIENTE, "¿Qué país?"))
     assert await rig.drive(order_id) == []  # nobody but the client has anything to do
     (mail,) = await mails(rig, "%necesitamos una respuesta")
@@ -232,7 +236,7 @@ async def test_an_answer_without_budget_waits_for_it_and_the_plan_can_still_be_d
     rig: Rig,
 ) -> None:
     rig, _ = costly(rig, order_usd=Decimal(1))
-    asking, deciding = [await waiting(rig) for _ in range(2)]
+    asking, deciding = [await planned(rig) for _ in range(2)]
     for order_id in (asking, deciding):
         await rig.change(order_id, ask(rig))
         await rig.drive(order_id)
@@ -241,7 +245,7 @@ async def test_an_answer_without_budget_waits_for_it_and_the_plan_can_still_be_d
     await rig.change(asking, decide("2"))
     await rig.drive(asking)
     await rig.change(deciding, approve)
-    await rig.drive(deciding)
+    assert (await rig.line().advance(deciding)) is not None  # it is built
 
     order = await rig.order(asking)
     assert (order.espera, order.plan_estado) == (None, "pendiente_aprobacion")
@@ -251,12 +255,11 @@ async def test_an_answer_without_budget_waits_for_it_and_the_plan_can_still_be_d
     assert [tuple(row) for row in answers] == [(asking, "Porque sí")]
     used = await rig.rows("SELECT order_id FROM model_calls WHERE purpose = 'respuesta'")
     assert [row.order_id for row in used] == [asking]
-    assert (await rig.order(deciding)).estado == "entregado"
+    assert (await rig.order(deciding)).session_open
 
 
 async def test_no_budget_is_decided_for_an_order_that_has_ended(rig: Rig) -> None:
-    order_id = await rig.place()
-    await rig.deliver(order_id)
+    order_id = await rig.reach("entregado")
     with pytest.raises(TransitionRefused):
         await rig.change(order_id, decide("5"))
 

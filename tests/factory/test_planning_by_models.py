@@ -50,13 +50,12 @@ def planned_by(rig: Rig, server: ModelServer, *behaviours: Behaviour, model: str
 async def test_orders_end_in_a_plan_that_waits_for_a_person(rig: Rig, server: ModelServer) -> None:
     gate = asyncio.Semaphore(8)
 
-    async def plan(name: str) -> UUID:
+    async def plan(name: str, order_id: UUID) -> None:
         async with gate:
-            order_id = await rig.place()
             await planned_by(rig, server, BEHAVIOURS[name].behaviour, model=name).drive(order_id)
-            return order_id
 
-    orders = await asyncio.gather(*(plan(name) for name in PLAYED))
+    orders = [await rig.place() for _ in PLAYED]  # at once they would wait for one number
+    await asyncio.gather(*map(plan, PLAYED, orders))
     for name, order_id in zip(PLAYED, orders, strict=True):
         case, order = BEHAVIOURS[name], await rig.order(order_id)
         assert (order.estado, order.plan_estado) == ("planificacion", "pendiente_aprobacion"), name

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from rig import ADMIN, Rig, approve, patch
+from rig import ADMIN, Rig, patch
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
@@ -67,9 +67,7 @@ async def asked_by(rig: Rig, *questions: AgentQuestion) -> tuple[AskingBuilder, 
     """Place an order and let its builder ask."""
     builder = AskingBuilder(rig.ports.builder, *questions)
     rig.ports = replace(rig.ports, builder=builder)
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    await rig.change(order_id, approve)
+    order_id = await rig.reach("construccion")
     await rig.drive(order_id)
     return builder, order_id
 
@@ -94,9 +92,9 @@ async def test_the_session_gets_its_answers_and_builds_on(rig: Rig) -> None:
     assert await rig.drive(order_id) == []  # the other answer is still owed
     assert (await rig.order(order_id)).espera == "operador"
     await answer(rig, order_id, 2, "b")
-    await rig.drive(order_id)
+    await rig.drive(order_id, until=OrderState.QA)
     order = await rig.order(order_id)
-    assert order.estado == OrderState.ENTREGADO
+    assert order.estado == OrderState.QA
     assert builder.answers == [("idioma", "Inglés"), ("larga", "b")]
     assert len(await rig.rows("SELECT 1 FROM order_questions WHERE delivered_at IS NOT NULL")) == 2
 

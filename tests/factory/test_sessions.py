@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from rig import Rig, approve
+from rig import Rig
 
 from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.ports.builder import (
@@ -86,8 +86,8 @@ async def test_an_agents_words_are_kept_once_and_believed_in_nothing(rig: Rig) -
         working(logs=logs),  # the same again, as an agent that forgets what it has said
         ALL,
     )
-    order_id = await rig.place()
-    steps = await rig.deliver(order_id)
+    order_id = await rig.reach("construccion")
+    steps = await rig.drive(order_id, until="qa")
     assert "construir:scaffolding" in [step.key for step in steps]
     assert [request.cursor for request in builder.asked] == [None, "c1", None]
     said = [e for e in await rig.events(order_id) if e.kind == EventKind.REGISTRO]
@@ -105,9 +105,7 @@ async def test_an_agents_words_are_kept_once_and_believed_in_nothing(rig: Rig) -
 
 async def test_only_milestones_of_the_plan_count(rig: Rig) -> None:
     rig, _ = with_builder(rig, finished("marte", "qa"), ALL)
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    await rig.change(order_id, approve)
+    order_id = await rig.reach("construccion")
     line = rig.line()
     await line.advance(order_id)
     await line.advance(order_id)
@@ -120,9 +118,7 @@ async def test_only_milestones_of_the_plan_count(rig: Rig) -> None:
 async def test_a_question_stops_the_line_until_it_is_answered(rig: Rig) -> None:
     question = AgentQuestion("q-1", "¿Qué color?", ("azul", "verde"))
     rig, builder = with_builder(rig, working(questions=(question,)), working(), ALL)
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    await rig.change(order_id, approve)
+    order_id = await rig.reach("construccion")
     await rig.drive(order_id)
     assert (await rig.order(order_id)).espera == "cliente"
     await rig.execute(
@@ -135,11 +131,11 @@ async def test_a_question_stops_the_line_until_it_is_answered(rig: Rig) -> None:
         order.espera = None  # pyright: ignore[reportAttributeAccessIssue] — an order
 
     await rig.change(order_id, lift)
-    await rig.drive(order_id)
+    await rig.drive(order_id, until="qa")
     (answer,) = builder.asked[1].answers
     assert (answer.key, answer.question, answer.answer) == ("q-1", "¿Qué color?", "azul")
     assert builder.asked[2].answers == ()
-    assert (await rig.order(order_id)).estado == "entregado"
+    assert (await rig.order(order_id)).estado == "qa"
     assert order.intento == 1
 
 
@@ -147,10 +143,10 @@ async def test_a_lost_session_is_begun_anew_from_what_is_verified(rig: Rig) -> N
     rig, builder = with_builder(
         rig, finished("scaffolding"), SessionLost("el agente no la conoce"), ALL
     )
-    order_id = await rig.place()
-    await rig.deliver(order_id)
+    order_id = await rig.reach("construccion")
+    await rig.drive(order_id, until="qa")
     order = await rig.order(order_id)
-    assert (order.estado, order.intento, order.session_id) == ("entregado", 2, "ses-2")
+    assert (order.estado, order.intento, order.session_id) == ("qa", 2, "ses-2")
     assert [request.attempt for request in builder.started] == [1, 2]
     assert builder.started[1].completed == {"scaffolding"}
     lost = [e for e in await rig.events(order_id) if e.kind == EventKind.SESION_PERDIDA]
@@ -159,9 +155,7 @@ async def test_a_lost_session_is_begun_anew_from_what_is_verified(rig: Rig) -> N
 
 async def test_an_order_that_loses_every_session_fails_with_the_cause(rig: Rig) -> None:
     rig, builder = with_builder(rig, *(SessionLost("se perdió") for _ in range(9)))
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    await rig.change(order_id, approve)
+    order_id = await rig.reach("construccion")
     await rig.drive(order_id)
     order = await rig.order(order_id)
     assert order.fallo is not None
@@ -174,8 +168,8 @@ async def test_who_reports_by_itself_gets_a_token_for_just_this_attempt(rig: Rig
     for name, tokens in (("templates", 0), ("command", 0), ("http", 1), ("a2a", 1)):
         agents = replace(rig.policy.agents, builder=name)
         with_name, builder = with_builder(rig.with_policy(agents=agents), ALL)
-        order_id = await with_name.place()
-        await with_name.deliver(order_id)
+        order_id = await with_name.reach("construccion")
+        await with_name.line().advance(order_id)
         (request,) = builder.started
         assert request.builder == name
         assert (request.agent_token is not None) == bool(tokens)
@@ -186,9 +180,7 @@ async def test_who_reports_by_itself_gets_a_token_for_just_this_attempt(rig: Rig
 
 async def test_a_session_is_asked_when_it_said(rig: Rig) -> None:
     rig, _ = with_builder(rig, working(poll_after_seconds=600.0), ALL)
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    await rig.change(order_id, approve)
+    order_id = await rig.reach("construccion")
     line = rig.line()
     await line.advance(order_id)
     await line.advance(order_id)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ledger import Fault
-from rig import POLICY, Rig, approve
+from rig import POLICY, Rig
 
 from axon_factory.domain.silence import Silence, silence_of
 from axon_factory.orders.policy import AgentRules
@@ -25,9 +25,7 @@ SILENT, STUCK = timedelta(minutes=5), timedelta(minutes=30)
 async def session(rig: Rig) -> UUID:
     """An order whose outside agent has an open session, at rest until the line looks again."""
     rig.policy = OUTSIDE
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    await rig.change(order_id, approve)
+    order_id = await rig.reach("construccion")
     await rig.line().advance(order_id)
     rig.ledger.script(Fault("builder.proceed", "working", times=None))
     await rig.line().advance(order_id)

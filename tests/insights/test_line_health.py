@@ -9,16 +9,16 @@ from axon_factory.insights.line_health import read_line_health
 from tests.support.workshop import Workshop
 
 
-async def test_an_empty_line_has_nothing_to_say(fresh_workshop: Workshop) -> None:
-    async with fresh_workshop.factory.database.reading() as session:
+async def test_an_empty_line_has_nothing_to_say(wiped_workshop: Workshop) -> None:
+    async with wiped_workshop.factory.database.reading() as session:
         health = await read_line_health(session, stalled_after=15)
     assert (health.workers_alive, health.workers_silent) == (0, 0)
     assert (health.jobs_waiting, health.jobs_running, health.oldest_job_seconds) == (0, 0, 0)
     assert (health.waiting_for_person, health.messages_unsent) == ((), 0)
 
 
-async def test_what_waits_is_counted(fresh_workshop: Workshop) -> None:
-    workshop = fresh_workshop
+async def test_what_waits_is_counted(wiped_workshop: Workshop) -> None:
+    workshop = wiped_workshop
     normal = await workshop.placed_in(OrderState.PLANIFICACION)
     urgent = await workshop.placed_in(OrderState.PLANIFICACION, prioridad="urgente")
     await workshop.place()

@@ -14,7 +14,6 @@ from axon_factory.worker.maintenance import age_waiting_orders
 from tests.support.copies import copy_orders
 from tests.support.workshop import Workshop
 
-TRIALS = 20
 ORDERS = 6
 OVERLAP = 4
 
@@ -33,12 +32,13 @@ async def count(workshop: Workshop, query: str, ids: Sequence[str]) -> int:
 
 
 @pytest.mark.timeout(120)
-async def test_two_acts_on_overlapping_orders(fresh_workshop: Workshop) -> None:
-    """Twenty times: in opposite orders, beside single writes and ageing; each order has one end."""
-    workshop = fresh_workshop
+@pytest.mark.parametrize("trials", [5, pytest.param(50, marks=pytest.mark.nightly)])
+async def test_two_acts_on_overlapping_orders(wiped_workshop: Workshop, trials: int) -> None:
+    """In opposite orders, beside single writes and ageing; each order has one end."""
+    workshop = wiped_workshop
     dice = random.Random(7)  # noqa: S311 — a repeatable shuffle
     original = await workshop.place()
-    for _ in range(TRIALS):
+    for _ in range(trials):
         ids = [str(one) for one in await copy_orders(workshop, original, ORDERS)]
         first, second = ids[:OVERLAP], ids[ORDERS - OVERLAP :][::-1]
         dice.shuffle(first)
@@ -75,10 +75,10 @@ async def test_two_acts_on_overlapping_orders(fresh_workshop: Workshop) -> None:
 
 
 async def test_an_order_that_leaves_the_filter_meanwhile_is_not_touched(
-    fresh_workshop: Workshop,
+    wiped_workshop: Workshop,
 ) -> None:
     """The act waits for an order that somebody else moves out of the filter: it must look again."""
-    workshop = fresh_workshop
+    workshop = wiped_workshop
     ids = sorted([str(await workshop.place()) for _ in range(3)])
     body = {"accion": "prioridad", "prioridad": "alta", "filtro": {"tag": ["x"]}, "esperado": 3}
     await bulk(workshop, ids, accion="tag", agregar=["x"])

@@ -21,13 +21,13 @@ async def create(workshop: Workshop, now: datetime) -> str:
     return order.order_number
 
 
-async def test_fifty_orders_at_once_are_numbered_without_a_gap(fresh_workshop: Workshop) -> None:
+async def test_fifty_orders_at_once_are_numbered_without_a_gap(wiped_workshop: Workshop) -> None:
     answers = await asyncio.gather(
         *(
-            fresh_workshop.http.post(
+            wiped_workshop.http.post(
                 "/api/orders",
                 json=example_order(),
-                headers=fresh_workshop.headers["key_escritura"],
+                headers=wiped_workshop.headers["key_escritura"],
             )
             for _ in range(50)
         )
@@ -39,19 +39,19 @@ async def test_fifty_orders_at_once_are_numbered_without_a_gap(fresh_workshop: W
     assert len({answer.json()["id"] for answer in answers}) == 50
 
 
-async def test_numbers_outgrow_three_digits(fresh_workshop: Workshop) -> None:
-    async with fresh_workshop.factory.database.transaction("test") as session:
+async def test_numbers_outgrow_three_digits(wiped_workshop: Workshop) -> None:
+    async with wiped_workshop.factory.database.transaction("test") as session:
         await session.execute(text("INSERT INTO order_number_counters VALUES (2026, 998)"))
-    numbers = [await create(fresh_workshop, FIRST_SECOND) for _ in range(3)]
+    numbers = [await create(wiped_workshop, FIRST_SECOND) for _ in range(3)]
     assert numbers == ["ORD-2026-999", "ORD-2026-1000", "ORD-2026-1001"]
-    headers = fresh_workshop.headers["admin"]
-    answer = await fresh_workshop.http.get("/api/orders/ORD-2026-1000", headers=headers)
+    headers = wiped_workshop.headers["admin"]
+    answer = await wiped_workshop.http.get("/api/orders/ORD-2026-1000", headers=headers)
     assert answer.json()["order_number"] == "ORD-2026-1000"
 
 
-async def test_a_year_turns_in_the_business_time_zone(fresh_workshop: Workshop) -> None:
+async def test_a_year_turns_in_the_business_time_zone(wiped_workshop: Workshop) -> None:
     numbers = [
-        await create(fresh_workshop, now)
+        await create(wiped_workshop, now)
         for now in (LAST_SECOND, LAST_SECOND, FIRST_SECOND, LAST_SECOND, FIRST_SECOND)
     ]
     assert numbers == [
@@ -63,11 +63,11 @@ async def test_a_year_turns_in_the_business_time_zone(fresh_workshop: Workshop) 
     ]
 
 
-async def test_a_rollback_gives_the_number_back(fresh_workshop: Workshop) -> None:
+async def test_a_rollback_gives_the_number_back(wiped_workshop: Workshop) -> None:
     request = NewOrder.model_validate(example_order())
-    database, policy = fresh_workshop.factory.database, fresh_workshop.factory.policy
-    await create(fresh_workshop, FIRST_SECOND)
+    database, policy = wiped_workshop.factory.database, wiped_workshop.factory.policy
+    await create(wiped_workshop, FIRST_SECOND)
     async with database.reading() as session:  # rolls back
         order = await create_order(session, request, ADMIN, policy, FIRST_SECOND)
         assert order.order_number == "ORD-2026-002"
-    assert await create(fresh_workshop, FIRST_SECOND) == "ORD-2026-002"
+    assert await create(wiped_workshop, FIRST_SECOND) == "ORD-2026-002"

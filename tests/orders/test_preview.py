@@ -43,54 +43,54 @@ async def pace(workshop: Workshop, product_type: str) -> Pace:
         return await measured_pace(session, product_type)
 
 
-async def test_history_replaces_the_formula_once_there_is_enough(fresh_workshop: Workshop) -> None:
+async def test_history_replaces_the_formula_once_there_is_enough(wiped_workshop: Workshop) -> None:
     for hours in range(1, ENOUGH_ORDERS):
-        await deliver(fresh_workshop, "webhook_service", hours=hours)
-    await deliver(fresh_workshop, "autopilot_ventas", hours=500)
-    assert await pace(fresh_workshop, "webhook_service") == DOCUMENTED_PACE
+        await deliver(wiped_workshop, "webhook_service", hours=hours)
+    await deliver(wiped_workshop, "autopilot_ventas", hours=500)
+    assert await pace(wiped_workshop, "webhook_service") == DOCUMENTED_PACE
 
-    await deliver(fresh_workshop, "webhook_service", hours=ENOUGH_ORDERS)
-    measured = await pace(fresh_workshop, "webhook_service")
+    await deliver(wiped_workshop, "webhook_service", hours=ENOUGH_ORDERS)
+    measured = await pace(wiped_workshop, "webhook_service")
     # Shares of 0.1 to 2.0 of the planned hours: the 10th and 90th percentile lie between two.
     assert (measured.low, measured.high) == pytest.approx((0.29, 1.81))
     assert measured.measured == ENOUGH_ORDERS
-    assert await pace(fresh_workshop, "autopilot_ventas") == DOCUMENTED_PACE
+    assert await pace(wiped_workshop, "autopilot_ventas") == DOCUMENTED_PACE
 
-    building = await fresh_workshop.place(tipo_producto="webhook_service")
-    answer = await fresh_workshop.http.get(
-        f"/api/orders/{building}/result", headers=fresh_workshop.headers["admin"]
+    building = await wiped_workshop.place(tipo_producto="webhook_service")
+    answer = await wiped_workshop.http.get(
+        f"/api/orders/{building}/result", headers=wiped_workshop.headers["admin"]
     )
     assert answer.json()["estimacion_tiempo_restante"] == "5-29 horas"  # 16 hours in the catalogue
 
 
-async def test_the_queue_is_counted_as_the_line_takes_it(fresh_workshop: Workshop) -> None:
+async def test_the_queue_is_counted_as_the_line_takes_it(wiped_workshop: Workshop) -> None:
     for priority in ("baja", "baja", "normal", "urgente"):
-        await fresh_workshop.place(prioridad=priority)
+        await wiped_workshop.place(prioridad=priority)
 
     async def ahead() -> dict[Priority, int]:
-        async with fresh_workshop.factory.database.reading() as session:
+        async with wiped_workshop.factory.database.reading() as session:
             return {item: await count_ahead(session, rank=item.rank) for item in Priority}
 
     assert await ahead() == {"baja": 4, "normal": 2, "alta": 1, "urgente": 1}
 
-    oldest = await fresh_workshop.place(prioridad="baja")
-    async with fresh_workshop.factory.database.transaction("test") as session:
+    oldest = await wiped_workshop.place(prioridad="baja")
+    async with wiped_workshop.factory.database.transaction("test") as session:
         await session.execute(
             text("UPDATE orders SET created_at = created_at - interval '8 hours' WHERE id = :id"),
             {"id": oldest},
         )
-    await age_waiting_orders(fresh_workshop.factory.database)
+    await age_waiting_orders(wiped_workshop.factory.database)
     assert await ahead() == {"baja": 5, "normal": 3, "alta": 2, "urgente": 1}
 
-    await fresh_workshop.patch(oldest, prioridad="urgente")
+    await wiped_workshop.patch(oldest, prioridad="urgente")
     assert await ahead() == {"baja": 5, "normal": 3, "alta": 2, "urgente": 2}
-    await fresh_workshop.patch(oldest, prioridad="normal")
+    await wiped_workshop.patch(oldest, prioridad="normal")
     assert await ahead() == {"baja": 5, "normal": 3, "alta": 1, "urgente": 1}
 
 
-async def test_orders_are_counted_whatever_the_line_does(fresh_workshop: Workshop) -> None:
+async def test_orders_are_counted_whatever_the_line_does(wiped_workshop: Workshop) -> None:
     """Jobs were counted: while the line is paused the orders have none."""
-    workshop = fresh_workshop
+    workshop = wiped_workshop
     for _ in range(3):
         await workshop.place()
     building = await workshop.placed_in(OrderState.CONSTRUCCION)

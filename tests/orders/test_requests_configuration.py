@@ -218,7 +218,7 @@ CONFIGURATIONS = st.dictionaries(
 
 
 @given(product_type=st.sampled_from(sorted(PRODUCT_TYPES)), configuration=CONFIGURATIONS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_configuration_is_accepted_or_refused_by_field(
     product_type: str, configuration: dict[str, Json]
 ) -> None:
@@ -231,7 +231,7 @@ DASHES = st.sampled_from(["-", " - ", "\u2013", " a ", "to", "\u2014", "/", " ha
 
 
 @given(st.tuples(HOURS, MINUTES, DASHES, HOURS, MINUTES).map("".join) | st.text(max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_hours_are_those_that_the_bot_understands(text: str) -> None:
     told = refused("autopilot_whatsapp", {"horario_atencion": text})
     product = understood_product({"horario_atencion": text})
@@ -247,7 +247,7 @@ ITEMS = st.text(max_size=125) | st.fixed_dictionaries(
 
 
 @given(ITEMS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_product_that_is_accepted_is_sold(item: Json) -> None:
     if refused("autopilot_ventas", {"productos": [item]}):
         return
@@ -265,7 +265,7 @@ TIMES = st.tuples(st.integers(0, 25), st.integers(0, 61)).map(lambda t: f"{t[0]}
         optional={"desde": TIMES, "hasta": TIMES, "duracion_minutos": st.integers(0, 500)},
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_appointments_that_are_accepted_are_offered(hours: Json) -> None:
     if refused("autopilot_ventas", {"citas": hours}):
         return

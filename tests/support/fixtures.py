@@ -2,6 +2,9 @@
 
 `workshop` is one running factory for the whole run: its tests share a database and look only at
 orders of their own. `fresh_workshop` has a database of its own.
+
+`wiped_database` is one database for the whole run too, and each test finds it as new;
+`wiped_workshop` is a factory on it.
 """
 
 from collections.abc import AsyncIterator
@@ -9,10 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.databases import copied_database
+from tests.support.databases import WipedDatabase, copied_database
 from tests.support.workshop import Workshop, open_workshop
 
-__all__ = ["fresh_workshop", "module_database_url", "workshop"]
+__all__ = [
+    "fresh_workshop",
+    "module_database_url",
+    "shared_database",
+    "wiped_database",
+    "wiped_workshop",
+    "workshop",
+    "workshop_on_shared",
+]
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +43,46 @@ async def module_database_url(postgres_url: str, template_database: str) -> Asyn
     """URL of a fresh, migrated database of this module's own."""
     async with copied_database(postgres_url, template_database) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+async def shared_database(
+    postgres_url: str, template_database: str
+) -> AsyncIterator[WipedDatabase]:
+    """The database of `wiped_database`; tests ask for that one."""
+    async with copied_database(postgres_url, template_database) as url:
+        shared = WipedDatabase(url)
+        await shared.prepare()
+        yield shared
+        await shared.close()
+
+
+@pytest.fixture
+async def wiped_database(shared_database: WipedDatabase) -> WipedDatabase:
+    """The shared database as new: what earlier tests have written and left open is gone."""
+    await shared_database.wipe()
+    return shared_database
+
+
+@pytest.fixture(scope="session")
+async def workshop_on_shared(
+    shared_database: WipedDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Workshop]:
+    """The factory of `wiped_workshop`; tests ask for that one."""
+    folder = tmp_path_factory.mktemp("wiped")
+    await shared_database.wipe()
+    async with open_workshop(shared_database.pool_url, folder) as opened:
+        await shared_database.keep("workshop")
+        yield opened
+
+
+@pytest.fixture
+async def wiped_workshop(shared_database: WipedDatabase, workshop_on_shared: Workshop) -> Workshop:
+    """A running factory whose database holds its principals alone."""
+    await shared_database.wipe()
+    await shared_database.restore("workshop")
+    await workshop_on_shared.log_in()  # a long run outlives the tokens of its beginning
+    return workshop_on_shared
 
 
 @pytest.fixture

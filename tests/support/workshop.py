@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx2
 
 from axon_factory.accounts import users
+from axon_factory.accounts.passwords import HashCost
 from axon_factory.bootstrap import Factory
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
@@ -25,6 +26,7 @@ from tests.support.server import running
 
 __all__ = [
     "ADMIN",
+    "CHEAP",
     "OWNER_ID",
     "PASSWORD",
     "SECRET_KEY",
@@ -40,6 +42,8 @@ OWNER_ID = "cliente-dueño"
 SECRET_KEY = "k" * 32
 PASSWORD = "correcto caballo batería"
 ADMIN = Principal("local:test", "Prueba", Role.ADMIN, Grant.ADMIN)
+CHEAP = HashCost(memory_kib=64, passes=1)
+"""Of passwords in tests of other things."""
 _KEYS = {f"key_{scope}": scope for scope in KeyScope}
 _TOKENS = {
     "permanent": TokenRole.BUILDER,
@@ -73,7 +77,7 @@ def make_factory(
         rate_limit_anonymous=0,
         **limits,
     )
-    return Factory(settings, database_url)
+    return Factory(settings, database_url, hash_cost=CHEAP)
 
 
 def example_order(**changes: Json) -> dict[str, Any]:

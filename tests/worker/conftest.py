@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.db.sessions import Database
+from tests.support.databases import WipedDatabase
 
 # Test folders are no packages; the line's helpers are imported by their own names.
 sys.path.insert(0, str(Path(__file__).parents[1] / "factory"))
@@ -17,9 +18,25 @@ from rig import Rig
 
 
 @pytest.fixture
-async def rig(database: Database, database_url: str, tmp_path: Path) -> AsyncIterator[Rig]:
+def database_url(wiped_database: WipedDatabase) -> str:
+    """URL of the shared database, which is empty."""
+    return wiped_database.url
+
+
+@pytest.fixture
+def database(wiped_database: WipedDatabase) -> Database:
+    """The open pool of the shared database."""
+    return wiped_database.database
+
+
+@pytest.fixture
+async def rig(wiped_database: WipedDatabase, tmp_path: Path) -> AsyncIterator[Rig]:
     """A line over ledger ports; at the end the ledger must show no call inside a transaction."""
     ledger = Ledger(tmp_path / "ledger")
-    async with ledger_ports(ledger, database_url) as ports:
-        yield Rig(database, ledger, ports, tmp_path / "products")
+    async with ledger_ports(ledger, wiped_database.url) as ports:
+        rig = Rig(
+            wiped_database.database, ledger, ports, tmp_path / "products", wiped=wiped_database
+        )
+        rig.worker_options = {"maintenance_seconds": 0.2, "housekeeping_seconds": 0.1}
+        yield rig
     assert ledger.entries("violation") == []

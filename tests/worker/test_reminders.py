@@ -38,9 +38,7 @@ EDITED = default_plan(PRODUCT_TYPES["webhook_service"], {}, notes=("Mío",))
 
 @pytest.fixture
 async def waiting(rig: Rig) -> UUID:
-    order_id = await rig.place()
-    await rig.drive(order_id)
-    return order_id
+    return await rig.reach("planificacion")
 
 
 async def told(rig: Rig) -> list[str]:

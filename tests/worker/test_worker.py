@@ -29,35 +29,33 @@ def _waits(order: object) -> bool:
 
 
 async def test_each_step_wakes_the_next_without_polling(rig: Rig) -> None:
-    """The worker of these tests polls every 30 s: getting on any faster is being woken."""
+    """The worker of these tests polls every ten minutes: getting on any faster is being woken."""
     order_id = await rig.place()
-    async with rig.working(maintenance_seconds=60.0, polling_seconds=30.0):
-        await rig.until(order_id, _waits, seconds=10)
+    async with rig.working(maintenance_seconds=600.0, polling_seconds=600.0):
+        await rig.until(order_id, _waits, seconds=60)
         await rig.change(order_id, approve)
-        await rig.until(order_id, lambda order: order.estado == "entregado", seconds=15)
+        await rig.until(order_id, lambda order: order.estado == "entregado", seconds=60)
 
 
 async def test_a_job_in_the_future_does_not_block_an_immediate_one(rig: Rig) -> None:
     rig = rig.with_policy(retry_delay=timedelta(hours=1))
     rig.ledger.script(Fault("builder.start", "transient"))
-    order_id = await rig.place()
+    order_id = await rig.reach("construccion")
     async with rig.working():
-        await rig.until(order_id, _waits)
-        await rig.change(order_id, approve)
         await rig.ledger.until(lambda ledger: ledger.entries("error", "builder.start"))
         await rig.until(order_id, lambda order: order.event_seq >= 5)  # the retry is on record
         job = (await rig.jobs(order_id))[-1]
         assert job.scheduled_at > datetime.now(UTC)
 
         await rig.change(order_id, wake)
-        await rig.until(order_id, lambda order: order.estado == "entregado", seconds=15)
+        await rig.until(order_id, lambda order: order.estado == "entregado")
 
 
 async def test_the_sweep_finds_an_active_order_without_a_job(rig: Rig) -> None:
     order_id = await rig.place()
     await rig.execute("DELETE FROM procrastinate_jobs")
     async with rig.working():
-        await rig.until(order_id, _waits, seconds=10)
+        await rig.until(order_id, _waits)
 
 
 @pytest.mark.parametrize("state", ["pendiente_aprobacion", "persona", "entregado"])
@@ -65,10 +63,10 @@ async def test_the_sweep_leaves_orders_that_wait_or_rest(rig: Rig, state: str) -
     rig = rig.with_policy(max_reworks=0)
     if state == "persona":
         rig.ledger.script(Fault("council.run_check", "reject"))
-    order_id = await rig.place()
+    order_id = await rig.reach(
+        {"pendiente_aprobacion": "planificacion", "persona": "qa", "entregado": "entregado"}[state]
+    )
     await rig.drive(order_id)
-    if state != "pendiente_aprobacion":
-        await rig.deliver(order_id)
     await rig.execute("DELETE FROM procrastinate_jobs")
     await rig.execute("UPDATE outbox_messages SET sent_at = now()")
 
@@ -83,7 +81,7 @@ async def test_the_sweep_finds_a_failed_order_that_was_not_cleaned_up(rig: Rig) 
     )
     await rig.execute("DELETE FROM procrastinate_jobs")
     async with rig.working():
-        await rig.until(order_id, lambda order: not order.deployment_open, seconds=10)
+        await rig.until(order_id, lambda order: not order.deployment_open)
     assert len(rig.ledger.effects("deployer.undeploy")) == 1
 
 
@@ -109,9 +107,9 @@ async def test_a_job_is_given_back_once_by_any_number_of_rescuers(rig: Rig) -> N
 
 
 async def test_the_job_of_a_living_worker_is_left_alone(rig: Rig) -> None:
-    rig.ledger.script(Fault("planner.make_plan", "slow", seconds=2.5))
+    rig.ledger.script(Fault("planner.make_plan", "slow", seconds=1.0))
     order_id = await rig.place()
-    async with rig.working():
+    async with rig.working(heartbeat_seconds=0.05, stalled_after_seconds=0.5):
         await rig.until(order_id, _waits)
 
     assert len(rig.ledger.entries("start", "planner.make_plan")) == 1
@@ -130,8 +128,8 @@ async def test_a_job_whose_end_was_not_written_is_found(rig: Rig) -> None:
             "WHERE lock = :lock",
             lock=f"order:{second}",
         )
-        await rig.until(first, _waits, seconds=10)
-        await rig.until(second, _waits, seconds=10)
+        await rig.until(first, _waits)
+        await rig.until(second, _waits)
 
 
 async def test_a_stopped_worker_leaves_nothing_half_done(rig: Rig) -> None:
@@ -142,12 +140,12 @@ async def test_a_stopped_worker_leaves_nothing_half_done(rig: Rig) -> None:
     assert rig.ledger.entries("cancelled", "planner.make_plan") != []
 
     async with rig.working(polling_seconds=0.2):
-        await rig.until(order_id, _waits, seconds=15)
+        await rig.until(order_id, _waits)
 
 
 async def test_terminated_connections_do_not_stop_the_line(rig: Rig, postgres_url: str) -> None:
     rig = rig.with_policy(approval=ApprovalRules(auto_types=_TRUSTING))
-    orders = [await rig.place() for _ in range(4)]
+    orders = [await rig.reach("construccion"), await rig.place()]
     kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
     name = rig.database.url.rpartition("/")[2]
     async with rig.working(concurrency=2, polling_seconds=0.5):
@@ -168,8 +166,9 @@ async def test_a_killed_postgresql_does_not_stop_the_line(tmp_path: Path) -> Non
         database, ledger = Database(server.dsn), Ledger(tmp_path / "ledger")
         async with ledger_ports(ledger, server.dsn) as ports:
             rig = Rig(database, ledger, ports, tmp_path / "products")
+            rig.worker_options = {"maintenance_seconds": 0.2}
             rig = rig.with_policy(approval=ApprovalRules(auto_types=_TRUSTING))
-            orders = [await rig.place() for _ in range(2)]
+            orders = [await rig.place()]
             async with rig.working(polling_seconds=0.5):
                 await ledger.until(lambda ledger: ledger.entries("end", "builder.proceed"))
                 assert server.pid is not None

@@ -10,6 +10,7 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
@@ -19,23 +20,34 @@ from axon_factory.accounts.errors import PasswordQueueFull
 from axon_factory.accounts.password_policy import check_length, check_strength
 from axon_factory.domain.permissions import Role
 
-__all__ = ["Passwords", "generate_password", "is_same_password"]
+__all__ = ["OWASP_MINIMUM", "HashCost", "Passwords", "generate_password", "is_same_password"]
 
-_MEMORY_KIB = 19_456
-_PASSES = 2
 _LANES = 1
 _SALT_BYTES = 16
 _HASH_BYTES = 32
-# An all-zero digest that no known password has, at the same cost as a real one.
-_NOBODYS_HASH = (
-    f"$argon2id$v=19$m={_MEMORY_KIB},t={_PASSES},p={_LANES}"
-    f"${'A' * ((_SALT_BYTES * 8 + 5) // 6)}${'A' * ((_HASH_BYTES * 8 + 5) // 6)}"
-)
 # Without 0, O, 1, l and I, which people misread when they copy a password from a terminal.
 _ALPHABET = "23456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 _GENERATED_CHARACTERS = 24
 
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class HashCost:
+    """What one Argon2id hash costs; the defaults are OWASP's minimum."""
+
+    memory_kib: int = 19_456
+    passes: int = 2
+
+    def nobodys_hash(self) -> str:
+        """Return an all-zero digest of this cost, which no known password has."""
+        return (
+            f"$argon2id$v=19$m={self.memory_kib},t={self.passes},p={_LANES}"
+            f"${'A' * ((_SALT_BYTES * 8 + 5) // 6)}${'A' * ((_HASH_BYTES * 8 + 5) // 6)}"
+        )
+
+
+OWASP_MINIMUM = HashCost()
 
 
 def generate_password() -> str:
@@ -51,11 +63,17 @@ def is_same_password(one: str, other: str) -> bool:
 class Passwords:
     """Hashes and verifies passwords within the limits of one process."""
 
-    def __init__(self, *, threads: int = 2, queue_limit: int = 20) -> None:
-        """`threads` hashes run at once and `queue_limit` more may wait."""
+    def __init__(
+        self, *, threads: int = 2, queue_limit: int = 20, cost: HashCost = OWASP_MINIMUM
+    ) -> None:
+        """`threads` hashes run at once and `queue_limit` more may wait.
+
+        Only tests of other things make `cost` smaller than it is by default.
+        """
+        self._nobodys_hash = cost.nobodys_hash()
         self._hasher = PasswordHasher(
-            time_cost=_PASSES,
-            memory_cost=_MEMORY_KIB,
+            time_cost=cost.passes,
+            memory_cost=cost.memory_kib,
             parallelism=_LANES,
             hash_len=_HASH_BYTES,
             salt_len=_SALT_BYTES,
@@ -93,7 +111,7 @@ class Passwords:
         Raises:
             PasswordQueueFull: too many hashes are waiting.
         """
-        return await self._run(lambda: self._matches(password_hash or _NOBODYS_HASH, password))
+        return await self._run(lambda: self._matches(password_hash or self._nobodys_hash, password))
 
     def needs_rehash(self, password_hash: str) -> bool:
         """Return whether the hash was made at another cost than today's."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
-from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.passwords import OWASP_MINIMUM, HashCost, Passwords
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.throttle import Throttle
@@ -54,8 +54,13 @@ __all__ = ["Factory"]
 class Factory:
     """Everything that one process of the factory is made of, built on demand from settings."""
 
-    def __init__(self, settings: Settings, database_url: str) -> None:
-        """`database_url` is the configured one or the embedded server's."""
+    def __init__(
+        self, settings: Settings, database_url: str, *, hash_cost: HashCost = OWASP_MINIMUM
+    ) -> None:
+        """`database_url` is the configured one or the embedded server's.
+
+        No setting makes `hash_cost` smaller; tests of other things than passwords do.
+        """
         self.settings = settings
         self.data_dir = settings.data_dir
         self.database = Database(database_url, pool_size=settings.pool_size)
@@ -68,7 +73,7 @@ class Factory:
         )
         self.api_keys = ApiKeys(keys.pepper)
         self.system_tokens = SystemTokens(keys.pepper)
-        self.passwords = Passwords()
+        self.passwords = Passwords(cost=hash_cost)
         self.sessions = Sessions(keys.pepper, session_limits(settings))
         self.secret_box = EnvelopeSecretBox(
             {key_id: one.encryption for key_id, one in ring.items()}, keys.key_id

@@ -1,7 +1,6 @@
 """The whole application without a socket: a hostile byte reaches it as it is."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,7 +16,8 @@ from axon_factory.api.authentication import require
 from axon_factory.bootstrap import Factory
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import Action, KeyScope, Principal, Role
-from tests.support.workshop import make_factory
+from tests.support.databases import WipedDatabase
+from tests.support.workshop import CHEAP, make_factory
 
 EMAIL, PASSWORD = "ana@example.com", "correcto caballo"
 HERE = Client("127.0.0.1", "pruebas")
@@ -25,17 +25,40 @@ HERE = Client("127.0.0.1", "pruebas")
 
 @pytest.fixture(scope="session")
 async def password_hash() -> str:
-    passwords = Passwords()
+    passwords = Passwords(cost=CHEAP)
     made = await passwords.hash(PASSWORD)
     passwords.close()
     return made
 
 
+@pytest.fixture(scope="session")
+async def running(
+    shared_database: WipedDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Factory, httpx2.AsyncClient]]:
+    """One factory and its application for all these tests: making them takes longer than a test."""
+    factory = make_factory(shared_database.pool_url, tmp_path_factory.mktemp("factory"))
+    app = factory.application()
+    for action in Action:
+        app.get(f"/may/{action}")(_guarded(action))
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="https://fabrica.example"
+    ) as client:
+        yield factory, client
+    factory.passwords.close()
+    await factory.close()
+
+
 @pytest.fixture
-async def factory(database_url: str, tmp_path: Path) -> AsyncIterator[Factory]:
-    opened = make_factory(database_url, tmp_path)
-    yield opened
-    await opened.close()
+def database_url(wiped_database: WipedDatabase) -> str:
+    """URL of the shared database, which is empty."""
+    return wiped_database.url
+
+
+@pytest.fixture
+def factory(running: tuple[Factory, httpx2.AsyncClient], wiped_database: WipedDatabase) -> Factory:
+    """The shared factory on its empty database."""
+    del wiped_database
+    return running[0]
 
 
 @pytest.fixture
@@ -44,15 +67,10 @@ def database(factory: Factory) -> Database:
 
 
 @pytest.fixture
-async def http(factory: Factory) -> AsyncIterator[httpx2.AsyncClient]:
-    app = factory.application()
-    for action in Action:
-        app.get(f"/may/{action}")(_guarded(action))
-    transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(
-        transport=transport, base_url="https://fabrica.example"
-    ) as client:
-        yield client
+def http(running: tuple[Factory, httpx2.AsyncClient], factory: Factory) -> httpx2.AsyncClient:
+    del factory  # its database is empty now
+    running[1].cookies.clear()
+    return running[1]
 
 
 def _guarded(action: Action) -> Callable[..., Any]:
