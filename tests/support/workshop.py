@@ -75,7 +75,8 @@ def make_factory(
         rate_limit_writes=0,
         rate_limit_costly=0,
         rate_limit_anonymous=0,
-        **limits,
+        # One workshop serves a whole run, which a busy machine makes long.
+        **{"access_token_minutes": 60, **limits},
     )
     return Factory(settings, database_url, hash_cost=CHEAP)
 
