@@ -20,7 +20,7 @@ from tests.support.plans import edited_plan
 from tests.support.ports import check_receipt
 from tests.support.workshop import ADMIN, PASSWORD, Headers, Workshop, example_order
 
-__all__ = ["RECIPES", "Kitchen", "Prepared"]
+__all__ = ["ONE_OF_EACH_KIND", "RECIPES", "Kitchen", "Prepared"]
 
 _numbers = itertools.count(1)
 _ORDER = "/api/orders/{id}"
@@ -381,3 +381,12 @@ _on_destination("POST", "/test")
 async def _redeliver(kitchen: Kitchen, by: Headers) -> Prepared:
     _, delivery_id = await make_destination(kitchen.workshop, by)
     return Prepared("POST", f"/api/notifications/deliveries/{delivery_id}/redeliver", by)
+
+
+ONE_OF_EACH_KIND = {
+    Endpoint("POST", "/api/orders"): "a new row with a number of its own",
+    Endpoint("POST", f"{_ORDER}/approve"): "a change of state and its job",
+    Endpoint("POST", "/api/keys"): "a secret that is shown once",
+    Endpoint("POST", "/api/auth/logout"): "the end of the caller's own session",
+}
+"""The endpoints of the proofs that are too long for all in the gate, and what each stands for."""

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from axon_factory.domain.permissions import PUBLIC_ROUTES, Role
 from tests.proofs.contents import contents, growth
 from tests.proofs.copies import Copies
-from tests.proofs.recipes import RECIPES, Kitchen, Prepared
+from tests.proofs.recipes import ONE_OF_EACH_KIND, RECIPES, Kitchen, Prepared
 from tests.proofs.writes import Endpoint, other_endpoints, writing_endpoints
 from tests.support.workshop import Headers, Workshop
 
@@ -38,7 +38,7 @@ _REFUSE_NO_MORE = "ALTER TABLE idempotency_keys DROP CONSTRAINT impossible"
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Store:
     """The table of kept answers, to be shut.
 
     It never takes an answer under a key that begins with UNSTORABLE. `unchecked` is a client of the
@@ -66,7 +66,7 @@ class Gate:
 
 
 @pytest.fixture(scope="module")
-async def gate(workshop: Workshop) -> AsyncIterator[Gate]:
+async def store(workshop: Workshop) -> AsyncIterator[Store]:
     url, address = workshop.factory.database.url, workshop.http.base_url
     async with (
         await psycopg.AsyncConnection.connect(url) as holder,
@@ -74,7 +74,7 @@ async def gate(workshop: Workshop) -> AsyncIterator[Gate]:
         httpx2.AsyncClient(base_url=address, timeout=60) as unchecked,
     ):
         await watcher.execute(_REFUSE)
-        yield Gate(holder, watcher, unchecked)
+        yield Store(holder, watcher, unchecked)
         await watcher.execute(_REFUSE_NO_MORE)
 
 
@@ -108,16 +108,16 @@ def test_every_writing_route_is_here(workshop: Workshop) -> None:
 
 @EVERY
 async def test_a_key_has_one_effect_and_one_answer(
-    kitchen: Kitchen, endpoint: Endpoint, second_admin: Headers, gate: Gate
+    kitchen: Kitchen, endpoint: Endpoint, second_admin: Headers, store: Store
 ) -> None:
     """One request goes through everything that may become of it under a key."""
     workshop, key = kitchen.workshop, new_key()
     request = await prepared(kitchen, endpoint)
     before = await contents(workshop)
     await require_malformed_keys_refused(workshop, request)
-    await require_no_write_without_its_answer(gate, request)
+    await require_no_write_without_its_answer(store, request)
     assert await contents(workshop) == before
-    first = await require_second_refused_in_flight(workshop, gate, request, key)
+    first = await require_second_refused_in_flight(workshop, store, request, key)
     after = await contents(workshop)
     assert after != before
     await require_first_answer(workshop, request, key, first)
@@ -137,17 +137,17 @@ async def require_malformed_keys_refused(workshop: Workshop, request: Prepared) 
         assert "Idempotency-Key" in answer.json()["details"]
 
 
-async def require_no_write_without_its_answer(gate: Gate, request: Prepared) -> None:
+async def require_no_write_without_its_answer(store: Store, request: Prepared) -> None:
     """The answer cannot be stored: the caller looks whether the write has happened either."""
-    answer = await request.send(gate.unchecked, f"{UNSTORABLE}-{uuid4().hex}")
+    answer = await request.send(store.unchecked, f"{UNSTORABLE}-{uuid4().hex}")
     assert answer.status_code == 500, answer.text
 
 
 async def require_second_refused_in_flight(
-    workshop: Workshop, gate: Gate, request: Prepared, key: str
+    workshop: Workshop, store: Store, request: Prepared, key: str
 ) -> httpx2.Response:
     """Return the answer of the first, which is let go on once the second is refused."""
-    async with gate.shut() as first_waits:
+    async with store.shut() as first_waits:
         sent = asyncio.create_task(request.send(workshop.http, key))
         await first_waits(sent)
         second = await request.repeat(workshop.http, key)
@@ -189,19 +189,10 @@ async def require_sealed(workshop: Workshop, key: str, answer: str) -> None:
     assert [word for word in words if word in kept] == []
 
 
-AT_ONCE = {
-    Endpoint("POST", "/api/orders"): "a new row with a number of its own",
-    Endpoint("POST", "/api/orders/{id}/approve"): "a change of state and its job",
-    Endpoint("POST", "/api/keys"): "a secret that is shown once",
-    Endpoint("POST", "/api/auth/logout"): "the end of the caller's own session",
-}
-"""The endpoints that the gate asks twenty times at once, and what each stands for."""
-
-
 @pytest.mark.parametrize(
     "endpoint",
     [
-        pytest.param(endpoint, marks=[] if endpoint in AT_ONCE else pytest.mark.nightly)
+        pytest.param(endpoint, marks=[] if endpoint in ONE_OF_EACH_KIND else pytest.mark.nightly)
         for endpoint in RECIPES
     ],
     ids=str,
