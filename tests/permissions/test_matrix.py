@@ -32,7 +32,7 @@ from tests.permissions.conftest import CALLERS, Caller
 from tests.permissions.operations import ELSEWHERE, OPERATIONS, Operation
 from tests.support.copies import copy_order
 from tests.support.destinations import make_destination
-from tests.support.workshop import PASSWORD, Headers, Workshop
+from tests.support.workshop import PASSWORD, Headers, Workshop, password_hash_of
 
 AGENTS = frozenset(grant for grant in Grant if grant.startswith("system:"))
 OTHER_PARAMETERS = {"product_id": "webhook_service", "numero": 1, "version": "1"}
@@ -262,7 +262,7 @@ class Cell:
             email=f"{uuid4().hex}@example.com",
             name="Temporal",
             role=role,
-            password_hash=await password_hash(self.workshop),
+            password_hash=await password_hash_of(self.workshop.factory),
             client_id=uuid4().hex if role is Role.CLIENT else None,
         )
 
@@ -280,10 +280,6 @@ PERSONS = {
     Grant.OPERATOR: Role.OPERATOR,
     Grant.CLIENT_OWN: Role.CLIENT,
 }
-
-
-async def password_hash(workshop: Workshop) -> str:
-    return await workshop.factory.passwords.hash(PASSWORD)
 
 
 GIT = {

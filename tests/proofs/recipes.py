@@ -18,7 +18,14 @@ from tests.proofs.writes import Endpoint
 from tests.support.destinations import make_destination
 from tests.support.plans import edited_plan
 from tests.support.ports import check_receipt
-from tests.support.workshop import ADMIN, PASSWORD, Headers, Workshop, example_order
+from tests.support.workshop import (
+    ADMIN,
+    PASSWORD,
+    Headers,
+    Workshop,
+    example_order,
+    password_hash_of,
+)
 
 __all__ = ["ONE_OF_EACH_KIND", "RECIPES", "Kitchen", "Prepared"]
 
@@ -79,7 +86,7 @@ class Kitchen:
     async def user(self, role: Role = Role.OPERATOR) -> tuple[str, str]:
         """Return the id and the address of a fresh user."""
         factory = self.workshop.factory
-        password_hash = await factory.passwords.hash(PASSWORD)
+        password_hash = await password_hash_of(factory)
         email = f"persona-{uuid4().hex[:12]}@example.com"
         async with factory.database.transaction("test") as session:
             user = await users.create(

@@ -70,7 +70,9 @@ async def explore(
 async def test_the_api_does_what_the_model_says(workshop: Workshop, copies: Copies) -> None:
     number = int(os.environ.get("AXON_TEST_SEED", str(SEED)))
     tally = Tally()
-    await explore(World(workshop, copies), tally, number=number, examples=LIVES, steps=25, minutes=10)
+    await explore(
+        World(workshop, copies), tally, number=number, examples=LIVES, steps=25, minutes=10
+    )
     assert tally.examples == LIVES
 
 
