@@ -28,6 +28,7 @@ from axon_factory.domain.permissions import (
     serves_in,
 )
 from axon_factory.domain.states import ACTIVE_STATES, TERMINAL_STATES, OrderState
+from tests.permissions.actions import ROUTES_OF
 from tests.permissions.conftest import CALLERS, Caller
 from tests.permissions.operations import ELSEWHERE, OPERATIONS, Operation
 from tests.support.copies import copy_order
@@ -82,6 +83,11 @@ def test_every_operation_is_declared(routes: Routes) -> None:
 def test_every_route_has_its_guard(routes: Routes) -> None:
     for method, route in routes:
         assert (route.action is None) == (route.path in PUBLIC_ROUTES), (method, route.path)
+    asked = {action: set[str]() for action in Action}
+    for method, route in routes:
+        if route.action is not None:
+            asked[route.action].add(f"{method} {route.path}")
+    assert asked == {action: ROUTES_OF[action] for action in Action}
 
 
 @pytest.mark.parametrize("grant", Grant)
