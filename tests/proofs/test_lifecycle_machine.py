@@ -73,7 +73,7 @@ async def test_the_api_does_what_the_model_says(workshop: Workshop, copies: Copi
     await explore(
         World(workshop, copies), tally, number=number, examples=LIVES, steps=25, minutes=10
     )
-    assert tally.examples == LIVES
+    assert tally.examples >= LIVES
 
 
 @pytest.mark.fuzz
