@@ -54,13 +54,13 @@ crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order'
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash tests/acceptance/test_crashes.py -m crash_matrix --timeout 7200 $(ARGS)
 
-matrix: $(VENV)/.dev system ## Ask every operation as every caller in every state (minutes; `make test` asks a third a day)
-	AXON_TEST_PART=all $(BIN)/pytest tests/permissions tests/proofs/test_idempotency.py $(ARGS)
+matrix: $(VENV)/.dev system ## Ask every operation as every caller in every state over HTTP (minutes)
+	$(BIN)/pytest tests/permissions tests/proofs -m nightly $(ARGS)
 
-races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty times (ten minutes)
+races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty times (AXON_TEST_RACES; an hour)
 	$(BIN)/pytest tests -m races -s $(ARGS)
 
-fuzz: $(VENV)/.dev system ## Search at length for what the gate samples (hours; AXON_TEST_FUZZ_EXAMPLES and _MINUTES shorten it)
+fuzz: $(VENV)/.dev system ## Search at length beyond the gate's fixed requests (hours; AXON_TEST_FUZZ_EXAMPLES and _MINUTES shorten it)
 	$(BIN)/pytest tests -m fuzz -s $(ARGS)
 
 long: $(VENV)/.dev system servers $(READERS) $(GENERATORS)/.installed $(GENERATORS_NPM) ## Try what is too long for the gate: other servers, faults of the machine (an hour)

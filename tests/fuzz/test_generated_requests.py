@@ -1,9 +1,8 @@
 """Requests that Schemathesis generates from the OpenAPI document, once for each kind of principal.
 
-In `make test` a small number to a third of the operations a day, another third for each role;
 `make fuzz` sends 1000 to every operation (or as many as AXON_TEST_FUZZ_EXAMPLES says), every value
 at its bounds, and chains of requests that go on with one another's answers, and shows the tool's
-own progress. A failure prints how to repeat it.
+own progress. A failure prints how to repeat it. What the gate sends is in `test_fixed_requests.py`.
 """
 
 import asyncio
@@ -11,7 +10,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -20,27 +19,22 @@ import pytest
 from fastapi import FastAPI
 
 from axon_factory.domain.states import OrderState
-from tests.support.copies import copy_order
-from tests.support.rotation import todays_part
 from tests.support.server import running
-from tests.support.workshop import Headers, Json, Workshop, open_workshop
+from tests.support.workshop import Headers, Json, Workshop
 
 ROLES = ("admin", "operator", "owner", "attempt")
-"""One caller a role (design §8.2); keys, permanent tokens and nobody are asked at length only."""
 CALLERS = (*ROLES, "key_lectura", "key_escritura", "key_admin", "permanent", "none")
 MANY = int(os.environ.get("AXON_TEST_FUZZ_EXAMPLES", "1000"))
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is sent; `shown`: the tool's output is printed while it runs."""
+    """How much is sent."""
 
     examples: int
     phases: str
-    shown: bool = True
 
 
-SAMPLE = Size(2, "examples,fuzzing", shown=False)
 LONG = {
     "bounds": Size(MANY, "examples,coverage"),
     "fuzzing": Size(MANY, "fuzzing"),
@@ -49,43 +43,17 @@ LONG = {
 }
 AT_LENGTH = [pytest.mark.fuzz, pytest.mark.timeout(3 * 3600)]
 HOOKS = Path(__file__).with_name("fresh_credentials.py")
-LOGINS = {"login_limit_address": 100_000, "login_limit_global": 1_000_000}
-"""The logins that the tool makes up fail; they must not keep the callers from signing in."""
 Credentials = Callable[[], Coroutine[None, None, Headers]]
 OWN_SESSION = ("logOut", "changePassword")
 """They end the session that the caller goes on with; they are asked in one of their own."""
 
 
-@pytest.fixture(scope="module")
-async def fuzzed(
-    module_database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Workshop]:
-    """A factory of this module's own: what is generated may do anything to it."""
-    folder = tmp_path_factory.mktemp("fuzz")
-    async with open_workshop(module_database_url, folder, **LOGINS) as workshop:
-        yield workshop
-
-
-@pytest.fixture(scope="module")
-async def orders(fuzzed: Workshop) -> list[str]:
-    """Orders in every state, several of each, for the requests to find."""
-    found: list[str] = []
-    for state in OrderState:
-        template = await fuzzed.placed_in(state)
-        copies = [await copy_order(fuzzed, template) for _ in range(5)]
-        found += [str(template), *map(str, copies)]
-    return found
-
-
 @pytest.mark.parametrize(
     ("size", "caller"),
     [
-        *(pytest.param(SAMPLE, role, id=f"sample-{role}") for role in ROLES),
-        *(
-            pytest.param(size, name, id=f"many-{name}-{kind}", marks=AT_LENGTH)
-            for name in CALLERS
-            for kind, size in LONG.items()
-        ),
+        pytest.param(size, name, id=f"many-{name}-{kind}", marks=AT_LENGTH)
+        for name in CALLERS
+        for kind, size in LONG.items()
     ],
 )
 async def test_generated_requests(
@@ -95,8 +63,6 @@ async def test_generated_requests(
     config.write_text(_config(orders), encoding="utf-8")
     document = (await fuzzed.http.get("/openapi.json")).json()
     names = [name for name in _operation_ids(document) if name not in OWN_SESSION]
-    if size is SAMPLE:
-        names = todays_part(names, shift=ROLES.index(caller))
     selection = [part for name in names for part in ("--include-operation-id", name)]
     await _run(fuzzed, config, size, _credentials(fuzzed, orders, caller), selection)
 
@@ -104,12 +70,9 @@ async def test_generated_requests(
 @pytest.mark.parametrize(
     "size",
     [
-        pytest.param(SAMPLE, id="sample"),
         # No answer of theirs leads to the other: there are no chains.
-        *(
-            pytest.param(LONG[kind], id=f"many-{kind}", marks=AT_LENGTH)
-            for kind in ("bounds", "fuzzing")
-        ),
+        pytest.param(LONG[kind], id=f"many-{kind}", marks=AT_LENGTH)
+        for kind in ("bounds", "fuzzing")
     ],
 )
 async def test_requests_that_end_the_session(
@@ -169,13 +132,11 @@ async def _run(
         *("--no-color", "--continue-on-failure", *selection),
     ]
     async with _handing_out(credentials) as address:
-        status, said = await _finished(command, config.parent, size, address)
+        status, said = await _finished(command, config.parent, address)
     assert status == 0, said
 
 
-async def _finished(
-    command: list[str], folder: Path, size: Size, credentials: str
-) -> tuple[int | None, str]:
+async def _finished(command: list[str], folder: Path, credentials: str) -> tuple[int | None, str]:
     """Run the tool to its end and return its exit status and what it said."""
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -190,8 +151,7 @@ async def _finished(
     try:
         async for line in process.stdout:
             said.append(line.decode(errors="replace"))
-            if size.shown:
-                print(said[-1], end="", flush=True)  # noqa: T201 — progress, shown with -s
+            print(said[-1], end="", flush=True)  # noqa: T201 — progress, shown with -s
         await process.wait()
     finally:
         if process.returncode is None:

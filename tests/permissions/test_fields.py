@@ -90,12 +90,14 @@ async def test_writes_exactly_what_the_table_grants(
     field: str,
 ) -> None:
     for caller in RELATED:
-        order_id = await copy_order(workshop, templates[OrderState.CONSTRUCCION])
+        allowed = caller.grant in WRITERS and field in WRITERS[caller.grant]
+        order_id = templates[OrderState.CONSTRUCCION]
+        if allowed:
+            order_id = await copy_order(workshop, order_id)
         headers = await headers_of(caller, workshop, order_id, credentials)
         answer = await workshop.http.patch(
             f"/api/orders/{order_id}", json={field: VALUES[field]}, headers=headers
         )
-        allowed = caller.grant in WRITERS and field in WRITERS[caller.grant]
         assert answer.status_code == (200 if allowed else 403), (caller.name, answer.text)
 
 

@@ -1,7 +1,6 @@
 """Two requests about one order that meet: both wait for its row before either has it."""
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -32,15 +31,23 @@ _WAITING = """
 
 
 async def collide(
-    workshop: Workshop, order_id: UUID, sending: Sequence[Sending], watch: Watch
+    workshop: Workshop,
+    order_id: UUID,
+    sending: Sequence[Sending],
+    watch: Watch,
+    turns: Sequence[int] = (0, 1),
 ) -> list[httpx2.Response]:
-    """Send all while the row is held, and let go once all wait for it; any may be first."""
-    turns = list(range(len(sending)))
-    random.shuffle(turns)
+    """Hold the order's row, send each once the one before waits for it, and let go.
+
+    `turns` says which is sent first. The answers come in the order of `sending`.
+    """
+    sent: dict[int, asyncio.Task[httpx2.Response]] = {}
     async with workshop.factory.database.reading() as holder, asyncio.TaskGroup() as group:
         await holder.execute(_HOLD, {"id": order_id})
-        sent = {turn: group.create_task(sending[turn]()) for turn in turns}
-        await watch(await holder.scalar(_OWN_PROCESS), len(sending))
+        process = await holder.scalar(_OWN_PROCESS)
+        for turn in turns:
+            sent[turn] = group.create_task(sending[turn]())
+            await watch(process, len(sent))
         await holder.rollback()
     return [sent[turn].result() for turn in sorted(sent)]
 
@@ -52,11 +59,12 @@ async def watching(workshop: Workshop) -> AsyncGenerator[Watch]:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
 
         async def watch(holder: int, count: int) -> None:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):  # one that does not wait has no lock
                 while True:
                     found = await connection.execute(_WAITING, {"holder": holder})
                     row = await found.fetchone()
                     if row and row[0] >= count:
                         return
+                    await asyncio.sleep(0.005)  # the question costs the server more than a lock
 
         yield watch

@@ -18,9 +18,16 @@ from tests.proofs.writes import Endpoint
 from tests.support.destinations import make_destination
 from tests.support.plans import edited_plan
 from tests.support.ports import check_receipt
-from tests.support.workshop import ADMIN, PASSWORD, Headers, Workshop, example_order
+from tests.support.workshop import (
+    ADMIN,
+    PASSWORD,
+    Headers,
+    Workshop,
+    example_order,
+    password_hash_of,
+)
 
-__all__ = ["RECIPES", "Kitchen", "Prepared"]
+__all__ = ["ONE_OF_EACH_KIND", "RECIPES", "Kitchen", "Prepared"]
 
 _numbers = itertools.count(1)
 _ORDER = "/api/orders/{id}"
@@ -79,7 +86,7 @@ class Kitchen:
     async def user(self, role: Role = Role.OPERATOR) -> tuple[str, str]:
         """Return the id and the address of a fresh user."""
         factory = self.workshop.factory
-        password_hash = await factory.passwords.hash(PASSWORD)
+        password_hash = await password_hash_of(factory)
         email = f"persona-{uuid4().hex[:12]}@example.com"
         async with factory.database.transaction("test") as session:
             user = await users.create(
@@ -381,3 +388,12 @@ _on_destination("POST", "/test")
 async def _redeliver(kitchen: Kitchen, by: Headers) -> Prepared:
     _, delivery_id = await make_destination(kitchen.workshop, by)
     return Prepared("POST", f"/api/notifications/deliveries/{delivery_id}/redeliver", by)
+
+
+ONE_OF_EACH_KIND = {
+    Endpoint("POST", "/api/orders"): "a new row with a number of its own",
+    Endpoint("POST", f"{_ORDER}/approve"): "a change of state and its job",
+    Endpoint("POST", "/api/keys"): "a secret that is shown once",
+    Endpoint("POST", "/api/auth/logout"): "the end of the caller's own session",
+}
+"""The endpoints of the proofs that are too long for all in the gate, and what each stands for."""

@@ -23,16 +23,27 @@ from tests.proofs.model import STATES, Act, OrderModel
 from tests.proofs.operations import AGENTS, OPERATIONS, Operation, send, status_of
 from tests.proofs.rows import facts
 from tests.support.copies import copy_orders
-from tests.support.rotation import todays_part
 from tests.support.workshop import Headers, Workshop
 
 IN_FULL = int(os.environ.get("AXON_TEST_RACES", "50"))
 AT_ONCE = 3
+EITHER_FIRST = ((0, 1), (1, 0))
 PAIRS = [
     *itertools.product(AGENTS, OPERATIONS),
     *itertools.combinations_with_replacement(AGENTS, 2),
 ]
-IN_THE_GATE = [pair for pair in PAIRS if not {"link", "unlink"} & set(pair)]
+WITH_ITSELF = [(name, name) for name in AGENTS]
+WITH_ANOTHER = [
+    ("question", "cancel"),  # asked of an order that ends
+    ("answer", "to_qa"),  # an answer to a question that the new state closes
+    ("heartbeat", "to_qa"),  # a sign of life of a session that ends
+    ("renew", "fail"),  # a token for an attempt that is over
+    ("check", "accept"),  # a receipt, and a person who does not wait for it
+    ("correct", "budget"),  # a plan made anew for the client's data
+    ("link", "erase"),  # a link to what is erased
+    ("unlink", "cancel"),
+    ("wake", "report"),
+]
 BUILT = "construccion"
 _ROUND = 50
 WITH_TOKEN = ("heartbeat", "renew")
@@ -56,6 +67,10 @@ _TRACES = text(
         (SELECT heartbeat_at IS NOT NULL FROM orders WHERE id = :id) AS alive
     """
 )
+
+
+Turns = tuple[int, int]
+"""Which of two requests is sent first."""
 
 
 class Trial(NamedTuple):
@@ -89,8 +104,12 @@ async def asked(workshop: Workshop, copies: Copies) -> UUID:
 async def test_a_collision_leaves_what_one_after_the_other_does(
     workshop: Workshop, copies: Copies, asked: UUID
 ) -> None:
-    """A third in the gate, once each, links aside; all fifty times in `make races`."""
-    await run_pairs(workshop, copies, asked, todays_part(IN_THE_GATE), times=1)
+    """A fixed choice, each with either as the first; every pair fifty times in `make races`."""
+    trials = [t for pair in WITH_ITSELF for t in await trials_of(workshop, copies, asked, pair)]
+    for pair in WITH_ANOTHER:
+        made = await trials_of(workshop, copies, asked, pair)
+        trials += [trial for trial in made if trial.acts[1].if_match is None]
+    await run_trials(workshop, trials, EITHER_FIRST, alike=EITHER_FIRST[:1])
 
 
 @pytest.mark.races
@@ -98,7 +117,8 @@ async def test_a_collision_leaves_what_one_after_the_other_does(
 async def test_a_collision_leaves_what_one_after_the_other_does_in_full(
     workshop: Workshop, copies: Copies, asked: UUID
 ) -> None:
-    await run_pairs(workshop, copies, asked, PAIRS, times=IN_FULL)
+    trials = [t for pair in PAIRS for t in await trials_of(workshop, copies, asked, pair)]
+    await run_trials(workshop, trials, [EITHER_FIRST[number % 2] for number in range(IN_FULL)])
 
 
 @pytest.mark.parametrize("name", ["report", "to_qa", "question", "heartbeat", "renew"])
@@ -128,23 +148,30 @@ async def test_an_attempt_that_ends_while_its_agent_waits_is_over(
     assert list(told.scalars()) == ["construccion.intento_anterior"]
 
 
-async def run_pairs(
-    workshop: Workshop, copies: Copies, asked: UUID, pairs: Sequence[tuple[str, str]], times: int
+async def run_trials(
+    workshop: Workshop,
+    trials: Sequence[Trial],
+    turns: Sequence[Turns],
+    *,
+    alike: Sequence[Turns] | None = None,
 ) -> None:
-    trials = [t for pair in pairs for t in await trials_of(workshop, copies, asked, pair)]
+    """Let each trial's pair collide once for each of `turns`; `alike`: those of equal requests."""
     limit, seen = asyncio.Semaphore(AT_ONCE), Counter[str]()
     async with watching(workshop) as watch:
 
         async def run(trial: Trial) -> None:
+            same = trial.names[0] == trial.names[1]
             async with limit:
-                seen.update(await run_trial(workshop, trial, times, watch))
+                seen.update(
+                    await run_trial(workshop, trial, alike if same and alike else turns, watch)
+                )
 
         for start in range(0, len(trials), _ROUND):
             await workshop.log_in()  # all of them take longer than an access token lives
             async with asyncio.TaskGroup() as group:  # the first failure ends the others
                 for trial in trials[start : start + _ROUND]:
                     group.create_task(run(trial))
-    print(f"{len(pairs)} pairs, {times * len(trials)} races: {dict(seen)}")  # noqa: T201 — with -s
+    print(f"{len(trials)} trials, {seen.total()} races: {dict(seen)}")  # noqa: T201 — with -s
 
 
 async def trials_of(
@@ -171,17 +198,19 @@ async def trials_of(
     return trials
 
 
-async def run_trial(workshop: Workshop, trial: Trial, times: int, watch: Watch) -> Sequence[str]:
+async def run_trial(
+    workshop: Workshop, trial: Trial, turns: Sequence[Turns], watch: Watch
+) -> Sequence[str]:
     """Let the pair collide on copies of its order; return how each collision was answered."""
-    forth, back, *collided = await copy_orders(workshop, trial.original, times + 2)
+    forth, back, *collided = await copy_orders(workshop, trial.original, len(turns) + 2)
     serial = [
-        await one_after_the_other(workshop, trial, order_id, turns)
-        for order_id, turns in ((forth, (0, 1)), (back, (1, 0)))
+        await one_after_the_other(workshop, trial, order_id, one_way)
+        for order_id, one_way in zip((forth, back), EITHER_FIRST, strict=True)
     ]
     found: list[str] = []
-    for order_id in collided:
+    for order_id, first in zip(collided, turns, strict=True):
         answers = await collide(
-            workshop, order_id, await sendings(workshop, trial, order_id), watch
+            workshop, order_id, await sendings(workshop, trial, order_id), watch, first
         )
         outcome = await outcome_of(workshop, trial, order_id, answers)
         assert outcome in serial, (trial.names, outcome.answers, differences(outcome, serial))
@@ -202,7 +231,7 @@ def differences(outcome: Outcome, serial: Sequence[Outcome]) -> list[tuple[objec
 
 
 async def one_after_the_other(
-    workshop: Workshop, trial: Trial, order_id: UUID, turns: tuple[int, int]
+    workshop: Workshop, trial: Trial, order_id: UUID, turns: Turns
 ) -> Outcome:
     sending = await sendings(workshop, trial, order_id)
     answers = {turn: await sending[turn]() for turn in turns}

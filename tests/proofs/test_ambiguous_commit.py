@@ -1,4 +1,8 @@
-"""The commit's answer is lost: the repeated request finds the first result, and there is one."""
+"""The commit's answer is lost: the repeated request finds the first result, and there is one.
+
+One endpoint of each kind in `make test`: `test_idempotency.py` proves there that every endpoint
+writes its answer and its work in one transaction. All of them in `make matrix`.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -10,7 +14,7 @@ import pytest
 from tests.proofs.commit_cutter import CommitCutter
 from tests.proofs.contents import contents
 from tests.proofs.copies import Copies
-from tests.proofs.recipes import RECIPES, Kitchen
+from tests.proofs.recipes import ONE_OF_EACH_KIND, RECIPES, Kitchen
 from tests.proofs.writes import Endpoint
 from tests.support.server import running
 from tests.support.workshop import Workshop, make_factory
@@ -33,7 +37,14 @@ async def doubtful(workshop: Workshop) -> AsyncIterator[Doubtful]:
         await factory.close()
 
 
-@pytest.mark.parametrize("endpoint", RECIPES, ids=str)
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        pytest.param(endpoint, marks=[] if endpoint in ONE_OF_EACH_KIND else pytest.mark.nightly)
+        for endpoint in RECIPES
+    ],
+    ids=str,
+)
 async def test_a_lost_commit_is_found_again(
     workshop: Workshop, copies: Copies, doubtful: Doubtful, endpoint: Endpoint
 ) -> None:

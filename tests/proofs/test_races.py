@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import os
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 from uuid import UUID
@@ -23,18 +24,37 @@ from tests.proofs.rows import facts
 from tests.proofs.writes import writing_endpoints
 from tests.support.workshop import Workshop
 
-IN_THE_GATE = 1
 IN_FULL = int(os.environ.get("AXON_TEST_RACES", "50"))
 AT_ONCE = 3
+EITHER_FIRST = ((0, 1), (1, 0))
 PAIRS = list(itertools.combinations_with_replacement(OPERATIONS, 2))
+WITH_ITSELF = [(name, name) for name in OPERATIONS]
+"""That an operation waits for the row, and decides about what it then finds, shows here."""
+WITH_ANOTHER = [
+    ("approve", "reject"),  # two decisions about one plan
+    ("approve", "cancel"),  # a decision and an end
+    ("edit", "budget"),  # both enqueue the planner or the line
+    ("report", "fail"),  # an entry in the history that the other one ends
+    ("progress", "to_qa"),  # a value that the new state's band excludes
+    ("accept", "bulk_cancel"),  # one order of many
+    ("deliver", "rotate"),  # a change of state and of credentials
+    ("reveal", "rotate"),  # credentials that are shown, and replaced
+    ("retry", "erase"),  # an order goes on, or ends for good
+    ("delete", "start"),  # a row that may not be deleted any more
+    ("bulk_tag", "bulk_prioridad"),  # fields of their own: both stay
+]
 
 
 class Trial(NamedTuple):
-    """Two operations on one order; `guarded`: both with the ETag that both have read."""
+    """Two operations on one order; `guarded`: both with the ETag that both have read.
+
+    `turns` says which is sent first.
+    """
 
     operations: tuple[Operation, Operation]
     state: str
     guarded: bool
+    turns: tuple[int, int] = (0, 1)
 
 
 def trials_of(pair: tuple[str, str], copies: Copies) -> list[Trial]:
@@ -61,21 +81,28 @@ async def test_every_write_on_an_order_takes_part(workshop: Workshop) -> None:
 
 
 async def test_races(workshop: Workshop, copies: Copies) -> None:
-    """Once in the gate, each pair of operations; fifty times in `make races`."""
-    await run_trials(workshop, copies, IN_THE_GATE)
+    """A fixed choice, each with either as the first; every pair fifty times in `make races`."""
+    trials = [trial for pair in WITH_ITSELF for trial in trials_of(pair, copies)]
+    for pair in WITH_ANOTHER:
+        for trial in trials_of(pair, copies):
+            if not trial.guarded:
+                trials += [trial._replace(turns=turns) for turns in EITHER_FIRST]
+    await run_trials(workshop, copies, trials)
 
 
 @pytest.mark.races
 @pytest.mark.timeout(0)
 async def test_races_in_full(workshop: Workshop, copies: Copies) -> None:
-    await run_trials(workshop, copies, IN_FULL)
-
-
-async def run_trials(workshop: Workshop, copies: Copies, times: int) -> None:
     trials = [trial for pair in PAIRS for trial in trials_of(pair, copies)]
+    for number in range(IN_FULL):
+        await workshop.log_in()  # fifty rounds take longer than an access token lives
+        turns = EITHER_FIRST[number % 2]
+        await run_trials(workshop, copies, [trial._replace(turns=turns) for trial in trials])
+
+
+async def run_trials(workshop: Workshop, copies: Copies, trials: Sequence[Trial]) -> None:
     needed = Counter(trial.state for trial in trials)
-    ids = {state: await copies.many(state, count * times) for state, count in needed.items()}
-    given = {state: iter(found) for state, found in ids.items()}
+    given = {state: iter(await copies.many(state, count)) for state, count in needed.items()}
     limit = asyncio.Semaphore(AT_ONCE)
     async with watching(workshop) as watch:
 
@@ -84,15 +111,10 @@ async def run_trials(workshop: Workshop, copies: Copies, times: int) -> None:
                 order_id = next(given[trial.state])
                 return await run_trial(workshop, copies, trial, order_id, watch)
 
-        exclusive: list[bool] = []
-        for _ in range(times):
-            await workshop.log_in()  # fifty rounds take longer than an access token lives
-            async with asyncio.TaskGroup() as group:  # the first failure ends the others
-                races = [group.create_task(run(trial)) for trial in trials]
-            exclusive += [race.result() for race in races]
-    print(  # noqa: T201 — shown with -s
-        f"{len(PAIRS)} pairs, {len(exclusive)} races, {sum(exclusive)} of pairs with one winner"
-    )
+        async with asyncio.TaskGroup() as group:  # the first failure ends the others
+            races = [group.create_task(run(trial)) for trial in trials]
+    exclusive = sum(race.result() for race in races)
+    print(f"{len(trials)} races, {exclusive} of pairs with one winner")  # noqa: T201 — with -s
 
 
 async def run_trial(
@@ -106,7 +128,7 @@ async def run_trial(
         partial(send, workshop, operation, order_id, act)
         for operation, act in zip(trial.operations, acts, strict=True)
     ]
-    answers = await collide(workshop, order_id, sending, watch)
+    answers = await collide(workshop, order_id, sending, watch, trial.turns)
     return await judge(workshop, order_id, original.model, trial, acts, answers)
 
 

@@ -36,10 +36,12 @@ __all__ = [
     "example_order",
     "make_factory",
     "open_workshop",
+    "password_hash_of",
 ]
 
 OWNER_ID = "cliente-dueño"
 SECRET_KEY = "k" * 32
+_hashes: list[str] = []  # of PASSWORD: to hash it anew takes a tenth of a second of a core
 PASSWORD = "correcto caballo batería"
 ADMIN = Principal("local:test", "Prueba", Role.ADMIN, Grant.ADMIN)
 CHEAP = HashCost(memory_kib=64, passes=1)
@@ -162,7 +164,7 @@ class Workshop:
 
     async def new_principal(self, name: str) -> Headers:
         """The headers of a principal made now, of the same kind as `headers[name]`."""
-        password_hash = await self.factory.passwords.hash(PASSWORD)
+        password_hash = await password_hash_of(self.factory)
         email = f"{name}-{uuid4().hex}@example.com"
         return await _new_principal(self.factory, self.http, name, email, password_hash)
 
@@ -209,8 +211,15 @@ async def open_workshop(
         await factory.close()
 
 
+async def password_hash_of(factory: Factory) -> str:
+    """Return a hash of PASSWORD, the same for every user of every factory."""
+    if not _hashes:
+        _hashes.append(await factory.passwords.hash(PASSWORD))
+    return _hashes[0]
+
+
 async def _principals(factory: Factory, http: httpx2.AsyncClient) -> dict[str, Headers]:
-    password_hash = await factory.passwords.hash(PASSWORD)
+    password_hash = await password_hash_of(factory)
     headers: dict[str, Headers] = {}
     for name in (*_USERS, *_KEYS, *_TOKENS, "none"):
         headers[name] = await _new_principal(
