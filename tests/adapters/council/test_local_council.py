@@ -20,13 +20,17 @@ QUICK_TEST = "def test_something() -> None:\n    assert True\n"
 SLEEPER = "import time\n\ntime.sleep(600)\n"
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["bubblewrap", "subprocess"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(True, id="strongest"),
+        # The sandbox's own tests try both kinds, and more than the council asks of them.
+        pytest.param(False, id="subprocess", marks=pytest.mark.nightly),
+    ],
+)
 async def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    made = Sandbox(product_python(), bubblewrap=request.param)
-    capability = await made.capability()
-    if request.param and capability.bubblewrap is None:
-        pytest.skip(f"bubblewrap does not work here: {capability.reason}")
-    return made
+    """The strongest sandbox that works here, and the weakest."""
+    return Sandbox(product_python(), bubblewrap=request.param)
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +201,8 @@ async def test_unhealthy_products_are_found(
     best: Sandbox, tmp_path: Path, files: dict[str, str], said: str
 ) -> None:
     products.make_product(tmp_path / "product", files)
-    seconds = 1.5 if SLEEPER in files.values() or "500, HEALTH" in str(files) else 30
+    # A product that answers has to be up by then, on a busy machine too.
+    seconds = 1 if SLEEPER in files.values() else 4 if "500, HEALTH" in str(files) else 30
     receipt = await review(best, tmp_path / "product", "health", seconds=seconds)
     assert not receipt.passed
     assert any(said in line for line in receipt.findings), receipt

@@ -215,6 +215,7 @@ async def test_cancelling_stops_the_server(helpers: "type[Helpers]", data_dir: P
     assert not helpers.alive(pids[0])
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is the run as a normal user, or has no root")
 def test_the_essentials_hold_for_a_normal_user(public_dir: Path) -> None:
     """Runs this folder's tests of what depends on the user again, as one who has nothing."""
