@@ -110,6 +110,7 @@ async def test_a_good_product_passes_and_is_left_as_it_was(
     ],
     ids=["failing", "no-folder", "empty", "skipped", "exits-early", "broken", "hidden"],
 )
+@pytest.mark.proven("council")
 async def test_tests_must_run_and_pass(
     best: Sandbox, tmp_path: Path, files: dict[str, str], drop: str, said: str
 ) -> None:
@@ -197,6 +198,7 @@ LIGHT = products.LIGHT_MAIN
         *("open-webhook", "deaf", "manifest-wrong", "manifest-broken"),
     ],
 )
+@pytest.mark.proven("council")
 async def test_unhealthy_products_are_found(
     best: Sandbox, tmp_path: Path, files: dict[str, str], said: str
 ) -> None:
@@ -222,6 +224,7 @@ async def test_the_review_has_no_secrets(
     assert receipt.passed, receipt
 
 
+@pytest.mark.proven("council")
 async def test_a_flood_of_output_is_stopped(sandbox: Sandbox, tmp_path: Path) -> None:
     flood = "import atexit, os\n\natexit.register(lambda: os.write(1, b'x' * 50_000_000))\n"
     products.make_product(
@@ -236,6 +239,7 @@ async def test_a_flood_of_output_is_stopped(sandbox: Sandbox, tmp_path: Path) ->
     assert "1000000 bytes" in receipt.findings[0]
 
 
+@pytest.mark.proven("council")
 async def test_an_endless_test_is_stopped(sandbox: Sandbox, tmp_path: Path) -> None:
     endless = "import time\n\n\ndef test_sleep() -> None:\n    time.sleep(600)\n"
     products.make_product(tmp_path / "product", {"tests/test_light.py": endless})

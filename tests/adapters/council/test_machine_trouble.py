@@ -152,6 +152,7 @@ async def test_when_nothing_can_be_started(
     assert await trouble_with(sandbox, tmp_path / "product", "tests") is expected
 
 
+@pytest.mark.proven("council")
 async def test_a_product_that_fails_is_to_blame(sandbox: Sandbox, tmp_path: Path) -> None:
     """Also one that kills itself each time: it is tried twice, and then believed."""
     assert (await sing(sandbox)).trouble is None
@@ -160,6 +161,7 @@ async def test_a_product_that_fails_is_to_blame(sandbox: Sandbox, tmp_path: Path
     assert not receipt.passed
 
 
+@pytest.mark.proven("council")
 async def test_a_check_may_write_so_much_and_no_more(sandbox: Sandbox, tmp_path: Path) -> None:
     folder, work = tmp_path / "product", tmp_path / "work"
     products.make_product(folder, {"tests/test_light.py": HOARDER})

@@ -24,6 +24,8 @@ from tests.support.deployments import (
     sandbox_of,
 )
 
+pytestmark = pytest.mark.proven("deployer")
+
 
 @pytest.fixture(scope="module")
 async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalDeployer]:

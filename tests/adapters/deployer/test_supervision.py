@@ -28,6 +28,8 @@ from tests.support.deployments import (
 )
 from tests.support.product_runtime import product_python
 
+pytestmark = pytest.mark.proven("deployer")
+
 
 async def test_a_killed_product_comes_back(
     deployer: LocalDeployer, request_for: RequestMaker
