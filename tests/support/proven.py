@@ -50,6 +50,11 @@ PARTS = {
         "tests/support/deployments.py",
         "tests/support/products.py",
     ),
+    "embedded": (
+        "src/axon_factory/db/embedded",
+        "requirements.txt",  # it names the server's programs
+        "tests/db/embedded",
+    ),
     "products": (
         "src/axon_factory/product_templates",
         "src/axon_factory/adapters/builder/templates",

@@ -26,6 +26,8 @@ from axon_factory.db.embedded import (
 if TYPE_CHECKING:
     from tests.db.embedded.conftest import Helpers
 
+pytestmark = pytest.mark.proven("embedded")
+
 
 async def test_data_and_address_survive_a_restart(helpers: "type[Helpers]", tmp_path: Path) -> None:
     folder = tmp_path / "new" / "data"
