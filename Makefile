@@ -50,7 +50,7 @@ builders: $(VENV)/.dev system ## Have each builder build an order, and kill the 
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/acceptance -m builders -s $(ARGS)
 
-crash: $(VENV)/.dev system ## Kill the worker at every crossing of a real order's life (an hour or more)
+crash: $(VENV)/.dev system ## Kill -9 at every crossing of an order's life, and a whole factory (an hour or more)
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash tests/acceptance/test_crashes.py -m crash_matrix --timeout 7200 $(ARGS)
 

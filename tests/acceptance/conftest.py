@@ -1,11 +1,13 @@
 """What `axon up` needs from its surroundings, and nothing of the developer's own."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.program import product_ports
+from tests.support.forked_axon import ForkedAxon
 from tests.support.product_runtime import product_python
 
 
@@ -23,3 +25,10 @@ def surroundings(installed_runtime: Path) -> dict[str, str]:
         "AXON_PRODUCT_RUNTIME": str(installed_runtime),
         "AXON_PRODUCT_PORTS": product_ports(),
     }
+
+
+@pytest.fixture(scope="session")
+def axon() -> Iterator[ForkedAxon]:
+    """Commands of the program that need no whole start of Python each."""
+    with ForkedAxon() as axon:
+        yield axon

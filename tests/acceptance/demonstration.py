@@ -25,8 +25,8 @@ from tests.acceptance.program import (
     Event,
     document,
     free_port,
-    run_axon,
 )
+from tests.support.forked_axon import ForkedAxon
 
 CLIENT = "whatsapp:+5215511112222"
 _identifiers = count(1)
@@ -35,7 +35,9 @@ _identifiers = count(1)
 class Demonstration:
     """A factory that has delivered the example order; `restart` leaves it as it was."""
 
-    def __init__(self, data_dir: Path, surroundings: Mapping[str, str]) -> None:
+    def __init__(self, data_dir: Path, surroundings: Mapping[str, str], axon: ForkedAxon) -> None:
+        """`axon` runs other commands on it."""
+        self._axon = axon
         self.data_dir = data_dir
         self.surroundings = surroundings
         self.port = free_port()
@@ -68,7 +70,11 @@ class Demonstration:
     def axon(self, *words: str) -> dict[str, Any]:
         """Run another command of the program on this factory; return its JSON."""
         where = ("--data-dir", str(self.data_dir))
-        return document(run_axon(*words, *where, "--json", environment=self.surroundings))
+        return document(self.run(*words, *where, "--json"))
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run another command of the program to its end."""
+        return self._axon.run(*words, environment=self.surroundings)
 
     @cached_property
     def credentials(self) -> Mapping[str, str]:

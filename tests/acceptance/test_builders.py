@@ -1,16 +1,13 @@
-"""Whoever builds: an order is delivered, though the worker dies in the middle of the building.
+"""Each builder delivers an order, though the worker dies in the middle of the building.
 
-`make builders` has all four do it. `make test` has one of them, another one each day, in turn with
-the other deaths (`tests/support/rotation.py`).
+`make builders` has all four do it.
 """
 
-import os
 import signal
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -22,10 +19,10 @@ from tests.acceptance.builders import BUILDERS, OutsideAgent, outside_agent
 from tests.acceptance.demonstration import git_clone, report
 from tests.acceptance.program import processes_of
 from tests.acceptance.split_factory import SplitFactory
-from tests.support.rotation import DEATHS, in_turn
 from tests.support.workshop import PASSWORD, SECRET_KEY, make_factory
 
-pytestmark = pytest.mark.timeout(420)  # a delivery on a busy machine
+# A delivery on a busy machine.
+pytestmark = [pytest.mark.builders, pytest.mark.timeout(900)]
 
 ORDER = {
     "tipo_producto": "webhook_service",
@@ -42,21 +39,8 @@ ONCE = (
 )
 
 
-def of_today() -> str:
-    today = datetime.now(UTC).toordinal() // len(DEATHS) % len(BUILDERS)
-    return os.environ.get("AXON_TEST_BUILDER", BUILDERS[today])
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(
-            of_today(), id="today's", marks=in_turn("a builder's worker", pytest.mark.builders)
-        ),
-        *(pytest.param(name, marks=pytest.mark.builders) for name in BUILDERS),
-    ]
-)
+@pytest.fixture(params=BUILDERS)
 def builder(request: pytest.FixtureRequest) -> str:
-    report(f"builder: {request.param}; repeat with AXON_TEST_BUILDER={request.param}")
     return request.param
 
 

@@ -1,8 +1,4 @@
-"""kill -9 in the middle of the line: of everything, and of PostgreSQL alone.
-
-They take turns in `make test` (`tests/support/rotation.py`); `make crash` runs the one whose turn
-it is not.
-"""
+"""kill -9 in the middle of the line: of everything, and of PostgreSQL alone (`make crash`)."""
 
 import os
 import signal
@@ -23,9 +19,9 @@ from tests.acceptance.program import (
     kill_all,
     processes_of,
 )
-from tests.support.rotation import in_turn
 
-pytestmark = pytest.mark.timeout(420)  # two deliveries on a busy machine
+# Two deliveries on a busy machine.
+pytestmark = [pytest.mark.crash_matrix, pytest.mark.timeout(900)]
 
 FIRST_MILESTONE = {"agente": "Builder Agent", "estado": "construccion", "tipo": "success"}
 
@@ -46,7 +42,6 @@ def postmaster(data_dir: Path) -> int:
     return int((data_dir / "postgresql" / "postmaster.pid").read_text().split()[0])
 
 
-@in_turn("everything", pytest.mark.crash_matrix)
 def test_a_start_after_kill_9_of_everything_recovers(
     surroundings: dict[str, str], tmp_path: Path, sleeper: subprocess.Popen[bytes]
 ) -> None:
@@ -80,7 +75,6 @@ def test_a_start_after_kill_9_of_everything_recovers(
     assert sleeper.poll() is None
 
 
-@in_turn("postgresql", pytest.mark.crash_matrix)
 def test_the_line_survives_the_death_of_postgresql(
     surroundings: dict[str, str], tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from axon_factory.adapters.product_runtime import ProductRuntime
 from tests.acceptance.demonstration import report
 from tests.acceptance.program import DELIVERY_SECONDS, AxonUp, free_port, processes_of
 
-pytestmark = pytest.mark.timeout(240)  # a delivery on a busy machine
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(900)]  # a delivery on a busy machine
 
 USER = 65534
 # `env`, because setpriv itself still has root's privileges when it looks for a program.

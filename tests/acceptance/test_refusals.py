@@ -4,12 +4,12 @@ import json
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.program import free_port, run_axon
+from tests.acceptance.program import free_port
+from tests.support.forked_axon import ForkedAxon
 
 Words = list[str]
 Answer = subprocess.CompletedProcess[str]
@@ -62,32 +62,38 @@ def check(done: Answer, code: int, words: tuple[str, ...]) -> None:
     assert all(word in last for word in words), last
 
 
-def refusals(folder: Path, words: Words, environment: Mapping[str, str]) -> list[Answer]:
-    """Start `axon up` as people and as scripts do, both at once, in a folder of its own each."""
+def refusals(
+    axon: ForkedAxon, folder: Path, words: Words, environment: Mapping[str, str]
+) -> list[Answer]:
+    """Start `axon up` as people and as scripts do, in a folder of its own each."""
 
     def start(options: Words) -> Answer:
         where = ["--data-dir", str(folder / f"data{len(options)}"), "--port", str(free_port())]
-        return run_axon("up", *where, *words, *options, environment=environment)
+        return axon.run("up", *where, *words, *options, environment=environment)
 
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(start, ([], ["--json"])))
+    return [start(options) for options in ([], ["--json"])]
 
 
 @pytest.mark.parametrize(("case", "code", "words"), CASES)
 def test_one_sentence_and_a_code(
-    case: Case, code: int, words: tuple[str, ...], surroundings: dict[str, str], tmp_path: Path
+    axon: ForkedAxon,
+    case: Case,
+    code: int,
+    words: tuple[str, ...],
+    surroundings: dict[str, str],
+    tmp_path: Path,
 ) -> None:
     own_words, settings = case(tmp_path)
-    for done in refusals(tmp_path, own_words, {**surroundings, **settings}):
+    for done in refusals(axon, tmp_path, own_words, {**surroundings, **settings}):
         check(done, code, words)
 
 
-def test_a_busy_port(surroundings: dict[str, str], tmp_path: Path) -> None:
+def test_a_busy_port(axon: ForkedAxon, surroundings: dict[str, str], tmp_path: Path) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = str(holder.getsockname()[1])
-        for done in refusals(tmp_path, ["--port", port], surroundings):
+        for done in refusals(axon, tmp_path, ["--port", port], surroundings):
             check(done, 5, (port, "--port"))
     # Nothing was started for it: no database was made.
     assert not list(tmp_path.rglob("postgresql"))

@@ -272,8 +272,12 @@ def zipped(size: int) -> bytes:
         (b"0000", {"Content-Encoding": "gzip"}, 400),
         (b"0" * (8 * 1024 * 1024 + 1), {}, 413),
         # Made when they are sent: every process of the tests reads this table.
-        (lambda: zipped(8 * 1024 * 1024 + 1), {"Content-Encoding": "gzip"}, 413),
-        (lambda: zipped(500_000_000), {"Content-Encoding": "gzip"}, 413),
+        pytest.param(
+            lambda: zipped(8 * 1024 * 1024 + 1), {"Content-Encoding": "gzip"}, 413, id="8 MB zipped"
+        ),
+        pytest.param(
+            lambda: zipped(500_000_000), {"Content-Encoding": "gzip"}, 413, id="500 MB zipped"
+        ),
         # git's own answers to nonsense are part of its protocol.
         (b"\x00\xff" * 500, {"Git-Protocol": "version=2"}, 200),
         (b"0000", {"Git-Protocol": "version=2; rm -rf /"}, 200),

@@ -29,6 +29,30 @@ PARTS = {
         "requirements-client.txt",
         "tests/contract",
     ),
+    "council": (
+        "src/axon_factory/adapters/council",
+        "src/axon_factory/adapters/sandbox",
+        "src/axon_factory/domain/machine.py",
+        "src/axon_factory/ports",
+        "src/axon_factory/product_templates/runtime",
+        "tests/adapters/council",
+        "tests/support/products.py",
+    ),
+    "deployer": (
+        "src/axon_factory/adapters/deployer",
+        "src/axon_factory/adapters/sandbox",
+        "src/axon_factory/domain/machine.py",
+        "src/axon_factory/ports",
+        "src/axon_factory/product_templates/runtime",
+        "tests/adapters/deployer",
+        "tests/support/deployments.py",
+        "tests/support/products.py",
+    ),
+    "embedded": (
+        "src/axon_factory/db/embedded",
+        "requirements.txt",  # it names the server's programs
+        "tests/db/embedded",
+    ),
     "products": (
         "src/axon_factory/product_templates",
         "src/axon_factory/adapters/builder",

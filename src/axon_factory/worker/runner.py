@@ -96,6 +96,11 @@ class Worker:
                 watching.cancel()
                 await asyncio.gather(watching, return_exceptions=True)
 
+    async def keep_up_once(self) -> None:
+        """Do the first round of upkeep: recover lost jobs, then what is counted in hours."""
+        await self._recover(afresh=True)
+        await self._keep_house()
+
     async def _work(self, stop: asyncio.Event) -> None:
         delay = 0.2
         while not stop.is_set():

@@ -98,6 +98,7 @@ async def test_the_same_deployment_again_changes_nothing(
     assert product_process(port_of(first)) == process
 
 
+@pytest.mark.proven("deployer")
 async def test_two_calls_at_once_from_two_factories_make_one_deployment(
     tmp_path: Path, request_for: RequestMaker
 ) -> None:
@@ -151,6 +152,7 @@ async def test_products_have_ports_of_their_own_and_skip_busy_ones(
     assert busy not in ports
 
 
+@pytest.mark.proven("deployer")
 async def test_a_long_root_and_a_public_url(tmp_path: Path, request_for: RequestMaker) -> None:
     root = tmp_path / ("largo-" * 20) / "con espacios 100%"
     deployer = LocalDeployer(

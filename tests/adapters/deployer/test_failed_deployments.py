@@ -1,6 +1,7 @@
 """The local deployer refuses, gives up or is cancelled: it says why and leaves nothing."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,26 @@ from tests.support.deployments import (
     sandbox_of,
 )
 
+pytestmark = pytest.mark.proven("deployer")
+
+
+@pytest.fixture(scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalDeployer]:
+    """A deployer for tests that leave nothing in it."""
+    made = make_deployer(tmp_path_factory.mktemp("shared") / "root")
+    yield made
+    await made.stop_all()
+
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"app/__main__.py": "import os\n\nraise SystemExit(os.environ['ADMIN_PASSWORD'])\n"},
         {"app/__main__.py": products.LIGHT_MAIN.replace("200, HEALTH", "500, HEALTH")},
-        {"app/__main__.py": "import time\n\nprint('dormido')\ntime.sleep(600)\n"},
+        pytest.param(
+            {"app/__main__.py": "import time\n\nprint('dormido')\ntime.sleep(600)\n"},
+            marks=pytest.mark.nightly,  # it has to come to its word within the deadline
+        ),
         {"axon-product.json": "{}"},
     ],
     ids=["ends", "status-500", "never-answers", "no-manifest"],
@@ -38,8 +52,9 @@ async def test_an_unhealthy_product_is_stopped_and_says_why(
     tmp_path: Path, request_for: RequestMaker, changes: dict[str, str]
 ) -> None:
     ports = free_ports()
+    seconds = 1.5 if "500, HEALTH" in str(changes) else 10  # the others come to an end or a word
     deployer = LocalDeployer(
-        tmp_path / "root", sandbox_of(bubblewrap=True), ports=ports, health_seconds=2
+        tmp_path / "root", sandbox_of(bubblewrap=True), ports=ports, health_seconds=seconds
     )
     try:
         with pytest.raises(PortError) as failed:
@@ -66,17 +81,18 @@ async def test_an_unhealthy_product_is_stopped_and_says_why(
     ids=["no-guide", "broken-guide", "no-webhook", "refusing-is-an-answer"],
 )
 async def test_a_product_answers_at_every_address_that_its_client_is_given(
-    deployer: LocalDeployer, request_for: RequestMaker, good: str, bad: str, said: str
+    shared: LocalDeployer, request_for: RequestMaker, good: str, bad: str, said: str
 ) -> None:
     assert good in products.LIGHT_MAIN
     request = request_for(changes={"app/__main__.py": products.LIGHT_MAIN.replace(good, bad)})
     if not said:
-        deployment = await deploy(deployer, request)
+        deployment = await deploy(shared, request)
         assert {answered.status for answered in deployment.requests} == {200, 403}
+        await shared.undeploy(request.slug, idempotency_key="u")
         return
     with pytest.raises(PortError, match=said):
-        await deploy(deployer, request)
-    assert await deployer.status() == []
+        await deploy(shared, request)
+    assert await shared.status() == []
 
 
 async def test_a_cancelled_deployment_leaves_nothing_running(
@@ -101,12 +117,12 @@ async def test_a_cancelled_deployment_leaves_nothing_running(
 
 
 @pytest.mark.parametrize("slug", ["", "../x", "Ana", "a/b", "-a", "supervisor", "x" * 64])
-async def test_bad_names_are_refused(deployer: LocalDeployer, tmp_path: Path, slug: str) -> None:
+async def test_bad_names_are_refused(shared: LocalDeployer, tmp_path: Path, slug: str) -> None:
     request = DeploymentRequest("order", slug, 1, tmp_path, "0" * 40, {})
     with pytest.raises(PortError):
-        await deploy(deployer, request)
+        await deploy(shared, request)
     with pytest.raises(PortError):
-        await deployer.undeploy(slug, idempotency_key="u")
+        await shared.undeploy(slug, idempotency_key="u")
 
 
 async def test_a_sandbox_without_git_is_not_the_products_failure(
@@ -126,12 +142,12 @@ async def test_a_sandbox_without_git_is_not_the_products_failure(
 
 
 async def test_a_missing_commit_is_refused(
-    deployer: LocalDeployer, request_for: RequestMaker
+    shared: LocalDeployer, request_for: RequestMaker
 ) -> None:
     request = request_for()
     for commit in ("f" * 40, "--output=/tmp/x", "HEAD"):
         wrong = DeploymentRequest("order", request.slug, 1, request.product_dir, commit, {})
         with pytest.raises(PortError) as failed:
-            await deploy(deployer, wrong)
+            await deploy(shared, wrong)
         assert failed.value.cause is FailureCause.DEPLOY_FALLIDO
         assert failed.value.trouble is None

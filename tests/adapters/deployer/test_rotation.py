@@ -70,6 +70,7 @@ async def test_a_product_takes_new_secrets_with_its_data_and_a_short_restart(
     assert product_process(port_of(after)) == process  # a repeated call restarts nothing
 
 
+@pytest.mark.proven("deployer")
 @pytest.mark.parametrize(
     "place",
     [

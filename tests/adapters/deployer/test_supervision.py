@@ -28,6 +28,8 @@ from tests.support.deployments import (
 )
 from tests.support.product_runtime import product_python
 
+pytestmark = pytest.mark.proven("deployer")
+
 
 async def test_a_killed_product_comes_back(
     deployer: LocalDeployer, request_for: RequestMaker
@@ -43,7 +45,13 @@ async def test_a_killed_product_comes_back(
     await eventually(is_back)
 
 
-@pytest.mark.parametrize("bubblewrap", [True, False], ids=["bubblewrap", "subprocess"])
+@pytest.mark.parametrize(
+    "bubblewrap",
+    [
+        pytest.param(True, id="strongest"),
+        pytest.param(False, id="subprocess", marks=pytest.mark.nightly),
+    ],
+)
 async def test_a_killed_supervisord_leaves_no_orphan_and_start_all_brings_all_back(
     tmp_path: Path, request_for: RequestMaker, *, bubblewrap: bool
 ) -> None:

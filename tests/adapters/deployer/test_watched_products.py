@@ -27,6 +27,9 @@ from tests.support.deployments import (
     supervisors,
 )
 
+pytestmark = pytest.mark.proven("deployer")
+
+
 SLUG = "tienda-ana"
 
 

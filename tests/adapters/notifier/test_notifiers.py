@@ -2,7 +2,6 @@
 
 import json
 import ssl
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -176,7 +175,9 @@ class TestMisbehaviour:
         receiver.answers = [answer]
         secrets = (SECRET,) if channel is Channel.WEBHOOK else ()
         destination = Destination(channel, receiver.url, secrets)
-        notifier = make(http(timeout_seconds=2))  # pyright: ignore[reportCallIssue] — both take it
+        # All but one are noticed by what they say, however busy the machine is.
+        seconds = 0.3 if answer == "stall" else 20
+        notifier = make(http(timeout_seconds=seconds))  # pyright: ignore[reportCallIssue] — both take it
         with pytest.raises(DeliveryFailed) as caught:
             await notifier.deliver(notification(), destination, idempotency_key="k")
         assert str(receiver.port) not in str(caught.value)
@@ -240,9 +241,7 @@ class TestMisbehaviour:
     async def test_no_answer_is_transient(
         self, channel: Channel, make: type[Notifier], receiver: Receiver, answer: bytes | str
     ) -> None:
-        begun = time.monotonic()
         failure = await self._fail(channel, make, receiver, answer)
-        assert time.monotonic() - begun < 4
         assert (failure.transient, failure.status) == (True, None)
 
     async def test_an_endless_answer_is_not_read(

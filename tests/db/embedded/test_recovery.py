@@ -18,6 +18,8 @@ from axon_factory.db.embedded.programs import run
 if TYPE_CHECKING:
     from tests.db.embedded.conftest import Helpers
 
+pytestmark = pytest.mark.proven("embedded")
+
 
 async def test_killing_the_parent_ends_the_server_and_loses_nothing(
     helpers: "type[Helpers]", data_dir: Path

@@ -26,6 +26,8 @@ from axon_factory.db.embedded import (
 if TYPE_CHECKING:
     from tests.db.embedded.conftest import Helpers
 
+pytestmark = pytest.mark.proven("embedded")
+
 
 async def test_data_and_address_survive_a_restart(helpers: "type[Helpers]", tmp_path: Path) -> None:
     folder = tmp_path / "new" / "data"
@@ -215,6 +217,7 @@ async def test_cancelling_stops_the_server(helpers: "type[Helpers]", data_dir: P
     assert not helpers.alive(pids[0])
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(os.geteuid() != 0, reason="this is the run as a normal user, or has no root")
 def test_the_essentials_hold_for_a_normal_user(public_dir: Path) -> None:
     """Runs this folder's tests of what depends on the user again, as one who has nothing."""
