@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from axon_factory.db.tables import AuditRow, OrderEvent
-from axon_factory.domain.silence import Silence
+from axon_factory.domain.building import Silence
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.liveness import mark_silent
 from axon_factory.orders.locking import lock_order_by_id

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from axon_factory.bootstrap import Factory
 from axon_factory.cli.exits import Exit
 from axon_factory.db.tables import Order
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.states import Actor, ActorKind
+from axon_factory.domain.states import Actor, ActorKind, Audience
 from axon_factory.factory.line import Line
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.locking import lock_order_by_id

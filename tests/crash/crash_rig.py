@@ -22,9 +22,9 @@ from sqlalchemy import text
 from axon_factory.bootstrap import Factory
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order
-from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.asking import answer_as
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id

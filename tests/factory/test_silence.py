@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ledger import Fault
 from rig import POLICY, Rig, approve
 
-from axon_factory.domain.silence import Silence, silence_of
+from axon_factory.domain.building import Silence, silence_of
 from axon_factory.orders.policy import AgentRules
 from axon_factory.worker.silence import notice_silence
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from axon_factory.domain.estimate import DOCUMENTED_PACE, ENOUGH_ORDERS, Pace
-from axon_factory.domain.priority import Priority
+from axon_factory.domain.building import Priority
+from axon_factory.domain.progress import DOCUMENTED_PACE, ENOUGH_ORDERS, Pace
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.capacity import count_ahead
 from axon_factory.orders.pace import measured_pace

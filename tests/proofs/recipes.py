@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx2
 
 from axon_factory.accounts import users
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.permissions import KeyScope, Role
 from axon_factory.orders.line_control import ModeChange, change_mode
 from tests.proofs.copies import Copies

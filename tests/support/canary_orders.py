@@ -17,8 +17,8 @@ from axon_factory.adapters.mailer.maildir import MaildirMailer
 from axon_factory.adapters.planner.llm import LlmPlanner
 from axon_factory.adapters.planner.llm.providers import ModelAddress, Provider
 from axon_factory.adapters.planner.llm.router import Limits, ModelRouter
-from axon_factory.domain.deliveries import Channel
-from axon_factory.domain.outbound import OutboundRules
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.states import OrderState
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender

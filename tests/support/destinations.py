@@ -5,9 +5,9 @@ from uuid import uuid4
 
 from axon_factory.accounts.api_keys import API_KEY_PREFIX
 from axon_factory.accounts.opaque_tokens import parse_token
-from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.notifications.deliveries import send_test
 from axon_factory.orders.notifications.destinations import NewDestination, create_destination
 from tests.support.workshop import Headers, Workshop

@@ -20,8 +20,6 @@ from jwt.exceptions import InvalidTokenError
 
 from axon_factory.accounts.errors import CredentialExpired
 
-__all__ = ["AccessClaims", "AccessTokens", "IssuedToken", "TokenKeys"]
-
 _ALGORITHM = "HS256"
 _TYPE = "at+jwt"
 _KEY_MIN_BYTES = 32

@@ -16,8 +16,6 @@ from axon_factory.db.tables import User
 from axon_factory.domain.errors import NotFound, PreconditionFailed
 from axon_factory.domain.permissions import Principal, Role
 
-__all__ = ["UserChange", "change_user"]
-
 
 @dataclass(frozen=True, slots=True)
 class UserChange:

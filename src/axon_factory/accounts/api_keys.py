@@ -20,15 +20,6 @@ from axon_factory.db.tables import ApiKey
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import KeyScope
 
-__all__ = [
-    "API_KEY_PREFIX",
-    "ROTATION_GRACE",
-    "ROTATION_GRACE_MAX",
-    "ApiKeys",
-    "CreatedKey",
-    "VerifiedKey",
-]
-
 API_KEY_PREFIX = "axk_live"
 ROTATION_GRACE = timedelta(hours=24)
 ROTATION_GRACE_MAX = timedelta(days=7)

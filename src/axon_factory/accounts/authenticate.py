@@ -38,8 +38,6 @@ from axon_factory.domain.permissions import (
     TokenRole,
 )
 
-__all__ = ["Authenticator", "Credential", "CredentialKind", "Login"]
-
 
 class CredentialKind(StrEnum):
     """The three ways to say who one is (design §8.1)."""

@@ -25,20 +25,7 @@ from axon_factory.domain.errors import (
     Unavailable,
     ValidationFailed,
 )
-from axon_factory.domain.sentences import Sentence
-
-__all__ = [
-    "AmbiguousCredentials",
-    "CredentialExpired",
-    "EmailTaken",
-    "InvalidCredentials",
-    "KeyInRotation",
-    "LastAdministrator",
-    "OwnAccount",
-    "PasswordQueueFull",
-    "TooManyAttempts",
-    "WeakPassword",
-]
+from axon_factory.domain.text import Sentence
 
 
 class WeakPassword(ValidationFailed):

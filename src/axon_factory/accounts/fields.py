@@ -4,8 +4,6 @@ from email_validator import EmailNotValidError, validate_email
 
 from axon_factory.domain import names
 
-__all__ = ["NAME_MAX_CHARACTERS", "checked_name", "normal_email"]
-
 NAME_MAX_CHARACTERS = 100
 
 

@@ -13,15 +13,6 @@ import string
 import zlib
 from dataclasses import dataclass, field
 
-__all__ = [
-    "PEPPER_MIN_BYTES",
-    "OpaqueToken",
-    "checked_pepper",
-    "generate_token",
-    "is_token_id",
-    "parse_token",
-]
-
 PEPPER_MIN_BYTES = 32
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase

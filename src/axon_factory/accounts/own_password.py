@@ -12,9 +12,7 @@ from axon_factory.accounts.sessions import Client
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import Conflict, ValidationFailed
 from axon_factory.domain.permissions import Role
-from axon_factory.domain.sentences import Sentence
-
-__all__ = ["PasswordChange", "PreparedChange", "prepare_change"]
+from axon_factory.domain.text import Sentence
 
 _OLD, _NEW = "password_actual", "password_nueva"
 

@@ -11,9 +11,7 @@ from zxcvbn import zxcvbn
 
 from axon_factory.accounts.errors import WeakPassword
 from axon_factory.domain.permissions import Role
-from axon_factory.domain.sentences import Sentence
-
-__all__ = ["PASSWORD_MAX_CHARACTERS", "PASSWORD_MIN_CHARACTERS", "check_length", "check_strength"]
+from axon_factory.domain.text import Sentence
 
 PASSWORD_MIN_CHARACTERS = 8
 PASSWORD_MAX_CHARACTERS = 128

@@ -19,8 +19,6 @@ from axon_factory.accounts.errors import PasswordQueueFull
 from axon_factory.accounts.password_policy import check_length, check_strength
 from axon_factory.domain.permissions import Role
 
-__all__ = ["Passwords", "generate_password", "is_same_password"]
-
 _MEMORY_KIB = 19_456
 _PASSES = 2
 _LANES = 1

@@ -23,16 +23,6 @@ from axon_factory.accounts.opaque_tokens import (
 )
 from axon_factory.db.tables import RefreshToken, UserSession
 
-__all__ = [
-    "REFRESH_TOKEN_PREFIX",
-    "REPEAT_WINDOW",
-    "Client",
-    "RefreshedSession",
-    "SessionLimits",
-    "Sessions",
-    "revoke_sessions",
-]
-
 REFRESH_TOKEN_PREFIX = "axr_live"  # noqa: S105 — the public prefix, not a token
 REPEAT_WINDOW = timedelta(seconds=30)
 _PURGED_AT_ONCE = 1000

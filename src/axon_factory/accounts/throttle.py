@@ -19,8 +19,6 @@ from axon_factory.accounts.errors import TooManyAttempts
 from axon_factory.accounts.fields import normal_email
 from axon_factory.db.tables import LoginThrottle
 
-__all__ = ["LoginLimits", "Throttle"]
-
 _EVERYBODY = "global"
 _PURGED_AT_ONCE = 1000
 _IPV6_NETWORK_BITS = 64  # what one subscriber has; single addresses are theirs to choose

@@ -14,20 +14,7 @@ from axon_factory.accounts.fields import checked_name, normal_email
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Role
-from axon_factory.domain.sentences import Sentence
-
-__all__ = [
-    "ONE_TIME_PASSWORD_LIFE",
-    "change_password",
-    "checked_client_id",
-    "create",
-    "find",
-    "find_by_email",
-    "list_all",
-    "list_page",
-    "password_expired",
-    "record_login",
-]
+from axon_factory.domain.text import Sentence
 
 ONE_TIME_PASSWORD_LIFE = timedelta(days=7)
 

@@ -36,8 +36,6 @@ from axon_factory.web import home, portal, reference
 if TYPE_CHECKING:
     from axon_factory.bootstrap.factory import Factory
 
-__all__ = ["application_of"]
-
 _LOADED_EARLY = (rendering,)
 """Modules that a request would otherwise load while it holds a lock."""
 

@@ -9,8 +9,6 @@ from axon_factory.bootstrap.command_agent import command_builder_of
 from axon_factory.ports.builder import AgentBuilder, Builder
 from axon_factory.settings import Settings
 
-__all__ = ["agents_of", "builders_of"]
-
 _MEBIBYTE = 2**20
 
 

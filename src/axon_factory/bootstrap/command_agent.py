@@ -13,8 +13,6 @@ from axon_factory.adapters.builder.handover import HandoverLimits
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.settings import Settings, SettingsInvalid
 
-__all__ = ["command_builder_of"]
-
 _MEBIBYTE = 1024 * 1024
 
 

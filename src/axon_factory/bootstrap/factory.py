@@ -48,8 +48,6 @@ from axon_factory.worker.runner import Worker
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["Factory"]
-
 
 class Factory:
     """Everything that one process of the factory is made of, built on demand from settings."""

@@ -11,8 +11,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from axon_factory.settings import Settings
 
-__all__ = ["Keys", "master_key"]
-
 _KEY_BYTES = 32
 
 

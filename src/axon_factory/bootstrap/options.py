@@ -8,21 +8,12 @@ from pathlib import Path
 from axon_factory.accounts.sessions import SessionLimits
 from axon_factory.accounts.throttle import LoginLimits
 from axon_factory.adapters.sandbox import MEBIBYTE, Limits
-from axon_factory.domain.capacity import BuildLimits
-from axon_factory.domain.client_mails import ClientMail
+from axon_factory.domain.building import BuildLimits
+from axon_factory.domain.messages import ClientMail
 from axon_factory.orders.policy import AgentRules, ApprovalRules, BudgetRules, Policy
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.settings import Settings
 from axon_factory.worker.runner import WorkerOptions
-
-__all__ = [
-    "check_limits",
-    "disk_floors",
-    "login_limits",
-    "policy_of",
-    "session_limits",
-    "worker_options",
-]
 
 
 def session_limits(settings: Settings) -> SessionLimits:

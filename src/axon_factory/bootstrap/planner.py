@@ -4,8 +4,6 @@ from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.ports.planner import Planner
 from axon_factory.settings import Settings
 
-__all__ = ["planner_of"]
-
 _SHARE_OF_STEP = 0.8
 """How much of a step's time models may take: the rest is the catalogue's, which plans at last."""
 

@@ -33,8 +33,6 @@ from axon_factory.db.audit import (
 from axon_factory.db.sessions import Database
 from axon_factory.domain.audit import AuditRecord, Break, Fault
 
-__all__ = ["register"]
-
 _group = typer.Typer(
     no_args_is_help=True, help="Who did what: the audit trail, and the proof that it is whole."
 )

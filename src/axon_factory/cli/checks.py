@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Check", "Status"]
-
 
 class Status(StrEnum):
     """How it stands; only an error makes `axon doctor` fail."""

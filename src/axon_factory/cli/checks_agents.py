@@ -8,8 +8,6 @@ from axon_factory.ports.builder import AgentBuilder
 from axon_factory.ports.errors import PortError
 from axon_factory.settings import Settings, SettingsInvalid
 
-__all__ = ["check_agents"]
-
 
 async def check_agents(settings: Settings) -> list[Check]:
     """Return a check for each configured agent; none if the factory builds everything itself."""

@@ -14,12 +14,10 @@ from axon_factory.db.migrate import schema_state
 from axon_factory.db.roles import owns_trail
 from axon_factory.db.server_version import ServerUnsupported, check_server, supported
 from axon_factory.db.sessions import Database, is_unavailable
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.insights.line_health import LineHealth, read_line_health
 from axon_factory.orders.incidents import ProductsDown, read_products_down
 from axon_factory.settings import Settings
-
-__all__ = ["check_database"]
 
 _LATE_SECONDS = 300.0
 

@@ -16,8 +16,6 @@ from axon_factory.db.embedded import DataDirUnwritable, EmbeddedPostgresError, r
 from axon_factory.db.embedded.binaries import find_installations
 from axon_factory.settings import Settings
 
-__all__ = ["check_data_dir", "check_git", "check_machine", "check_python"]
-
 _OLDEST_PYTHON = (3, 11)
 _GIB = 1024**3
 _MIB = 1024**2

@@ -34,19 +34,6 @@ from axon_factory.domain.errors import AxonError, ValidationFailed
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.settings import Settings, SettingsInvalid, load_settings
 
-__all__ = [
-    "DataDirOption",
-    "JsonOption",
-    "as_served",
-    "database_url",
-    "local_principal",
-    "open_factory",
-    "out",
-    "print_json",
-    "run",
-    "stop_signal",
-]
-
 Result = TypeVar("Result")
 
 out = Console()

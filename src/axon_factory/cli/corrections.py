@@ -37,8 +37,6 @@ from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import OrderPatch, validated
 from axon_factory.orders.update import patch_order
 
-__all__ = ["register"]
-
 _links = typer.Typer(
     no_args_is_help=True,
     help="The client's links to their page: who has one sees the order and answers questions.",

@@ -32,20 +32,6 @@ from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText, validated
 from axon_factory.ports.secret_box import SecretBox
 
-__all__ = [
-    "Deciding",
-    "HashOption",
-    "ReasonOption",
-    "Reference",
-    "VersionOption",
-    "Waiting",
-    "checked_text",
-    "decide",
-    "given_plan",
-    "read_waiting",
-    "refuse_question",
-]
-
 Reference = Annotated[str, typer.Argument(metavar="ID", help="The order's number or id.")]
 VersionOption = Annotated[int | None, typer.Option(help="The version that you read.")]
 HashOption = Annotated[str | None, typer.Option(help="The hash that you read.")]

@@ -34,7 +34,7 @@ from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.text import timestamp
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.credentials import (
@@ -46,8 +46,6 @@ from axon_factory.orders.erasure import erase_order, require_number
 from axon_factory.orders.locking import lock_order
 from axon_factory.orders.retry import retry_order
 from axon_factory.orders.rework import accept_for_person
-
-__all__ = ["Reference", "register"]
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

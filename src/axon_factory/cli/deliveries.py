@@ -21,7 +21,7 @@ from axon_factory.cli.context import (
 )
 from axon_factory.cli.recording import record
 from axon_factory.cli.render import add_row, safe, table
-from axon_factory.domain.deliveries import DeliveryState
+from axon_factory.domain.messages import DeliveryState
 from axon_factory.domain.permissions import Action
 from axon_factory.orders.notifications.deliveries import (
     DeliveryQuery,
@@ -32,8 +32,6 @@ from axon_factory.orders.notifications.deliveries import (
     redeliver,
 )
 from axon_factory.orders.read import read_order
-
-__all__ = ["add_deliveries", "record_act", "show_document", "writing"]
 
 DeliveryId = Annotated[
     str, typer.Argument(help="The id that `axon notifications deliveries` shows.")

@@ -26,8 +26,6 @@ from axon_factory.orders.outbox import count_unsent
 from axon_factory.orders.policy import ApprovalRules
 from axon_factory.orders.requests import NewOrder, validated
 
-__all__ = ["run_demo"]
-
 _DEMO = Principal("local:demo", "Demostración", Role.ADMIN, Grant.ADMIN)
 _MAIL_SECONDS = 10.0
 _EXAMPLE = Path(__file__).with_name("example_order.json")

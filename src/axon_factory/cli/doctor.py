@@ -14,8 +14,6 @@ from axon_factory.cli.exits import Exit
 from axon_factory.cli.render import add_row, safe, table
 from axon_factory.settings import SettingsInvalid, load_settings
 
-__all__ = ["register"]
-
 _SYMBOLS = {
     Status.OK: Text("✓ bien", "green"),
     Status.WARNING: Text("! aviso", "yellow"),

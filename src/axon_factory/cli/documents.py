@@ -8,8 +8,6 @@ from typing import Any, cast
 
 from axon_factory.cli.exits import CliError, Exit
 
-__all__ = ["STDIN", "read_document"]
-
 STDIN = "-"
 """Names standard input where a file is named."""
 

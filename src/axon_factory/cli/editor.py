@@ -12,8 +12,6 @@ from typing import Any
 from axon_factory.cli.documents import read_document
 from axon_factory.cli.exits import CliError, Exit
 
-__all__ = ["edit_document"]
-
 _USUAL_EDITOR = "vi"
 
 

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
-__all__ = ["CliError", "Exit"]
-
 
 class Exit(IntEnum):
     """What the process ends with."""

@@ -11,8 +11,6 @@ from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import TERMINAL_STATES, OrderState
 from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
 
-__all__ = ["ENDED", "follow"]
-
 ENDED = TERMINAL_STATES | {OrderState.FALLIDO}
 """States in which nothing more happens by itself."""
 

@@ -24,8 +24,6 @@ from axon_factory.cli.render import add_row, local_time, table
 from axon_factory.db.tables import ApiKey, SystemToken
 from axon_factory.domain.permissions import Action, KeyScope, TokenRole
 
-__all__ = ["register"]
-
 _group = typer.Typer(no_args_is_help=True, help="API keys and system tokens.")
 
 _HOUR = timedelta(hours=1)

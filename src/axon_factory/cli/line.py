@@ -24,14 +24,12 @@ from axon_factory.cli.context import (
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, safe
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.permissions import Action
 from axon_factory.insights.line_status import read_line_status
 from axon_factory.orders.incidents import read_products_down
 from axon_factory.orders.line_control import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText, validated
-
-__all__ = ["drained", "register"]
 
 _group = typer.Typer(no_args_is_help=True, help="Look at the line, pause it, drain it, stop it.")
 _WATCH_SECONDS = 1.0

@@ -9,8 +9,6 @@ import structlog
 
 from axon_factory.settings import Settings
 
-__all__ = ["configure_logging"]
-
 _FILE_BYTES = 8 * 1024 * 1024
 _OLDER_FILES = 3
 _LIBRARIES = ("procrastinate", "uvicorn", "sqlalchemy", "psycopg", "alembic", "asyncio", "httpx2")

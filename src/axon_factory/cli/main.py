@@ -11,8 +11,6 @@ from typer.core import TyperCommand, TyperGroup
 from axon_factory import __version__
 from axon_factory.failpoints import arm_from_environment
 
-__all__ = ["app"]
-
 # Importing all of them takes eight times as long as `axon --help` does without.
 _COMMANDS = MappingProxyType(
     {

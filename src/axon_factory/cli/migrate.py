@@ -19,8 +19,6 @@ from axon_factory.db.migrate import SchemaState, migrate, schema_state
 from axon_factory.db.roles import RoleMissing, RoleUnfit, grant_app
 from axon_factory.settings import Settings, load_settings
 
-__all__ = ["register"]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""

@@ -21,7 +21,7 @@ from axon_factory.cli.context import (
 )
 from axon_factory.cli.deliveries import add_deliveries, record_act, show_document, writing
 from axon_factory.cli.render import add_row, table
-from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.orders.notifications.deliveries import (
     send_test,
@@ -40,8 +40,6 @@ from axon_factory.orders.notifications.destinations import (
     remove_destination,
     rotate_secret,
 )
-
-__all__ = ["register"]
 
 _group = typer.Typer(no_args_is_help=True, help="Where notifications go, and how they arrive.")
 

@@ -30,9 +30,9 @@ from axon_factory.cli.render import (
     safe,
 )
 from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.building import Priority
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders import views
 from axon_factory.orders.capacity import place_in_queue
@@ -45,8 +45,6 @@ from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.read import newest_events, read_order
 from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.result import result_of
-
-__all__ = ["register"]
 
 _group = typer.Typer(no_args_is_help=True, help="Create, follow and decide orders.")
 

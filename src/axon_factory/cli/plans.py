@@ -45,8 +45,6 @@ from axon_factory.orders.questions import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import validated
 
-__all__ = ["register"]
-
 _MOST_USD = Decimal(1_000_000)
 
 

@@ -29,8 +29,6 @@ from axon_factory.orders.questions import questions_for
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import QuestionAnswer, validated
 
-__all__ = ["register"]
-
 
 def register(group: typer.Typer) -> None:
     """Add the commands to `axon orders`."""

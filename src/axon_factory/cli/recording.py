@@ -10,8 +10,6 @@ from axon_factory.db.audit import append_audit
 from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry, Fact
 from axon_factory.domain.permissions import Action, Principal
 
-__all__ = ["record"]
-
 
 async def record(
     session: AsyncSession,

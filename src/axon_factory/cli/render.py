@@ -16,29 +16,11 @@ from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import LogLevel
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import FlagKind
-from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.domain.waiting import WaitsFor
+from axon_factory.domain.states import OrderState, PlanStatus, WaitsFor
 from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.progress_view import progress_detail
 from axon_factory.orders.promise import promise_of
 from axon_factory.orders.views import log_entry
-
-__all__ = [
-    "LIST_FIELDS",
-    "add_row",
-    "event_document",
-    "facts",
-    "local_time",
-    "plan_details",
-    "render_event",
-    "render_order",
-    "render_orders",
-    "render_plan",
-    "safe",
-    "state_text",
-    "table",
-    "waiting_for",
-]
 
 # A symbol beside each colour: neither colour-blind people nor a log file lose anything.
 _LEVELS = {

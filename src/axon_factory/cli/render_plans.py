@@ -9,11 +9,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from axon_factory.cli.render import add_row, facts, local_time, plan_details, safe, table
-from axon_factory.domain.plan import Plan
-from axon_factory.domain.plan_diff import Change, Difference
+from axon_factory.domain.plan import Change, Difference, Plan
 from axon_factory.orders.plans.compare import CATALOGUE, PlanComparison
-
-__all__ = ["render_comparison", "render_plans"]
 
 _CHANGES = {
     Change.AGREGADO: ("+", "green"),

@@ -11,8 +11,6 @@ from axon_factory.cli.exits import Exit
 from axon_factory.cli.render import facts, safe
 from axon_factory.settings import Settings, load_settings
 
-__all__ = ["register"]
-
 _group = typer.Typer(
     no_args_is_help=True, help="The Python environment that all products share, from a lock."
 )

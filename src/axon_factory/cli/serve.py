@@ -24,8 +24,6 @@ from axon_factory.cli.context import (
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.settings import load_settings
 
-__all__ = ["bind", "register", "serve_until"]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""

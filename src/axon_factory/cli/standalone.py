@@ -22,8 +22,6 @@ from axon_factory.db.roles import grant_app
 from axon_factory.domain.permissions import Action, Role
 from axon_factory.settings import Settings
 
-__all__ = ["Standalone", "make_data_folder", "standalone"]
-
 _log = structlog.get_logger(__name__)
 _ADMIN_EMAIL = "admin@axon88.com"
 

@@ -24,8 +24,6 @@ from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.orders.views import log_entry
 from axon_factory.settings import Settings, load_settings
 
-__all__ = ["register"]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""

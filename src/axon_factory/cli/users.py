@@ -23,9 +23,7 @@ from axon_factory.cli.render import add_row, local_time, table
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import NotFound, ValidationFailed
 from axon_factory.domain.permissions import Action, Role
-from axon_factory.domain.sentences import Sentence
-
-__all__ = ["register"]
+from axon_factory.domain.text import Sentence
 
 _group = typer.Typer(no_args_is_help=True, help="People who may log in.")
 

@@ -16,8 +16,6 @@ from axon_factory.cli.context import (
 )
 from axon_factory.cli.exits import CliError, Exit
 
-__all__ = ["register"]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""

@@ -14,8 +14,6 @@ from sqlalchemy.exc import DBAPIError
 from axon_factory.db.server_version import check_server
 from axon_factory.db.sessions import is_unavailable
 
-__all__ = ["MigrationFailed", "SchemaState", "migrate", "schema_state"]
-
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 SchemaState = tuple[str | None, str]

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-__all__ = ["APPEND_ONLY", "RoleMissing", "RoleUnfit", "grant_app", "owns_trail"]
-
 APPEND_ONLY = ("audit_entries", "order_events")
 """What the program may add to and read, and never change; `erase_order_events` takes texts away."""
 

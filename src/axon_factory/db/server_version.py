@@ -3,8 +3,6 @@
 import psycopg
 from sqlalchemy.engine import make_url
 
-__all__ = ["SUPPORTED_MAJORS", "ServerUnsupported", "check_server", "supported"]
-
 SUPPORTED_MAJORS = range(14, 19)
 _NUMBERS_A_MAJOR = 10_000
 """`server_version_num` is 140023 for PostgreSQL 14.23 (documentation, "Preset Options")."""

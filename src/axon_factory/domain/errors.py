@@ -27,29 +27,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from axon_factory.domain.sentences import Sentence, in_english
-
-__all__ = [
-    "AttemptEnded",
-    "AuthenticationRequired",
-    "AxonError",
-    "Conflict",
-    "Forbidden",
-    "NotCancellable",
-    "NotFound",
-    "OrderEnded",
-    "OrderErased",
-    "OrderNotFound",
-    "OwnOrder",
-    "PlanNotFound",
-    "PlanOutdated",
-    "PreconditionFailed",
-    "ReceiptRefused",
-    "ResultNotReady",
-    "TransitionRefused",
-    "Unavailable",
-    "ValidationFailed",
-]
+from axon_factory.domain.text import Sentence, in_english
 
 
 class AxonError(Exception):

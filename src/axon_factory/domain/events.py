@@ -6,9 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["ERASED", "EventKind", "LogLevel", "NewEvent", "Visibility"]
-
-
 ERASED = "[borrado]"
 """What stands where a text was erased."""
 

@@ -8,10 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.states import OrderState, PlanStatus
-
-__all__ = ["DueStep", "Situation", "StepKind", "due_step"]
 
 
 class StepKind(StrEnum):

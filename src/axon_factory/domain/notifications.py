@@ -16,24 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from axon_factory.domain.events import EventKind, NewEvent
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import OrderState
-from axon_factory.domain.times import timestamp
-
-__all__ = [
-    "FACTS",
-    "NOTIFICATIONS",
-    "OCCASIONS",
-    "ORDER_KINDS",
-    "NotificationKind",
-    "NotificationType",
-    "Occasion",
-    "Subject",
-    "kinds_of",
-    "payload_of",
-    "text_of",
-]
+from axon_factory.domain.states import Audience, OrderState
+from axon_factory.domain.text import Sentence, timestamp
 
 
 class NotificationKind(StrEnum):

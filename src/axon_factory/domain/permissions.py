@@ -12,25 +12,6 @@ from types import MappingProxyType
 
 from axon_factory.domain.states import ACTIVE_STATES, Actor, ActorKind, OrderState
 
-__all__ = [
-    "PERMISSIONS",
-    "PUBLIC_ROUTES",
-    "RELATIONS",
-    "SCOPE_GRANTS",
-    "STAFF_GRANTS",
-    "Action",
-    "Grant",
-    "KeyScope",
-    "Permission",
-    "Principal",
-    "Relation",
-    "Role",
-    "TokenRole",
-    "may",
-    "names_of",
-    "serves_in",
-]
-
 
 class Role(StrEnum):
     """The four roles (design §8.2)."""

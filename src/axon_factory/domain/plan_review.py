@@ -10,19 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from axon_factory.domain.catalogue import INTEGRATIONS, ProductType
-from axon_factory.domain.catalogue.default_plan import default_plan
+from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.sentences import Sentence
-
-__all__ = [
-    "AGENTS",
-    "LARGEST_DEVIATION",
-    "FlagKind",
-    "PlanFlag",
-    "flags_of",
-    "problems_by_field",
-    "problems_of",
-]
+from axon_factory.domain.text import Sentence
 
 AGENTS = ("Builder", "Developer", "RAG", "QA", "Security", "Ops")
 """The subagents of the factory (design §2.1); in milestones and logs each is called "… Agent"."""

@@ -7,18 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from axon_factory.domain.sentences import Sentence
-
-__all__ = [
-    "TROUBLES",
-    "ProductAction",
-    "ProductMemory",
-    "ProductSighting",
-    "ProductTrouble",
-    "RunState",
-    "WatchRules",
-    "judge",
-]
+from axon_factory.domain.text import Sentence
 
 
 class RunState(StrEnum):

@@ -6,10 +6,8 @@ from datetime import datetime
 from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.domain.line_mode import LineMode
-from axon_factory.domain.machine import Trouble
-
-__all__ = ["HeldOrders", "LineHealth", "read_held_orders", "read_line_health"]
+from axon_factory.domain.building import LineMode
+from axon_factory.domain.failure import Trouble
 
 _WORKERS = text(
     """

@@ -7,8 +7,6 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-__all__ = ["LineStatus", "read_line_status"]
-
 _BUILDING = text(
     """
     SELECT o.tipo_producto, count(*) AS places,

@@ -14,19 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import driver_connection
 
-__all__ = [
-    "ADVANCE",
-    "PRIORITIES_A_RANK",
-    "SEND_MESSAGE",
-    "advance_lock",
-    "announce",
-    "change_priority",
-    "enqueue_advance",
-    "enqueue_advances",
-    "enqueue_message",
-    "pull_forward",
-]
-
 ADVANCE = "advance"
 SEND_MESSAGE = "send_message"
 

@@ -8,8 +8,6 @@ from mcp.server.mcpserver.exceptions import ToolError
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-__all__ = ["Api", "ApiRefused", "Json", "credential_headers"]
-
 Json = dict[str, Any]
 
 _KEY_PREFIX = "axk_"

@@ -10,8 +10,6 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["confirmation_of", "confirms"]
-
 _NONCE_BYTES = 8
 
 

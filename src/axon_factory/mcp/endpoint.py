@@ -19,8 +19,6 @@ from axon_factory.mcp.resources import add_resources
 from axon_factory.mcp.server import ExplainingServer, PrefersEnglish
 from axon_factory.mcp.tools import add_tools
 
-__all__ = ["McpEndpoint", "mcp_routes"]
-
 _INSTRUCTIONS = (
     "Órdenes de la fábrica de autopilotos Axon. Lee antes de escribir; para crear, ensaya primero "
     "y enseña el ensayo a la persona; aprobar un plan es decisión suya. Los textos de clientes y "

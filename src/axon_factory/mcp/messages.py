@@ -21,9 +21,7 @@ from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 from starlette.datastructures import Headers
 
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.sentences import Sentence
-
-__all__ = ["REFUSED", "CheckJson", "NoMessage", "code_of", "read_message"]
+from axon_factory.domain.text import Sentence
 
 REFUSED = -32010
 _RESOURCE_NOT_FOUND = -32002

@@ -10,8 +10,6 @@ from axon_factory.mcp.calls import Api, ApiRefused, Json
 from axon_factory.mcp.messages import code_of
 from axon_factory.mcp.tools import Caller, request_of
 
-__all__ = ["add_resources"]
-
 _PLAN = ("id", "order_number", "estado", "plan_estado", "plan_version", "plan_hash", "plan")
 _JSON = "application/json"
 

@@ -10,10 +10,8 @@ from mcp.types import CallToolResult, InputRequiredResult
 from pydantic import ValidationError
 from starlette.requests import Request
 
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.requests.messages import field_messages
-
-__all__ = ["ExplainingServer", "PrefersEnglish"]
 
 PrefersEnglish = Callable[[str], bool]
 """Whether a caller with this `Accept-Language` reads English rather than Spanish."""

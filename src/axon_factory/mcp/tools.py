@@ -8,11 +8,9 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 from starlette.requests import Request
 
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.mcp.calls import Api, Json
 from axon_factory.mcp.confirmation import confirmation_of, confirms
-
-__all__ = ["add_tools", "request_of"]
 
 Caller = Context[Any, Request]
 Reference = Annotated[str, Field(description="Id o número de la orden, p. ej. ORD-2025-001")]

@@ -15,8 +15,6 @@ from psycopg import sql
 
 from axon_factory.orders.events import CHANNEL
 
-__all__ = ["OrderSignals", "Watch"]
-
 _log = structlog.get_logger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0
 _ANY = ""  # no order has this id

@@ -16,8 +16,6 @@ from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
 from axon_factory.orders.views import log_entry
 from axon_factory.realtime.signals import OrderSignals
 
-__all__ = ["stream_router"]
-
 _HEARTBEAT_SECONDS = 10.0
 _KEEP_ALIVE = ": sigue en marcha\n\n"
 

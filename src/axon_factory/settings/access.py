@@ -3,8 +3,6 @@
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
-__all__ = ["AccessSettings"]
-
 
 class AccessSettings(BaseSettings):
     """Who gets in, and for how long."""

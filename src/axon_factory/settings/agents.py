@@ -10,11 +10,8 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from axon_factory.domain.addresses import LOOPBACK, host_of
-from axon_factory.domain.builders import BuilderName
+from axon_factory.domain.building import BuilderName
 from axon_factory.settings.values import COMMA_SEPARATED, PER_TYPE, BaseUrl
-
-__all__ = ["AgentSettings"]
-
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _RESERVED = frozenset({"PATH", "HOME", "LANG", "LD_PRELOAD", "LD_LIBRARY_PATH"})

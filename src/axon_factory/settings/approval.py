@@ -5,8 +5,6 @@ from decimal import Decimal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-__all__ = ["ApprovalSettings"]
-
 
 class ApprovalSettings(BaseSettings):
     """Approval of plans, and questions that wait for an answer."""

@@ -8,8 +8,6 @@ from pydantic_settings import BaseSettings, NoDecode
 
 from axon_factory.settings.values import COMMA_SEPARATED, TimeZone, TypeNames
 
-__all__ = ["BusinessSettings"]
-
 
 class BusinessSettings(BaseSettings):
     """Names, money, and who decides."""

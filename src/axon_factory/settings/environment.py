@@ -15,8 +15,6 @@ from axon_factory.settings.planning import PlanningSettings
 from axon_factory.settings.production import ProductionSettings
 from axon_factory.settings.server import ServerSettings
 
-__all__ = ["Settings", "SettingsInvalid", "load_settings"]
-
 _PREFIX = "AXON_"
 _SHORTEST_SECRET = 32
 _OTHERS = ("AXON_FAILPOINT_", "AXON_TEST_")

@@ -6,10 +6,8 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from axon_factory.domain.addresses import LOOPBACK
-from axon_factory.domain.client_mails import ClientMail
+from axon_factory.domain.messages import ClientMail
 from axon_factory.settings.values import ALL_MAILS, COMMA_SEPARATED, ClientMails, Host, Network
-
-__all__ = ["NotificationSettings"]
 
 
 class NotificationSettings(BaseSettings):

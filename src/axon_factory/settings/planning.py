@@ -10,8 +10,6 @@ from pydantic_settings import BaseSettings
 from axon_factory.domain.addresses import LOOPBACK, host_of
 from axon_factory.settings.values import BaseUrl
 
-__all__ = ["PlanningSettings"]
-
 _MODEL = re.compile(r"(?P<provider>compatible|openai|anthropic):(?P<name>[\w./:@-]{1,120})")
 _MOST_MODELS = 8
 

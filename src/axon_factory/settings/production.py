@@ -7,8 +7,6 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-__all__ = ["ProductionSettings"]
-
 
 class ProductionSettings(BaseSettings):
     """The line and its products."""

@@ -10,8 +10,6 @@ from pydantic_settings import BaseSettings, NoDecode
 from axon_factory.domain import addresses
 from axon_factory.settings.values import COMMA_SEPARATED, BaseUrl, Host, Network, Origin
 
-__all__ = ["ServerSettings"]
-
 
 def _default_data_dir() -> Path:
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"

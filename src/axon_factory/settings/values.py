@@ -8,21 +8,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from axon_factory.domain import addresses
 from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.client_mails import ClientMail
-
-__all__ = [
-    "ALL_MAILS",
-    "COMMA_SEPARATED",
-    "PER_TYPE",
-    "BaseUrl",
-    "ClientMails",
-    "Host",
-    "Network",
-    "Origin",
-    "TimeZone",
-    "TypeNames",
-]
-
+from axon_factory.domain.messages import ClientMail
 
 ALL_MAILS = "todos"
 """Stands for every kind of mail to clients."""

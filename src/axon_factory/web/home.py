@@ -9,8 +9,6 @@ from axon_factory import __version__
 from axon_factory.web.pages import render_page
 from axon_factory.web.portal import PortalServices
 
-__all__ = ["router"]
-
 router = APIRouter(include_in_schema=False)
 
 

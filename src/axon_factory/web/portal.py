@@ -24,8 +24,7 @@ from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import NotFound, ValidationFailed
 from axon_factory.domain.evidence import Evidence
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.states import Claim, OrderState
+from axon_factory.domain.states import Audience, Claim, OrderState
 from axon_factory.orders.asking import answer_by_link
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.locking import lock_order_by_id
@@ -41,8 +40,6 @@ from axon_factory.orders.questions import (
 from axon_factory.orders.read import read_order_for_portal
 from axon_factory.orders.requests import QuestionAnswer, validated
 from axon_factory.web.pages import render_page
-
-__all__ = ["PortalServices", "router"]
 
 router = APIRouter(include_in_schema=False)
 

@@ -16,8 +16,6 @@ from fastapi.responses import FileResponse, HTMLResponse
 from axon_factory.domain.errors import NotFound
 from axon_factory.web.pages import render_page
 
-__all__ = ["REFERENCE_POLICY", "router"]
-
 router = APIRouter(include_in_schema=False)
 
 REFERENCE_POLICY = (

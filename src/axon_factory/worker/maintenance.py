@@ -12,7 +12,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
-from axon_factory.domain.priority import AGEING_INTERVAL
+from axon_factory.domain.building import AGEING_INTERVAL
 from axon_factory.jobs.queue import ADVANCE, announce, enqueue_message
 from axon_factory.orders.capacity import wake_waiting
 from axon_factory.orders.line_mode import current_mode
@@ -20,17 +20,6 @@ from axon_factory.orders.lists.folding import MOST_CHANGES, build, fold, survey
 from axon_factory.orders.notifications.owners import end_orphans
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.stranded import enqueue_stranded
-
-__all__ = [
-    "age_waiting_orders",
-    "fold_list_changes",
-    "forget_expired_keys",
-    "index_list_terms",
-    "jobs_in_name_of",
-    "rescue_stalled_jobs",
-    "sweep",
-    "switch_off_orphans",
-]
 
 _log = structlog.get_logger(__name__)
 

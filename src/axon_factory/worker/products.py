@@ -26,8 +26,6 @@ from axon_factory.orders.policy import Policy
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.product_host import HostBusy, HostSilent, ProductHost
 
-__all__ = ["ProductWatch"]
-
 _log = structlog.get_logger(__name__)
 
 _HEALTH_EVERY = 5

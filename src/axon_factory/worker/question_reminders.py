@@ -11,8 +11,6 @@ from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.question_mail import tell_of_question
 
-__all__ = ["remind_of_questions"]
-
 _log = structlog.get_logger(__name__)
 
 _AT_ONCE = 100

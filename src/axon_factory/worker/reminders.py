@@ -18,8 +18,6 @@ from axon_factory.orders.plans.notices import remind_approver, tell_answer, tell
 from axon_factory.orders.policy import ApprovalRules, Policy
 from axon_factory.orders.questions import Audience
 
-__all__ = ["remind_approvers", "tell_answers"]
-
 _log = structlog.get_logger(__name__)
 _MOST_AT_ONCE = 100
 _PEOPLE = r"^(user|local):"

@@ -31,8 +31,6 @@ from axon_factory.worker.question_reminders import remind_of_questions
 from axon_factory.worker.reminders import remind_approvers, tell_answers
 from axon_factory.worker.silence import notice_silence
 
-__all__ = ["Worker", "WorkerOptions"]
-
 _log = structlog.get_logger(__name__)
 
 

@@ -14,11 +14,9 @@ from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order
-from axon_factory.domain.silence import silence_of
+from axon_factory.domain.building import silence_of
 from axon_factory.orders.liveness import mark_silent
 from axon_factory.orders.policy import Policy
-
-__all__ = ["notice_silence"]
 
 _log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import AuthenticationRequired, Conflict
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 
 __all__ = ["router"]
 

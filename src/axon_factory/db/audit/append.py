@@ -9,8 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.tables import AuditRow
 from axon_factory.domain.audit import AuditEntry, AuditRecord, Head, cleaned
 
-__all__ = ["append_audit"]
-
 _HEAD = text("SELECT next_position, last_seq, last_hash FROM audit_head(:chain)")
 
 

@@ -11,9 +11,7 @@ from sqlmodel import col
 
 from axon_factory.db.tables import AuditRow
 from axon_factory.domain.audit import AuditRecord, Outcome
-from axon_factory.domain.times import timestamp
-
-__all__ = ["COLUMNS", "AuditQuery", "audit_document", "list_audit"]
+from axon_factory.domain.text import timestamp
 
 _DEFAULT_ROWS = 100
 

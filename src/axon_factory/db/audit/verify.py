@@ -26,8 +26,6 @@ from axon_factory.domain.audit import (
     first_fault,
 )
 
-__all__ = ["Checkpoint", "Verification", "cut", "verify_audit"]
-
 _MOST_BREAKS = 20
 _TOLD_EVERY = 1000
 _STREAMED = {"yield_per": 1000}

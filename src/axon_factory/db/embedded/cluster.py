@@ -22,8 +22,6 @@ from axon_factory.db.embedded.binaries import Installation
 from axon_factory.db.embedded.errors import DataDirUnwritable, StartFailed
 from axon_factory.db.embedded.programs import run
 
-__all__ = ["Cluster", "Memory"]
-
 _BUILTIN_LOCALE_SINCE = 17
 _LOCALE_PROVIDER_SINCE = 15
 _LAST_LINES = 20

@@ -9,8 +9,6 @@ from psycopg.conninfo import make_conninfo
 from axon_factory.db.embedded.cluster import Cluster, Memory
 from axon_factory.db.embedded.lock import read_holder
 
-__all__ = ["APP_ROLE", "NAME", "app_dsn", "check_answers", "dsn", "prepare", "read_dsn"]
-
 NAME = "axon"
 """The database, and the role that owns and migrates it."""
 APP_ROLE = "axon_app"

@@ -8,15 +8,6 @@ EmbeddedPostgresError
 └── StartFailed          the server does not come up
 """
 
-__all__ = [
-    "BinariesMissing",
-    "DataDirHeld",
-    "DataDirUnwritable",
-    "EmbeddedPostgresError",
-    "StartFailed",
-    "VersionMismatch",
-]
-
 
 class EmbeddedPostgresError(Exception):
     """Base of all errors of the embedded PostgreSQL."""

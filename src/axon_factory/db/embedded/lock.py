@@ -14,8 +14,6 @@ from typing import Self, cast
 
 from axon_factory.db.embedded.errors import DataDirHeld, DataDirUnwritable
 
-__all__ = ["DataDirLock", "read_holder"]
-
 _FILE_NAME = "axon.lock"
 # read_holder() takes the lock for a moment to see whether it is free: that is no holder.
 _ATTEMPTS = 10

@@ -9,8 +9,6 @@ import shutil
 from pathlib import Path
 from typing import IO
 
-__all__ = ["LogFile"]
-
 _LIMIT_BYTES = 8 * 1024 * 1024
 _LAST_LINES = 20
 _READ_BYTES = 64 * 1024

@@ -14,8 +14,6 @@ from axon_factory.db.embedded.log_file import LogFile
 from axon_factory.db.embedded.processes import cluster_mark
 from axon_factory.db.embedded.programs import spawn
 
-__all__ = ["PortTaken", "Postmaster"]
-
 _MAX_CONNECTIONS = 100
 _START_SECONDS = 300.0  # crash recovery may have much to replay
 _MEMORY_HELD_SECONDS = 15.0

@@ -17,8 +17,6 @@ from pathlib import Path
 
 from axon_factory.db.embedded.errors import StartFailed
 
-__all__ = ["clear_leftovers", "cluster_mark", "server_processes"]
-
 # What an orphan is given to end by itself, then by each signal: fast shutdown, immediate shutdown.
 _LADDER = ((None, 2.0), (signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0))
 _POLL_SECONDS = 0.02

@@ -12,8 +12,6 @@ from typing import IO
 from axon_factory.db.embedded import launch
 from axon_factory.db.embedded.account import Account
 
-__all__ = ["run", "spawn"]
-
 # Nothing of our environment, which may hold keys, reaches the server; English logs; UTC.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 

@@ -22,8 +22,6 @@ from axon_factory.db.embedded.log_file import LogFile
 from axon_factory.db.embedded.postmaster import PortTaken, Postmaster
 from axon_factory.db.embedded.processes import clear_leftovers
 
-__all__ = ["EmbeddedPostgres"]
-
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 # Below the ports that systems give to outgoing connections, so that a short stop does not lose it.

@@ -8,8 +8,6 @@ from sqlmodel import Field, col
 
 from axon_factory.db.tables.base import TIME, Table
 
-__all__ = ["ApiKey", "LoginThrottle", "RefreshToken", "SystemToken", "User", "UserSession"]
-
 
 class User(Table, table=True):
     """A person who may log in."""

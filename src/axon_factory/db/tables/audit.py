@@ -8,8 +8,6 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["AuditHead", "AuditRow"]
-
 
 class AuditRow(Table, table=True):
     """One entry of the audit trail, never changed; `domain.audit` says what its columns mean."""

@@ -7,8 +7,6 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import TIME, Table
 
-__all__ = ["LineControl"]
-
 
 class LineControl(Table, table=True):
     """The one row that says whether the line runs, drains, is paused or was stopped."""

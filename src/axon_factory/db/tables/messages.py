@@ -10,8 +10,6 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["NotificationDestination", "OutboxAttempt", "OutboxMessage"]
-
 
 class NotificationDestination(Table, table=True):
     """Where notifications go besides mail: a webhook or a Slack-compatible one.

@@ -11,8 +11,6 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["FeedPosition", "Order", "OrderEvent", "OrderStage", "PortalLink"]
-
 _PRIORITY_RANK = (
     "CASE prioridad WHEN 'urgente' THEN 3 WHEN 'alta' THEN 2 WHEN 'normal' THEN 1 ELSE 0 END"
 )

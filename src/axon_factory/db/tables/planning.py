@@ -11,8 +11,6 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["ModelCall", "OrderPlan", "OrderQuestion"]
-
 
 class OrderPlan(Table, table=True):
     """One version of the plan, and who decided what about it."""

@@ -10,17 +10,6 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = [
-    "OrderCheck",
-    "OrderCredential",
-    "OrderDeployment",
-    "OrderMilestone",
-    "OrderSession",
-    "OrderStep",
-    "ProductIncident",
-    "ProductMachine",
-]
-
 
 class OrderMilestone(Table, table=True):
     """A milestone that an attempt has completed."""

@@ -9,8 +9,6 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["IdempotencyKey", "RateLimit"]
-
 
 class RateLimit(Table, table=True):
     """How many requests of one caller are counted in the current window (api/rate_limits.py)."""

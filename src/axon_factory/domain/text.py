@@ -1,24 +1,54 @@
-"""What of others' data a machine outside may be shown: one list of names and looks of secrets.
+"""Texts that leave the factory: sentences in two languages, times, and texts without secrets.
 
-A member whose name names a secret goes with its value; in texts a word stands for each secret. A
-model that plans is shown no way to reach anyone either; an agent that builds needs the client's
-mail and telephone. It errs on the side of hiding: what is hidden can be asked for again.
+A `Redactor` hides others' data from a machine outside. A member whose name names a secret goes
+with its value. In texts a word stands for each secret. A planning model is also shown no way to
+reach a person; an agent that builds needs the client's mail and telephone. Redaction errs on the
+side of hiding, because what is hidden can be asked for again.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any, Self, cast
 
-__all__ = [
-    "FOR_BUILDERS",
-    "FOR_MODELS",
-    "HIDDEN_MAIL",
-    "HIDDEN_PHONE",
-    "HIDDEN_SECRET",
-    "Redactor",
-    "is_secret_name",
-]
+
+class Sentence(str):
+    """A sentence in Spanish that carries its English variant.
+
+    As a `str` it is the Spanish one; :func:`in_english` picks the other.
+    """
+
+    __slots__ = ("en",)
+    en: str
+
+    def __new__(cls, spanish: str, en: str) -> Self:
+        """Pair a sentence with its translation."""
+        sentence = super().__new__(cls, spanish)
+        sentence.en = en
+        return sentence
+
+
+def in_english(document: Any) -> Any:  # noqa: ANN401 — any JSON value
+    """Return `document` with the English variant of every :class:`Sentence` in it."""
+    match document:
+        case Sentence():
+            return document.en
+        case dict():
+            members = cast("dict[str, Any]", document).items()
+            return {name: in_english(value) for name, value in members}
+        case list():
+            return [in_english(value) for value in cast("list[Any]", document)]
+        case _:
+            return document
+
+
+def timestamp(value: datetime | None) -> str | None:
+    """Return e.g. "2025-11-14T10:00:00Z"."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
 
 HIDDEN_SECRET = "[secreto omitido]"  # noqa: S105 — the word that stands for one
 HIDDEN_MAIL = "[correo omitido]"

@@ -1,19 +1,47 @@
-"""How many orders are built at once, and which of those that wait is next: pure rules.
+"""Rules of the line: who builds, which order is next, how many at once, in which mode.
 
-An order has a place from the moment its session is begun until that session is known to have
-ended, so that an agent that is being stopped still counts.
+An order has a place from the moment its session is begun until the session is known to have ended.
+An agent that is being stopped therefore still counts.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from axon_factory.domain.priority import Priority, effective_rank
 
-__all__ = ["BuildLimits", "Candidate", "Limit", "Occupancy", "grant_places", "rank_waiting"]
+class BuilderName(StrEnum):
+    """Stable names of the builders; settings and orders name them."""
+
+    TEMPLATES = "templates"
+    HTTP = "http"
+    A2A = "a2a"
+    COMMAND = "command"
+
+
+AGEING_INTERVAL = timedelta(hours=4)
+"""A waiting order gains one rank for each interval, so that baja never starves."""
+
+
+class Priority(StrEnum):
+    """Wire names of the four priorities (design §2.1)."""
+
+    BAJA = "baja"
+    NORMAL = "normal"
+    ALTA = "alta"
+    URGENTE = "urgente"
+
+    @property
+    def rank(self) -> int:
+        """0 for baja up to 3 for urgente; the database computes the same in `prioridad_rank`."""
+        return list(Priority).index(self)
+
+
+def effective_rank(priority: Priority, waited: timedelta) -> int:
+    """Return the rank after ageing: never above urgente's, and FIFO decides among equals."""
+    return min(Priority.URGENTE.rank, priority.rank + waited // AGEING_INTERVAL)
 
 
 class Limit(StrEnum):
@@ -104,3 +132,33 @@ def grant_places(
         elif limit is Limit.ALTOGETHER:
             break
     return granted
+
+
+class LineMode(StrEnum):
+    """What the line may do now. Whatever the mode, what is not wanted any more is cleaned up.
+
+    `drenando` finishes the orders whose construction was begun and begins no other; `pausada`
+    begins no step; `detenida` also interrupts what runs, and outside agents are told to stop.
+    """
+
+    ACTIVA = "activa"
+    DRENANDO = "drenando"
+    PAUSADA = "pausada"
+    DETENIDA = "detenida"
+
+
+class Silence(StrEnum):
+    """For how long a session has given no sign of life."""
+
+    SIN_RESPUESTA = "sin_respuesta"
+    ESTANCADO = "estancado"
+
+
+def silence_of(
+    heartbeat_at: datetime, now: datetime, *, silent: timedelta, stuck: timedelta
+) -> Silence | None:
+    """Return how silent a session is whose newest sign of life was at `heartbeat_at`."""
+    quiet = now - heartbeat_at
+    if quiet >= max(stuck, silent):
+        return Silence.ESTANCADO
+    return Silence.SIN_RESPUESTA if quiet >= silent else None
