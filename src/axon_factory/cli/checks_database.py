@@ -11,8 +11,7 @@ from axon_factory.cli.context import database_url
 from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.render import local_time
 from axon_factory.db.migrate import schema_state
-from axon_factory.db.roles import owns_trail
-from axon_factory.db.server_version import ServerUnsupported, check_server, supported
+from axon_factory.db.server import ServerUnsupported, check_server, owns_trail, supported
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.domain.building import LineMode
 from axon_factory.insights.line_health import LineHealth, read_line_health

@@ -13,7 +13,7 @@ from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.cli.checks import Check, Status
 from axon_factory.db.embedded import DataDirUnwritable, EmbeddedPostgresError, read_holder
-from axon_factory.db.embedded.binaries import find_installations
+from axon_factory.db.embedded.programs import find_installations
 from axon_factory.settings import Settings
 
 _OLDEST_PYTHON = (3, 11)

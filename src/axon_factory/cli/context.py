@@ -28,7 +28,7 @@ from axon_factory.db.embedded import (
     read_holder,
 )
 from axon_factory.db.migrate import MigrationFailed, schema_state
-from axon_factory.db.server_version import ServerUnsupported
+from axon_factory.db.server import ServerUnsupported
 from axon_factory.db.sessions import is_unavailable
 from axon_factory.domain.errors import AxonError, ValidationFailed
 from axon_factory.domain.permissions import Grant, Principal, Role

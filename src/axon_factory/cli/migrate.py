@@ -16,7 +16,7 @@ from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.logs import configure_logging
 from axon_factory.db.embedded import APP_ROLE
 from axon_factory.db.migrate import SchemaState, migrate, schema_state
-from axon_factory.db.roles import RoleMissing, RoleUnfit, grant_app
+from axon_factory.db.server import RoleMissing, RoleUnfit, grant_app
 from axon_factory.settings import Settings, load_settings
 
 

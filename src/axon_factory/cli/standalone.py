@@ -18,7 +18,7 @@ from axon_factory.cli.recording import record
 from axon_factory.cli.serve import bind, serve_until
 from axon_factory.db.embedded import APP_ROLE, DataDirLock, DataDirUnwritable, EmbeddedPostgres
 from axon_factory.db.migrate import migrate
-from axon_factory.db.roles import grant_app
+from axon_factory.db.server import grant_app
 from axon_factory.domain.permissions import Action, Role
 from axon_factory.settings import Settings
 

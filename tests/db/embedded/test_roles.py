@@ -14,7 +14,7 @@ from axon_factory.db.audit import AuditQuery, append_audit, cut, list_audit, ver
 from axon_factory.db.embedded import APP_ROLE, EmbeddedPostgres
 from axon_factory.db.embedded.cluster import Cluster
 from axon_factory.db.migrate import migrate
-from axon_factory.db.roles import RoleMissing, RoleUnfit, grant_app, owns_trail
+from axon_factory.db.server import RoleMissing, RoleUnfit, grant_app, owns_trail
 from axon_factory.db.sessions import Database
 from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.permissions import Action

@@ -1,30 +1,138 @@
-"""Check every entry of the audit trail in one snapshot, with constant memory.
+"""The audit trail in the database: append, read, verify (ADR 17).
 
-A checkpoint is one digest over the heads that all chains had at a cut. Kept outside the database,
-it shows what nothing inside can: that whoever owns the database made a part of the trail anew.
+Verification checks every entry in one snapshot, with constant memory. A checkpoint is one digest
+over the heads that all chains had at a cut. Kept outside the database, it shows what nothing
+inside can: that the owner of the database made a part of the trail anew.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row, select, text
+from sqlalchemy import ColumnElement, Row, Select, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.audit.read import COLUMNS
 from axon_factory.db.tables import AuditHead, AuditRow
 from axon_factory.domain.audit import (
+    AuditEntry,
     AuditRecord,
     Break,
     Fault,
     Head,
+    Outcome,
+    cleaned,
     end_fault,
     first_fault,
 )
+from axon_factory.domain.text import timestamp
+
+_HEAD = text("SELECT next_position, last_seq, last_hash FROM audit_head(:chain)")
+
+
+async def append_audit(session: AsyncSession, entry: AuditEntry) -> AuditRecord:
+    """Put `entry` at the end of its chain; return what was stored.
+
+    The chain stays locked until the transaction ends: append last, and where several chains are
+    written by one transaction, always in the same order.
+
+    Raises:
+        ValueError: a detail is not in `domain.audit.DETAILS`.
+    """
+    entry = cleaned(entry)
+    found = await session.execute(_HEAD, {"chain": entry.chain})
+    position, seq, previous = found.one()
+    # Read after the lock, so that the times of a chain are in its order.
+    now = datetime.now(UTC)
+    record = AuditRecord.after(
+        Head(entry.chain, seq, bytes(previous)), entry, position=position, at=now
+    )
+    await session.execute(insert(AuditRow).values(asdict(record)))
+    return record
+
+
+_DEFAULT_ROWS = 100
+
+COLUMNS: tuple[ColumnElement[Any], ...] = tuple(
+    AuditRow.metadata.tables["audit_entries"].c[field.name] for field in fields(AuditRecord)
+)
+"""Those of a record in its order: as entities, rows would take three times as long to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which entries; None leaves a filter out.
+
+    With `after` the oldest entries behind that position come first, else the newest (before
+    `before`).
+    """
+
+    chain: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    after: int | None = None
+    before: int | None = None
+    limit: int = _DEFAULT_ROWS
+
+
+async def list_audit(session: AsyncSession, query: AuditQuery) -> Sequence[AuditRecord]:
+    """Return at most `query.limit` entries in the order that `AuditQuery` says."""
+    position = col(AuditRow.position)
+    order = position.desc() if query.after is None else position.asc()
+    rows = await session.execute(_filtered(query).order_by(order).limit(query.limit))
+    return [AuditRecord(*row) for row in rows]
+
+
+def audit_document(record: AuditRecord) -> dict[str, Any]:
+    """Return an entry as the API and the command line show it."""
+    return {
+        "posicion": record.position,
+        "cadena": record.chain,
+        "secuencia": record.seq,
+        "fecha": timestamp(record.at),
+        # The hash covers them.
+        "microsegundos": record.at.microsecond,
+        "actor": record.actor,
+        "actor_nombre": record.actor_name,
+        "permiso": record.actor_grant,
+        "accion": record.action,
+        "resultado": record.outcome,
+        "objeto": record.subject,
+        "direccion": record.address,
+        "solicitud_id": record.request_id,
+        "detalles": record.details,
+        "hash_anterior": record.previous_hash.hex(),
+        "hash": record.hash.hex(),
+    }
+
+
+def _filtered(query: AuditQuery) -> Select[Any]:
+    statement = select(*COLUMNS)
+    wanted = (
+        (AuditRow.chain, query.chain),
+        (AuditRow.actor, query.actor),
+        (AuditRow.action, query.action),
+        (AuditRow.outcome, query.outcome),
+    )
+    for column, value in wanted:
+        if value is not None:
+            statement = statement.where(col(column) == value)
+    if query.since is not None:
+        statement = statement.where(col(AuditRow.at) >= query.since)
+    if query.until is not None:
+        statement = statement.where(col(AuditRow.at) < query.until)
+    if query.after is not None:
+        statement = statement.where(col(AuditRow.position) > query.after)
+    if query.before is not None:
+        statement = statement.where(col(AuditRow.position) < query.before)
+    return statement
+
 
 _MOST_BREAKS = 20
 _TOLD_EVERY = 1000
