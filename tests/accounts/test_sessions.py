@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind, Login
-from axon_factory.accounts.opaque_tokens import generate_token, parse_token
 from axon_factory.accounts.sessions import Client, SessionLimits, Sessions, revoke_sessions
+from axon_factory.accounts.tokens import generate_token, parse_token
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import AuthenticationRequired

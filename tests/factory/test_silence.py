@@ -15,7 +15,7 @@ from rig import POLICY, Rig, approve
 
 from axon_factory.domain.building import Silence, silence_of
 from axon_factory.orders.policy import AgentRules
-from axon_factory.worker.silence import notice_silence
+from axon_factory.worker.reminders import notice_silence
 
 OUTSIDE = replace(POLICY, agents=AgentRules(builder="http"))
 SILENT, STUCK = timedelta(minutes=5), timedelta(minutes=30)

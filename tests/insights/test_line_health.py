@@ -5,7 +5,7 @@ from uuid import uuid4
 from sqlalchemy import text
 
 from axon_factory.domain.states import OrderState
-from axon_factory.insights.line_health import read_line_health
+from axon_factory.insights.line import read_line_health
 from tests.support.workshop import Workshop
 
 

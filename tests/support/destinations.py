@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from axon_factory.accounts.api_keys import API_KEY_PREFIX
-from axon_factory.accounts.opaque_tokens import parse_token
+from axon_factory.accounts.tokens import parse_token
 from axon_factory.domain.addresses import OutboundRules
 from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind

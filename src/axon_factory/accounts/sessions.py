@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.accounts.opaque_tokens import (
+from axon_factory.accounts.tokens import (
     OpaqueToken,
     checked_pepper,
     generate_token,
@@ -157,19 +157,19 @@ async def revoke_sessions(
     user_id: UUID,
     *,
     only: UUID | None = None,
-    but: UUID | None = None,
+    keep_session: UUID | None = None,
 ) -> int:
     """End the sessions of a user from the next request on, and return how many stood.
 
-    `only` ends this one alone, `but` spares one.
+    `only` ends one session alone. `keep_session` stays open.
     """
     statement = update(UserSession).where(
         col(UserSession.user_id) == user_id, col(UserSession.revoked_at).is_(None)
     )
     if only is not None:
         statement = statement.where(col(UserSession.id) == only)
-    if but is not None:
-        statement = statement.where(col(UserSession.id) != but)
+    if keep_session is not None:
+        statement = statement.where(col(UserSession.id) != keep_session)
     ended = await session.execute(
         statement.values(revoked_at=datetime.now(UTC)).returning(col(UserSession.id))
     )

@@ -6,7 +6,7 @@ from typing import Any
 from axon_factory.db.tables import LineControl
 from axon_factory.domain.building import BuildLimits, LineMode
 from axon_factory.domain.text import Sentence
-from axon_factory.insights.line_status import LineStatus
+from axon_factory.insights.line import LineStatus
 from axon_factory.orders.incidents import ProductsDown
 from axon_factory.orders.views import timestamp
 

@@ -31,7 +31,7 @@ from axon_factory.mcp import McpEndpoint, mcp_routes
 from axon_factory.orders.mails import rendering
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
-from axon_factory.web import home, portal, reference
+from axon_factory.web import pages, portal
 
 if TYPE_CHECKING:
     from axon_factory.bootstrap.factory import Factory
@@ -59,8 +59,7 @@ def application_of(factory: "Factory") -> FastAPI:
     app.include_router(stream_router(factory.database, factory.signals, require(Action.READ_ORDER)))
     app.state.portal = portal.PortalServices(factory.database, factory.portal_links, factory.policy)
     app.include_router(portal.router)
-    app.include_router(home.router)
-    app.include_router(reference.router)
+    app.include_router(pages.router)
     if settings.mcp:
         app.router.routes.extend(_mcp_routes(app, settings))
     install_openapi(app, settings.base_url)

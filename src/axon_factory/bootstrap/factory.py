@@ -6,13 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
-from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.passwords import Passwords, Throttle
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
-from axon_factory.accounts.throttle import Throttle
+from axon_factory.accounts.tokens import AccessTokens, TokenKeys
 from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.deployer.local import LocalDeployer, LocalProductHost
 from axon_factory.adapters.disk import DiskFloors
@@ -20,19 +19,24 @@ from axon_factory.adapters.git_host.local import LocalGitHost
 from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
-from axon_factory.bootstrap.builders import builders_of
-from axon_factory.bootstrap.keys import Keys, master_key
-from axon_factory.bootstrap.mailer import mailer_of
-from axon_factory.bootstrap.notifier import key_outbound_rules, notifier_of, outbound_rules
+from axon_factory.bootstrap.adapters import (
+    builders_of,
+    key_outbound_rules,
+    mailer_of,
+    notifier_of,
+    outbound_rules,
+    planner_of,
+)
 from axon_factory.bootstrap.options import (
+    Keys,
     check_limits,
     disk_floors,
     login_limits,
+    master_key,
     policy_of,
     session_limits,
     worker_options,
 )
-from axon_factory.bootstrap.planner import planner_of
 from axon_factory.db.sessions import Database
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender

@@ -2,7 +2,7 @@
 
 from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.bootstrap.builders import agents_of
+from axon_factory.bootstrap.adapters import agents_of
 from axon_factory.cli.checks import Check, Status
 from axon_factory.ports.builder import AgentBuilder
 from axon_factory.ports.errors import PortError

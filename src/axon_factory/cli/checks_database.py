@@ -14,7 +14,7 @@ from axon_factory.db.migrate import schema_state
 from axon_factory.db.server import ServerUnsupported, check_server, owns_trail, supported
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.domain.building import LineMode
-from axon_factory.insights.line_health import LineHealth, read_line_health
+from axon_factory.insights.line import LineHealth, read_line_health
 from axon_factory.orders.incidents import ProductsDown, read_products_down
 from axon_factory.settings import Settings
 

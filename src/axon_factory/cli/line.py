@@ -26,7 +26,7 @@ from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, safe
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.permissions import Action
-from axon_factory.insights.line_status import read_line_status
+from axon_factory.insights.line import read_line_status
 from axon_factory.orders.incidents import read_products_down
 from axon_factory.orders.line_control import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText, validated

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from axon_factory.accounts import users
-from axon_factory.accounts.administer import UserChange, change_user
 from axon_factory.accounts.passwords import generate_password
+from axon_factory.accounts.users import UserChange, change_user
 from axon_factory.api.access_views import user_document
 from axon_factory.cli.context import (
     DataDirOption,

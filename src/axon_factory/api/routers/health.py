@@ -14,7 +14,7 @@ from axon_factory.api.schemas.health import Health, Readiness
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.failure import TROUBLES, Trouble
 from axon_factory.domain.text import Sentence
-from axon_factory.insights.line_health import read_held_orders
+from axon_factory.insights.line import read_held_orders
 from axon_factory.orders.incidents import read_products_down
 
 __all__ = ["router"]
