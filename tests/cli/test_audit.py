@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import Exit
+from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
 from tests.cli.program import Program
 from tests.support.workshop import example_order

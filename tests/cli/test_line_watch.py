@@ -3,7 +3,7 @@
 import pytest
 
 from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import CliError, Exit
+from axon_factory.cli.context import CliError, Exit
 from axon_factory.cli.line import drained
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import Exit
+from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
 from axon_factory.factory.line import Line
 from axon_factory.orders.locking import lock_order

@@ -12,14 +12,15 @@ from pydantic import ValidationError
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     open_factory,
     out,
     print_json,
     run,
 )
-from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.render import add_row, local_time, safe, table
 from axon_factory.db.audit import (
     AuditQuery,

@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     local_principal,
-    open_factory,
     out,
     print_json,
+    record,
     run,
+    writing,
 )
 from axon_factory.cli.deciding import (
     Deciding,
@@ -29,8 +32,6 @@ from axon_factory.cli.deciding import (
     read_waiting,
     refuse_question,
 )
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
@@ -221,10 +222,7 @@ def reveal(
 
     async def command() -> tuple[Order, Mapping[str, str]]:
         principal = local_principal()
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("reveal") as session,
-        ):
+        async with writing(data_dir, "reveal") as (factory, session):
             order = await lock_order(session, reference, principal)
             box, now = factory.secret_box, datetime.now(UTC)
             values = await reveal_credentials(session, order, principal, box, now)

@@ -13,16 +13,17 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from axon_factory.api.line_view import line_document
 from axon_factory.bootstrap import Factory
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     local_principal,
     open_factory,
     out,
     print_json,
+    record,
     run,
 )
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, safe
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.permissions import Action

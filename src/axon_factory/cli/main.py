@@ -30,6 +30,12 @@ _COMMANDS = MappingProxyType(
 )
 
 
+_MODULES = MappingProxyType(
+    {"users": "access", "keys": "access", "migrate": "prepare", "runtime": "prepare"}
+)
+"""Commands whose module has another name than they."""
+
+
 class _LazyGroup(TyperGroup):
     """Lists commands from the table above; loads the one that is used."""
 
@@ -57,7 +63,7 @@ def _import(name: str) -> ModuleType:
     """Import a command's module; looking for garbage meanwhile takes long and finds none."""
     gc.disable()
     try:
-        return import_module(f"axon_factory.cli.{name}")
+        return import_module(f"axon_factory.cli.{_MODULES.get(name, name)}")
     finally:
         gc.freeze()
         gc.enable()

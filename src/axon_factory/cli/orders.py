@@ -6,24 +6,26 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from axon_factory.cli import corrections, decisions, plans, questions
+from axon_factory.cli import clients, decisions, plans
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     local_principal,
     open_factory,
     out,
     print_json,
+    record,
     run,
+    writing,
 )
-from axon_factory.cli.documents import STDIN, read_document
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.follow import follow
-from axon_factory.cli.recording import record
+from axon_factory.cli.deciding import STDIN, Reference, read_document
 from axon_factory.cli.render import (
     LIST_FIELDS,
     event_document,
     facts,
+    follow,
     render_event,
     render_order,
     render_orders,
@@ -48,8 +50,6 @@ from axon_factory.orders.result import result_of
 
 _group = typer.Typer(no_args_is_help=True, help="Create, follow and decide orders.")
 
-Reference = decisions.Reference
-
 
 def register(app: typer.Typer) -> None:
     """Add the group to the program."""
@@ -70,10 +70,7 @@ def create(
 
     async def command() -> Order:
         request = validated(NewOrder, read_document(file))
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("create") as session,
-        ):
+        async with writing(data_dir, "create") as (factory, session):
             order = await create_order(
                 session, request, local_principal(), factory.policy, datetime.now(UTC)
             )
@@ -211,8 +208,7 @@ def result(
 
 decisions.register(_group)
 plans.register(_group)
-questions.register(_group)
-corrections.register(_group)
+clients.register(_group)
 
 
 def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

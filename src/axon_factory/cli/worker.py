@@ -6,7 +6,9 @@ import typer
 
 from axon_factory.bootstrap import Factory
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     open_factory,
     out,
@@ -14,7 +16,6 @@ from axon_factory.cli.context import (
     run,
     stop_signal,
 )
-from axon_factory.cli.exits import CliError, Exit
 
 
 def register(app: typer.Typer) -> None:

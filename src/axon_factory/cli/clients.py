@@ -1,28 +1,32 @@
-"""`axon orders correct`, `links` and `mails`: correct an order, and what reaches its client."""
+"""`axon orders questions|answer|correct|mails|links`: an order's client, and what reaches them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     local_principal,
     open_factory,
     out,
     print_json,
+    record,
     run,
+    writing,
 )
-from axon_factory.cli.deciding import Reference
-from axon_factory.cli.documents import read_document
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.recording import record
-from axon_factory.cli.render import add_row, table
-from axon_factory.db.tables import Order
+from axon_factory.cli.deciding import Reference, read_document
+from axon_factory.cli.render import add_row, facts, local_time, safe, table
+from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.permissions import Action
 from axon_factory.orders import views
+from axon_factory.orders.asking import answer_as
 from axon_factory.orders.locking import lock_order
 from axon_factory.orders.mails.client import client_mails_of
 from axon_factory.orders.portal_administration import (
@@ -33,8 +37,10 @@ from axon_factory.orders.portal_administration import (
     withdraw_link,
 )
 from axon_factory.orders.portal_links import links_of
+from axon_factory.orders.question_view import question_document, questions_document
+from axon_factory.orders.questions import questions_for
 from axon_factory.orders.read import read_order
-from axon_factory.orders.requests import OrderPatch, validated
+from axon_factory.orders.requests import OrderPatch, QuestionAnswer, validated
 from axon_factory.orders.update import patch_order
 
 _links = typer.Typer(
@@ -47,6 +53,8 @@ _NOBODY = "-"
 
 def register(group: typer.Typer) -> None:
     """Add the commands to `axon orders`."""
+    group.command("questions")(questions)
+    group.command("answer")(answer)
     group.command("correct")(correct)
     group.command("mails")(mails)
     group.add_typer(_links, name="links")
@@ -104,10 +112,7 @@ def correct(  # noqa: PLR0913 — one option for each thing that is corrected
 
     async def command() -> Order:
         patch = validated(OrderPatch, _body(file, options))
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("patch") as session,
-        ):
+        async with writing(data_dir, "patch") as (factory, session):
             order = await lock_order(session, reference, local_principal())
             now = datetime.now(UTC)
             await patch_order(session, order, patch, local_principal(), factory.policy, now)
@@ -217,10 +222,7 @@ def renew(
     """
 
     async def command() -> dict[str, Any]:
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("create_portal_link") as session,
-        ):
+        async with writing(data_dir, "create_portal_link") as (factory, session):
             order = await lock_order(session, reference, local_principal())
             policy, now, actor = factory.policy, datetime.now(UTC), local_principal().actor
             link = await renew_link(session, order, send=mail, actor=actor, policy=policy, now=now)
@@ -249,10 +251,7 @@ def revoke(
     """
 
     async def command() -> dict[str, Any]:
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("revoke_portal_link") as session,
-        ):
+        async with writing(data_dir, "revoke_portal_link") as (factory, session):
             order = await lock_order(session, reference, local_principal())
             now, actor = datetime.now(UTC), local_principal().actor
             link = await withdraw_link(session, order, number, actor=actor, now=now)
@@ -264,3 +263,78 @@ def revoke(
         print_json(document)
     else:
         out.print(f"Enlace {number}: {document['estado']}", highlight=False)
+
+
+def questions(
+    *, reference: Reference, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
+    """Show what was asked about an order, and the answers.
+
+    Example: axon orders questions ORD-2025-001
+    """
+
+    async def command() -> tuple[Order, Sequence[OrderQuestion]]:
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            order = await read_order(session, reference, local_principal())
+            return order, await questions_for(session, order, local_principal())
+
+    order, found = run(command, as_json=as_json)
+    if as_json:
+        print_json(questions_document(order, found, local_principal()))
+        return
+    if not found:
+        out.print(f"Nadie ha preguntado nada sobre {order.order_number}", highlight=False)
+    for question in found:
+        out.print(_rendered(question))
+
+
+def answer(
+    *,
+    reference: Reference,
+    number: Annotated[int, typer.Argument(metavar="N", min=1, help="The question's number.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The answer.")],
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer an open question: the operator's own, or the client's on their behalf.
+
+    Example: axon orders answer ORD-2025-001 1 "Español"
+    """
+
+    async def command() -> tuple[Order, OrderQuestion]:
+        given = validated(QuestionAnswer, {"respuesta": text}).respuesta
+        principal = local_principal()
+        async with writing(data_dir, "answer") as (factory, session):
+            order = await lock_order(session, reference, principal)
+            policy, now = factory.policy, datetime.now(UTC)
+            question = await answer_as(session, order, number, given, principal, policy, now)
+            await record(session, Action.ANSWER_QUESTION, order_id=order.id)
+            return order, question
+
+    order, question = run(command, as_json=as_json)
+    if as_json:
+        print_json(question_document(question, local_principal()))
+    else:
+        out.print(f"Pregunta {number} de {order.order_number} respondida", highlight=False)
+
+
+def _rendered(question: OrderQuestion) -> RenderableType:
+    title = Text(f"{question.number}. {safe(question.question)}", "bold")
+    rows: dict[str, object] = {
+        "Para": question.audience,
+        "De": f"{question.asked_by_name}, {local_time(question.asked_at)}",
+    }
+    if question.options:
+        rows["Opciones"] = "; ".join(question.options)
+    rows["Respuesta"] = _answer_of(question)
+    return Group(title, facts(rows))
+
+
+def _answer_of(question: OrderQuestion) -> Text:
+    if question.answer is not None:
+        when = local_time(question.answered_at)
+        said = f"{safe(question.answer)}  ({safe(question.answered_by_name)}, {when})"
+        return Text(said, "green")
+    if question.closed_at is not None:
+        return Text(f"se cerró sin respuesta, {local_time(question.closed_at)}", "dim")
+    return Text("pendiente; la orden la espera" if question.blocking else "pendiente", "yellow")

@@ -1,5 +1,6 @@
-"""`axon keys`: API keys of other systems, and permanent system tokens of agents."""
+"""`axon users` and `axon keys`: people who may log in, keys of other systems, tokens of agents."""
 
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
@@ -7,9 +8,12 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.accounts import users
 from axon_factory.accounts.api_keys import ROTATION_GRACE, ROTATION_GRACE_MAX, CreatedKey
+from axon_factory.accounts.passwords import generate_password
 from axon_factory.accounts.system_tokens import MintedToken
-from axon_factory.api.access_views import key_document, standing, token_document
+from axon_factory.accounts.users import UserChange, change_user
+from axon_factory.api.access_views import key_document, standing, token_document, user_document
 from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
@@ -17,14 +21,18 @@ from axon_factory.cli.context import (
     open_factory,
     out,
     print_json,
+    record,
     run,
+    writing,
 )
-from axon_factory.cli.recording import record
 from axon_factory.cli.render import add_row, local_time, table
-from axon_factory.db.tables import ApiKey, SystemToken
-from axon_factory.domain.permissions import Action, KeyScope, TokenRole
+from axon_factory.db.tables import ApiKey, SystemToken, User
+from axon_factory.domain.errors import NotFound, ValidationFailed
+from axon_factory.domain.permissions import Action, KeyScope, Role, TokenRole
+from axon_factory.domain.text import Sentence
 
-_group = typer.Typer(no_args_is_help=True, help="API keys and system tokens.")
+_users = typer.Typer(no_args_is_help=True, help="People who may log in.")
+_keys = typer.Typer(no_args_is_help=True, help="API keys and system tokens.")
 
 _HOUR = timedelta(hours=1)
 
@@ -32,12 +40,136 @@ KeyId = Annotated[str, typer.Argument(help="The id that `axon keys list` shows."
 
 
 def register(app: typer.Typer) -> None:
-    """Add the group to the program."""
-    app.add_typer(_group, name="keys")
+    """Add both groups to the program."""
+    app.add_typer(_users, name="users")
+    app.add_typer(_keys, name="keys")
 
 
-@_group.command("create")
-def create(
+@_users.command("create")
+def create_user(
+    *,
+    email: Annotated[str, typer.Argument(help="E-mail address to log in with.")],
+    role: Annotated[Role, typer.Option(help="What they may do.")],
+    name: Annotated[str, typer.Option(help="Name to show.")],
+    client_id: Annotated[
+        str | None, typer.Option(help="For role client: the cliente_id of their orders.")
+    ] = None,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Create a user; without --password-stdin a one-time password is shown, once.
+
+    Example: axon users create ana@empresa.com --role operator --name "Ana Ruiz"
+    """
+    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+
+    async def command() -> tuple[User, str | None]:
+        if role is Role.SYSTEM:
+            raise ValidationFailed(
+                {
+                    "role": Sentence(
+                        "Los agentes no inician sesión: usa `axon keys create-system`",
+                        "Agents do not log in: use `axon keys create-system`",
+                    )
+                }
+            )
+        password = generate_password() if given is None else given
+        async with open_factory(data_dir) as factory:
+            if given is not None:
+                about = (email, name, client_id or "")
+                await factory.passwords.check(password, role, about)
+            password_hash = await factory.passwords.hash(password)
+            async with factory.database.transaction("create_user") as session:
+                user = await users.create(
+                    session,
+                    email=email,
+                    name=name,
+                    role=role,
+                    password_hash=password_hash,
+                    client_id=client_id,
+                    must_change_password=given is None,
+                )
+                await record(
+                    session,
+                    Action.MANAGE_USERS,
+                    subject=f"user:{user.id}",
+                    details={"unidad": "create_user", "rol": role.value},
+                )
+        return user, password if given is None else None
+
+    user, password = run(command, as_json=as_json)
+    if as_json:
+        print_json(user_document(user) | ({"password": password} if password else {}))
+        return
+    out.print(f"Usuario {user.email} creado con el rol {user.role}", markup=False, highlight=False)
+    if password:
+        out.print(f"Contraseña de un solo uso (no se muestra de nuevo): {password}", markup=False)
+
+
+@_users.command("list")
+def list_users(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+    """List every user, inactive ones too.
+
+    Example: axon users list --json
+    """
+
+    async def command() -> list[User]:
+        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+            return await users.list_all(session)
+
+    found = run(command, as_json=as_json)
+    if as_json:
+        print_json([user_document(user) for user in found])
+        return
+    rows = table("Correo", "Nombre", "Rol", "Cliente", "Activo", "Último acceso")
+    for user in found:
+        active = "sí" if user.active else "no"
+        client, last = user.cliente_id or "—", local_time(user.last_login_at)
+        add_row(rows, user.email, user.nombre, user.role, client, active, last)
+    out.print(rows)
+
+
+@_users.command("deactivate")
+def deactivate_user(
+    *,
+    email: Annotated[str, typer.Argument(help="E-mail address of the user.")],
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Switch a user off: their tokens stop working with the next request.
+
+    Example: axon users deactivate ana@empresa.com
+    """
+
+    async def command() -> User:
+        async with writing(data_dir, "deactivate_user") as (_, session):
+            user = await users.find_by_email(session, email)
+            if user is None:
+                raise NotFound(
+                    f"No existe el usuario {email}", message_en=f"There is no user {email}"
+                )
+            change = UserChange(active=False)
+            changed = await change_user(session, user.id, change, local_principal())
+            await record(
+                session,
+                Action.MANAGE_USERS,
+                subject=f"user:{user.id}",
+                details={"unidad": "deactivate_user"},
+            )
+            return changed
+
+    user = run(command, as_json=as_json)
+    if as_json:
+        print_json(user_document(user))
+    else:
+        out.print(f"Usuario {user.email} desactivado", markup=False, highlight=False)
+
+
+@_keys.command("create")
+def create_key(
     *,
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scope: Annotated[KeyScope, typer.Option(help="Read, write, or everything.")],
@@ -53,10 +185,7 @@ def create(
     """
 
     async def command() -> CreatedKey:
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("create_key") as session,
-        ):
+        async with writing(data_dir, "create_key") as (factory, session):
             made = await factory.api_keys.create(
                 session,
                 name=name,
@@ -74,7 +203,7 @@ def create(
         _show_once(f"Clave {made.key.id} creada ({scope})", made.plaintext)
 
 
-@_group.command("create-system")
+@_keys.command("create-system")
 def create_system(
     *,
     agent: Annotated[str, typer.Argument(help="Name of the agent.")],
@@ -92,10 +221,7 @@ def create_system(
     """
 
     async def command() -> MintedToken:
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("create_system_token") as session,
-        ):
+        async with writing(data_dir, "create_system_token") as (factory, session):
             made = await factory.system_tokens.mint_permanent(
                 session, agent=agent, role=role, created_by=local_principal().id
             )
@@ -109,7 +235,7 @@ def create_system(
         _show_once(f"Token de sistema {made.id} creado", made.plaintext)
 
 
-@_group.command("list")
+@_keys.command("list")
 def list_keys(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
     """List API keys and permanent system tokens, revoked ones too.
 
@@ -141,8 +267,8 @@ def list_keys(*, data_dir: DataDirOption = None, as_json: JsonOption = False) ->
     out.print(rows)
 
 
-@_group.command("rotate")
-def rotate(
+@_keys.command("rotate")
+def rotate_key(
     *,
     key_id: KeyId,
     grace_hours: Annotated[
@@ -160,10 +286,7 @@ def rotate(
     """
 
     async def command() -> CreatedKey:
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("rotate_key") as session,
-        ):
+        async with writing(data_dir, "rotate_key") as (factory, session):
             made = await factory.api_keys.rotate(
                 session,
                 key_id,
@@ -181,18 +304,17 @@ def rotate(
         _show_once(sentence, made.plaintext)
 
 
-@_group.command("revoke")
-def revoke(*, key_id: KeyId, data_dir: DataDirOption = None, as_json: JsonOption = False) -> None:
+@_keys.command("revoke")
+def revoke_key(
+    *, key_id: KeyId, data_dir: DataDirOption = None, as_json: JsonOption = False
+) -> None:
     """End an API key with the next request; a second time changes nothing.
 
     Example: axon keys revoke 3fK9aZ2b
     """
 
     async def command() -> None:
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("revoke_key") as session,
-        ):
+        async with writing(data_dir, "revoke_key") as (factory, session):
             await factory.api_keys.revoke(session, key_id)
             await _record(session, "revoke_key", f"key:{key_id}")
 
@@ -200,7 +322,7 @@ def revoke(*, key_id: KeyId, data_dir: DataDirOption = None, as_json: JsonOption
     _show_revoked("Clave", key_id, as_json=as_json)
 
 
-@_group.command("revoke-system")
+@_keys.command("revoke-system")
 def revoke_system(
     *, token_id: KeyId, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
@@ -210,10 +332,7 @@ def revoke_system(
     """
 
     async def command() -> None:
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("revoke_system_token") as session,
-        ):
+        async with writing(data_dir, "revoke_system_token") as (factory, session):
             await factory.system_tokens.revoke(session, token_id)
             await _record(session, "revoke_system_token", f"token:{token_id}")
 
