@@ -137,7 +137,7 @@ class Authenticator:
         Does the same work for an unknown user as for a wrong password.
 
         Raises:
-            TooManyAttempts: nothing was verified, whatever the password.
+            TooManyAttempts: nothing was verified.
             InvalidCredentials: they do not go together, the user is inactive, or a one-time
                 password was not used in time.
             PasswordQueueFull: too many logins are waiting.

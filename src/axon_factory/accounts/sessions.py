@@ -1,10 +1,11 @@
 """Logins that last: a row that can be revoked, and a refresh token that changes with every use.
 
-Of a session's refresh tokens one serves. Whoever presents an older one has a copy, or was robbed of
-theirs; nobody can tell which, so the whole session ends (RFC 9700 §4.14.2). One case is told apart:
-an answer can be lost on its way, and two tabs can refresh at once. The token that served last is
-answered, for 30 seconds, with the very successor that it was answered with before. A thief who uses
-those seconds holds the same token as the owner, and the next use of it by both ends the session.
+Of a session's refresh tokens only the newest serves. A caller who presents an older one has a
+copy, or was robbed. Both look alike, so the whole session ends (RFC 9700 §4.14.2). One case is an
+exception, because an answer can be lost on its way, and two tabs can refresh at once. The token
+that served last is answered, for 30 seconds, with the very successor that it was answered with
+before. A thief who uses those seconds holds the same token as the owner, and the next use of it by
+both ends the session.
 """
 
 from dataclasses import dataclass, field

@@ -60,7 +60,7 @@ class OpaqueToken:
     def successor(self, pepper: bytes) -> "OpaqueToken":
         """Return the token that follows this one: always the same, and only we can tell which.
 
-        It is random to whoever lacks the pepper, so it needs no storage to be handed out twice.
+        Without the pepper it looks random. It needs no storage to be handed out twice.
         """
         prefix = self.plaintext[: -len(self.id) - _SECRET_CHARACTERS - _CHECKSUM_CHARACTERS - 2]
         seed = b"successor of " + self.plaintext.encode("ascii")
@@ -163,7 +163,7 @@ class IssuedToken:
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a verified token says: whose it is, of which login, until when (Unix seconds).
+    """What a verified token says: user, login session, times in Unix seconds.
 
     That the session still stands is not the token's to say: its row does.
     """

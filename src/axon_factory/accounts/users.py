@@ -192,7 +192,7 @@ def checked_client_id(role: Role, client_id: str | None) -> str | None:
 class UserChange:
     """What is to be different; None leaves it.
 
-    `client_id` goes with the role: whoever becomes a client needs one, and loses it otherwise.
+    `client_id` goes with the role: a client needs one, and any other role loses it.
     `one_time_hash` is the hash of a password that must be changed at the next login.
     """
 
@@ -219,7 +219,7 @@ async def change_user(
         NotFound: there is no such user.
         PreconditionFailed: the user is not of `if_version` any more.
         OwnAccount: it would change the role, the access or the password of `by`.
-        LastAdministrator: nobody would be left who may administer.
+        LastAdministrator: no administrator would be left.
         ValidationFailed: name or client's id do not do.
     """
     # All of them, always, and in one order: two administrators who remove one another at the same

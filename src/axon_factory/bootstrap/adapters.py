@@ -213,5 +213,5 @@ def outbound_rules(settings: Settings) -> OutboundRules:
 
 
 def key_outbound_rules(settings: Settings) -> OutboundRules:
-    """Return which addresses may be those of destinations that API keys make."""
+    """Return which addresses an API key may give a destination."""
     return OutboundRules.of(settings.key_webhook_networks, setting="AXON_KEY_WEBHOOK_NETWORKS")

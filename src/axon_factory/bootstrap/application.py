@@ -52,7 +52,7 @@ def application_of(factory: "Factory") -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        # It redirects to whatever the Host header says.
+        # It redirects to any host that the Host header names.
         redirect_slashes=False,
     )
     add_api(app, _services(factory), _edge_options(settings))

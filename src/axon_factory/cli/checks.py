@@ -350,7 +350,7 @@ async def check_agents(settings: Settings) -> list[Check]:
 
 
 async def _check(name: str, agent: AgentBuilder, settings: Settings) -> Check:
-    """An agent that is away is no error unless orders go to it: those given to it before wait."""
+    """Ask one agent. An absent agent is an error only if new orders go to it."""
     try:
         return Check(f"Agente {name}", Status.OK, await agent.reach())
     except PortError as error:

@@ -155,7 +155,7 @@ def mails(
 
 
 def _body(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document to send: that of the file, with the options over it.
+    """Return the file's document with the options over it.
 
     Raises:
         CliError: there is nothing to correct, or the file corrects something else.

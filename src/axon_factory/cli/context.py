@@ -184,9 +184,9 @@ def run(
 
 
 async def database_url(settings: Settings, *, owner: bool = False) -> str:
-    """Return the configured database's URL, or that of a running `axon up` on the data folder.
+    """Return the URL of the configured database, or of the one that `axon up` runs here.
 
-    The latter is for the role that the program runs as, or for the one that `owner`s the tables.
+    The second is for the program's role, with `owner` for the role that owns the tables.
 
     Raises:
         CliError: there is neither, or the configured one is no URL of a PostgreSQL.
@@ -276,7 +276,7 @@ def _failure_of(error: Exception) -> CliError | None:
             Exit.DATA_DIR_UNWRITABLE, f"No se puede usar {error.filename}: {error.strerror}"
         )
     if isinstance(error, BrokenPipeError):
-        return None  # who read the output has gone: Typer ends the process quietly
+        return None  # the reader of the output has gone: Typer ends the process quietly
     if is_unavailable(error):
         return CliError(Exit.DATABASE_UNREACHABLE, _unreachable(error))
     return None

@@ -160,7 +160,7 @@ def render_order(
 ) -> RenderableType:
     """Return the whole order: facts, client, progress, plan, result, newest events.
 
-    `flags` are those of its plan, `place` is its turn among those that wait to be built.
+    `flags` belong to its plan. `place` is its turn among the orders that wait to be built.
     """
     client: Mapping[str, Any] = order.datos_cliente
     parts: list[RenderableType] = [
@@ -256,7 +256,7 @@ def waiting_for(order: Order) -> str:
 
 
 def _wait(order: Order) -> str:
-    """Return whom the order waits for, and of a machine why; empty for nobody."""
+    """Return whom the order waits for, with the cause for a machine; empty if none."""
     cause = order.espera_causa
     if cause is None:
         return waiting_for(order)

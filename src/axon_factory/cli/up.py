@@ -293,7 +293,7 @@ async def _approve(
     if order.plan_hash is None or order.estado != OrderState.PLANIFICACION:
         return
     show(order, None)
-    # It places and approves: nobody else is there to do it.
+    # It places and approves, because no person is there to do it.
     policy = replace(factory.policy, approval=ApprovalRules())
     try:
         async with factory.database.transaction("approve") as session:

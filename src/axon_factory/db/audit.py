@@ -138,7 +138,7 @@ _MOST_BREAKS = 20
 _TOLD_EVERY = 1000
 _STREAMED = {"yield_per": 1000}
 
-# The number is that of the function audit_head (migration 0005).
+# The function audit_head (migration 0005) takes the same number.
 _WAIT_FOR_WRITERS = text("SELECT pg_advisory_xact_lock(418581342580)")
 _NEWEST = text("SELECT coalesce(max(position), 0) FROM audit_entries")
 _NO_TIMEOUT = text("SET LOCAL statement_timeout = 0")
@@ -223,7 +223,7 @@ async def verify_audit(
 
     Args:
         session: A new one; it is made to read one snapshot, for as long as it takes.
-        position: Up to where the checkpoint of the result goes: that of `cut`, or of an earlier
+        position: Up to where the checkpoint of the result goes: a result of `cut`, or of an earlier
             checkpoint.
         tell: Gets the number of entries read so far, now and then.
     """

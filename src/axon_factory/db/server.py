@@ -25,7 +25,7 @@ def supported() -> str:
 
 
 def check_server(url: str) -> None:
-    """Refuse a server of a version that nobody has tried; one connection, no query.
+    """Refuse a server of an untested version. Takes one connection, no query.
 
     Raises:
         ServerUnsupported: it is older or newer than the supported ones.
@@ -70,7 +70,7 @@ class RoleUnfit(Exception):
 
 
 async def grant_app(url: str, role: str) -> None:
-    """Give `role` what the program needs on a migrated database, and take what it must not have.
+    """Give `role` the rights that the program needs on a migrated database, and take the others.
 
     Does the same however often it is done. Tables that later migrations make are granted too, and
     restricted by the next call, which follows each migration.
@@ -81,7 +81,7 @@ async def grant_app(url: str, role: str) -> None:
 
     Raises:
         RoleMissing: it does not exist.
-        RoleUnfit: it could alter the trail whatever is granted.
+        RoleUnfit: no grant could keep it from altering the trail.
         psycopg.Error: the server refuses.
     """
     async with await psycopg.AsyncConnection.connect(url) as connection:

@@ -81,7 +81,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
-        """Open a session that only reads; whatever it changed is rolled back."""
+        """Open a session that only reads. Its changes are rolled back."""
         async with self._sessions(info={"unit": "read"}) as session:
             yield session
 

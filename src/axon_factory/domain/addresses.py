@@ -145,7 +145,7 @@ class UrlRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class OutboundUrl:
-    """A URL that was taken apart once, so that nobody reads it differently a second time.
+    """A URL taken apart once, so that no other code reads it differently.
 
     `host` is a name in small letters or an address without brackets, `target` path and query.
     """
@@ -172,7 +172,7 @@ class OutboundUrl:
 class OutboundRules:
     """Which addresses may be called.
 
-    `networks` are those that may be reached although they are not public; http and any port are
+    `networks` may be reached although they are not public; http and any port are
     allowed there. `setting` has them, and refusals name it.
     """
 
@@ -186,7 +186,7 @@ class OutboundRules:
         return cls(parsed) if setting is None else cls(parsed, setting)
 
     def allows(self, url: OutboundUrl, address: Address) -> bool:
-        """Return whether `url` may be called at `address`, one of those that its host has."""
+        """Return whether `url` may be called at `address`, one of its host's addresses."""
         if any(address in network for network in self.networks):
             return True
         return url.is_secure and is_public(address)

@@ -118,10 +118,10 @@ def rank_waiting(waiting: Iterable[Candidate], now: datetime) -> list[Candidate]
 def grant_places(
     limits: BuildLimits, taken: Occupancy, waiting: Iterable[Candidate], now: datetime
 ) -> list[Candidate]:
-    """Return those of the waiting orders that get the free places, and count them as taken.
+    """Return the waiting orders that get the free places, and count the places as taken.
 
-    Whoever finds the place of its type or client taken is passed over: it does not hold back
-    those behind it.
+    An order whose type or client has no free place is passed over. It does not hold back the
+    orders behind it.
     """
     granted: list[Candidate] = []
     for candidate in rank_waiting(waiting, now):
@@ -135,7 +135,7 @@ def grant_places(
 
 
 class LineMode(StrEnum):
-    """What the line may do now. Whatever the mode, what is not wanted any more is cleaned up.
+    """What the line may do now. In every mode it cleans up what is not wanted any more.
 
     `drenando` finishes the orders whose construction was begun and begins no other; `pausada`
     begins no step; `detenida` also interrupts what runs, and outside agents are told to stop.

@@ -1,4 +1,4 @@
-"""Events of an order: append-only facts, of which `logs` is a view (resolutions 3)."""
+"""Events of an order: append-only facts. `logs` of answers is a view of them (resolutions 3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -43,7 +43,7 @@ class Evidence:
 
     @property
     def checked(self) -> frozenset[str]:
-        """Return the checks with a receipt for this attempt's commit, whatever they found."""
+        """Return the checks with a receipt for this attempt's commit, passed or not."""
         return frozenset(item.check for item in self.results if item.commit == self.commit)
 
     @property

@@ -54,7 +54,7 @@ def verified_progress(
     reworks: int,
     reviewed: bool,
 ) -> int:
-    """Return the percentage that the receipts prove, whatever the state says or anybody reports.
+    """Return the percentage that the receipts prove. State and reports do not count.
 
     `completed` are the milestones whose commits were found in the product's repository; `reviewed`
     says that every check of the product's type has passed on their last commit. For an order that
@@ -100,7 +100,7 @@ def explain_progress(
     Args:
         state: where the order is.
         milestones: those of its plan, in its order.
-        completed: ids of those that are verified.
+        completed: ids of the verified milestones.
         reworks: how often the council has sent it back.
         shown: the percentage that the order shows (`progreso`).
         reviewed: whether the receipts of the review are complete.
@@ -243,7 +243,7 @@ def remaining(
     """Return what remains, or None where nothing remains to wait for.
 
     `hours` is the plan's estimate (the catalogue's before there is a plan), `progress` a
-    percentage. The wait for a person's approval is nobody's to predict and not in it.
+    percentage. The wait for a person's approval is not part of it.
     """
     if state not in ACTIVE_STATES:
         return None
@@ -269,17 +269,17 @@ class Promise:
 
 
 def promise(now: datetime, left: Remaining) -> Promise:
-    """Return what is promised at `now` of an order of which `left` remains."""
+    """Return the promise that is made at `now` for an order with `left` still to do."""
     return Promise(now + timedelta(hours=left.low), now + timedelta(hours=left.high))
 
 
 def pause(made: Promise, now: datetime) -> Promise:
-    """Stop the clock; one that stands still keeps the moment at which it stopped."""
+    """Stop the clock. A stopped clock keeps its moment."""
     return made if made.paused_at is not None else replace(made, paused_at=now)
 
 
 def resume(made: Promise, now: datetime) -> Promise:
-    """Let the clock go on: both moments move by the pause. One that goes stays as it is."""
+    """Let the clock go on: both moments move by the pause. A running clock stays as it is."""
     if made.paused_at is None:
         return made
     # Clocks of two machines may disagree: a pause never makes a promise earlier.

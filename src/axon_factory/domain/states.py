@@ -77,7 +77,7 @@ class Actor:
 
     @property
     def is_person(self) -> bool:
-        """True for users and whoever sits at the machine; keys, tokens and workers are programs."""
+        """True for users and for the person at the machine. Others are programs."""
         return self.id.startswith(("user:", "local:"))
 
 
@@ -192,7 +192,7 @@ def targets_from(source: OrderState, actor: ActorKind) -> tuple[OrderState, ...]
 class WaitsFor(StrEnum):
     """Each value of `espera`. While it is set, neither the line nor an agent moves the order.
 
-    Only `MAQUINA` stops nobody: it says why the line has not come further.
+    Only `MAQUINA` stops neither: it says why the line has not come further.
     """
 
     PERSONA = "persona"
@@ -236,7 +236,7 @@ OBSTACLES: Mapping[WaitsFor, Sentence] = MappingProxyType(
         ),
     }
 )
-"""What keeps the line and agents from moving an order that waits; a machine keeps nobody."""
+"""What keeps the line and agents from moving an order that waits. `MAQUINA` has no entry."""
 
 
 LONGEST_QUESTION = 4000

@@ -100,7 +100,7 @@ _SECRETS = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-# A sheet's id or a commit looks like this too: whoever builds must be told those.
+# A sheet's id or a commit looks like this too, and a builder must be told it.
 _RANDOM = re.compile(
     r"""
       (?<![A-Za-z0-9+/_=-])(?=[A-Za-z0-9+/_=-]*[0-9])(?=[A-Za-z0-9+/_=-]*[a-z])

@@ -56,10 +56,10 @@ _RUNNING = text(
 
 @dataclass(frozen=True, slots=True)
 class LineStatus:
-    """One look at the line; a time is when the one that waits longest began to."""
+    """One look at the line. A time is since when the longest-waiting order waits."""
 
     new: int
-    """Orders that nobody has planned yet."""
+    """Orders without a plan."""
     building: Mapping[str, int]
     """Product type to places taken; a session that is being stopped still takes one."""
     stopping: int

@@ -139,7 +139,7 @@ CheckJson = Callable[[bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class NoMessage(Exception):
-    """What was sent is answered with a JSON-RPC error. `id` is the request's, where it has one."""
+    """The message is refused with a JSON-RPC error. `id` is the request's, if it has one."""
 
     code: int
     sentence: Sentence
@@ -180,7 +180,7 @@ def read_message(body: bytes, headers: Headers, check: CheckJson) -> None:
 
 
 def code_of(status: int) -> int:
-    """Return the JSON-RPC code for what the API has answered with an HTTP status."""
+    """Return the JSON-RPC code for an HTTP status of the API."""
     if status >= _SERVER_ERROR:
         return INTERNAL_ERROR
     return _RESOURCE_NOT_FOUND if status == _NOT_FOUND else REFUSED
@@ -210,7 +210,7 @@ def _is_json(body: bytes) -> bool:
 
 
 def _sentence_of(refusal: ValidationFailed) -> Sentence:
-    """Return the first thing that is wrong, with the field that it is about."""
+    """Return the first fault with its field."""
     place, said = next(iter(refusal.details.items()))
     if place == "body":
         return said

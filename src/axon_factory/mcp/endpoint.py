@@ -122,7 +122,7 @@ Authenticate = Callable[[Request], Awaitable[object]]
 
 
 class McpEndpoint:
-    """An ASGI application that lets in whom the API lets in."""
+    """An ASGI application that lets in the same callers as the API."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class McpEndpoint:
 
 
 def mcp_routes(endpoint: McpEndpoint) -> list[Route]:
-    """Return the routes of the server: with a slash at the end it is the same.
+    """Return the routes of the server, with and without a slash at the end.
 
     Without sessions and messages of the server's own there is nothing to GET or DELETE: 405, as the
     transport's specification has it.
@@ -207,7 +207,7 @@ def mcp_routes(endpoint: McpEndpoint) -> list[Route]:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return what gives a body that was read, and then what comes after it."""
+    """Return a `receive` that gives the read body first."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

@@ -55,7 +55,7 @@ class EventStream(StreamingResponse):
 
 
 def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> APIRouter:
-    """Return the route, which lets in whom `guard` does."""
+    """Return the route. `guard` decides who may read."""
     router = APIRouter(prefix="/api/orders", tags=["ordenes"])
 
     @router.get(

@@ -224,7 +224,7 @@ def _not_found(services: PortalServices) -> HTMLResponse:
 
 
 def _ended(services: PortalServices) -> HTMLResponse:
-    """Tell who held a link that it serves no more: they were the client, or had it from them."""
+    """Say that the link no longer serves. Its holder was the client, or had it from the client."""
     status = HTTPStatus.GONE
     return render_page("ended.html", status, support_email=services.policy.support_email)
 

@@ -37,7 +37,7 @@ _LONGEST_REVIVAL_PAUSE = 60.0
 
 
 class ProductWatch:
-    """Watches the products of one host; of all workers of a machine one at a time does."""
+    """Watches the products of one host. One worker of a machine does so at a time."""
 
     def __init__(
         self,

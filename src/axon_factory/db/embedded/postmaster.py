@@ -90,8 +90,8 @@ async def clear_leftovers(cluster: Path) -> None:
     """See to it that no server runs in a cluster's folder, and that its pid file is gone.
 
     A server whose parent was killed is shutting down already, and children of a killed postmaster
-    end by themselves; those that do not are told to. The number in a stale ``postmaster.pid`` may
-    belong to any process by now: it is never signalled for that, nor does it hinder the start.
+    end by themselves. Processes that stay are signalled. The number in a stale ``postmaster.pid``
+    may belong to any process by now, so it is not signalled and does not hinder the start.
     Call this only while holding the data folder's lock.
 
     Raises:
@@ -299,7 +299,7 @@ class Postmaster:
             await asyncio.sleep(_READY_POLL_SECONDS)
 
     def _arguments(self, port: int) -> list[str]:
-        """Settings that must hold whatever the cluster's own files say."""
+        """Return the options that override the cluster's own files."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": port,

@@ -349,7 +349,7 @@ def _copy(installation: Installation, cache: Path) -> Installation:
 
 
 def _open_for_reading(root: Path) -> None:
-    """Let everybody read a tree, whatever umask its original was installed under."""
+    """Let every user read a tree. The original may have been installed under a narrow umask."""
     for parent, _, files in os.walk(root):
         Path(parent).chmod(0o755)
         for path in (Path(parent, name) for name in files):

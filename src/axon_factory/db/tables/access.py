@@ -29,7 +29,7 @@ class User(Table, table=True):
 
 
 class ApiKey(Table, table=True):
-    """An API key; only a MAC of its secret is kept. `family` is the first of those it continues."""
+    """An API key; only a MAC of its secret is kept. `family`: the first key of its rotations."""
 
     id: str = Field(primary_key=True, sa_type=Text)
     family: str = Field(sa_type=Text)
@@ -92,7 +92,7 @@ class RefreshToken(Table, table=True):
 
 
 class LoginThrottle(Table, table=True):
-    """How many logins one account, one address or everybody has tried in the current window."""
+    """How many logins an account, an address or all together tried in the current window."""
 
     bucket: str = Field(primary_key=True, sa_type=Text)
     attempts: int

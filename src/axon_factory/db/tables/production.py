@@ -60,15 +60,15 @@ class OrderQuestion(Table, table=True):
     answered_by_name: str | None = Field(default=None, sa_type=Text)
     answered_at: datetime | None = Field(default=None, sa_type=TIME)
     closed_at: datetime | None = Field(default=None, sa_type=TIME)
-    """Since when nobody needs the answer any more."""
+    """Since when the answer is no longer needed."""
     delivered_at: datetime | None = Field(default=None, sa_type=TIME)
-    """When whoever asked got the answer."""
+    """When the asker got the answer."""
     reminders: int = 0
     reminded_at: datetime | None = Field(default=None, sa_type=TIME)
 
 
 class ModelCall(Table, table=True):
-    """One request to a language model, by whatever part of the factory, and what it cost."""
+    """One request of any part of the factory to a language model, and its cost."""
 
     id: int | None = Field(
         default=None,
