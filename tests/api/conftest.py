@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from axon_factory.bootstrap.application import application_of
 from tests.support.workshop import make_factory
 
 Json = Any
@@ -12,6 +13,6 @@ Json = Any
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Json:
     factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path_factory.mktemp("doc"))
-    made = factory.application().openapi()
+    made = application_of(factory).openapi()
     factory.passwords.close()
     return made

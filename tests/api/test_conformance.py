@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from axon_factory.api.schemas.examples import design_example
+from axon_factory.bootstrap.application import application_of
 from tests.support.conformance import Conformance
 from tests.support.workshop import make_factory
 
@@ -18,7 +19,7 @@ CREATED = design_example("3.1-create.201")
 @pytest.fixture
 async def conformance(tmp_path: Path) -> AsyncIterator[Conformance]:
     factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path)
-    yield Conformance(factory.application().openapi)
+    yield Conformance(application_of(factory).openapi)
     factory.passwords.close()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.sessions import Database
 from tests.support.server import running
 from tests.support.workshop import Workshop, make_factory
@@ -35,7 +36,7 @@ async def test_a_disk_below_its_floor_is_told(
     # The largest floor that the setting takes may be less than this disk has.
     monkeypatch.setattr(factory.machine, "_floors", {tmp_path: _MORE_THAN_ANY_DISK_MB * 2**20})
     try:
-        async with running(factory.application()) as http:
+        async with running(application_of(factory)) as http:
             health, ready = await http.get("/health"), await http.get("/ready")
             english = await http.get("/ready", headers={"Accept-Language": "en"})
     finally:

@@ -18,6 +18,7 @@ from dulwich import porcelain
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.adapters.git_host.local import LocalGitHost
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import KeyScope
 from tests.support.git import commit, git, make_repository, processes_of, read_git
 from tests.support.server import running
@@ -79,7 +80,7 @@ async def published(
     settings = make_factory(workshop.factory.database.url, data).settings
     limited = settings.model_copy(update={"rate_limit_reads": QUOTA})
     factory = type(workshop.factory)(limited, workshop.factory.database.url)
-    async with running(factory.application()) as http:
+    async with running(application_of(factory)) as http:
         yield Published(http, order.slug, await new_key(workshop), head, first)
     await factory.close()
 

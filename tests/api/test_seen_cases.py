@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.lists.fields import SUMMARY
 from tests.support.conformance import other_times
@@ -323,7 +324,7 @@ async def test_times_are_written_in_one_way(workshop: Workshop) -> None:
     agent = await workshop.attempt_token(building)
     await workshop.http.patch(f"/api/orders/{building}", json={"progreso": 7}, headers=agent)
     asked = 0
-    for path in workshop.factory.application().openapi()["paths"]:
+    for path in application_of(workshop.factory).openapi()["paths"]:
         if not path.startswith("/api/") or path.endswith("/stream"):
             continue
         for order in (failed, delivered, building):

@@ -31,8 +31,8 @@ from ledger import Ledger
 from ledger_ports import ledger_ports
 from sqlalchemy.orm import configure_mappers
 
-import axon_factory.bootstrap.application  # noqa: F401 — loaded here once, not in each fork
 from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap.application import application_of
 from axon_factory.failpoints import arm_from_environment
 from axon_factory.settings import Settings
 
@@ -75,7 +75,7 @@ async def _work(factory: Factory, request: dict[str, Any]) -> None:
 
 
 async def _serve(factory: Factory, listener: socket.socket) -> None:
-    config = uvicorn.Config(factory.application(), log_level="error", lifespan="off")
+    config = uvicorn.Config(application_of(factory), log_level="error", lifespan="off")
     await uvicorn.Server(config).serve(sockets=[listener])
 
 

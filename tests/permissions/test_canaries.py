@@ -23,6 +23,7 @@ from sqlalchemy import text as statement
 
 from axon_factory.accounts import users
 from axon_factory.api.routes import declared_routes
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import Role
 from axon_factory.domain.states import OrderState
@@ -197,7 +198,7 @@ async def _places(planted: Planted) -> list[str]:
     """Every reading route: about both orders that ended, about everything that has a list."""
     workshop = planted.workshop
     places: set[str] = set()
-    for route in declared_routes(workshop.factory.application().routes):
+    for route in declared_routes(application_of(workshop.factory).routes):
         if "GET" not in route.methods or route.path in NOT_CRAWLED:
             continue
         name = route.path.removeprefix("/api/").removesuffix("/{id}")

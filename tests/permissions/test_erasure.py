@@ -14,6 +14,7 @@ import pytest
 
 from axon_factory.adapters.mailer.maildir import MaildirMailer
 from axon_factory.api.routes import declared_routes
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.audit import cut, verify_audit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
@@ -111,7 +112,7 @@ async def answers(living: Living, order_id: UUID) -> list[str]:
     deliveries = await http.get("/api/notifications/deliveries", headers=headers)
     ids = [str(order_id), *(one["id"] for one in deliveries.json()["deliveries"][:3])]
     found: list[str] = []
-    for route in declared_routes(living.workshop.factory.application().routes):
+    for route in declared_routes(application_of(living.workshop.factory).routes):
         if "GET" not in route.methods or route.path in ELSEWHERE:
             continue
         for each in ids if "{id}" in route.path else ids[:1]:

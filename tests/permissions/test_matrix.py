@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts import users
 from axon_factory.api.routes import DeclaredRoute, declared_routes
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.tables import User
 from axon_factory.domain.permissions import (
     PERMISSIONS,
@@ -40,7 +41,7 @@ Routes = list[tuple[str, DeclaredRoute]]
 def routes(workshop: Workshop) -> Routes:
     return [
         (method, route)
-        for route in declared_routes(workshop.factory.application().routes)
+        for route in declared_routes(application_of(workshop.factory).routes)
         for method in sorted(route.methods - {"HEAD", "OPTIONS"})
     ]
 

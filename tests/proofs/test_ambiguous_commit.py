@@ -7,6 +7,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from axon_factory.bootstrap.application import application_of
 from tests.proofs.commit_cutter import CommitCutter
 from tests.proofs.contents import contents
 from tests.proofs.copies import Copies
@@ -28,7 +29,7 @@ class Doubtful:
 async def doubtful(workshop: Workshop) -> AsyncIterator[Doubtful]:
     async with CommitCutter(workshop.factory.database.url).serving() as cutter:
         factory = make_factory(cutter.url, workshop.factory.data_dir)
-        async with running(factory.application()) as http:
+        async with running(application_of(factory)) as http:
             yield Doubtful(cutter, http)
         await factory.close()
 

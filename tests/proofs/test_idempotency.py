@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import PUBLIC_ROUTES, Role
 from tests.proofs.contents import contents, growth
 from tests.proofs.copies import Copies
@@ -52,7 +53,7 @@ def new_key() -> str:
 
 
 def test_every_writing_route_is_here(workshop: Workshop) -> None:
-    app = workshop.factory.application()
+    app = application_of(workshop.factory)
     assert set(writing_endpoints(app)) == set(RECIPES)
     # git asks by POST, and changes nothing.
     reading = {*PUBLIC_ROUTES, "/git/{slug}.git/git-upload-pack"}

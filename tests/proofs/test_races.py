@@ -15,6 +15,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from axon_factory.bootstrap.application import application_of
 from tests.proofs.collisions import Watch, collide, watching
 from tests.proofs.copies import Copies
 from tests.proofs.model import ADMIN, STATES, Act, OrderModel, perform
@@ -53,7 +54,7 @@ def trials_of(pair: tuple[str, str], copies: Copies) -> list[Trial]:
 async def test_every_write_on_an_order_takes_part(workshop: Workshop) -> None:
     on_an_order = {
         endpoint
-        for endpoint in writing_endpoints(workshop.factory.application())
+        for endpoint in writing_endpoints(application_of(workshop.factory))
         if endpoint.path.startswith("/api/orders/")
     }
     taking_part = (*OPERATIONS.values(), *AGENTS.values())

@@ -11,6 +11,7 @@ import httpx2
 
 from axon_factory.accounts import users
 from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
 from axon_factory.domain.states import OrderState
@@ -194,7 +195,7 @@ async def open_workshop(
         tokens=factory.system_tokens,
     )
     try:
-        app = factory.application()
+        app = application_of(factory)
         async with running(app) as http:
             http.event_hooks = {"response": [Conformance(app.openapi).check]}
             headers = await _principals(factory, http)

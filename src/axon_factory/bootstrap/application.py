@@ -1,13 +1,11 @@
 """The API and the pages as one ASGI application.
 
-Apart from the factory, because importing it takes a second of which a worker and the command line
-need nothing.
+Importing this module takes a second, which a worker and most commands save.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
@@ -25,6 +23,7 @@ from axon_factory.api.openapi import install_openapi
 from axon_factory.api.rate_limits import Quotas
 from axon_factory.api.routes import check_routes
 from axon_factory.api.services import AccessServices, ApiServices
+from axon_factory.bootstrap.factory import Factory
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import McpEndpoint, mcp_routes
@@ -33,14 +32,11 @@ from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import pages, portal
 
-if TYPE_CHECKING:
-    from axon_factory.bootstrap.factory import Factory
-
 _LOADED_EARLY = (rendering,)
 """Modules that a request would otherwise load while it holds a lock."""
 
 
-def application_of(factory: "Factory") -> FastAPI:
+def application_of(factory: Factory) -> FastAPI:
     """Return the API and the pages over the services of `factory`."""
     settings = factory.settings
     app = FastAPI(
@@ -67,7 +63,7 @@ def application_of(factory: "Factory") -> FastAPI:
     return app
 
 
-def _services(factory: "Factory") -> ApiServices:
+def _services(factory: Factory) -> ApiServices:
     return ApiServices(
         database=factory.database,
         policy=factory.policy,

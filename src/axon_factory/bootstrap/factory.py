@@ -4,7 +4,6 @@ import os
 import socket
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
@@ -48,9 +47,6 @@ from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
 from axon_factory.worker.products import ProductWatch
 from axon_factory.worker.runner import Worker
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 
 class Factory:
@@ -112,14 +108,6 @@ class Factory:
     def maildir(self) -> Path:
         """Where mail lands while no SMTP server is configured."""
         return self.data_dir / "mail"
-
-    def application(self) -> "FastAPI":
-        """Return the API and the pages as one ASGI application."""
-        from axon_factory.bootstrap.application import (  # noqa: PLC0415 — a second, which a worker and the command line save
-            application_of,
-        )
-
-        return application_of(self)
 
     def line_ports(self) -> LinePorts:
         """Return the adapters that the settings choose, each behind its failpoints."""

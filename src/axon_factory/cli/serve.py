@@ -111,9 +111,11 @@ class _Server(uvicorn.Server):
 
 async def serve_until(factory: Factory, listener: socket.socket, stop: asyncio.Event) -> None:
     """Answer requests at `listener` until `stop` is set; running requests get ten seconds."""
+    from axon_factory.bootstrap.application import application_of  # noqa: PLC0415 — a second, which --help saves
+
     settings = factory.settings
     limits = ServerLimits(settings.request_timeout_seconds, settings.keep_alive_seconds)
-    server = _Server(uvicorn_config(factory.application(), limits))
+    server = _Server(uvicorn_config(application_of(factory), limits))
 
     async def end() -> None:
         await stop.wait()

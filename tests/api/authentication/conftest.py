@@ -15,6 +15,7 @@ from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Client
 from axon_factory.api.authentication import require
 from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import Action, KeyScope, Principal, Role
 from tests.support.workshop import make_factory
@@ -45,7 +46,7 @@ def database(factory: Factory) -> Database:
 
 @pytest.fixture
 async def http(factory: Factory) -> AsyncIterator[httpx2.AsyncClient]:
-    app = factory.application()
+    app = application_of(factory)
     for action in Action:
         app.get(f"/may/{action}")(_guarded(action))
     transport = httpx2.ASGITransport(app)

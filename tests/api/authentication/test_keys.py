@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import Role
 from tests.api.authentication.people import People
 from tests.support.workshop import make_factory
@@ -34,7 +35,7 @@ async def admin(people: People, new_user: Callable[..., Awaitable[UUID]]) -> Hea
 async def elsewhere(database_url: str, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """Another process of the same factory: nothing in memory is shared."""
     opened = make_factory(database_url, tmp_path / "elsewhere")
-    transport = httpx2.ASGITransport(opened.application())
+    transport = httpx2.ASGITransport(application_of(opened))
     async with httpx2.AsyncClient(transport=transport, base_url="https://fabrica.example") as made:
         yield made
     await opened.close()

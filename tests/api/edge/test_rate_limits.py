@@ -12,6 +12,7 @@ import pytest
 from axon_factory.api.middleware import EdgeOptions
 from axon_factory.api.rate_limits import Charge, Kind, Quotas, RateLimits
 from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.sessions import Database
 from axon_factory.domain.errors import Unavailable
 from axon_factory.domain.permissions import KeyScope
@@ -143,7 +144,7 @@ async def test_the_whole_factory_charges_each_request_once(
     one, two = ({"X-API-Key": key.plaintext} for key in keys)
     bad = {"Authorization": "Bearer nadie"}
     try:
-        async with running(factory.application()) as http:
+        async with running(application_of(factory)) as http:
             reads = [await http.get("/api/orders", headers=one) for _ in range(7)]
             assert [answer.status_code for answer in reads] == [200] * 5 + [429] * 2
             told = [REMAINING.fullmatch(answer.headers["RateLimit"]) for answer in reads]
