@@ -5,14 +5,16 @@ from typing import Any
 import pytest
 
 from axon_factory.bootstrap.application import application_of
-from tests.support.workshop import make_factory
+from tests.support.workshop import make_container
 
 Json = Any
 
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Json:
-    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path_factory.mktemp("doc"))
-    made = application_of(factory).openapi()
-    factory.passwords.close()
+    container = make_container(
+        "postgresql://nobody@127.0.0.1:1/none", tmp_path_factory.mktemp("doc")
+    )
+    made = application_of(container).openapi()
+    container.passwords.close()
     return made

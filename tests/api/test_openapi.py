@@ -18,7 +18,7 @@ from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.fields import READERS
 from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
 from tests.api.documents import examples, operations, resolved
-from tests.support.workshop import Workshop, make_factory
+from tests.support.workshop import Workshop, make_container
 
 Json = Any
 
@@ -260,11 +260,11 @@ async def test_it_is_served_to_everybody(workshop: Workshop) -> None:
     answer = await workshop.http.get("/openapi.json")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json() == application_of(workshop.factory).openapi()
+    assert answer.json() == application_of(workshop.container).openapi()
 
 
 def test_a_document_can_be_made_for_another_address(tmp_path: Path) -> None:
-    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path)
-    made = openapi_document(application_of(factory), "https://otra.example")
+    container = make_container("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    made = openapi_document(application_of(container), "https://otra.example")
     assert made["servers"][0]["url"] == "https://otra.example"
-    factory.passwords.close()
+    container.passwords.close()

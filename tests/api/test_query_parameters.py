@@ -69,7 +69,7 @@ async def test_no_route_ignores_a_parameter(workshop: Workshop) -> None:
     order = await workshop.placed_in(OrderState.CONSTRUCCION)
     agent = await workshop.attempt_token(order)
     asked = 0
-    for route in declared_routes(application_of(workshop.factory).routes):
+    for route in declared_routes(application_of(workshop.container).routes):
         if not route.path.startswith("/api/"):
             continue
         grants = PERMISSIONS[route.action].grants if route.action else frozenset({Grant.ADMIN})
@@ -98,7 +98,7 @@ async def test_pages_for_people_take_what_others_append(workshop: Workshop) -> N
 
 
 def test_what_is_documented_is_what_is_known(workshop: Workshop) -> None:
-    app = application_of(workshop.factory)
+    app = application_of(workshop.container)
     document = app.openapi()
     for path, item in document["paths"].items():
         for method, operation in item.items():

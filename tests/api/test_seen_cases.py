@@ -198,7 +198,7 @@ async def test_lists_of_what_waits(workshop: Workshop, waiting: UUID) -> None:
     building = await workshop.placed_in(OrderState.CONSTRUCCION, tags=[tag])
     done = await workshop.placed_in(OrderState.ENTREGADO, tags=[tag])
     for order, reason in ((building, "cliente"), (new, "presupuesto")):
-        async with workshop.factory.database.transaction("test") as session:
+        async with workshop.container.database.transaction("test") as session:
             await session.execute(
                 text("UPDATE orders SET espera = :reason WHERE id = :id"),
                 {"reason": reason, "id": order},
@@ -324,7 +324,7 @@ async def test_times_are_written_in_one_way(workshop: Workshop) -> None:
     agent = await workshop.attempt_token(building)
     await workshop.http.patch(f"/api/orders/{building}", json={"progreso": 7}, headers=agent)
     asked = 0
-    for path in application_of(workshop.factory).openapi()["paths"]:
+    for path in application_of(workshop.container).openapi()["paths"]:
         if not path.startswith("/api/") or path.endswith("/stream"):
             continue
         for order in (failed, delivered, building):

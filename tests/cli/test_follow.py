@@ -26,7 +26,7 @@ async def test_an_event_is_shown_with_the_order_that_it_left(
         return order
 
     monkeypatch.setattr(render, "read_order", read_and_be_overtaken)
-    async with aclosing(render.follow(workshop.factory, str(order_id), ADMIN)) as news:
+    async with aclosing(render.follow(workshop.container, str(order_id), ADMIN)) as news:
         async for order, event in news:
             if event.mensaje == "Después":
                 assert order.prioridad == "alta"

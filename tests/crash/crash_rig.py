@@ -19,7 +19,7 @@ from line_process import settings_for
 from rig import ADMIN, POLICY, Change, approve, cancel
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order
 from axon_factory.domain.addresses import OutboundRules
@@ -173,9 +173,9 @@ class Scene:
     doubtful: bool = False
     """Whether the approver asks the planner something before approving."""
 
-    def factory(self) -> Factory:
+    def container(self) -> Container:
         """Return the factory of this scene, to be closed by the caller."""
-        return Factory(settings_for(self.folder), self.database_url)
+        return Container(settings_for(self.folder), self.database_url)
 
     async def place(self) -> None:
         """Create the order."""

@@ -153,7 +153,7 @@ async def bring(workshop: Workshop, order_id: UUID, state: OrderState) -> None:
 def test_the_guide_shows_every_endpoint_of_orders(workshop: Workshop) -> None:
     """Whoever adds an endpoint tells of it."""
     text = GUIDE.read_text(encoding="utf-8")
-    paths: Mapping[str, Any] = application_of(workshop.factory).openapi()["paths"]
+    paths: Mapping[str, Any] = application_of(workshop.container).openapi()["paths"]
     endings = {path.removeprefix("/api/orders/{id}") for path in paths if "/orders/{id}" in path}
     assert [ending for ending in endings - {""} if ending not in text] == []
 

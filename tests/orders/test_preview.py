@@ -26,7 +26,7 @@ _DELIVER = text(
 async def deliver(workshop: Workshop, product_type: str, *, hours: float) -> None:
     order_id = await workshop.place(tipo_producto=product_type)
     began = datetime(2026, 1, 1, tzinfo=UTC)
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(
             _DELIVER,
             {
@@ -39,7 +39,7 @@ async def deliver(workshop: Workshop, product_type: str, *, hours: float) -> Non
 
 
 async def pace(workshop: Workshop, product_type: str) -> Pace:
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return await measured_pace(session, product_type)
 
 
@@ -68,18 +68,18 @@ async def test_the_queue_is_counted_as_the_line_takes_it(fresh_workshop: Worksho
         await fresh_workshop.place(prioridad=priority)
 
     async def ahead() -> dict[Priority, int]:
-        async with fresh_workshop.factory.database.reading() as session:
+        async with fresh_workshop.container.database.reading() as session:
             return {item: await count_ahead(session, rank=item.rank) for item in Priority}
 
     assert await ahead() == {"baja": 4, "normal": 2, "alta": 1, "urgente": 1}
 
     oldest = await fresh_workshop.place(prioridad="baja")
-    async with fresh_workshop.factory.database.transaction("test") as session:
+    async with fresh_workshop.container.database.transaction("test") as session:
         await session.execute(
             text("UPDATE orders SET created_at = created_at - interval '8 hours' WHERE id = :id"),
             {"id": oldest},
         )
-    await age_waiting_orders(fresh_workshop.factory.database)
+    await age_waiting_orders(fresh_workshop.container.database)
     assert await ahead() == {"baja": 5, "normal": 3, "alta": 2, "urgente": 1}
 
     await fresh_workshop.patch(oldest, prioridad="urgente")
@@ -98,7 +98,7 @@ async def test_orders_are_counted_whatever_the_line_does(fresh_workshop: Worksho
     await workshop.placed_in(OrderState.PLANIFICACION)
 
     async def ahead() -> int:
-        async with workshop.factory.database.reading() as session:
+        async with workshop.container.database.reading() as session:
             return await count_ahead(session, rank=Priority.NORMAL.rank)
 
     assert await ahead() == 3
@@ -106,10 +106,10 @@ async def test_orders_are_counted_whatever_the_line_does(fresh_workshop: Worksho
         "/api/line/pause", json={"motivo": "Prueba"}, headers=workshop.headers["admin"]
     )
     assert paused.status_code == 200
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(text("DELETE FROM procrastinate_jobs"))
     assert await ahead() == 3
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(
             text("UPDATE orders SET queued_at = now(), estado = 'construccion' WHERE id = :id"),
             {"id": await workshop.place()},

@@ -37,7 +37,7 @@ async def collide(
     """Send all while the row is held, and let go once all wait for it; any may be first."""
     turns = list(range(len(sending)))
     random.shuffle(turns)
-    async with workshop.factory.database.reading() as holder, asyncio.TaskGroup() as group:
+    async with workshop.container.database.reading() as holder, asyncio.TaskGroup() as group:
         await holder.execute(_HOLD, {"id": order_id})
         sent = {turn: group.create_task(sending[turn]()) for turn in turns}
         await watch(await holder.scalar(_OWN_PROCESS), len(sending))
@@ -48,7 +48,7 @@ async def collide(
 @asynccontextmanager
 async def watching(workshop: Workshop) -> AsyncGenerator[Watch]:
     """Yield a function that waits until so many wait for what a process of the server holds."""
-    url = workshop.factory.database.url
+    url = workshop.container.database.url
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
 
         async def watch(holder: int, count: int) -> None:

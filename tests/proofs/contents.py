@@ -35,7 +35,7 @@ class Table(NamedTuple):
 
 async def contents(workshop: Workshop) -> Mapping[str, Table]:
     """Return every table's contents, apart from kept answers and counters of requests."""
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         names = list(await session.scalars(_TABLES, {"besides": list(_BESIDES)}))
         found = {}
         for name in names:

@@ -14,7 +14,7 @@ from tests.proofs.copies import Copies
 from tests.proofs.recipes import RECIPES, Kitchen
 from tests.proofs.writes import Endpoint
 from tests.support.server import running
-from tests.support.workshop import Workshop, make_factory
+from tests.support.workshop import Workshop, make_container
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Doubtful:
 
 @pytest.fixture(scope="module")
 async def doubtful(workshop: Workshop) -> AsyncIterator[Doubtful]:
-    async with CommitCutter(workshop.factory.database.url).serving() as cutter:
-        factory = make_factory(cutter.url, workshop.factory.data_dir)
-        async with running(application_of(factory)) as http:
+    async with CommitCutter(workshop.container.database.url).serving() as cutter:
+        container = make_container(cutter.url, workshop.container.data_dir)
+        async with running(application_of(container)) as http:
             yield Doubtful(cutter, http)
-        await factory.close()
+        await container.close()
 
 
 @pytest.mark.parametrize("endpoint", RECIPES, ids=str)

@@ -53,7 +53,7 @@ def new_key() -> str:
 
 
 def test_every_writing_route_is_here(workshop: Workshop) -> None:
-    app = application_of(workshop.factory)
+    app = application_of(workshop.container)
     assert set(writing_endpoints(app)) == set(RECIPES)
     # git asks by POST, and changes nothing.
     reading = {*PUBLIC_ROUTES, "/git/{slug}.git/git-upload-pack"}
@@ -82,7 +82,7 @@ async def test_a_repetition_gets_the_first_answer(kitchen: Kitchen, endpoint: En
 
 async def require_sealed(workshop: Workshop, key: str, answer: str) -> None:
     """Require that the kept answer shows no word of the answer."""
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         kept = await session.scalar(text(_KEPT), {"key": key})
     words = [word for word in answer.split('"') if len(word) >= 6]
     assert words
@@ -141,7 +141,7 @@ async def test_a_request_in_flight_is_not_begun_again(kitchen: Kitchen, endpoint
 @asynccontextmanager
 async def kept_answers_locked(workshop: Workshop) -> AsyncGenerator[Waits]:
     """Stop every keyed write before its work; yields a function that waits until one is there."""
-    url = workshop.factory.database.url
+    url = workshop.container.database.url
     async with (
         await psycopg.AsyncConnection.connect(url) as holder,
         await psycopg.AsyncConnection.connect(url, autocommit=True) as watcher,
@@ -193,7 +193,7 @@ async def test_without_its_answer_nothing_is_written(kitchen: Kitchen, endpoint:
     """The answer cannot be stored: then the write has not happened either."""
     http, key = kitchen.workshop.http, f"imposible-{uuid4().hex}"
     request = await prepared(kitchen, endpoint)
-    database = kitchen.workshop.factory.database
+    database = kitchen.workshop.container.database
     async with database.transaction("test") as session:
         await session.execute(
             text(
@@ -218,7 +218,7 @@ async def test_a_key_is_kept_for_a_day(kitchen: Kitchen) -> None:
     http, key = kitchen.workshop.http, new_key()
     request = await prepared(kitchen, Endpoint("POST", "/api/orders"))
     first = await request.send(http, key)
-    database = kitchen.workshop.factory.database
+    database = kitchen.workshop.container.database
     async with database.transaction("test") as session:
         kept_for = await session.scalar(
             text("SELECT expires_at - created_at FROM idempotency_keys WHERE key = :key"),
@@ -244,7 +244,7 @@ async def test_what_was_refused_is_decided_anew(kitchen: Kitchen) -> None:
     by_client = await request.send(http, key, headers=kitchen.workshop.headers["owner"])
     statuses = [answer.status_code for answer in (stale, by_nobody, by_client)]
     assert statuses == [412, 401, 403]
-    async with kitchen.workshop.factory.database.reading() as session:
+    async with kitchen.workshop.container.database.reading() as session:
         kept = await session.scalar(
             text("SELECT count(*) FROM idempotency_keys WHERE key = :key"), {"key": key}
         )

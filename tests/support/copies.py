@@ -72,7 +72,7 @@ async def copy_order(workshop: Workshop, order_id: UUID) -> UUID:
 async def copy_orders(workshop: Workshop, order_id: UUID, count: int) -> Sequence[UUID]:
     """Return `count` copies of the order."""
     ids = [uuid4() for _ in range(count)]
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await _copy_rows(session, order_id, ids)
         await _seal_anew(session, workshop, order_id, ids)
     return ids
@@ -84,7 +84,7 @@ async def _seal_anew(
     kept = {item.name: item for item in await credentials_of(session, original_id)}
     if not kept:
         return
-    box = workshop.factory.secret_box
+    box = workshop.container.secret_box
     now = datetime.now(UTC)
     original = await workshop.order(original_id)
     values = await open_credentials(session, original, box)

@@ -27,14 +27,14 @@ async def make_destination(workshop: Workshop, by: Headers | None = None) -> tup
     is the administrators' unless the caller is an API key.
     """
     family = family_in(by or {})
-    factory, now = workshop.factory, datetime.now(UTC)
-    async with factory.database.transaction("test") as session:
+    container, now = workshop.container, datetime.now(UTC)
+    async with container.database.transaction("test") as session:
         created = await create_destination(
             session,
             NewDestination(
                 Channel.WEBHOOK, uuid4().hex, "https://crm.example/x", QUIET[family is None]
             ),
-            box=factory.secret_box,
+            box=container.secret_box,
             rules=OutboundRules(),
             created_by="t",
             now=now,

@@ -18,7 +18,7 @@ from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
     record,
@@ -77,12 +77,12 @@ def create_user(
                 }
             )
         password = generate_password() if given is None else given
-        async with open_factory(data_dir) as factory:
+        async with open_container(data_dir) as container:
             if given is not None:
                 about = (email, name, client_id or "")
-                await factory.passwords.check(password, role, about)
-            password_hash = await factory.passwords.hash(password)
-            async with factory.database.transaction("create_user") as session:
+                await container.passwords.check(password, role, about)
+            password_hash = await container.passwords.hash(password)
+            async with container.database.transaction("create_user") as session:
                 user = await users.create(
                     session,
                     email=email,
@@ -117,7 +117,7 @@ def list_users(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -
     """
 
     async def command() -> list[User]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             return await users.list_all(session)
 
     found = run(command, as_json=as_json)
@@ -185,8 +185,8 @@ def create_key(
     """
 
     async def command() -> CreatedKey:
-        async with writing(data_dir, "create_key") as (factory, session):
-            made = await factory.api_keys.create(
+        async with writing(data_dir, "create_key") as (container, session):
+            made = await container.api_keys.create(
                 session,
                 name=name,
                 scope=scope,
@@ -221,8 +221,8 @@ def create_system(
     """
 
     async def command() -> MintedToken:
-        async with writing(data_dir, "create_system_token") as (factory, session):
-            made = await factory.system_tokens.mint_permanent(
+        async with writing(data_dir, "create_system_token") as (container, session):
+            made = await container.system_tokens.mint_permanent(
                 session, agent=agent, role=role, created_by=local_principal().id
             )
             await _record(session, "create_system_token", f"token:{made.id}")
@@ -243,10 +243,10 @@ def list_keys(*, data_dir: DataDirOption = None, as_json: JsonOption = False) ->
     """
 
     async def command() -> tuple[Sequence[ApiKey], Sequence[SystemToken]]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             return (
-                await factory.api_keys.list_all(session),
-                await factory.system_tokens.list_permanent(session),
+                await container.api_keys.list_all(session),
+                await container.system_tokens.list_permanent(session),
             )
 
     found, tokens = run(command, as_json=as_json)
@@ -286,8 +286,8 @@ def rotate_key(
     """
 
     async def command() -> CreatedKey:
-        async with writing(data_dir, "rotate_key") as (factory, session):
-            made = await factory.api_keys.rotate(
+        async with writing(data_dir, "rotate_key") as (container, session):
+            made = await container.api_keys.rotate(
                 session,
                 key_id,
                 created_by=local_principal().id,
@@ -314,8 +314,8 @@ def revoke_key(
     """
 
     async def command() -> None:
-        async with writing(data_dir, "revoke_key") as (factory, session):
-            await factory.api_keys.revoke(session, key_id)
+        async with writing(data_dir, "revoke_key") as (container, session):
+            await container.api_keys.revoke(session, key_id)
             await _record(session, "revoke_key", f"key:{key_id}")
 
     run(command, as_json=as_json)
@@ -332,8 +332,8 @@ def revoke_system(
     """
 
     async def command() -> None:
-        async with writing(data_dir, "revoke_system_token") as (factory, session):
-            await factory.system_tokens.revoke(session, token_id)
+        async with writing(data_dir, "revoke_system_token") as (container, session):
+            await container.system_tokens.revoke(session, token_id)
             await _record(session, "revoke_system_token", f"token:{token_id}")
 
     run(command, as_json=as_json)

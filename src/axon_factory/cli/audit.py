@@ -16,7 +16,7 @@ from axon_factory.cli.context import (
     DataDirOption,
     Exit,
     JsonOption,
-    open_factory,
+    open_container,
     out,
     print_json,
     run,
@@ -72,7 +72,7 @@ def list_entries(
     query = AuditQuery(chain=chain, actor=actor, since=begin, limit=limit)
 
     async def command() -> Sequence[AuditRecord]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             return await list_audit(session, query)
 
     found = list(reversed(run(command, as_json=as_json)))
@@ -107,9 +107,9 @@ def verify(
 
     async def command() -> tuple[Verification, Checkpoint | None]:
         kept = await asyncio.to_thread(_read_checkpoint, checkpoint) if checkpoint else None
-        async with open_factory(data_dir) as factory:
+        async with open_container(data_dir) as container:
             position = kept.position if kept else 0
-            return await _checked(factory.database, position, as_json=as_json), kept
+            return await _checked(container.database, position, as_json=as_json), kept
 
     result, kept = run(command, as_json=as_json)
     agrees = _agree(kept, result.checkpoint)
@@ -138,10 +138,10 @@ def make_checkpoint(
     """
 
     async def command() -> Verification:
-        async with open_factory(data_dir) as factory:
-            async with factory.database.transaction("audit_cut") as session:
+        async with open_container(data_dir) as container:
+            async with container.database.transaction("audit_cut") as session:
                 position = await cut(session)
-            result = await _checked(factory.database, position, as_json=as_json or file is None)
+            result = await _checked(container.database, position, as_json=as_json or file is None)
             if file is not None and result.holds and result.checkpoint is not None:
                 document = result.checkpoint.model_dump_json(indent=2) + "\n"
                 await asyncio.to_thread(file.write_text, document, encoding="utf-8")

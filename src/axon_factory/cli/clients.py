@@ -14,7 +14,7 @@ from axon_factory.cli.context import (
     Exit,
     JsonOption,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
     record,
@@ -112,10 +112,10 @@ def correct(  # noqa: PLR0913 — one option for each thing that is corrected
 
     async def command() -> Order:
         patch = validated(OrderPatch, _body(file, options))
-        async with writing(data_dir, "patch") as (factory, session):
+        async with writing(data_dir, "patch") as (container, session):
             order = await lock_order(session, reference, local_principal())
             now = datetime.now(UTC)
-            await patch_order(session, order, patch, local_principal(), factory.policy, now)
+            await patch_order(session, order, patch, local_principal(), container.policy, now)
             await record(session, Action.UPDATE_ORDER, order_id=order.id)
             return order
 
@@ -135,7 +135,7 @@ def mails(
     """
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             return mails_document(order, await client_mails_of(session, order))
 
@@ -187,10 +187,10 @@ def list_links(
     """
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             links = await links_of(session, order)
-            return links_document(order, links, factory.policy, datetime.now(UTC))
+            return links_document(order, links, container.policy, datetime.now(UTC))
 
     document = run(command, as_json=as_json)
     if as_json:
@@ -222,9 +222,9 @@ def renew(
     """
 
     async def command() -> dict[str, Any]:
-        async with writing(data_dir, "create_portal_link") as (factory, session):
+        async with writing(data_dir, "create_portal_link") as (container, session):
             order = await lock_order(session, reference, local_principal())
-            policy, now, actor = factory.policy, datetime.now(UTC), local_principal().actor
+            policy, now, actor = container.policy, datetime.now(UTC), local_principal().actor
             link = await renew_link(session, order, send=mail, actor=actor, policy=policy, now=now)
             await record(session, Action.MANAGE_PORTAL_LINKS, order_id=order.id)
             return link_document(order, link, policy, now)
@@ -251,12 +251,12 @@ def revoke(
     """
 
     async def command() -> dict[str, Any]:
-        async with writing(data_dir, "revoke_portal_link") as (factory, session):
+        async with writing(data_dir, "revoke_portal_link") as (container, session):
             order = await lock_order(session, reference, local_principal())
             now, actor = datetime.now(UTC), local_principal().actor
             link = await withdraw_link(session, order, number, actor=actor, now=now)
             await record(session, Action.MANAGE_PORTAL_LINKS, order_id=order.id)
-            return link_document(order, link, factory.policy, now)
+            return link_document(order, link, container.policy, now)
 
     document = run(command, as_json=as_json)
     if as_json:
@@ -274,7 +274,7 @@ def questions(
     """
 
     async def command() -> tuple[Order, Sequence[OrderQuestion]]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             return order, await questions_for(session, order, local_principal())
 
@@ -304,9 +304,9 @@ def answer(
     async def command() -> tuple[Order, OrderQuestion]:
         given = validated(QuestionAnswer, {"respuesta": text}).respuesta
         principal = local_principal()
-        async with writing(data_dir, "answer") as (factory, session):
+        async with writing(data_dir, "answer") as (container, session):
             order = await lock_order(session, reference, principal)
-            policy, now = factory.policy, datetime.now(UTC)
+            policy, now = container.policy, datetime.now(UTC)
             question = await answer_as(session, order, number, given, principal, policy, now)
             await record(session, Action.ANSWER_QUESTION, order_id=order.id)
             return order, question

@@ -27,7 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.adapters.product_runtime import RuntimeInstallError
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.audit import append_audit
 from axon_factory.db.embedded import (
     DataDirHeld,
@@ -204,9 +204,9 @@ async def database_url(settings: Settings, *, owner: bool = False) -> str:
 
 
 @asynccontextmanager
-async def open_factory(
+async def open_container(
     data_dir: Path | None = None, **overrides: object
-) -> AsyncGenerator[Factory]:
+) -> AsyncGenerator[Container]:
     """Open the factory on its database, whose schema must be this program's.
 
     `overrides` are settings that the command line gives; None leaves the environment's.
@@ -226,11 +226,11 @@ async def open_factory(
             f"La base de datos está en la revisión {current or 'vacía'} y este programa usa la "
             f"{newest}: ejecuta `axon migrate`",
         )
-    factory = Factory(settings, url)
+    container = Container(settings, url)
     try:
-        yield factory
+        yield container
     finally:
-        await factory.close()
+        await container.close()
 
 
 def as_served(settings: Settings) -> Settings:
@@ -319,10 +319,15 @@ def _unreachable(error: Exception) -> str:
 
 
 @asynccontextmanager
-async def writing(data_dir: Path | None, unit: str) -> AsyncGenerator[tuple[Factory, AsyncSession]]:
+async def writing(
+    data_dir: Path | None, unit: str
+) -> AsyncGenerator[tuple[Container, AsyncSession]]:
     """Open a factory and its transaction `unit`, which commits when the block ends."""
-    async with open_factory(data_dir) as factory, factory.database.transaction(unit) as session:
-        yield factory, session
+    async with (
+        open_container(data_dir) as container,
+        container.database.transaction(unit) as session,
+    ):
+        yield container, session
 
 
 async def record(

@@ -20,7 +20,7 @@ from axon_factory.cli.context import (
     CliError,
     Exit,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
     record,
@@ -154,11 +154,11 @@ def decide(
 
     async def command() -> tuple[Order, Mapping[str, Any]]:
         principal = local_principal()
-        async with writing(data_dir, "decide") as (factory, session):
+        async with writing(data_dir, "decide") as (container, session):
             order = await lock_order(session, reference, principal, erased=erased)
             now = datetime.now(UTC)
             deciding = Deciding(
-                session, order, principal.actor, factory.policy, factory.secret_box, now
+                session, order, principal.actor, container.policy, container.secret_box, now
             )
             more = await decision(deciding)
             await record(session, action, order_id=order.id, details=deciding.facts)
@@ -188,7 +188,7 @@ async def read_waiting(reference: str, data_dir: Path | None) -> Waiting:
     Raises:
         CliError: none waits.
     """
-    async with open_factory(data_dir) as factory, factory.database.reading() as session:
+    async with open_container(data_dir) as container, container.database.reading() as session:
         order = await read_order(session, reference, local_principal())
         plan = await find_plan(session, order, order.plan_version)
     if order.plan_estado != PlanStatus.PENDIENTE_APROBACION or order.plan_hash is None:

@@ -222,9 +222,9 @@ def reveal(
 
     async def command() -> tuple[Order, Mapping[str, str]]:
         principal = local_principal()
-        async with writing(data_dir, "reveal") as (factory, session):
+        async with writing(data_dir, "reveal") as (container, session):
             order = await lock_order(session, reference, principal)
-            box, now = factory.secret_box, datetime.now(UTC)
+            box, now = container.secret_box, datetime.now(UTC)
             values = await reveal_credentials(session, order, principal, box, now)
             await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
         # Only now, after the commit: shown without a record is impossible.

@@ -16,7 +16,7 @@ from axon_factory.cli.context import (
     DataDirOption,
     JsonOption,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
     record,
@@ -104,14 +104,14 @@ def create(
     """
 
     async def command() -> CreatedDestination:
-        async with writing(data_dir, "create_destination") as (factory, session):
+        async with writing(data_dir, "create_destination") as (container, session):
             created = await create_destination(
                 session,
                 NewDestination(
                     Channel(channel), name, url, frozenset(event or ()), client or (), tag or ()
                 ),
-                box=factory.secret_box,
-                rules=factory.outbound,
+                box=container.secret_box,
+                rules=container.outbound,
                 created_by=local_principal().id,
                 now=datetime.now(UTC),
             )
@@ -129,7 +129,7 @@ def list_all(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> 
     """
 
     async def command() -> list[dict[str, Any]]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             return [destination_document(one) for one in await list_destinations(session)]
 
     found = run(command, as_json=as_json)
@@ -156,7 +156,7 @@ def show(
     """
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             found = await find_destination(session, destination_id_of(destination_id))
             return destination_document(found)
 
@@ -217,11 +217,11 @@ def rotate(
     """
 
     async def command() -> CreatedDestination:
-        async with writing(data_dir, "rotate_destination") as (factory, session):
+        async with writing(data_dir, "rotate_destination") as (container, session):
             created = await rotate_secret(
                 session,
                 destination_id_of(destination_id),
-                box=factory.secret_box,
+                box=container.secret_box,
                 now=datetime.now(UTC),
                 grace=timedelta(hours=grace_hours),
             )
@@ -309,7 +309,7 @@ def deliveries(
     """
 
     async def command() -> tuple[list[dict[str, Any]], str | None]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             about = await read_order(session, order, local_principal()) if order else None
             query = DeliveryQuery(
                 state=state, order_id=about.id if about else None, cursor=cursor, limit=limit
@@ -342,7 +342,7 @@ def delivery(
     """
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             message_id = delivery_id_of(delivery_id)
             found = delivery_document(await find_delivery(session, message_id))
             tries = attempt_documents(await attempts_of(session, message_id))

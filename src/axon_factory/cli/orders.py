@@ -13,7 +13,7 @@ from axon_factory.cli.context import (
     Exit,
     JsonOption,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
     record,
@@ -70,9 +70,9 @@ def create(
 
     async def command() -> Order:
         request = validated(NewOrder, read_document(file))
-        async with writing(data_dir, "create") as (factory, session):
+        async with writing(data_dir, "create") as (container, session):
             order = await create_order(
-                session, request, local_principal(), factory.policy, datetime.now(UTC)
+                session, request, local_principal(), container.policy, datetime.now(UTC)
             )
             await record(session, Action.CREATE_ORDER, order_id=order.id)
             return order
@@ -97,7 +97,7 @@ def show(
     async def command() -> tuple[
         Order, Sequence[OrderEvent], Receipts, int | None, Sequence[dict[str, Any]]
     ]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             events = await newest_events(session, order, local_principal())
             place = await place_in_queue(session, order, datetime.now(UTC))
@@ -142,7 +142,7 @@ def list_all(
     async def command() -> Page:
         if tipo is not None and tipo not in PRODUCT_TYPES:
             raise CliError(Exit.USAGE, f"--tipo no válido. Opciones: {', '.join(PRODUCT_TYPES)}")
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             return await list_orders(session, query, local_principal())
 
     page = run(command, as_json=as_json)
@@ -167,9 +167,9 @@ def watch(
     """
 
     async def command() -> None:
-        async with open_factory(data_dir) as factory:
+        async with open_container(data_dir) as container:
             order = None
-            async for order, event in follow(factory, reference, local_principal()):
+            async for order, event in follow(container, reference, local_principal()):
                 if as_json:
                     print_json(event_document(order, event))
                 else:
@@ -195,9 +195,9 @@ def result(
     """
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
-            return await result_of(session, order, factory.policy, datetime.now(UTC))
+            return await result_of(session, order, container.policy, datetime.now(UTC))
 
     document = run(command, as_json=as_json)
     if as_json:

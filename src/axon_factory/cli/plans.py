@@ -16,7 +16,7 @@ from axon_factory.cli.context import (
     Exit,
     JsonOption,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
     run,
@@ -79,7 +79,7 @@ def plan(
 
     async def command() -> dict[str, Any]:
         principal = local_principal()
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, principal)
             if version is not None:
                 found = await read_plan(session, order, version, principal)
@@ -218,7 +218,7 @@ def _show_difference(
 ) -> None:
     async def command() -> tuple[PlanComparison, dict[str, Any]]:
         against = _against(diff)
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             newest = order.plan_version
             comparison = await compare_plans(session, order, version or newest, against)

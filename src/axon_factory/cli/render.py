@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.cli.context import local_principal
 from axon_factory.db.sessions import is_unavailable
 from axon_factory.db.tables import Order, OrderEvent
@@ -306,7 +306,7 @@ _PATIENCE_SECONDS = 30.0
 
 
 async def follow(
-    factory: Factory, reference: str, principal: Principal, *, poll_seconds: float = 0.2
+    container: Container, reference: str, principal: Principal, *, poll_seconds: float = 0.2
 ) -> AsyncGenerator[tuple[Order, OrderEvent]]:
     """Yield each event from the first on, with the order as it was read together with it.
 
@@ -321,7 +321,7 @@ async def follow(
     answered = float("-inf")
     while True:
         try:
-            order, events = await _read(factory, reference, principal, after)
+            order, events = await _read(container, reference, principal, after)
         except Exception as error:
             if not is_unavailable(error) or time.monotonic() - answered > _PATIENCE_SECONDS:
                 raise
@@ -338,10 +338,10 @@ async def follow(
 
 
 async def _read(
-    factory: Factory, reference: str, principal: Principal, after: int
+    container: Container, reference: str, principal: Principal, after: int
 ) -> tuple[Order, Sequence[OrderEvent]]:
     # One snapshot: an order that was read before its newest event would be shown as it was before.
-    async with factory.database.reading() as session:
+    async with container.database.reading() as session:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         order = await read_order(session, reference, principal)
         return order, await events_after(session, order, principal, after)

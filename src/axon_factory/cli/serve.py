@@ -18,13 +18,13 @@ import uvloop
 from axon_factory.accounts import users
 from axon_factory.accounts.passwords import generate_password
 from axon_factory.api.server import ServerLimits, uvicorn_config
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
     CliError,
     DataDirOption,
     Exit,
     JsonOption,
-    open_factory,
+    open_container,
     out,
     print_json,
     record,
@@ -63,10 +63,10 @@ def serve(
         settings = load_settings(data_dir=data_dir, host=host, port=port)
         # Before the database is asked: a busy port is known at once.
         with bind(settings.host, settings.port) as listener:
-            async with open_factory(data_dir, host=host, port=port) as factory:
+            async with open_container(data_dir, host=host, port=port) as container:
                 stop = stop_signal()
                 where = f"http://{settings.host}:{settings.port}"
-                serving = serve_until(factory, listener, stop)
+                serving = serve_until(container, listener, stop)
                 if as_json:
                     print_json({"evento": "lista", "url": settings.base_url, "escucha": where})
                 else:
@@ -109,17 +109,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_until(factory: Factory, listener: socket.socket, stop: asyncio.Event) -> None:
+async def serve_until(container: Container, listener: socket.socket, stop: asyncio.Event) -> None:
     """Answer requests at `listener` until `stop` is set; running requests get ten seconds."""
     from axon_factory.bootstrap.application import application_of  # noqa: PLC0415 — a second, which --help saves
 
-    settings = factory.settings
+    settings = container.settings
     limits = ServerLimits(settings.request_timeout_seconds, settings.keep_alive_seconds)
-    server = _Server(uvicorn_config(application_of(factory), limits))
+    server = _Server(uvicorn_config(application_of(container), limits))
 
     async def end() -> None:
         await stop.wait()
-        await factory.signals.close()  # live streams would hold the server open
+        await container.signals.close()  # live streams would hold the server open
         server.should_exit = True
 
     ending = asyncio.create_task(end())
@@ -137,7 +137,7 @@ _ADMIN_EMAIL = "admin@axon88.com"
 class Standalone:
     """A factory that is up. `admin_password` is set the one time that the account was made."""
 
-    factory: Factory
+    container: Container
     failure: asyncio.Future[None]
     """Fails when the server or the worker ends by itself."""
     admin_email: str
@@ -158,12 +158,12 @@ async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGe
         listener = stack.enter_context(bind(settings.host, settings.port))
         lock.publish(url=settings.base_url)
         url = await _database(settings, lock, stack, tell)
-        factory = Factory(settings, url)
-        stack.push_async_callback(factory.close)
-        await _products(factory, stack, tell)
-        password = await _first_administrator(factory)
-        failure = await _serve(factory, listener, stack)
-        yield Standalone(factory, failure, _ADMIN_EMAIL, password)
+        container = Container(settings, url)
+        stack.push_async_callback(container.close)
+        await _products(container, stack, tell)
+        password = await _first_administrator(container)
+        failure = await _serve(container, listener, stack)
+        yield Standalone(container, failure, _ADMIN_EMAIL, password)
 
 
 def make_data_folder(settings: Settings) -> None:
@@ -197,23 +197,25 @@ async def _database(
     return server.app_dsn
 
 
-async def _products(factory: Factory, stack: AsyncExitStack, tell: Callable[[str], None]) -> None:
-    if not factory.runtime.is_ready():
+async def _products(
+    container: Container, stack: AsyncExitStack, tell: Callable[[str], None]
+) -> None:
+    if not container.runtime.is_ready():
         tell("Instalando el entorno de los productos")
-        await factory.runtime.install(lambda line: _log.info("product runtime", line=line))
-    stack.push_async_callback(factory.deployer.stop_all)
-    for product in await factory.deployer.start_all():
+        await container.runtime.install(lambda line: _log.info("product runtime", line=line))
+    stack.push_async_callback(container.deployer.stop_all)
+    for product in await container.deployer.start_all():
         tell(f"Producto {product.slug}: {product.state} en {product.url}")
 
 
-async def _first_administrator(factory: Factory) -> str | None:
+async def _first_administrator(container: Container) -> str | None:
     """Create the administrator of an empty factory; return the password, to be shown once."""
-    async with factory.database.reading() as session:
+    async with container.database.reading() as session:
         if await users.list_all(session):
             return None
     password = generate_password()
-    password_hash = await factory.passwords.hash(password)
-    async with factory.database.transaction("first_administrator") as session:
+    password_hash = await container.passwords.hash(password)
+    async with container.database.transaction("first_administrator") as session:
         user = await users.create(
             session,
             email=_ADMIN_EMAIL,
@@ -227,12 +229,12 @@ async def _first_administrator(factory: Factory) -> str | None:
 
 
 async def _serve(
-    factory: Factory, listener: socket.socket, stack: AsyncExitStack
+    container: Container, listener: socket.socket, stack: AsyncExitStack
 ) -> asyncio.Future[None]:
     """Start the server and the worker; return what fails when either ends by itself."""
     stop = asyncio.Event()
-    serving = asyncio.create_task(serve_until(factory, listener, stop), name="api")
-    working = asyncio.create_task(factory.worker().run(stop), name="worker")
+    serving = asyncio.create_task(serve_until(container, listener, stop), name="api")
+    working = asyncio.create_task(container.worker().run(stop), name="worker")
     failure = asyncio.get_running_loop().create_future()
 
     def ended(task: asyncio.Task[None]) -> None:

@@ -16,7 +16,7 @@ import typer
 from sqlalchemy import select
 from sqlmodel import col
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
     CliError,
     DataDirOption,
@@ -113,7 +113,7 @@ async def _up(
 
 async def _story(running: Standalone, voice: "_Voice", *, demo: bool, once: bool) -> None:
     if demo:
-        voice.delivered(await run_demo(running.factory, voice.event), running)
+        voice.delivered(await run_demo(running.container, voice.event), running)
     if not once:
         voice.serving(running)
 
@@ -133,7 +133,7 @@ class _Voice:
 
     def ready(self, running: Standalone) -> None:
         """Say that the factory answers, and show the administrator's password this one time."""
-        url = running.factory.settings.base_url
+        url = running.container.settings.base_url
         if self._json:
             print_json(
                 {
@@ -185,7 +185,7 @@ class _Voice:
                     "deploy_url": order.deploy_url,
                     "repo_url": order.repo_url,
                     "resultado": result,
-                    "correo": str(running.factory.maildir),
+                    "correo": str(running.container.maildir),
                 }
             )
             return
@@ -198,7 +198,7 @@ class _Voice:
             ("Webhook de WhatsApp", result.get("webhooks", {}).get("whatsapp")),
             ("Portal del cliente", result.get("portal_url")),
             ("Repositorio", order.repo_url),
-            ("Correo de entrega", running.factory.maildir),
+            ("Correo de entrega", running.container.maildir),
             ("Credenciales", f"axon orders reveal {order.order_number}  (una sola vez)"),
         )
         for name, value in rows:
@@ -207,7 +207,7 @@ class _Voice:
     def serving(self, running: Standalone) -> None:
         """Say that it goes on."""
         if self._json:
-            print_json({"evento": "sirviendo", "url": running.factory.settings.base_url})
+            print_json({"evento": "sirviendo", "url": running.container.settings.base_url})
         else:
             out.print("\nLa fábrica sigue en marcha. Ctrl-C la detiene.", style="dim")
 
@@ -224,7 +224,7 @@ _MAIL_SECONDS = 10.0
 _EXAMPLE = Path(__file__).with_name("example_order.json")
 
 
-async def run_demo(factory: Factory, show: Callable[[Order, OrderEvent | None], None]) -> Order:
+async def run_demo(container: Container, show: Callable[[Order, OrderEvent | None], None]) -> Order:
     """Place the example order in an empty factory, or find the one placed before; follow it.
 
     `show` gets every event, and the order alone (None) when its plan is about to be approved. The
@@ -233,15 +233,15 @@ async def run_demo(factory: Factory, show: Callable[[Order, OrderEvent | None], 
     Raises:
         CliError: the factory has other orders, or the order ended elsewhere than in `entregado`.
     """
-    order = await _place(factory)
+    order = await _place(container)
     decided = 0
-    async for current, event in follow(factory, order.order_number, _DEMO):
+    async for current, event in follow(container, order.order_number, _DEMO):
         show(current, event)
         order = current
         waits = current.plan_estado == PlanStatus.PENDIENTE_APROBACION
         if waits and current.plan_version > decided:
             decided = current.plan_version
-            await _approve(factory, current, show)
+            await _approve(container, current, show)
         if current.espera is not None:
             raise CliError(
                 Exit.NOT_DELIVERED,
@@ -254,24 +254,24 @@ async def run_demo(factory: Factory, show: Callable[[Order, OrderEvent | None], 
             Exit.NOT_DELIVERED,
             f"La orden {order.order_number} quedó en '{order.estado}': {cause}",
         )
-    await _let_mail_leave(factory, order)
+    await _let_mail_leave(container, order)
     return order
 
 
-async def _let_mail_leave(factory: Factory, order: Order) -> None:
+async def _let_mail_leave(container: Container, order: Order) -> None:
     """Wait a moment for the delivery mail; one that is late leaves at the next start."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_MAIL_SECONDS):
             while True:
-                async with factory.database.reading() as session:
+                async with container.database.reading() as session:
                     if not await count_unsent(session, order.id):
                         return
                 await asyncio.sleep(0.1)
 
 
-async def _place(factory: Factory) -> Order:
+async def _place(container: Container) -> Order:
     request = validated(NewOrder, json.loads(_EXAMPLE.read_text(encoding="utf-8")))
-    async with factory.database.transaction("create") as session:
+    async with container.database.transaction("create") as session:
         placed = await session.scalar(
             select(Order).where(col(Order.created_by) == _DEMO.id).limit(1)
         )
@@ -282,21 +282,21 @@ async def _place(factory: Factory) -> Order:
                 Exit.NOT_DELIVERED,
                 "La fábrica ya tiene órdenes: la demostración solo se coloca en una vacía",
             )
-        order = await create_order(session, request, _DEMO, factory.policy, datetime.now(UTC))
+        order = await create_order(session, request, _DEMO, container.policy, datetime.now(UTC))
         await record(session, Action.CREATE_ORDER, order_id=order.id, principal=_DEMO)
         return order
 
 
 async def _approve(
-    factory: Factory, order: Order, show: Callable[[Order, OrderEvent | None], None]
+    container: Container, order: Order, show: Callable[[Order, OrderEvent | None], None]
 ) -> None:
     if order.plan_hash is None or order.estado != OrderState.PLANIFICACION:
         return
     show(order, None)
     # It places and approves, because no person is there to do it.
-    policy = replace(factory.policy, approval=ApprovalRules())
+    policy = replace(container.policy, approval=ApprovalRules())
     try:
-        async with factory.database.transaction("approve") as session:
+        async with container.database.transaction("approve") as session:
             await approve_plan(
                 session,
                 await lock_order_by_id(session, order.id),

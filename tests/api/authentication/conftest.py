@@ -14,11 +14,11 @@ from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Client
 from axon_factory.api.authentication import require
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.bootstrap.application import application_of
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import Action, KeyScope, Principal, Role
-from tests.support.workshop import make_factory
+from tests.support.workshop import make_container
 
 EMAIL, PASSWORD = "ana@example.com", "correcto caballo"
 HERE = Client("127.0.0.1", "pruebas")
@@ -33,20 +33,20 @@ async def password_hash() -> str:
 
 
 @pytest.fixture
-async def factory(database_url: str, tmp_path: Path) -> AsyncIterator[Factory]:
-    opened = make_factory(database_url, tmp_path)
+async def container(database_url: str, tmp_path: Path) -> AsyncIterator[Container]:
+    opened = make_container(database_url, tmp_path)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-def database(factory: Factory) -> Database:
-    return factory.database
+def database(container: Container) -> Database:
+    return container.database
 
 
 @pytest.fixture
-async def http(factory: Factory) -> AsyncIterator[httpx2.AsyncClient]:
-    app = application_of(factory)
+async def http(container: Container) -> AsyncIterator[httpx2.AsyncClient]:
+    app = application_of(container)
     for action in Action:
         app.get(f"/may/{action}")(_guarded(action))
     transport = httpx2.ASGITransport(app)
@@ -90,12 +90,12 @@ async def user_id(new_user: NewUser) -> UUID:
 
 
 @pytest.fixture
-def new_session(factory: Factory) -> NewSession:
+def new_session(container: Container) -> NewSession:
     """A session that stands, without a login."""
 
     async def create(user_id: UUID) -> UUID:
-        async with factory.database.transaction("test") as session:
-            return (await factory.sessions.open(session, user_id, HERE)).session.id
+        async with container.database.transaction("test") as session:
+            return (await container.sessions.open(session, user_id, HERE)).session.id
 
     return create
 
@@ -108,10 +108,10 @@ async def token(http: httpx2.AsyncClient, user_id: UUID) -> str:
 
 
 @pytest.fixture
-def new_key(factory: Factory) -> Callable[..., Awaitable[str]]:
+def new_key(container: Container) -> Callable[..., Awaitable[str]]:
     async def create(scope: KeyScope = KeyScope.LECTURA, pepper: bytes | None = None) -> str:
-        keys = ApiKeys(pepper) if pepper else factory.api_keys
-        async with factory.database.transaction("test") as session:
+        keys = ApiKeys(pepper) if pepper else container.api_keys
+        async with container.database.transaction("test") as session:
             created = await keys.create(session, name="crm", scope=scope, created_by="local:test")
         return created.plaintext
 
@@ -124,10 +124,10 @@ async def api_key(new_key: Callable[..., Awaitable[str]]) -> str:
 
 
 @pytest.fixture
-async def system_token(factory: Factory) -> str:
+async def system_token(container: Container) -> str:
     """A permanent one."""
-    async with factory.database.transaction("test") as session:
-        minted = await factory.system_tokens.mint_permanent(
+    async with container.database.transaction("test") as session:
+        minted = await container.system_tokens.mint_permanent(
             session, agent="ops", created_by="local:test"
         )
     return minted.plaintext

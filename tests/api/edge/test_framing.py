@@ -148,7 +148,7 @@ async def test_100_megabytes_are_refused_after_the_first_few(workshop: Workshop)
     async def send(message: Message) -> None:
         sent.append(message)
 
-    app = application_of(workshop.factory)
+    app = application_of(workshop.container)
     await app(_scope((b"transfer-encoding", b"chunked")), receive, send)
     assert sent[0]["status"] == 413
     assert json.loads(sent[1]["body"])["codigo"] == "cuerpo_demasiado_grande"
@@ -164,7 +164,7 @@ async def test_announced_100_megabytes_are_refused_unread(workshop: Workshop) ->
     async def send(message: Message) -> None:
         sent.append(message)
 
-    app = application_of(workshop.factory)
+    app = application_of(workshop.container)
     await app(_scope((b"content-length", b"104857600")), receive, send)
     assert sent[0]["status"] == 413
 

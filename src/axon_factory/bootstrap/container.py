@@ -49,7 +49,7 @@ from axon_factory.worker.products import ProductWatch
 from axon_factory.worker.runner import Worker
 
 
-class Factory:
+class Container:
     """Everything that one process of the factory is made of, built on demand from settings."""
 
     def __init__(self, settings: Settings, database_url: str) -> None:
