@@ -33,7 +33,7 @@ _COMMANDS = MappingProxyType(
 _MODULES = MappingProxyType(
     {"users": "access", "keys": "access", "migrate": "prepare", "runtime": "prepare"}
 )
-"""Commands whose module has another name than they."""
+"""Commands whose module has another name."""
 
 
 class _LazyGroup(TyperGroup):

@@ -13,7 +13,7 @@ from axon_factory.domain.states import OrderState, PlanStatus
 
 
 class StepKind(StrEnum):
-    """The kinds of step, each one file in `factory/`."""
+    """The kinds of step. `factory/steps/` does each."""
 
     CLAIM = "reclamar"
     PLAN = "planificar"
