@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.embedded import EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.settings import load_settings
@@ -113,11 +113,11 @@ async def _measure(what: str) -> tuple[list[Rate], list[Stage]]:
         data_dir = Path(folder)
         async with EmbeddedPostgres(data_dir) as server:
             await migrate(server.dsn)
-            factory = Factory(load_settings(data_dir=data_dir), server.dsn)
+            container = Container(load_settings(data_dir=data_dir), server.dsn)
             with Progress(console=Console(stderr=True)) as progress:
-                stages = await measure_line(factory, progress) if what != "api" else []
-                rates = await measure_api(factory, server.dsn, progress) if what != "line" else []
-            await factory.close()
+                stages = await measure_line(container, progress) if what != "api" else []
+                rates = await measure_api(container, server.dsn, progress) if what != "line" else []
+            await container.close()
     return rates, stages
 
 

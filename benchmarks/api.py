@@ -15,7 +15,7 @@ from itertools import count
 import httpx2
 from rich.progress import Progress
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.domain.permissions import KeyScope
 from benchmarks.served import served
 
@@ -43,13 +43,13 @@ class Rate:
     ratio_to_health: float
 
 
-async def measure_api(factory: Factory, database_url: str, progress: Progress) -> list[Rate]:
+async def measure_api(container: Container, database_url: str, progress: Progress) -> list[Rate]:
     """Measure every operation on a fresh database."""
-    async with factory.database.transaction("benchmark") as session:
-        key = await factory.api_keys.create(
+    async with container.database.transaction("benchmark") as session:
+        key = await container.api_keys.create(
             session, name="medición", scope=KeyScope.ADMIN, created_by="benchmark"
         )
-    async with served(database_url, factory.data_dir) as base_url:
+    async with served(database_url, container.data_dir) as base_url:
         limits = httpx2.Limits(max_connections=_CONNECTIONS)
         async with httpx2.AsyncClient(
             base_url=base_url, headers={"X-API-Key": key.plaintext}, limits=limits, timeout=30

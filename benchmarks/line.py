@@ -11,7 +11,7 @@ from rich.progress import Progress
 from sqlalchemy import select
 from sqlmodel import col
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.approval import approve_plan
@@ -34,25 +34,25 @@ class Stage:
     seconds: float
 
 
-async def measure_line(factory: Factory, progress: Progress) -> list[Stage]:
+async def measure_line(container: Container, progress: Progress) -> list[Stage]:
     """Drive the design's example order through the line; the plan is approved at once.
 
     Raises:
         RuntimeError: it was not delivered.
     """
     stop = asyncio.Event()
-    working = asyncio.create_task(factory.worker().run(stop))
+    working = asyncio.create_task(container.worker().run(stop))
     task = progress.add_task("Una orden", total=100)
     try:
         async with asyncio.timeout(_LONGEST_SECONDS):
-            order = await _drive(factory, lambda done: progress.update(task, completed=done))
+            order = await _drive(container, lambda done: progress.update(task, completed=done))
     finally:
         stop.set()
         await working
-        await factory.deployer.stop_all()
+        await container.deployer.stop_all()
     if order.estado != OrderState.ENTREGADO:
         raise RuntimeError(f"the order ended in {order.estado}: {order.fallo}")
-    async with factory.database.reading() as session:
+    async with container.database.reading() as session:
         query = select(OrderEvent).where(col(OrderEvent.order_id) == order.id)
         events = list(await session.scalars(query.order_by(col(OrderEvent.seq))))
     return [
@@ -61,18 +61,18 @@ async def measure_line(factory: Factory, progress: Progress) -> list[Stage]:
     ]
 
 
-async def _drive(factory: Factory, show: Callable[[int], None]) -> Order:
+async def _drive(container: Container, show: Callable[[int], None]) -> Order:
     request = validated(NewOrder, json.loads(EXAMPLE.read_text(encoding="utf-8")))
-    async with factory.database.transaction("benchmark") as session:
-        order = await create_order(session, request, PRINCIPAL, factory.policy, datetime.now(UTC))
+    async with container.database.transaction("benchmark") as session:
+        order = await create_order(session, request, PRINCIPAL, container.policy, datetime.now(UTC))
     while order.estado not in {"entregado", "fallido", "cancelado"}:
         await asyncio.sleep(0.05)
-        async with factory.database.reading() as session:
+        async with container.database.reading() as session:
             order = await read_order(session, str(order.id), PRINCIPAL)
         show(order.progreso)
         if order.plan_estado == "pendiente_aprobacion":
-            async with factory.database.transaction("benchmark") as session:
+            async with container.database.transaction("benchmark") as session:
                 locked = await lock_order_by_id(session, order.id)
-                policy, now = factory.policy, datetime.now(UTC)
+                policy, now = container.policy, datetime.now(UTC)
                 await approve_plan(session, locked, actor=PRINCIPAL.actor, policy=policy, now=now)
     return order

@@ -20,7 +20,7 @@ import psycopg
 from rich.progress import Progress
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.embedded import EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.settings import load_settings
@@ -94,16 +94,16 @@ async def measure_waiting(
 
 async def _make_waiting(dsn: str, data_dir: Path, number: int) -> None:
     """Plan one order, and copy it: what waits is the same to the worker."""
-    factory = Factory(load_settings(data_dir=data_dir), dsn)
+    container = Container(load_settings(data_dir=data_dir), dsn)
     try:
-        await make_planned_order(factory, datetime.now(UTC))
-        async with factory.database.transaction("benchmark") as session:
+        await make_planned_order(container, datetime.now(UTC))
+        async with container.database.transaction("benchmark") as session:
             columns = await session.scalar(_COLUMNS)
             await session.execute(
                 text(_COPY.text.replace("{columns}", columns or "")), {"orders": number}
             )
     finally:
-        await factory.close()
+        await container.close()
 
 
 async def _watch(server: EmbeddedPostgres, data_dir: Path, number: int, seconds: float) -> Idle:

@@ -11,7 +11,7 @@ import pytest
 
 from axon_factory.factory.ports import LinePorts
 from tests.support.sources import calls, nodes
-from tests.support.workshop import make_factory
+from tests.support.workshop import make_container
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 400
@@ -92,8 +92,8 @@ def test_failpoints_stand_in_wrappers_only() -> None:
 
 @pytest.mark.parametrize("port", [field.name for field in fields(LinePorts)])
 async def test_every_port_call_crosses_failpoints(port: str, tmp_path: Path) -> None:
-    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path)
-    adapter = getattr(factory.line_ports(), port)
+    container = make_container("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    adapter = getattr(container.line_ports(), port)
     protocol = get_type_hints(LinePorts)[port]
     names: list[str] = dir(protocol)
     methods = [name for name in names if inspect.iscoroutinefunction(getattr(protocol, name))]
@@ -101,5 +101,5 @@ async def test_every_port_call_crosses_failpoints(port: str, tmp_path: Path) -> 
     assert bool(methods) == (port not in {"secret_box", "machine"})
     for method in methods:
         assert getattr(adapter, method).__code__.co_filename.endswith("ports/crossing.py")
-    factory.passwords.close()
-    await factory.close()
+    container.passwords.close()
+    await container.close()

@@ -13,7 +13,7 @@ from axon_factory.domain.errors import (
     OrderNotFound,
     ValidationFailed,
 )
-from axon_factory.domain.sentences import Sentence, in_english
+from axon_factory.domain.text import Sentence, in_english
 from tests.support.published_errors import published_errors
 from tests.support.sources import calls, nodes
 

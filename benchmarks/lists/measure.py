@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 from rich.progress import Progress
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.migrate import migrate
 from axon_factory.domain.permissions import KeyScope
 from axon_factory.settings import load_settings
@@ -93,14 +93,14 @@ async def _filled(server_url: str, orders: int, progress: Progress) -> str:
 
 
 async def _key(url: str, data_dir: Path) -> str:
-    factory = Factory(load_settings(data_dir=data_dir), url)
+    container = Container(load_settings(data_dir=data_dir), url)
     try:
-        async with factory.database.transaction("benchmark") as session:
-            key = await factory.api_keys.create(
+        async with container.database.transaction("benchmark") as session:
+            key = await container.api_keys.create(
                 session, name="medición", scope=KeyScope.LECTURA, created_by="benchmark"
             )
     finally:
-        await factory.close()
+        await container.close()
     return key.plaintext
 
 

@@ -18,8 +18,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["arm", "arm_from_environment", "disarm", "failpoint"]
-
 _handler: Callable[[str], None] | None = None
 _counts: Counter[str] = Counter()
 

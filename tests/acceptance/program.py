@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from axon_factory.db.embedded.processes import server_processes
+from axon_factory.db.embedded.postmaster import server_processes
 
 Event = dict[str, Any]
 

@@ -19,7 +19,7 @@ from tests.acceptance.builders import BUILDERS, OutsideAgent, outside_agent
 from tests.acceptance.demonstration import git_clone, report
 from tests.acceptance.program import processes_of
 from tests.acceptance.split_factory import SplitFactory
-from tests.support.workshop import PASSWORD, SECRET_KEY, make_factory
+from tests.support.workshop import PASSWORD, SECRET_KEY, make_container
 
 # A delivery on a busy machine.
 pytestmark = [pytest.mark.builders, pytest.mark.timeout(900)]
@@ -54,7 +54,7 @@ def agent(builder: str, tmp_path: Path) -> Iterator[OutsideAgent]:
 @pytest.fixture
 async def api_key(database_url: str, tmp_path: Path) -> str:
     """Make an administrator's account, and a key for whoever clones; return the key."""
-    beside = make_factory(database_url, tmp_path / "data")
+    beside = make_container(database_url, tmp_path / "data")
     password_hash = await beside.passwords.hash(PASSWORD)
     async with beside.database.transaction("test") as session:
         await users.create(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.db.embedded.processes import server_processes
+from axon_factory.db.embedded.postmaster import server_processes
 from tests.acceptance.demonstration import report
 from tests.acceptance.program import (
     DELIVERY_SECONDS,

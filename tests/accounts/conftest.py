@@ -8,13 +8,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from axon_factory.accounts import users
-from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
-from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.passwords import LoginLimits, Passwords, Throttle
 from axon_factory.accounts.sessions import Client, SessionLimits, Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
-from axon_factory.accounts.throttle import LoginLimits, Throttle
+from axon_factory.accounts.tokens import AccessTokens, TokenKeys
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, User
 from axon_factory.domain.permissions import Role

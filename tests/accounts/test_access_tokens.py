@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.accounts.access_tokens import AccessTokens, TokenKeys
 from axon_factory.accounts.errors import CredentialExpired
+from axon_factory.accounts.tokens import AccessTokens, TokenKeys
 
 USER, SESSION = uuid4(), uuid4()
 NOW = 1_800_000_000

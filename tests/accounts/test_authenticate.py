@@ -7,12 +7,12 @@ from argon2 import PasswordHasher
 from sqlalchemy import Engine, event, text
 
 from axon_factory.accounts import users
-from axon_factory.accounts.access_tokens import AccessTokens
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
 from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredentials
 from axon_factory.accounts.sessions import Client
 from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.accounts.tokens import AccessTokens
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import AuthenticationRequired

@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.accounts.opaque_tokens import generate_token, parse_token
+from axon_factory.accounts.tokens import generate_token, parse_token
 
 PEPPER = b"p" * 32
 TOKEN = generate_token("axk_live")

@@ -10,9 +10,8 @@ from sqlalchemy import text
 
 from axon_factory.accounts.authenticate import Authenticator
 from axon_factory.accounts.errors import InvalidCredentials, TooManyAttempts
-from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.passwords import LoginLimits, Passwords, Throttle
 from axon_factory.accounts.sessions import Client
-from axon_factory.accounts.throttle import LoginLimits, Throttle
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import User
 

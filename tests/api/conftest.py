@@ -4,14 +4,17 @@ from typing import Any
 
 import pytest
 
-from tests.support.workshop import make_factory
+from axon_factory.bootstrap.application import application_of
+from tests.support.workshop import make_container
 
 Json = Any
 
 
 @pytest.fixture(scope="session")
 def document(tmp_path_factory: pytest.TempPathFactory) -> Json:
-    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path_factory.mktemp("doc"))
-    made = factory.application().openapi()
-    factory.passwords.close()
+    container = make_container(
+        "postgresql://nobody@127.0.0.1:1/none", tmp_path_factory.mktemp("doc")
+    )
+    made = application_of(container).openapi()
+    container.passwords.close()
     return made

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from axon_factory.db.tables import AuditRow, OrderEvent
-from axon_factory.domain.silence import Silence
+from axon_factory.domain.building import Silence
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.liveness import mark_silent
 from axon_factory.orders.locking import lock_order_by_id
@@ -36,18 +36,18 @@ async def events(workshop: Workshop, order_id: UUID, kind: str) -> list[OrderEve
     query = select(OrderEvent).where(
         col(OrderEvent.order_id) == order_id, col(OrderEvent.kind) == kind
     )
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return list(await session.scalars(query.order_by(col(OrderEvent.seq))))
 
 
 async def fall_silent(workshop: Workshop, order_id: UUID) -> None:
     """Let the session's newest sign of life be an hour old, and noticed."""
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         order = await lock_order_by_id(session, order_id)
         now = order.updated_at + timedelta(seconds=1)
         order.session_id, order.session_open = "sesion-1", True
         order.heartbeat_at = now - timedelta(hours=1)
-        policy = workshop.factory.policy
+        policy = workshop.container.policy
         await mark_silent(session, order, Silence.ESTANCADO, policy=policy, now=now)
 
 
@@ -56,14 +56,14 @@ async def test_a_beat_is_one_row_and_no_new_version(
 ) -> None:
     before = await workshop.order(building)
     audited = select(func.count()).where(col(AuditRow.chain) == str(building))
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         entries = await session.scalar(audited)
     told = await post(workshop, building, "latido", agent, 200)
     after = await workshop.order(building)
     assert after.heartbeat_at is not None
     assert told["latido_at"] == (await workshop.show(building))["latido_at"]
     assert (after.version, after.event_seq) == (before.version, before.event_seq)
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         assert await session.scalar(audited) == entries
     assert "latido_at" not in await workshop.show(building, by="owner")
 

@@ -16,13 +16,13 @@ LISTED = "/api/audit"
 
 
 async def recorded(workshop: Workshop, order_id: UUID | str) -> list[AuditRecord]:
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return list(await list_audit(session, AuditQuery(chain=str(order_id), after=0)))
 
 
 async def newest(workshop: Workshop) -> AuditRecord:
     """The last entry of the chain of access."""
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return (await list_audit(session, AuditQuery(chain=ACCESS_CHAIN, limit=1)))[0]
 
 

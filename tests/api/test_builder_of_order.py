@@ -8,7 +8,7 @@ from axon_factory.bootstrap.options import policy_of
 from axon_factory.domain.states import OrderState
 from axon_factory.settings import load_settings
 from tests.support.copies import order_in
-from tests.support.workshop import Workshop, example_order, make_factory
+from tests.support.workshop import Workshop, example_order, make_container
 
 
 async def test_the_order_keeps_the_builder_that_it_names(workshop: Workshop) -> None:
@@ -41,14 +41,14 @@ async def test_a_builder_that_is_not_there_is_refused(
 
 
 def test_whoever_is_configured_is_offered(tmp_path: Path) -> None:
-    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path)
-    factory.passwords.close()
+    container = make_container("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    container.passwords.close()
     settings = load_settings(
         agent_http_url="http://127.0.0.1:1",
         builder="a2a",
         agent_a2a_url="http://127.0.0.1:2",
         agent_command_program=Path("/usr/bin/true"),
     )
-    offered = policy_of(settings, factory.portal_links).agents.offered
+    offered = policy_of(settings, container.portal_links).agents.offered
     assert offered == {"templates", "http", "a2a", "command"}
-    assert policy_of(load_settings(), factory.portal_links).agents.offered == {"templates"}
+    assert policy_of(load_settings(), container.portal_links).agents.offered == {"templates"}

@@ -8,8 +8,9 @@ import httpx2
 import pytest
 
 from axon_factory.api.schemas.examples import design_example
+from axon_factory.bootstrap.application import application_of
 from tests.support.conformance import Conformance
-from tests.support.workshop import make_factory
+from tests.support.workshop import make_container
 
 Json = Any
 CREATED = design_example("3.1-create.201")
@@ -17,9 +18,9 @@ CREATED = design_example("3.1-create.201")
 
 @pytest.fixture
 async def conformance(tmp_path: Path) -> AsyncIterator[Conformance]:
-    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path)
-    yield Conformance(factory.application().openapi)
-    factory.passwords.close()
+    container = make_container("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    yield Conformance(application_of(container).openapi)
+    container.passwords.close()
 
 
 def answer(

@@ -31,7 +31,7 @@ async def corrections(workshop: Workshop, order_id: UUID) -> list[OrderEvent]:
     query = select(OrderEvent).where(
         col(OrderEvent.order_id) == order_id, col(OrderEvent.kind) == "orden.corregida"
     )
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return list(await session.scalars(query.order_by(col(OrderEvent.seq))))
 
 
@@ -219,7 +219,7 @@ async def test_a_cancelled_order_is_not_corrected(workshop: Workshop) -> None:
 
 async def test_another_address_gets_another_link_and_the_old_one_stops(workshop: Workshop) -> None:
     order_id = await workshop.place()
-    links = workshop.factory.portal_links
+    links = workshop.container.portal_links
     old, new = (urlsplit(links.url(order_id, number)).path for number in (1, 2))
     assert (await workshop.http.get(old)).status_code == 200
     await workshop.patch(order_id, datos_cliente={"email": "nueva@empresa.com"})
@@ -228,7 +228,7 @@ async def test_another_address_gets_another_link_and_the_old_one_stops(workshop:
         "SELECT recipient, body, given_up_at IS NOT NULL AS withheld FROM outbox_messages "
         "WHERE order_id = :id ORDER BY created_at"
     )
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         before, after = (await session.execute(mails, {"id": order_id})).all()
     assert (before.recipient, before.withheld) == ("contacto@empresa.com", True)
     assert (after.recipient, after.withheld) == ("nueva@empresa.com", False)

@@ -26,7 +26,7 @@ async def try_order(workshop: Workshop, by: str = "admin", **changes: Any) -> ht
 
 
 async def rows(workshop: Workshop) -> tuple[Any, ...]:
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return tuple((await session.execute(text(_ROWS))).one())
 
 
@@ -70,7 +70,7 @@ async def test_tells_what_the_order_then_gets(workshop: Workshop, product_type: 
     request = PlanRequest(
         order["id"], order["order_number"], product_type, "Bot", "general", configuration
     )
-    planner = workshop.factory.line_ports().planner
+    planner = workshop.container.line_ports().planner
     plan = (await planner.make_plan(request, idempotency_key="k")).plan
     assert plan is not None
     assert tried["plan"] == plan.model_dump(mode="json")

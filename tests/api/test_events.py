@@ -132,9 +132,9 @@ async def test_it_waits_for_news_and_no_longer(
 
 async def test_a_revoked_credential_waits_in_vain(workshop: Workshop) -> None:
     order_id, after = await workshop.place(), await end_of(workshop)
-    factory = workshop.factory
-    async with factory.database.transaction("test") as session:
-        key = await factory.api_keys.create(
+    container = workshop.container
+    async with container.database.transaction("test") as session:
+        key = await container.api_keys.create(
             session, name="revocada", scope=KeyScope.LECTURA, created_by="t"
         )
     headers = {"X-API-Key": key.plaintext}
@@ -142,8 +142,8 @@ async def test_a_revoked_credential_waits_in_vain(workshop: Workshop) -> None:
         workshop.http.get(f"{FEED}?after={after}&wait=30", headers=headers, timeout=40)
     )
     await asyncio.sleep(0.3)  # until it waits
-    async with factory.database.transaction("test") as session:
-        await factory.api_keys.revoke(session, key.key.id)
+    async with container.database.transaction("test") as session:
+        await container.api_keys.revoke(session, key.key.id)
     await workshop.patch(order_id, logs=[{"mensaje": "ya no"}])
     assert (await waiting).status_code == 401
 

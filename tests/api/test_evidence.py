@@ -45,9 +45,9 @@ class Scene:
         return answer.json() | {"status": answer.status_code}
 
     async def token(self, agent: str, role: TokenRole = TokenRole.BUILDER) -> Headers:
-        factory = self.workshop.factory
-        async with factory.database.transaction("test") as session:
-            minted = await factory.system_tokens.mint_permanent(
+        container = self.workshop.container
+        async with container.database.transaction("test") as session:
+            minted = await container.system_tokens.mint_permanent(
                 session, agent=agent, role=role, created_by="t"
             )
         return {"X-System-Token": minted.plaintext}
@@ -64,13 +64,13 @@ class Scene:
         return await self.workshop.order(self.order_id)
 
     async def execute(self, statement: str) -> None:
-        async with self.workshop.factory.database.transaction("test") as session:
+        async with self.workshop.container.database.transaction("test") as session:
             await session.execute(text(statement), {"id": self.order_id})
 
     async def client_texts(self) -> str:
         """Everything that the client is told in words."""
         shown = await self.workshop.show(self.order_id, "owner")
-        portal = self.workshop.factory.policy.portal_url(self.order_id)
+        portal = self.workshop.container.policy.portal_url(self.order_id)
         page = await self.workshop.http.get(portal.removeprefix("https://fabrica.example"))
         told = [entry["agente"] + ": " + entry["mensaje"] for entry in shown["logs"]]
         return "\n".join([*told, shown["progreso_detalle"]["explicacion"], page.text])

@@ -52,7 +52,7 @@ async def read_all(
 
 async def fill(workshop: Workshop, order_id: UUID, until: int, *, hidden: bool = False) -> None:
     """Append entries until the order has `until`; every third is internal if `hidden`."""
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         order = await lock_order_by_id(session, order_id)
         for number in range(order.event_seq + 1, until + 1):
             internal = hidden and number % 3 == 0

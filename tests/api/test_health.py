@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.sessions import Database
 from tests.support.server import running
-from tests.support.workshop import Workshop, make_factory
+from tests.support.workshop import Workshop, make_container
 
 _MORE_THAN_ANY_DISK_MB = 1024 * 1024 * 1024
 CAUSE = {
@@ -31,15 +32,15 @@ async def test_all_is_well(fresh_workshop: Workshop) -> None:
 async def test_a_disk_below_its_floor_is_told(
     database_url: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    factory = make_factory(database_url, tmp_path)
+    container = make_container(database_url, tmp_path)
     # The largest floor that the setting takes may be less than this disk has.
-    monkeypatch.setattr(factory.machine, "_floors", {tmp_path: _MORE_THAN_ANY_DISK_MB * 2**20})
+    monkeypatch.setattr(container.machine, "_floors", {tmp_path: _MORE_THAN_ANY_DISK_MB * 2**20})
     try:
-        async with running(factory.application()) as http:
+        async with running(application_of(container)) as http:
             health, ready = await http.get("/health"), await http.get("/ready")
             english = await http.get("/ready", headers={"Accept-Language": "en"})
     finally:
-        await factory.close()
+        await container.close()
     problem = {"codigo": "disco_lleno", "mensaje": "Falta espacio en el disco", "ordenes": 0}
     assert health.status_code == 200
     assert (health.json()["status"], health.json()["problemas"]) == ("degradado", [problem])
@@ -51,7 +52,7 @@ async def test_a_disk_below_its_floor_is_told(
 
 async def test_orders_that_wait_for_a_machine_elsewhere_are_told(fresh_workshop: Workshop) -> None:
     order_id = await fresh_workshop.place()
-    async with fresh_workshop.factory.database.transaction("test") as session:
+    async with fresh_workshop.container.database.transaction("test") as session:
         await session.execute(
             text("UPDATE orders SET espera = 'maquina', espera_causa = CAST(:cause AS jsonb)"),
             {"cause": json.dumps(CAUSE)},

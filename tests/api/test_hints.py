@@ -31,7 +31,7 @@ async def building(workshop: Workshop) -> UUID:
 
 
 async def _execute(workshop: Workshop, statement: str) -> None:
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(text(statement))
 
 
@@ -40,7 +40,7 @@ async def _jobs_due(workshop: Workshop, order_id: UUID) -> int:
         "SELECT count(*) FROM procrastinate_jobs "
         "WHERE lock = :lock AND status = 'todo' AND scheduled_at IS NULL"
     )
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         found = await session.execute(text(query), {"lock": f"order:{order_id}"})
         return found.scalar_one()
 

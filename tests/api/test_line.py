@@ -42,7 +42,7 @@ async def test_it_says_what_is_built_and_what_waits(workshop: Workshop) -> None:
     building = await order_in(workshop, OrderState.CONSTRUCCION)
     await workshop.line.advance(building)
     await order_in(workshop, OrderState.QA)
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         queued = await order_in(workshop, OrderState.CONSTRUCCION)
         await session.execute(
             text("UPDATE orders SET queued_at = '2025-11-14T10:00:00Z' WHERE id = :id"),
@@ -71,7 +71,7 @@ async def test_a_mode_is_set_once_and_recorded(workshop: Workshop, verb: str, mo
     assert again.json()["version"] == first["version"]
     assert again.json()["motivo"] == REASON["motivo"]
     assert (await line(workshop))["desde"] == first["desde"]
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         newest = (await list_audit(session, AuditQuery(chain=ACCESS_CHAIN, limit=1)))[0]
     assert (newest.action, newest.subject) == ("line:control", f"line:{mode}")
 

@@ -85,7 +85,7 @@ async def test_words_are_found_by_their_beginning_without_accents(
 async def test_a_date_is_a_day_of_the_factory(workshop: Workshop, tag: str) -> None:
     (order,) = await placed(workshop, tag, {})
     created = (await workshop.order(UUID(order))).created_at
-    zone = workshop.factory.policy.zone
+    zone = workshop.container.policy.zone
     day = created.astimezone(zone).date().isoformat()
     instant = created.isoformat().replace("+00:00", "Z")
     found = {

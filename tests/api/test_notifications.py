@@ -61,7 +61,7 @@ async def test_the_secret_is_shown_once_and_the_address_never(workshop: Workshop
     assert rotated["secreto"].startswith("whsec_")
     assert rotated["secreto_anterior_hasta"] is not None
     assert rotated["version"] == 3
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         for table in ("notification_destinations", "outbox_messages", "audit_entries"):
             rows = await session.scalars(text(f"SELECT t::text FROM {table} AS t"))  # noqa: S608 — a name of ours
             assert not [row for row in rows if "canario-direccion" in row or "whsec_" in row]

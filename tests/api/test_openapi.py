@@ -14,10 +14,11 @@ from referencing.jsonschema import DRAFT202012
 from axon_factory.api.openapi import openapi_document
 from axon_factory.api.schemas.examples import design_example
 from axon_factory.api.schemas.texts import TAGS
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.fields import READERS
 from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
 from tests.api.documents import examples, operations, resolved
-from tests.support.workshop import Workshop, make_factory
+from tests.support.workshop import Workshop, make_container
 
 Json = Any
 
@@ -263,7 +264,7 @@ async def test_it_is_served_to_everybody(workshop: Workshop, document: Json) -> 
 
 
 def test_a_document_can_be_made_for_another_address(tmp_path: Path) -> None:
-    factory = make_factory("postgresql://nobody@127.0.0.1:1/none", tmp_path)
-    made = openapi_document(factory.application(), "https://otra.example")
+    container = make_container("postgresql://nobody@127.0.0.1:1/none", tmp_path)
+    made = openapi_document(application_of(container), "https://otra.example")
     assert made["servers"][0]["url"] == "https://otra.example"
-    factory.passwords.close()
+    container.passwords.close()

@@ -238,7 +238,7 @@ async def test_what_models_used_is_summed_for_staff(workshop: Workshop, waiting:
         "output_tokens, cost_usd, latency_ms, outcome, started_at) "
         "VALUES (:id, 1, 'plan', 'openai', :model, 100, 20, :cost, 500, :outcome, now())"
     )
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         for model, cost, outcome in [
             ("a", "0.25", "ok"),
             ("a", "0.5", "salida_invalida"),

@@ -38,7 +38,7 @@ class Links:
         return (await self.workshop.http.get(urlsplit(url).path)).status_code
 
     async def sql(self, statement: str, **parameters: Any) -> None:  # noqa: ANN401 — columns
-        async with self.workshop.factory.database.transaction("test") as session:
+        async with self.workshop.container.database.transaction("test") as session:
             await session.execute(text(statement), {"id": self.order_id, **parameters})
 
     async def mails(self) -> list[Any]:
@@ -46,7 +46,7 @@ class Links:
             "SELECT event, body FROM outbox_messages "
             "WHERE order_id = :id AND event LIKE 'cliente.%' ORDER BY created_at"
         )
-        async with self.workshop.factory.database.reading() as session:
+        async with self.workshop.container.database.reading() as session:
             return list((await session.execute(query, {"id": self.order_id})).all())
 
 
@@ -133,7 +133,7 @@ async def test_the_result_names_the_link_that_serves(workshop: Workshop) -> None
     await links.send("POST", json={"enviar": False})
     urls.append(await named())
     await links.send("DELETE", "/2")
-    known = workshop.factory.portal_links
+    known = workshop.container.portal_links
     assert [*urls, await named()] == [known.url(order_id, 1), known.url(order_id, 2), None]
 
 

@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from axon_factory.api.client_generators import OTHER_PARAMETERS
 from axon_factory.api.parameters import query_parameters
 from axon_factory.api.routes import declared_routes, documented_path
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import PERMISSIONS, Grant
 from axon_factory.domain.states import OrderState
 from tests.support.copies import order_in
@@ -69,7 +70,7 @@ async def test_no_route_ignores_a_parameter(workshop: Workshop) -> None:
     order = await order_in(workshop, OrderState.CONSTRUCCION)
     agent = await workshop.attempt_token(order)
     asked = 0
-    for route in declared_routes(workshop.factory.application().routes):
+    for route in declared_routes(application_of(workshop.container).routes):
         if not route.path.startswith("/api/"):
             continue
         grants = PERMISSIONS[route.action].grants if route.action else frozenset({Grant.ADMIN})
@@ -98,7 +99,7 @@ async def test_pages_for_people_take_what_others_append(workshop: Workshop) -> N
 
 
 def test_what_is_documented_is_what_is_known(workshop: Workshop, document: Json) -> None:
-    app = workshop.factory.application()
+    app = application_of(workshop.container)
     for path, item in document["paths"].items():
         for method, operation in item.items():
             documented = {

@@ -52,7 +52,7 @@ class Desk:
         query = select(OrderEvent).where(
             col(OrderEvent.order_id) == self.order_id, col(OrderEvent.kind) == kind
         )
-        async with self.workshop.factory.database.reading() as session:
+        async with self.workshop.container.database.reading() as session:
             return list(await session.scalars(query.order_by(col(OrderEvent.seq))))
 
     async def mails(self) -> list[OutboxMessage]:
@@ -61,7 +61,7 @@ class Desk:
             col(OutboxMessage.dedupe_key).contains(":pregunta:"),
             col(OutboxMessage.channel) == "mail",
         )
-        async with self.workshop.factory.database.reading() as session:
+        async with self.workshop.container.database.reading() as session:
             return list(await session.scalars(query.order_by(col(OutboxMessage.created_at))))
 
     async def _post(
@@ -90,7 +90,7 @@ async def test_the_client_is_asked_and_the_order_waits(workshop: Workshop, desk:
     assert (event.mensaje, event.visibilidad) == (ASKED["pregunta"], "cliente")
     (mail,) = await desk.mails()
     assert mail.recipient == "contacto@empresa.com"
-    assert workshop.factory.portal_links.url(desk.order_id) in mail.body
+    assert workshop.container.portal_links.url(desk.order_id) in mail.body
     assert "Inglés" in mail.body
 
 
@@ -120,7 +120,7 @@ async def test_an_operators_question_is_internal_and_pauses_no_promise(
     order = await workshop.order(desk.order_id)
     assert (order.espera, order.paused_at) == ("operador", None)
     (mail,) = await desk.mails()
-    assert mail.recipient == workshop.factory.policy.approver_email
+    assert mail.recipient == workshop.container.policy.approver_email
     assert f"axon orders answer {order.order_number} 1" in mail.body
     assert await desk.read("owner") == []
     shown = await workshop.show(desk.order_id, by="owner")
@@ -150,7 +150,7 @@ async def test_it_waits_for_the_oldest_answer_until_the_last(
 
 
 async def test_a_wait_for_a_decision_outlasts_the_answer(workshop: Workshop, desk: Desk) -> None:
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         order = await lock_order_by_id(session, desk.order_id)
         order.espera = "presupuesto"
     await desk.ask()

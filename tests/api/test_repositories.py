@@ -19,10 +19,11 @@ from dulwich import porcelain
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.adapters.git_host.local import LocalGitHost
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import KeyScope
 from tests.support.git import commit, git, make_repository, processes_of, read_git
 from tests.support.server import running
-from tests.support.workshop import Workshop, make_factory
+from tests.support.workshop import Workshop, make_container
 
 FILES = 300
 """More than the quota of the limited factory below; git packs them into one answer."""
@@ -73,21 +74,21 @@ async def published(
         (product / f"{number}.txt").write_text(f"{number}\n", encoding="utf-8")
     commit(product, "binario", "x" * 50_000)
     head = commit(product, "tres.txt", "tres\n")
-    data = workshop.factory.data_dir
-    await LocalGitHost(workshop.factory.repositories, "http://x").publish(
+    data = workshop.container.data_dir
+    await LocalGitHost(workshop.container.repositories, "http://x").publish(
         order.slug, product, idempotency_key="k"
     )
-    settings = make_factory(workshop.factory.database.url, data).settings
+    settings = make_container(workshop.container.database.url, data).settings
     limited = settings.model_copy(update={"rate_limit_reads": QUOTA})
-    factory = type(workshop.factory)(limited, workshop.factory.database.url)
-    async with running(factory.application()) as http:
+    container = type(workshop.container)(limited, workshop.container.database.url)
+    async with running(application_of(container)) as http:
         yield Published(http, order.slug, await new_key(workshop), head, first)
-    await factory.close()
+    await container.close()
 
 
 async def new_key(workshop: Workshop) -> str:
-    keys: ApiKeys = workshop.factory.api_keys
-    async with workshop.factory.database.transaction("test") as session:
+    keys: ApiKeys = workshop.container.api_keys
+    async with workshop.container.database.transaction("test") as session:
         key = await keys.create(
             session, name=f"git-{uuid4()}", scope=KeyScope.ADMIN, created_by="t"
         )
@@ -176,7 +177,7 @@ async def test_a_shallow_clone_can_be_deepened(fresh: Published, tmp_path: Path)
 async def test_a_fetch_brings_what_is_new(workshop: Workshop, tmp_path: Path) -> None:
     order = await workshop.order(await workshop.place())
     product = make_repository(tmp_path / "product")
-    host = LocalGitHost(workshop.factory.repositories, "http://x")
+    host = LocalGitHost(workshop.container.repositories, "http://x")
     await host.publish(order.slug, product, idempotency_key="k")
     published = Published(workshop.http, order.slug, await new_key(workshop), "", "")
     await read_git(tmp_path, "clone", published.url, "clone")
@@ -300,7 +301,7 @@ async def test_odd_requests(
 async def test_a_caller_who_goes_away_ends_git_silently(
     workshop: Workshop, published: Published
 ) -> None:
-    root = workshop.factory.repositories
+    root = workshop.container.repositories
     address = urlsplit(str(published.http.base_url))
     word = base64.b64encode(f"git:{published.key}".encode()).decode()
     head = (

@@ -198,7 +198,7 @@ async def test_lists_of_what_waits(workshop: Workshop, waiting: UUID) -> None:
     building = await workshop.placed_in(OrderState.CONSTRUCCION, tags=[tag])
     done = await workshop.placed_in(OrderState.ENTREGADO, tags=[tag])
     for order, reason in ((building, "cliente"), (new, "presupuesto")):
-        async with workshop.factory.database.transaction("test") as session:
+        async with workshop.container.database.transaction("test") as session:
             await session.execute(
                 text("UPDATE orders SET espera = :reason WHERE id = :id"),
                 {"reason": reason, "id": order},

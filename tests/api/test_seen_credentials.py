@@ -63,8 +63,8 @@ async def test_a_request_in_flight_says_when_to_repeat_it(workshop: Workshop) ->
     me = await workshop.http.get("/api/auth/me", headers=workshop.headers["admin"])
     once = uuid4().hex
     key = RequestKey(me.json()["id"], once, fingerprint("POST", "/api/orders?", b""))
-    async with workshop.factory.database.transaction("test") as session:
-        await kept_answer(session, key, workshop.factory.secret_box)  # holds the key
+    async with workshop.container.database.transaction("test") as session:
+        await kept_answer(session, key, workshop.container.secret_box)  # holds the key
         answer = await workshop.http.post(
             "/api/orders",
             json=example_order(),
@@ -93,7 +93,7 @@ async def test_an_expired_credential_says_so(workshop: Workshop) -> None:
     headers = await workshop.new_principal("key_lectura")
     key_id = headers["X-API-Key"].split("_")[2]
     wrong = await workshop.http.get("/api/orders", headers={"X-API-Key": "axk_live_nada"})
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(
             text("UPDATE api_keys SET expires_at = now() WHERE id = :id"), {"id": key_id}
         )

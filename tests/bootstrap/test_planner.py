@@ -9,7 +9,7 @@ import pytest
 import axon_factory
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.planner.llm import LlmPlanner
-from axon_factory.bootstrap.planner import planner_of
+from axon_factory.bootstrap.adapters import planner_of
 from axon_factory.settings import Settings, SettingsInvalid, load_settings
 from tests.support.model_behaviours import GOOD, REQUEST
 from tests.support.model_server import serving

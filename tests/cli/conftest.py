@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.tables import Order
 from axon_factory.orders.create import create_order
 from axon_factory.orders.requests import NewOrder, validated
 from tests.cli.program import Program, surroundings
 from tests.support.prefork import Prefork, prefork
 from tests.support.product_runtime import product_python
-from tests.support.workshop import ADMIN, example_order, make_factory
+from tests.support.workshop import ADMIN, example_order, make_container
 
 
 @pytest.fixture(scope="session")
@@ -42,19 +42,19 @@ def axon(bare: Program, database_url: str) -> Program:
 
 
 @pytest.fixture
-async def factory(database_url: str, tmp_path: Path) -> AsyncIterator[Factory]:
+async def container(database_url: str, tmp_path: Path) -> AsyncIterator[Container]:
     """The same factory in this process: it has the program's secret key."""
-    opened = make_factory(database_url, tmp_path / "data")
+    opened = make_container(database_url, tmp_path / "data")
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def placed(factory: Factory) -> Order:
+async def placed(container: Container) -> Order:
     """An order that is `nuevo`, the first of its year."""
     request = validated(NewOrder, example_order())
-    async with factory.database.transaction("test") as session:
-        return await create_order(session, request, ADMIN, factory.policy, datetime.now(UTC))
+    async with container.database.transaction("test") as session:
+        return await create_order(session, request, ADMIN, container.policy, datetime.now(UTC))
 
 
 @pytest.fixture(scope="session")

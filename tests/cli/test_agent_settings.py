@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.bootstrap.builders import builders_of
+from axon_factory.bootstrap.adapters import builders_of
 from axon_factory.ports.builder import BuildRequest
 from axon_factory.ports.errors import PortError
 from axon_factory.settings import Settings, SettingsInvalid, load_settings

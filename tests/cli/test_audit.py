@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import Exit
+from axon_factory.bootstrap import Container
+from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
 from tests.cli.program import Program
 from tests.support.workshop import example_order
@@ -15,8 +15,8 @@ from tests.support.workshop import example_order
 OFF, ON = (f"ALTER TABLE audit_entries {word} TRIGGER USER" for word in ("DISABLE", "ENABLE"))
 
 
-async def tamper(factory: Factory, statement: str) -> None:
-    async with factory.database.transaction("test") as session:
+async def tamper(container: Container, statement: str) -> None:
+    async with container.database.transaction("test") as session:
         for one in (OFF, statement, ON):
             await session.execute(text(one))
 
@@ -26,7 +26,7 @@ def digest_in(file: str) -> str:
 
 
 async def test_the_trail_of_the_command_line_is_read_checked_and_kept(
-    axon: Program, factory: Factory, placed: Order, tmp_path: Path
+    axon: Program, container: Container, placed: Order, tmp_path: Path
 ) -> None:
     number, kept = placed.order_number, str(tmp_path / "kept.json")
     order = json.dumps(example_order())
@@ -56,7 +56,7 @@ async def test_the_trail_of_the_command_line_is_read_checked_and_kept(
     assert digest_in(kept) == printed.json["digest"]
     assert "coincide" in agreed.out
 
-    await tamper(factory, "UPDATE audit_entries SET actor = 'user:otro' WHERE position = 1")
+    await tamper(container, "UPDATE audit_entries SET actor = 'user:otro' WHERE position = 1")
     broken, told, none = await axon.many(
         [
             ({}, ["audit", "verify", "--json", "--checkpoint", kept], ""),
@@ -73,7 +73,7 @@ async def test_the_trail_of_the_command_line_is_read_checked_and_kept(
 
 
 async def test_a_trail_that_holds_and_is_not_the_kept_one_is_found(
-    axon: Program, factory: Factory, tmp_path: Path
+    axon: Program, container: Container, tmp_path: Path
 ) -> None:
     kept = tmp_path / "kept.json"
     order = json.dumps(example_order())
@@ -83,8 +83,8 @@ async def test_a_trail_that_holds_and_is_not_the_kept_one_is_found(
             ({}, ["audit", "checkpoint", "--out", str(kept)], ""),
         ]
     )
-    await tamper(factory, "TRUNCATE audit_entries")
-    async with factory.database.transaction("test") as session:
+    await tamper(container, "TRUNCATE audit_entries")
+    async with container.database.transaction("test") as session:
         await session.execute(text("ALTER TABLE audit_heads DISABLE TRIGGER USER"))
         await session.execute(text("TRUNCATE audit_heads"))
     held, compared = await axon.many(

@@ -5,19 +5,19 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.tables import Order
 from tests.cli.program import Program
 
 ANOTHER = '{"nombre_producto": "Otro", "datos_cliente": {"configuracion": {"idioma": "en"}}}'
 
 
-def _path(factory: Factory, order: Order, number: int) -> str:
-    return urlsplit(factory.portal_links.url(order.id, number)).path
+def _path(container: Container, order: Order, number: int) -> str:
+    return urlsplit(container.portal_links.url(order.id, number)).path
 
 
 async def test_an_order_is_corrected_and_its_links_are_kept(
-    axon: Program, factory: Factory, placed: Order
+    axon: Program, container: Container, placed: Order
 ) -> None:
     number = placed.order_number
     (
@@ -58,15 +58,15 @@ async def test_an_order_is_corrected_and_its_links_are_kept(
         (1, "revocado"),
         (2, "vigente"),
     ]
-    assert links[1]["url"].endswith(_path(factory, placed, 2))
-    assert _path(factory, placed, 3) in renewed.out
+    assert links[1]["url"].endswith(_path(container, placed, 2))
+    assert _path(container, placed, 3) in renewed.out
     assert json.loads(revoked.out)["estado"] == "revocado"
     assert none.code == 9
     assert left.code == 0
     assert "/portal/" not in left.out
     sent = [(mail["correo"], mail["estado"]) for mail in json.loads(mails.out)["correos"]]
     assert sent == [("recibida", "abandonada"), ("enlace", "pendiente")]
-    async with factory.database.reading() as session:
+    async with container.database.reading() as session:
         order = await session.get_one(Order, placed.id)
         events = await session.scalars(
             text("SELECT event FROM outbox_messages WHERE order_id = :id ORDER BY created_at"),

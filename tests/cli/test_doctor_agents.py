@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.cli.checks import Check, Status
-from axon_factory.cli.checks_agents import check_agents
+from axon_factory.cli.checks import Check, Status, check_agents
 from axon_factory.settings import load_settings
 from tests.support.a2a_agent import A2AAgent, agent_on_loopback
 from tests.support.agent_server import Agent, serving_agent

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.cli.checks import Status
-from axon_factory.cli.checks_machine import check_git
+from axon_factory.cli.checks import Status, check_git
 
 
 async def test_the_git_of_this_machine_hands_out_repositories() -> None:

@@ -2,15 +2,15 @@
 
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import Exit
+from axon_factory.bootstrap import Container
+from axon_factory.cli.context import Exit
 from tests.cli.program import Program
 
 URL = "https://crm.example/avisos?clave=canario-url"
 
 
 async def test_destinations_and_deliveries_are_kept_from_the_command_line(
-    axon: Program, factory: Factory
+    axon: Program, container: Container
 ) -> None:
     create = ["notifications", "create"]
     chosen = ["--event", "plan.pendiente", "--event", "orden.entregada"]
@@ -61,7 +61,7 @@ async def test_destinations_and_deliveries_are_kept_from_the_command_line(
     for answer in (made, tried, rotated, changed, listed, page, detail, gone):
         assert "canario-url" not in answer.out
 
-    async with factory.database.reading() as session:
+    async with container.database.reading() as session:
         found = await session.execute(
             text("SELECT details ->> 'unidad' FROM audit_entries ORDER BY position")
         )

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import Exit
+from axon_factory.bootstrap import Container
+from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
 from axon_factory.factory.line import Line
 from axon_factory.orders.locking import lock_order
@@ -22,36 +22,38 @@ from tests.support.workshop import ADMIN, example_order
 
 
 @pytest.fixture
-def line(factory: Factory) -> Line:
+def line(container: Container) -> Line:
     """The real line, over ports that do their work at once."""
-    ports = example_ports(factory.secret_box)
-    products = factory.data_dir / "products"
+    ports = example_ports(container.secret_box)
+    products = container.data_dir / "products"
     return Line(
-        factory.database,
+        container.database,
         ports,
-        factory.policy,
+        container.policy,
         products=products,
         worker="test",
-        tokens=factory.system_tokens,
+        tokens=container.system_tokens,
     )
 
 
-def first_numbers(factory: Factory, count: int) -> list[str]:
+def first_numbers(container: Container, count: int) -> list[str]:
     """The numbers of the first orders in this test's own database."""
-    year = datetime.now(factory.policy.zone).year
+    year = datetime.now(container.policy.zone).year
     return [f"ORD-{year}-{number:03}" for number in range(1, count + 1)]
 
 
-async def work(factory: Factory, line: Line, number: str) -> None:
+async def work(container: Container, line: Line, number: str) -> None:
     """Let the line do everything that is due."""
-    async with factory.database.reading() as session:
+    async with container.database.reading() as session:
         order_id = (await read_order(session, number, ADMIN)).id
     while await line.advance(order_id) is not None:
         pass
 
 
-async def test_from_creation_to_credentials(axon: Program, factory: Factory, line: Line) -> None:
-    [number] = first_numbers(factory, 1)
+async def test_from_creation_to_credentials(
+    axon: Program, container: Container, line: Line
+) -> None:
+    [number] = first_numbers(container, 1)
     created, *early = await axon.many(
         [
             ({}, ["orders", "create", "--json"], json.dumps(example_order())),
@@ -66,10 +68,10 @@ async def test_from_creation_to_credentials(axon: Program, factory: Factory, lin
     assert created.json["order_number"] == number
     async with axon.started("orders", "watch", created.json["id"], "--json") as watching:
         assert json.loads(await watching.line())["kind"] == "orden.creada"
-        await work(factory, line, number)
+        await work(container, line, number)
         plan = await check_approval(axon, number)
         assert plan["estado"] == "construccion"
-        await work(factory, line, number)
+        await work(container, line, number)
         await check_watched(watching, number)
 
     shown, result, first, second, cancelled = await axon.many(
@@ -90,7 +92,7 @@ async def test_from_creation_to_credentials(axon: Program, factory: Factory, lin
         assert clear[name] not in result.out + shown.out
     assert second.code == cancelled.code == Exit.REFUSED
     assert "rótalas" in second.json["error"]
-    await check_rotation(axon, number, clear, work=lambda: work(factory, line, number))
+    await check_rotation(axon, number, clear, work=lambda: work(container, line, number))
     await check_erasure(axon, number)
 
 
@@ -172,10 +174,10 @@ async def check_watched(watching: Running, number: str) -> None:
 
 
 async def test_reject_cancel_and_retry(
-    axon: Program, factory: Factory, line: Line, placed: Order
+    axon: Program, container: Container, line: Line, placed: Order
 ) -> None:
     number = placed.order_number
-    await work(factory, line, number)
+    await work(container, line, number)
     rejected, blank = await axon.many(
         [
             ({}, ["orders", "reject", number, "--reason", "Falta Stripe", "--json"], ""),
@@ -184,12 +186,12 @@ async def test_reject_cancel_and_retry(
     )
     assert rejected.json["plan_estado"] == "rechazado"
     assert blank.code == Exit.REFUSED
-    await work(factory, line, number)
-    async with factory.database.transaction("test") as session:
+    await work(container, line, number)
+    async with container.database.transaction("test") as session:
         order = await lock_order(session, number, ADMIN)
         assert order.plan_version == 2
         failing = validated(OrderPatch, {"estado": "fallido", "motivo": "Se rompió"})
-        await patch_order(session, order, failing, ADMIN, factory.policy, order.updated_at)
+        await patch_order(session, order, failing, ADMIN, container.policy, order.updated_at)
 
     answers = await axon.many(
         [
@@ -211,14 +213,14 @@ async def test_reject_cancel_and_retry(
     assert json.loads(ended.out.splitlines()[-1])["exit_code"] == Exit.NOT_DELIVERED
 
 
-async def test_list_filters(axon: Program, factory: Factory) -> None:
+async def test_list_filters(axon: Program, container: Container) -> None:
     client = {"nombre": "Bot [bold]x", "email": "a@example.com"}
     documents = [
         example_order(prioridad="alta", tags=["a", "b"]),
         example_order(prioridad="baja", tags=["a"], datos_cliente=client),
         example_order(tipo_producto="webhook_service"),
     ]
-    first, second, third = first_numbers(factory, 3)
+    first, second, third = first_numbers(container, 3)
     table = {
         "": [third, second, first],
         "--prioridad alta": [first],
@@ -231,7 +233,7 @@ async def test_list_filters(axon: Program, factory: Factory) -> None:
     await axon.many(
         [({}, ["orders", "create", "--json"], json.dumps(document)) for document in documents]
     )
-    async with factory.database.transaction("test") as session:
+    async with container.database.transaction("test") as session:
         # Names of older orders have what is refused today.
         await session.execute(
             text(

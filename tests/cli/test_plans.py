@@ -2,8 +2,8 @@
 
 import json
 
-from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import Exit
+from axon_factory.bootstrap import Container
+from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
 from axon_factory.factory.line import Line
 from axon_factory.orders.read import read_order
@@ -14,20 +14,20 @@ from tests.support.workshop import ADMIN
 
 
 async def test_a_plan_is_read_changed_asked_about_and_approved(
-    axon: Program, factory: Factory, placed: Order
+    axon: Program, container: Container, placed: Order
 ) -> None:
     line = Line(
-        factory.database,
-        example_ports(factory.secret_box),
-        factory.policy,
-        products=factory.data_dir / "products",
+        container.database,
+        example_ports(container.secret_box),
+        container.policy,
+        products=container.data_dir / "products",
         worker="test",
-        tokens=factory.system_tokens,
+        tokens=container.system_tokens,
     )
     while await line.advance(placed.id) is not None:
         pass
     number = placed.order_number
-    async with factory.database.reading() as session:
+    async with container.database.reading() as session:
         read = await read_order(session, number, ADMIN)
     old = ["--plan-version", "1", "--plan-hash", read.plan_hash or ""]
     editor = {"EDITOR": """sed -i 's/"ram_gb": 2/"ram_gb": 3/'""", "VISUAL": None}

@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from axon_factory.bootstrap import Factory
-from axon_factory.cli.follow import follow
+from axon_factory.bootstrap import Container
+from axon_factory.cli.render import follow
 from axon_factory.db.tables import Order
 from tests.cli.program import Answer, Program
 from tests.support.workshop import ADMIN
@@ -18,14 +18,14 @@ def checks_of(answer: Answer) -> dict[str, dict[str, Any]]:
 
 
 async def test_two_workers_plan_and_stop(
-    axon: Program, factory: Factory, placed: Order, product_runtime: Path
+    axon: Program, container: Container, placed: Order, product_runtime: Path
 ) -> None:
     ready = axon.having(AXON_PRODUCT_RUNTIME=str(product_runtime))
     async with ready.started("worker", "--json") as one, ready.started("worker") as two:
         assert json.loads(await one.line()) == {"evento": "lista", "concurrencia": 2}
         assert "Trabajador en marcha" in await two.line()
         number = placed.order_number
-        async for order, _ in follow(factory, number, ADMIN):
+        async for order, _ in follow(container, number, ADMIN):
             if order.plan_estado == "pendiente_aprobacion":
                 break
         seen = checks_of(await ready("doctor", "--json"))

@@ -2,11 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import Exit
+from axon_factory.bootstrap import Container
+from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.states import Actor, ActorKind
+from axon_factory.domain.states import Actor, ActorKind, Audience
 from axon_factory.factory.line import Line
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.locking import lock_order_by_id
@@ -20,25 +19,25 @@ HOSTILE = "¿Qué idioma?\x1b[2J"
 
 
 async def test_questions_are_shown_and_answered(
-    axon: Program, factory: Factory, placed: Order
+    axon: Program, container: Container, placed: Order
 ) -> None:
     number = placed.order_number
     line = Line(
-        factory.database,
-        example_ports(factory.secret_box),
-        factory.policy,
-        products=factory.data_dir,
+        container.database,
+        example_ports(container.secret_box),
+        container.policy,
+        products=container.data_dir,
         worker="test",
-        tokens=factory.system_tokens,
+        tokens=container.system_tokens,
     )
     while await line.advance(placed.id) is not None:
         pass
-    async with factory.database.transaction("test") as session:
+    async with container.database.transaction("test") as session:
         order = await lock_order_by_id(session, placed.id)
         now = datetime.now(UTC)
-        await approve_plan(session, order, actor=ADMIN.actor, policy=factory.policy, now=now)
+        await approve_plan(session, order, actor=ADMIN.actor, policy=container.policy, now=now)
         question = NewQuestion(Audience.CLIENTE, HOSTILE, ("Español", "Inglés"))
-        policy = factory.policy
+        policy = container.policy
         await ask_question(session, order, question, actor=AGENT, policy=policy, now=now)
         order.silence, order.heartbeat_at = "sin_respuesta", now - timedelta(hours=1)
     shown, listed, wrong, none, answered, again, after = await axon.many(
@@ -62,6 +61,6 @@ async def test_questions_are_shown_and_answered(
     assert f"Pregunta 1 de {number} respondida" in answered.out
     (question_now,) = after.json["preguntas"]
     assert (question_now["respuesta"], question_now["estado"]) == ("Español", "respondida")
-    async with factory.database.reading() as session:
+    async with container.database.reading() as session:
         order = await session.get_one(Order, placed.id)
     assert (order.espera, order.paused_at) == (None, None)

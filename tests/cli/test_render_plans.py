@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from axon_factory.cli.context import as_served
-from axon_factory.cli.render_plans import render_plans
+from axon_factory.cli.plans import render_plans
 from axon_factory.db.embedded import DataDirLock
 from axon_factory.settings import load_settings
 

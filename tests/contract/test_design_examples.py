@@ -99,7 +99,7 @@ async def _in_construction(workshop: Workshop) -> UUID:
     await workshop.patch(
         order_id, by="permanent", **{key: shown[key] for key in ("progreso", "asignado_a")}
     )
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         order = await lock_order_by_id(session, order_id)
         for entry in shown["logs"]:  # some are the line's own, and no token speaks in its name
             told = NewEvent(
@@ -310,9 +310,9 @@ async def test_product_type_shows_all_of_the_catalogue(workshop: Workshop) -> No
 
 async def test_credentials_of_a_result_are_masked(workshop: Workshop) -> None:
     played = await result(workshop)
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         order = await workshop.order(UUID(played.answer.json()["order_id"]))
-        secrets = await open_credentials(session, order, workshop.factory.secret_box)
+        secrets = await open_credentials(session, order, workshop.container.secret_box)
     masked = played.answer.json()["resultado"]["credentials"]
     assert set(masked) == set(CREDENTIALS) == set(secrets)
     assert masked["admin_email"] == "contacto@empresa.com"

@@ -20,12 +20,12 @@ from line_process import settings_for
 from rig import ADMIN, POLICY, Change, approve, cancel
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order
-from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.asking import answer_as
 from axon_factory.orders.create import create_order
 from axon_factory.orders.locking import lock_order_by_id
@@ -182,9 +182,9 @@ class Scene:
     deaths: int = 1
     """How many workers have died at most."""
 
-    def factory(self) -> Factory:
+    def container(self) -> Container:
         """Return the factory of this scene, to be closed by the caller."""
-        return Factory(settings_for(self.folder), self.database_url)
+        return Container(settings_for(self.folder), self.database_url)
 
     async def place(self) -> None:
         """Create the order."""

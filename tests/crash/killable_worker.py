@@ -21,7 +21,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.jobs import Job, Status
 from sqlalchemy import event, text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.bootstrap.options import worker_options
 from axon_factory.db.sessions import Database
 from axon_factory.factory.line import Line
@@ -110,7 +110,7 @@ class _MortalDatabase(Database):
 class Workplace:
     """What workers share with one another: everything outside their memory."""
 
-    factory: Factory
+    container: Container
     database: _MortalDatabase
     people: Database
     """The pool of everyone else."""
@@ -122,24 +122,24 @@ class KillableWorker:
 
     def __init__(self, place: Workplace, ports: LinePorts, number: int) -> None:
         """`number` is its id in Procrastinate's table."""
-        factory = place.factory
+        container = place.container
         self._place = place
         self._number = number
         self._line = Line(
             place.database,
             ports,
-            factory.policy,
-            products=factory.data_dir / "products",
+            container.policy,
+            products=container.data_dir / "products",
             worker=f"worker {number}",
-            tokens=factory.system_tokens,
+            tokens=container.system_tokens,
         )
         self._sender = OutboxSender(place.database, ports)
         self._upkeep = Worker(
             place.database,
             self._line,
             self._sender,
-            factory.policy,
-            worker_options(factory.settings, f"worker {number}"),
+            container.policy,
+            worker_options(container.settings, f"worker {number}"),
         )
 
     @classmethod
@@ -148,7 +148,7 @@ class KillableWorker:
         await place.database.renew()
         worker = cls(place, ports, await place.queue.register())
         await rescue_stalled_jobs(place.database, stalled_after=60, longest_step=900)
-        await sweep(place.database, place.factory.policy, afresh=True)
+        await sweep(place.database, place.container.policy, afresh=True)
         return worker
 
     async def work(self, *, die_at: int | str | None = None) -> list[str] | None:
@@ -214,10 +214,10 @@ async def workplace(
         _Queue.opened(stage.database_url) as queue,
     ):
         # As in `line_process.py`: the builder stands for an agent outside, with tokens.
-        factory = Factory(settings_for(folder, builder="http"), stage.database_url)
+        container = Container(settings_for(folder, builder="http"), stage.database_url)
         database = _MortalDatabase(stage.database_url)
         try:
-            yield stage, Workplace(factory, database, stage.database, queue)
+            yield stage, Workplace(container, database, stage.database, queue)
         finally:
             await database.renew()
-            await factory.close()
+            await container.close()

@@ -31,8 +31,8 @@ from ledger import Ledger
 from ledger_ports import ledger_ports
 from sqlalchemy.orm import configure_mappers
 
-import axon_factory.bootstrap.application  # noqa: F401 — loaded here once, not in each fork
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
+from axon_factory.bootstrap.application import application_of
 from axon_factory.failpoints import arm_from_environment
 from axon_factory.settings import Settings
 
@@ -63,19 +63,19 @@ def settings_for(folder: Path, *, builder: str = "templates") -> Settings:
     return Settings(**given)
 
 
-async def _work(factory: Factory, request: dict[str, Any]) -> None:
+async def _work(container: Container, request: dict[str, Any]) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if request["role"] == "real_worker":
-        await factory.worker().run(stop)
+        await container.worker().run(stop)
         return
     ledger = Ledger(Path(request["folder"]) / "ledger")
     async with ledger_ports(ledger, request["database_url"]) as ports:
-        await factory.worker(ports).run(stop)
+        await container.worker(ports).run(stop)
 
 
-async def _serve(factory: Factory, listener: socket.socket) -> None:
-    config = uvicorn.Config(factory.application(), log_level="error", lifespan="off")
+async def _serve(container: Container, listener: socket.socket) -> None:
+    config = uvicorn.Config(application_of(container), log_level="error", lifespan="off")
     await uvicorn.Server(config).serve(sockets=[listener])
 
 
@@ -83,14 +83,14 @@ async def _run(request: dict[str, Any], listener: socket.socket | None) -> None:
     # The ledger's builder stands for an agent outside, which gets tokens and is to be stopped.
     builder = "http" if request["role"] == "worker" else "templates"
     settings = settings_for(Path(request["folder"]), builder=builder)
-    factory = Factory(settings, request["database_url"])
+    container = Container(settings, request["database_url"])
     try:
         if listener is not None:
-            await _serve(factory, listener)
+            await _serve(container, listener)
         else:
-            await _work(factory, request)
+            await _work(container, request)
     finally:
-        await factory.close()
+        await container.close()
 
 
 def _child(request: dict[str, Any], listener: socket.socket | None) -> None:

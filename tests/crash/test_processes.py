@@ -116,12 +116,12 @@ def _lines(file: Path) -> list[str]:
 
 async def _post(stage: Scene, port: int | None) -> int:
     """Create an order over HTTP; return 1 for an answer of 201, 0 for none at all."""
-    factory = stage.factory()
+    container = stage.container()
     async with stage.database.transaction("test") as session:
-        key = await factory.api_keys.create(
+        key = await container.api_keys.create(
             session, name="ventas", scope=KeyScope.ESCRITURA, created_by="test"
         )
-    await factory.close()
+    await container.close()
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         try:
             answer = await client.post(
@@ -134,7 +134,7 @@ async def _post(stage: Scene, port: int | None) -> int:
 
 
 async def _place_many(stage: Scene, count: int) -> None:
-    factory = stage.factory()
+    container = stage.container()
     request = NewOrder(
         tipo_producto="webhook_service",
         nombre_producto="Bot de prueba",
@@ -142,8 +142,8 @@ async def _place_many(stage: Scene, count: int) -> None:
     )
     for _ in range(count):
         async with stage.database.transaction("test") as session:
-            await create_order(session, request, ADMIN, factory.policy, datetime.now(UTC))
-    await factory.close()
+            await create_order(session, request, ADMIN, container.policy, datetime.now(UTC))
+    await container.close()
 
 
 def _by_order(entries: list[Entry]) -> dict[str, list[Entry]]:

@@ -53,20 +53,20 @@ async def _stage(postgres_url: str, template: str, folder: Path) -> AsyncGenerat
         try:
             yield stage
         finally:
-            factory = stage.factory()
-            await factory.deployer.stop_all()
-            await factory.close()
+            container = stage.container()
+            await container.deployer.stop_all()
+            await container.close()
 
 
 async def _left(stage: Scene) -> Left:
     """Return what the order's life has left; numbers differ from life to life and are hidden."""
     life = await stage.life()
     told = [re.sub(r"\S*\d\S*", "N", f"{kind} | {who} | {what}") for kind, who, what in life.events]
-    factory = stage.factory()
-    running = await factory.deployer.status()
+    container = stage.container()
+    running = await container.deployer.status()
     mails = await stage.rows("SELECT count(*) AS posted FROM outbox_messages")
-    kept = await asyncio.to_thread(lambda: list((factory.maildir / "new").iterdir()))
-    await factory.close()
+    kept = await asyncio.to_thread(lambda: list((container.maildir / "new").iterdir()))
+    await container.close()
     return [life.state, *life.stages, *told], len(running), len(kept) - mails[0].posted
 
 

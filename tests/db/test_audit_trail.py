@@ -8,8 +8,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from axon_factory.db.audit import AuditQuery, append_audit, cut, list_audit, verify_audit
-from axon_factory.db.audit.verify import Verification
+from axon_factory.db.audit import (
+    AuditQuery,
+    Verification,
+    append_audit,
+    cut,
+    list_audit,
+    verify_audit,
+)
 from axon_factory.db.sessions import Database
 from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry
 from axon_factory.domain.permissions import Action

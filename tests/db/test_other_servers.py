@@ -14,10 +14,9 @@ import pytest
 
 import axon_factory
 from axon_factory.db.embedded import APP_ROLE, EmbeddedPostgres
-from axon_factory.db.embedded.binaries import find_installations
+from axon_factory.db.embedded.programs import find_installations
 from axon_factory.db.migrate import MigrationFailed, migrate, schema_state
-from axon_factory.db.roles import grant_app
-from axon_factory.db.server_version import SUPPORTED_MAJORS
+from axon_factory.db.server import SUPPORTED_MAJORS, grant_app
 from tests.support.databases import GIVEN_SERVER, empty_database, folder_in_memory
 
 GIVEN_PROGRAMS = "AXON_TEST_POSTGRES"

@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 from axon_factory.db import tables
 from axon_factory.db.migrate import schema_state
 from axon_factory.db.sessions import Database
-from axon_factory.domain.priority import Priority
+from axon_factory.domain.building import Priority
 from tests.support.databases import empty_database
 
 INSERT = text(

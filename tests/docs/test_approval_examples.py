@@ -20,7 +20,7 @@ async def test_examples_of_the_guide(fresh_workshop: Workshop, tmp_path: Path) -
     program = folder / "axon"
     program.write_text(PROGRAM.format(python=sys.executable), encoding="utf-8")
     program.chmod(0o755)
-    factory = fresh_workshop.factory
+    container = fresh_workshop.container
     shell = Shell(
         folder,
         {
@@ -28,8 +28,8 @@ async def test_examples_of_the_guide(fresh_workshop: Workshop, tmp_path: Path) -
             "LANG": "C.UTF-8",
             "API": str(fresh_workshop.http.base_url).rstrip("/"),
             "TOKEN": fresh_workshop.headers["admin"]["Authorization"].removeprefix("Bearer "),
-            "AXON_DATABASE_URL": factory.database.url,
-            "AXON_DATA_DIR": str(factory.data_dir),
+            "AXON_DATABASE_URL": container.database.url,
+            "AXON_DATA_DIR": str(container.data_dir),
             "AXON_SECRET_KEY": SECRET_KEY,
         },
     )

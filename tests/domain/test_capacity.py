@@ -7,14 +7,15 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.domain.capacity import (
+from axon_factory.domain.building import (
+    AGEING_INTERVAL,
     BuildLimits,
     Candidate,
     Occupancy,
+    Priority,
     grant_places,
     rank_waiting,
 )
-from axon_factory.domain.priority import AGEING_INTERVAL, Priority
 
 NOW = datetime(2025, 11, 14, 12, tzinfo=UTC)
 TYPES, CLIENTS = ["a", "b"], ["x", "y", "z"]

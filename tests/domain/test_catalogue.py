@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from axon_factory.domain.catalogue import INTEGRATIONS, PRODUCT_TYPES, integration_label
-from axon_factory.domain.catalogue.registry import PRODUCTS_FOLDER
+from axon_factory.domain.catalogue.product_types import PRODUCTS_FOLDER
 
 Json = Any
 EXAMPLES = Path(__file__).parents[1] / "contract" / "examples"

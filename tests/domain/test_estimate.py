@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.domain.estimate import Pace, remaining_time
+from axon_factory.domain.progress import Pace, remaining_time
 from axon_factory.domain.states import OrderState
 
 

@@ -9,8 +9,13 @@ import psycopg.errors
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of, trouble_said
+from axon_factory.domain.failure import (
+    FailureCause,
+    MachineTrouble,
+    Trouble,
+    trouble_of,
+    trouble_said,
+)
 from axon_factory.ports.errors import PortError
 
 _T = Trouble

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.plan import Plan
-from axon_factory.domain.plan_diff import Change, differences
+from axon_factory.domain.plan import Change, Plan, differences
 from axon_factory.domain.plan_review import problems_by_field, problems_of
 from tests.support.plans import edited_plan
 

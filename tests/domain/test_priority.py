@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.domain.priority import AGEING_INTERVAL, Priority, effective_rank
+from axon_factory.domain.building import AGEING_INTERVAL, Priority, effective_rank
 
 HOURS = st.integers(0, 10_000).map(lambda hours: timedelta(hours=hours))
 

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.domain.estimate import Remaining
-from axon_factory.domain.promise import Promise, pause, promise, resume
+from axon_factory.domain.progress import Promise, Remaining, pause, promise, resume
 
 NOON = datetime(2025, 11, 14, 12, tzinfo=UTC)
 HOURS = st.tuples(st.floats(0, 1000), st.floats(0, 1000)).map(sorted)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from axon_factory.domain.redaction import FOR_BUILDERS, FOR_MODELS, Redactor
+from axon_factory.domain.text import FOR_BUILDERS, FOR_MODELS, Redactor
 
 SECRETS = [
     "sk-proj-abcdefghijklmnopqrstuvwx",

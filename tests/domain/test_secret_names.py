@@ -2,7 +2,7 @@
 
 import pytest
 
-from axon_factory.domain.redaction import FOR_BUILDERS, is_secret_name
+from axon_factory.domain.text import FOR_BUILDERS, is_secret_name
 
 
 @pytest.mark.parametrize(

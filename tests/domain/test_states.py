@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.lifecycle import Situation, StepKind, due_step
-from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.states import (
     ACTIVE_STATES,
     TERMINAL_STATES,

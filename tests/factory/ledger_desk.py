@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import psycopg
 from ledger import Fault, Ledger
 
-from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.machine import MachineTrouble, Trouble
+from axon_factory.domain.failure import FailureCause, MachineTrouble, Trouble
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 

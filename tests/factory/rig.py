@@ -19,10 +19,10 @@ from sqlmodel import col
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderEvent
-from axon_factory.domain.client_mails import ClientMail
+from axon_factory.domain.building import Priority
 from axon_factory.domain.lifecycle import DueStep
+from axon_factory.domain.messages import ClientMail
 from axon_factory.domain.permissions import Grant, Principal, Role
-from axon_factory.domain.priority import Priority
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
 from axon_factory.factory.ports import LinePorts

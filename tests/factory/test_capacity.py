@@ -11,8 +11,7 @@ import pytest
 from ledger import Fault
 from rig import Rig, approve, cancel, patch
 
-from axon_factory.domain.capacity import BuildLimits
-from axon_factory.domain.priority import Priority
+from axon_factory.domain.building import BuildLimits, Priority
 from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.policy import ApprovalRules
 from axon_factory.worker.maintenance import sweep

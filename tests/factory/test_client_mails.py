@@ -13,8 +13,8 @@ from ledger import Fault
 from rig import ADMIN, Change, Rig, patch
 
 from axon_factory.adapters.mailer.maildir import MaildirMailer
-from axon_factory.domain.client_mails import ClientMail
-from axon_factory.domain.questions import Audience
+from axon_factory.domain.messages import ClientMail
+from axon_factory.domain.states import Audience
 from axon_factory.factory.outbox import OutboxSender
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.asking import answer_as

@@ -7,10 +7,10 @@ from ledger import Fault
 from ledger_ports import CHECKS
 from rig import ADMIN, Rig, accept, patch
 
+from axon_factory.domain.building import AGEING_INTERVAL, Priority
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.permissions import Grant, Principal, Role
-from axon_factory.domain.priority import AGEING_INTERVAL, Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.approval import reject_plan
 from axon_factory.orders.policy import ApprovalRules

@@ -12,9 +12,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.machine import MachineTrouble, Trouble
-from axon_factory.insights.line_health import read_line_health
-from axon_factory.insights.line_status import read_line_status
+from axon_factory.domain.failure import MachineTrouble, Trouble
+from axon_factory.insights.line import read_line_health, read_line_status
 from axon_factory.orders.retry import retry_order
 from axon_factory.worker.maintenance import sweep
 

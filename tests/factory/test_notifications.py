@@ -15,14 +15,14 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from axon_factory.adapters.guarded_http import GuardedHttp
 from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
 from axon_factory.db.tables import Order
-from axon_factory.domain.deliveries import (
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import (
     MOST_TRIES,
     WEBHOOK_DELAYS,
     Channel,
     delay_after,
 )
 from axon_factory.domain.notifications import NotificationKind as Kind
-from axon_factory.domain.outbound import OutboundRules
 from axon_factory.factory.outbox import OutboxSender
 from axon_factory.orders.notifications.deliveries import redeliver
 from axon_factory.orders.notifications.destinations import (

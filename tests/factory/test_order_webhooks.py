@@ -15,12 +15,12 @@ from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.adapters.guarded_http import GuardedHttp
 from axon_factory.adapters.notifier import ChosenNotifier, WebhookNotifier
 from axon_factory.db.tables import ApiKey, Order
-from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import OCCASIONS, ORDER_KINDS, NotificationKind
-from axon_factory.domain.outbound import OutboundRules
 from axon_factory.domain.permissions import KeyScope
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.questions import Audience
+from axon_factory.domain.states import Audience
 from axon_factory.factory.outbox import OutboxSender
 from axon_factory.orders.notifications.deliveries import redeliver, send_test
 from axon_factory.orders.notifications.destinations import (

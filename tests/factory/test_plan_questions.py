@@ -11,7 +11,7 @@ from ledger import Fault
 from rig import ADMIN, Change, Rig, approve
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.catalogue.default_plan import default_plan
+from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.orders.approval import reject_plan
 from axon_factory.orders.budget import decide_budget

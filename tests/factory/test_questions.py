@@ -21,7 +21,7 @@ from axon_factory.ports.builder import (
     BuildStatus,
     ReportedProgress,
 )
-from axon_factory.worker.question_reminders import remind_of_questions
+from axon_factory.worker.reminders import remind_of_questions
 
 QUESTION = AgentQuestion("idioma", "¿En qué idioma?", ("Español", "Inglés"))
 OUT_OF_BOUNDS = AgentQuestion("larga", "x" * 5000, tuple("abc" * 10), to_client=False)

@@ -10,8 +10,8 @@ from ledger import Fault
 from ledger_ports import ledger_box
 from rig import ADMIN, Rig, cancel
 
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import Conflict
-from axon_factory.domain.line_mode import LineMode
 from axon_factory.orders.credentials import (
     ROTATABLE,
     RotationInProgress,

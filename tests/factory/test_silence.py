@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ledger import Fault
 from rig import POLICY, Rig
 
-from axon_factory.domain.silence import Silence, silence_of
+from axon_factory.domain.building import Silence, silence_of
 from axon_factory.orders.policy import AgentRules
-from axon_factory.worker.silence import notice_silence
+from axon_factory.worker.reminders import notice_silence
 
 OUTSIDE = replace(POLICY, agents=AgentRules(builder="http"))
 SILENT, STUCK = timedelta(minutes=5), timedelta(minutes=30)

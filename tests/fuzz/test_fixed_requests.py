@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.core.result import Ok
 
+from axon_factory.bootstrap.application import application_of
 from tests.support.copies import copy_order
 from tests.support.workshop import Headers, Workshop
 
@@ -45,7 +46,7 @@ class Request(NamedTuple):
 
 @pytest.fixture(scope="module")
 async def made(fuzzed: Workshop, orders: list[str]) -> list[Request]:
-    document = fuzzed.factory.application().openapi()
+    document = application_of(fuzzed.container).openapi()
     return await asyncio.to_thread(_made, document, str(fuzzed.http.base_url), orders)
 
 

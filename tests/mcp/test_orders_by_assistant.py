@@ -8,7 +8,7 @@ import pytest
 from mcp import Client
 
 from axon_factory.domain.states import OrderState
-from axon_factory.mcp.confirmation import confirmation_of, confirms
+from axon_factory.mcp.tools import confirmation_of, confirms
 from tests.mcp.conftest import Assistant
 from tests.support.copies import order_in
 from tests.support.workshop import Headers, Json, Workshop, example_order

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import Database
+from axon_factory.domain.building import Priority
 from axon_factory.domain.permissions import Principal
-from axon_factory.domain.priority import Priority
 from axon_factory.orders.lists.folding import build, fold, survey
 from axon_factory.orders.lists.page import list_orders
 from axon_factory.orders.lists.query import ListQuery

@@ -27,7 +27,7 @@ async def bulk(workshop: Workshop, ids: Sequence[str], **body: Any) -> httpx2.Re
 
 
 async def count(workshop: Workshop, query: str, ids: Sequence[str]) -> int:
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return await session.scalar(text(query), {"ids": list(ids)}) or 0
 
 
@@ -51,7 +51,7 @@ async def test_two_acts_on_overlapping_orders(wiped_workshop: Workshop, trials: 
                 json={"logs": [{"mensaje": "Entre medio"}]},
                 headers=workshop.headers["operator"],
             ),
-            age_waiting_orders(workshop.factory.database),
+            age_waiting_orders(workshop.container.database),
         )
         assert [one.status_code, other.status_code, patched.status_code] == [200] * 3
         winners = [
@@ -82,7 +82,7 @@ async def test_an_order_that_leaves_the_filter_meanwhile_is_not_touched(
     ids = sorted([str(await workshop.place()) for _ in range(3)])
     body = {"accion": "prioridad", "prioridad": "alta", "filtro": {"tag": ["x"]}, "esperado": 3}
     await bulk(workshop, ids, accion="tag", agregar=["x"])
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(
             text("UPDATE orders SET tags = '{}', updated_at = :now WHERE id = CAST(:id AS uuid)"),
             {"id": ids[1], "now": datetime.now(UTC)},
@@ -104,7 +104,7 @@ async def _until_somebody_waits(workshop: Workshop) -> None:
     )
     async with asyncio.timeout(10):
         while True:
-            async with workshop.factory.database.reading() as session:
+            async with workshop.container.database.reading() as session:
                 if await session.scalar(waiting):
                     return
             await asyncio.sleep(0.01)

@@ -36,7 +36,7 @@ async def test_every_attempt_with_its_times(workshop: Workshop) -> None:
     await workshop.patch(order_id, estado="fallido", motivo="prueba")
     await workshop.patch(order_id, estado="construccion")
     await workshop.patch(order_id, estado="qa")
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(_AGE, {"order_id": order_id, "last": 6})
     document = await history(workshop, order_id)
 
@@ -78,13 +78,13 @@ async def test_an_order_at_its_end_is_in_no_stage(workshop: Workshop) -> None:
 async def person(workshop: Workshop) -> Headers:
     """An administrator with a name that nothing else has."""
     mail = f"zacarias-{uuid4().hex}@example.com"
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await users.create(
             session,
             email=mail,
             name=_PERSON,
             role=Role.ADMIN,
-            password_hash=await workshop.factory.passwords.hash(PASSWORD),
+            password_hash=await workshop.container.passwords.hash(PASSWORD),
             client_id=None,
         )
     answer = await workshop.http.post("/api/auth/login", json={"email": mail, "password": PASSWORD})

@@ -15,12 +15,11 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
+from axon_factory.domain.building import Priority
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Grant, Principal, Role
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.domain.waiting import Needs, WaitsFor
+from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 from axon_factory.orders.lists import folding
 from axon_factory.orders.lists import page as paging
 from axon_factory.orders.lists.cursor import decode

@@ -16,8 +16,8 @@ FIRST_SECOND = datetime(2026, 1, 1, 6, 0, 0, tzinfo=UTC)
 
 async def create(workshop: Workshop, now: datetime) -> str:
     request = NewOrder.model_validate(example_order())
-    async with workshop.factory.database.transaction("test") as session:
-        order = await create_order(session, request, ADMIN, workshop.factory.policy, now)
+    async with workshop.container.database.transaction("test") as session:
+        order = await create_order(session, request, ADMIN, workshop.container.policy, now)
     return order.order_number
 
 
@@ -40,7 +40,7 @@ async def test_fifty_orders_at_once_are_numbered_without_a_gap(wiped_workshop: W
 
 
 async def test_numbers_outgrow_three_digits(wiped_workshop: Workshop) -> None:
-    async with wiped_workshop.factory.database.transaction("test") as session:
+    async with wiped_workshop.container.database.transaction("test") as session:
         await session.execute(text("INSERT INTO order_number_counters VALUES (2026, 998)"))
     numbers = [await create(wiped_workshop, FIRST_SECOND) for _ in range(3)]
     assert numbers == ["ORD-2026-999", "ORD-2026-1000", "ORD-2026-1001"]
@@ -65,7 +65,7 @@ async def test_a_year_turns_in_the_business_time_zone(wiped_workshop: Workshop) 
 
 async def test_a_rollback_gives_the_number_back(wiped_workshop: Workshop) -> None:
     request = NewOrder.model_validate(example_order())
-    database, policy = wiped_workshop.factory.database, wiped_workshop.factory.policy
+    database, policy = wiped_workshop.container.database, wiped_workshop.container.policy
     await create(wiped_workshop, FIRST_SECOND)
     async with database.reading() as session:  # rolls back
         order = await create_order(session, request, ADMIN, policy, FIRST_SECOND)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from axon_factory.domain.estimate import DOCUMENTED_PACE, ENOUGH_ORDERS, Pace
-from axon_factory.domain.priority import Priority
+from axon_factory.domain.building import Priority
+from axon_factory.domain.progress import DOCUMENTED_PACE, ENOUGH_ORDERS, Pace
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.capacity import count_ahead
 from axon_factory.orders.pace import measured_pace
@@ -26,7 +26,7 @@ _DELIVER = text(
 async def deliver(workshop: Workshop, product_type: str, *, hours: float) -> None:
     order_id = await workshop.place(tipo_producto=product_type)
     began = datetime(2026, 1, 1, tzinfo=UTC)
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(
             _DELIVER,
             {
@@ -39,7 +39,7 @@ async def deliver(workshop: Workshop, product_type: str, *, hours: float) -> Non
 
 
 async def pace(workshop: Workshop, product_type: str) -> Pace:
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return await measured_pace(session, product_type)
 
 
@@ -68,18 +68,18 @@ async def test_the_queue_is_counted_as_the_line_takes_it(wiped_workshop: Worksho
         await wiped_workshop.place(prioridad=priority)
 
     async def ahead() -> dict[Priority, int]:
-        async with wiped_workshop.factory.database.reading() as session:
+        async with wiped_workshop.container.database.reading() as session:
             return {item: await count_ahead(session, rank=item.rank) for item in Priority}
 
     assert await ahead() == {"baja": 4, "normal": 2, "alta": 1, "urgente": 1}
 
     oldest = await wiped_workshop.place(prioridad="baja")
-    async with wiped_workshop.factory.database.transaction("test") as session:
+    async with wiped_workshop.container.database.transaction("test") as session:
         await session.execute(
             text("UPDATE orders SET created_at = created_at - interval '8 hours' WHERE id = :id"),
             {"id": oldest},
         )
-    await age_waiting_orders(wiped_workshop.factory.database)
+    await age_waiting_orders(wiped_workshop.container.database)
     assert await ahead() == {"baja": 5, "normal": 3, "alta": 2, "urgente": 1}
 
     await wiped_workshop.patch(oldest, prioridad="urgente")
@@ -98,7 +98,7 @@ async def test_orders_are_counted_whatever_the_line_does(wiped_workshop: Worksho
     await workshop.placed_in(OrderState.PLANIFICACION)
 
     async def ahead() -> int:
-        async with workshop.factory.database.reading() as session:
+        async with workshop.container.database.reading() as session:
             return await count_ahead(session, rank=Priority.NORMAL.rank)
 
     assert await ahead() == 3
@@ -106,10 +106,10 @@ async def test_orders_are_counted_whatever_the_line_does(wiped_workshop: Worksho
         "/api/line/pause", json={"motivo": "Prueba"}, headers=workshop.headers["admin"]
     )
     assert paused.status_code == 200
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(text("DELETE FROM procrastinate_jobs"))
     assert await ahead() == 3
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await session.execute(
             text("UPDATE orders SET queued_at = now(), estado = 'construccion' WHERE id = :id"),
             {"id": await workshop.place()},

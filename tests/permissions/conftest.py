@@ -47,7 +47,7 @@ CALLERS = (
 async def templates(workshop: Workshop) -> Mapping[OrderState, UUID]:
     """An order of the owner's in each state, with an open question to them, to be copied."""
     made = {state: await workshop.placed_in(state, notas_internas="notas") for state in OrderState}
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         for order_id in made.values():
             session.add(
                 OrderQuestion(
@@ -68,22 +68,22 @@ async def templates(workshop: Workshop) -> Mapping[OrderState, UUID]:
 @pytest.fixture(scope="session")
 async def credentials(workshop: Workshop) -> Mapping[str, Headers]:
     """Headers of every caller but the two attempts, which belong to an order."""
-    factory = workshop.factory
+    container = workshop.container
     headers = dict(workshop.headers)
-    async with factory.database.transaction("test") as session:
-        expired = await factory.api_keys.create(
+    async with container.database.transaction("test") as session:
+        expired = await container.api_keys.create(
             session,
             name="expirada",
             scope=KeyScope.ADMIN,
             created_by="t",
             lifetime=timedelta(microseconds=1),
         )
-        revoked = await factory.api_keys.create(
+        revoked = await container.api_keys.create(
             session, name="revocada", scope=KeyScope.ADMIN, created_by="t"
         )
-        await factory.api_keys.revoke(session, revoked.key.id)
-        token = await factory.system_tokens.mint_permanent(session, agent="ops", created_by="t")
-        await factory.system_tokens.revoke(session, token.id)
+        await container.api_keys.revoke(session, revoked.key.id)
+        token = await container.system_tokens.mint_permanent(session, agent="ops", created_by="t")
+        await container.system_tokens.revoke(session, token.id)
     headers["expired_key"] = {"X-API-Key": expired.plaintext}
     headers["revoked_key"] = {"X-API-Key": revoked.plaintext}
     headers["revoked_token"] = {"X-System-Token": token.plaintext}

@@ -25,6 +25,7 @@ from sqlalchemy import text as statement
 
 from axon_factory.accounts import users
 from axon_factory.api.routes import declared_routes
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import PERMISSIONS, Role
 from axon_factory.domain.states import OrderState
@@ -124,9 +125,9 @@ async def planted(
 
 
 async def _named_admin(workshop: Workshop) -> Headers:
-    factory = workshop.factory
-    password_hash = await factory.passwords.hash(PASSWORD)
-    async with factory.database.transaction("test") as session:
+    container = workshop.container
+    password_hash = await container.passwords.hash(PASSWORD)
+    async with container.database.transaction("test") as session:
         await users.create(
             session,
             email="persona@example.com",
@@ -202,7 +203,7 @@ async def _places(planted: Planted) -> list[str]:
     """Every reading route: about both orders that ended, about everything that has a list."""
     workshop = planted.workshop
     places: set[str] = set()
-    for route in declared_routes(workshop.factory.application().routes):
+    for route in declared_routes(application_of(workshop.container).routes):
         if "GET" not in route.methods or route.path in NOT_CRAWLED:
             continue
         name = route.path.removeprefix("/api/").removesuffix("/{id}")
@@ -294,7 +295,7 @@ async def test_no_answer_to_a_write_shows_it_either(planted: Planted, name: str)
     grants = {caller.name: caller.grant for caller in CALLERS}
     actions = {
         (method, route.path): route.action
-        for route in declared_routes(planted.workshop.factory.application().routes)
+        for route in declared_routes(application_of(planted.workshop.container).routes)
         for method in route.methods
     }
     granted = [
@@ -338,7 +339,7 @@ async def require_no_leak_in_writes(
 
 async def test_the_portal_shows_what_the_client_may_read(planted: Planted) -> None:
     for order_id in (planted.delivered, planted.failed, planted.built):
-        link = planted.workshop.factory.portal_links.url(order_id)
+        link = planted.workshop.container.portal_links.url(order_id)
         answer = await planted.workshop.http.get(httpx2.URL(link).path)
         assert answer.status_code == 200, answer.text
         assert _leaks(planted, answer.text, "the portal", "owner") == []
@@ -370,7 +371,7 @@ async def test_logs_and_mails_hold_neither(planted: Planted) -> None:
         assert secret not in logged, f"{name} in the log"
     for canary in ("canario-notas", "canario@cliente.example"):
         assert canary not in logged
-    async with planted.workshop.factory.database.reading() as session:
+    async with planted.workshop.container.database.reading() as session:
         found = await session.execute(MAILS)
         mails = found.all()
     assert mails

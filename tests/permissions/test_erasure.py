@@ -14,6 +14,7 @@ import pytest
 
 from axon_factory.adapters.mailer.maildir import MaildirMailer
 from axon_factory.api.routes import declared_routes
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.audit import cut, verify_audit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
@@ -97,7 +98,7 @@ async def report(living: Living, order_id: UUID) -> None:
         "clave": f"{MARK}-clave",
     }
     await living.ask("POST", f"{path}/preguntas", question, status=201)
-    link = urlsplit(living.workshop.factory.policy.portal_url(order_id)).path
+    link = urlsplit(living.workshop.container.policy.portal_url(order_id)).path
     said = {"respuesta": f"{MARK}-respuesta"}
     answer = await living.workshop.http.post(f"{link}/preguntas/1", data=said)
     assert answer.status_code == 303, answer.text
@@ -111,7 +112,7 @@ async def answers(living: Living, order_id: UUID) -> list[str]:
     deliveries = await http.get("/api/notifications/deliveries", headers=headers)
     ids = [str(order_id), *(one["id"] for one in deliveries.json()["deliveries"][:3])]
     found: list[str] = []
-    for route in declared_routes(living.workshop.factory.application().routes):
+    for route in declared_routes(application_of(living.workshop.container).routes):
         if "GET" not in route.methods or route.path in ELSEWHERE:
             continue
         for each in ids if "{id}" in route.path else ids[:1]:
@@ -159,14 +160,14 @@ async def test_nothing_of_a_delivered_order_is_left(living: Living) -> None:
     assert set(held(before)) >= {table for table, planted in PLANTED.items() if planted}
     assert str(order_id) in before["idempotency_keys"]
     assert any(name.startswith("mail/new/") for name in files(living.folder))
-    link = urlsplit(living.workshop.factory.policy.portal_url(order_id)).path
+    link = urlsplit(living.workshop.container.policy.portal_url(order_id)).path
     assert NAME in (await living.workshop.http.get(link)).text
 
     answer = await erase(living, order_id, product=True)
     assert answer.status_code == 200, answer.text
     assert answer.json()["borrado_pendiente"]
     await living.drive(order_id)
-    async with living.workshop.factory.database.transaction("test") as session:
+    async with living.workshop.container.database.transaction("test") as session:
         while await fold(session):
             pass
 
@@ -191,7 +192,7 @@ async def test_nothing_of_a_delivered_order_is_left(living: Living) -> None:
 
 
 async def the_trail_holds(living: Living) -> None:
-    database = living.workshop.factory.database
+    database = living.workshop.container.database
     async with database.transaction("test") as session:
         position = await cut(session)
     async with database.reading() as session:
@@ -226,7 +227,7 @@ async def test_a_mail_that_is_on_its_way_while_its_order_is_erased_is_removed(
     living: Living, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order_id = await living.workshop.placed_in(OrderState.CANCELADO)
-    async with living.workshop.factory.database.transaction("test") as session:
+    async with living.workshop.container.database.transaction("test") as session:
         order = await session.get_one(Order, order_id)
         await post_message(
             session,
@@ -278,7 +279,7 @@ async def test_of_a_failed_order_the_product_can_stay_and_go_later(living: Livin
 
     assert (await erase(living, order_id, product=True)).status_code == 200
     await living.drive(order_id)
-    async with living.workshop.factory.database.transaction("test") as session:
+    async with living.workshop.container.database.transaction("test") as session:
         await fold(session)
     assert held(await dump(living)) == []
     assert files(living.folder) == []

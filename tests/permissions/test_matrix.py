@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.accounts import users
 from axon_factory.api.authentication import PasswordChangeRequired, check
 from axon_factory.api.routes import DeclaredRoute, declared_routes
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import Forbidden
 from axon_factory.domain.permissions import (
@@ -47,7 +48,7 @@ Key = tuple[str, DeclaredRoute, OrderState | None, Caller]
 def routes(workshop: Workshop) -> Routes:
     return [
         (method, route)
-        for route in declared_routes(workshop.factory.application().routes)
+        for route in declared_routes(application_of(workshop.container).routes)
         for method in sorted(route.methods - {"HEAD", "OPTIONS"})
     ]
 
@@ -246,20 +247,22 @@ class Cell:
 
     async def _made(self, by: Headers) -> str:
         """Make what the operation is about, as the caller's own, and return its id."""
-        factory = self.workshop.factory
+        container = self.workshop.container
         if self.operation.about in {"destination", "delivery"}:
             destination_id, delivery_id = await make_destination(self.workshop, by)
             return destination_id if self.operation.about == "destination" else delivery_id
-        async with factory.database.transaction("test") as session:
+        async with container.database.transaction("test") as session:
             if self.operation.about == "user":
                 user = await self._user(session, Role.OPERATOR)
                 return str(user.id)
             if self.operation.about == "key":
-                key = await factory.api_keys.create(
+                key = await container.api_keys.create(
                     session, name=uuid4().hex, scope=KeyScope.LECTURA, created_by="t"
                 )
                 return key.key.id
-            token = await factory.system_tokens.mint_permanent(session, agent="ops", created_by="t")
+            token = await container.system_tokens.mint_permanent(
+                session, agent="ops", created_by="t"
+            )
             return token.id
 
     async def _user(self, session: AsyncSession, role: Role) -> User:
@@ -268,12 +271,12 @@ class Cell:
             email=f"{uuid4().hex}@example.com",
             name="Temporal",
             role=role,
-            password_hash=await password_hash_of(self.workshop.factory),
+            password_hash=await password_hash_of(self.workshop.container),
             client_id=uuid4().hex if role is Role.CLIENT else None,
         )
 
     async def _session_of_its_own(self, role: Role) -> Headers:
-        async with self.workshop.factory.database.transaction("test") as session:
+        async with self.workshop.container.database.transaction("test") as session:
             user = await self._user(session, role)
         answer = await self.workshop.http.post(
             "/api/auth/login", json={"email": user.email, "password": PASSWORD}

@@ -77,7 +77,7 @@ async def test_every_pair_in_process(
     writers = [caller for caller in RELATED if caller.grant in ACTORS]
     for source in OrderState:
         order = await workshop.order(templates[source])
-        async with workshop.factory.database.reading() as session:
+        async with workshop.container.database.reading() as session:
             evidence = await read_evidence(session, order)
         for caller in writers:
             actor = Actor(ACTORS[caller.grant], _id_of(caller), caller.name)

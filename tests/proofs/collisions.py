@@ -42,7 +42,7 @@ async def collide(
     `turns` says which is sent first. The answers come in the order of `sending`.
     """
     sent: dict[int, asyncio.Task[httpx2.Response]] = {}
-    async with workshop.factory.database.reading() as holder, asyncio.TaskGroup() as group:
+    async with workshop.container.database.reading() as holder, asyncio.TaskGroup() as group:
         await holder.execute(_HOLD, {"id": order_id})
         process = await holder.scalar(_OWN_PROCESS)
         for turn in turns:
@@ -55,7 +55,7 @@ async def collide(
 @asynccontextmanager
 async def watching(workshop: Workshop) -> AsyncGenerator[Watch]:
     """Yield a function that waits until so many wait for what a process of the server holds."""
-    url = workshop.factory.database.url
+    url = workshop.container.database.url
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
 
         async def watch(holder: int, count: int) -> None:

@@ -46,7 +46,7 @@ class Table(NamedTuple):
 
 async def contents(workshop: Workshop) -> Mapping[str, Table]:
     """Return every table's contents, apart from kept answers and counters of requests."""
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         if not _statements:
             _statements.append(await _statement(session))
         found = await session.execute(text(_statements[0]), {"volatile": list(_VOLATILE)})

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx2
 
 from axon_factory.accounts import users
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.permissions import KeyScope, Role
 from axon_factory.orders.line_control import ModeChange, change_mode
 from tests.proofs.copies import Copies
@@ -85,10 +85,10 @@ class Kitchen:
 
     async def user(self, role: Role = Role.OPERATOR) -> tuple[str, str]:
         """Return the id and the address of a fresh user."""
-        factory = self.workshop.factory
-        password_hash = await password_hash_of(factory)
+        container = self.workshop.container
+        password_hash = await password_hash_of(container)
         email = f"persona-{uuid4().hex[:12]}@example.com"
-        async with factory.database.transaction("test") as session:
+        async with container.database.transaction("test") as session:
             user = await users.create(
                 session, email=email, name="Persona", role=role, password_hash=password_hash
             )
@@ -104,25 +104,27 @@ class Kitchen:
 
     async def set_line(self, mode: LineMode) -> None:
         """Bring the line into a mode."""
-        factory = self.workshop.factory
-        async with factory.database.transaction("test") as session:
+        container = self.workshop.container
+        async with container.database.transaction("test") as session:
             now = datetime.now(UTC)
-            await change_mode(session, ModeChange(mode), ADMIN, factory.policy, now)
+            await change_mode(session, ModeChange(mode), ADMIN, container.policy, now)
 
     async def key(self) -> str:
         """Return the id of a fresh API key."""
-        factory = self.workshop.factory
-        async with factory.database.transaction("test") as session:
-            made = await factory.api_keys.create(
+        container = self.workshop.container
+        async with container.database.transaction("test") as session:
+            made = await container.api_keys.create(
                 session, name=f"k-{uuid4().hex[:12]}", scope=KeyScope.LECTURA, created_by="t"
             )
         return made.key.id
 
     async def token(self) -> str:
         """Return the id of a fresh system token."""
-        factory = self.workshop.factory
-        async with factory.database.transaction("test") as session:
-            minted = await factory.system_tokens.mint_permanent(session, agent="a", created_by="t")
+        container = self.workshop.container
+        async with container.database.transaction("test") as session:
+            minted = await container.system_tokens.mint_permanent(
+                session, agent="a", created_by="t"
+            )
         return minted.id
 
 

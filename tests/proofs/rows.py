@@ -115,7 +115,7 @@ async def facts(session: AsyncSession, ids: Sequence[UUID]) -> list[Facts]:
 
 async def compare_all(workshop: Workshop, models: Mapping[UUID, OrderModel]) -> None:
     """Require that the orders are sound and as their models say."""
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         found = await facts(session, list(models))
     assert len(found) == len(models)
     for seen, model in zip(found, models.values(), strict=True):

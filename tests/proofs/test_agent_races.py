@@ -132,7 +132,7 @@ async def test_an_attempt_that_ends_while_its_agent_waits_is_over(
     act = operation.on(OrderModel(estado=BUILT), "")
     token = await workshop.attempt_token(order_id)
     async with watching(workshop) as watch, asyncio.TaskGroup() as group:
-        async with workshop.factory.database.transaction("test") as holder:
+        async with workshop.container.database.transaction("test") as holder:
             await holder.execute(_NEXT_ATTEMPT, {"id": order_id})
             asking = send(workshop, operation, order_id, act, by="none", headers=token)
             sent = group.create_task(asking)
@@ -143,7 +143,7 @@ async def test_an_attempt_that_ends_while_its_agent_waits_is_over(
     after = await workshop.order(order_id)
     assert (after.intento, after.estado) == (before.intento + 1, before.estado)
     assert (after.version, after.heartbeat_at) == (before.version, before.heartbeat_at)
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         told = await session.execute(_TOLD_SINCE, {"id": order_id, "seq": before.event_seq})
     assert list(told.scalars()) == ["construccion.intento_anterior"]
 
@@ -261,7 +261,7 @@ async def sendings(workshop: Workshop, trial: Trial, order_id: UUID) -> list[Sen
 async def outcome_of(
     workshop: Workshop, trial: Trial, order_id: UUID, answers: Sequence[httpx2.Response]
 ) -> Outcome:
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         (found,) = await facts(session, [order_id])
         traces = (await session.execute(_TRACES, {"id": str(order_id)})).one()
     assert found.faults() == [], trial

@@ -11,13 +11,14 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from axon_factory.bootstrap.application import application_of
 from tests.proofs.commit_cutter import CommitCutter
 from tests.proofs.contents import contents
 from tests.proofs.copies import Copies
 from tests.proofs.recipes import ONE_OF_EACH_KIND, RECIPES, Kitchen
 from tests.proofs.writes import Endpoint
 from tests.support.server import running
-from tests.support.workshop import Workshop, make_factory
+from tests.support.workshop import Workshop, make_container
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,11 @@ class Doubtful:
 
 @pytest.fixture(scope="module")
 async def doubtful(workshop: Workshop) -> AsyncIterator[Doubtful]:
-    async with CommitCutter(workshop.factory.database.url).serving() as cutter:
-        factory = make_factory(cutter.url, workshop.factory.data_dir)
-        async with running(factory.application()) as http:
+    async with CommitCutter(workshop.container.database.url).serving() as cutter:
+        container = make_container(cutter.url, workshop.container.data_dir)
+        async with running(application_of(container)) as http:
             yield Doubtful(cutter, http)
-        await factory.close()
+        await container.close()
 
 
 @pytest.mark.parametrize(

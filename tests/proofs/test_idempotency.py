@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import PUBLIC_ROUTES, Role
 from tests.proofs.contents import contents, growth
 from tests.proofs.copies import Copies
@@ -67,7 +68,7 @@ class Store:
 
 @pytest.fixture(scope="module")
 async def store(workshop: Workshop) -> AsyncIterator[Store]:
-    url, address = workshop.factory.database.url, workshop.http.base_url
+    url, address = workshop.container.database.url, workshop.http.base_url
     async with (
         await psycopg.AsyncConnection.connect(url) as holder,
         await psycopg.AsyncConnection.connect(url, autocommit=True) as watcher,
@@ -99,7 +100,7 @@ def new_key() -> str:
 
 
 def test_every_writing_route_is_here(workshop: Workshop) -> None:
-    app = workshop.factory.application()
+    app = application_of(workshop.container)
     assert set(writing_endpoints(app)) == set(RECIPES)
     # git asks by POST, and changes nothing.
     reading = {*PUBLIC_ROUTES, "/git/{slug}.git/git-upload-pack"}
@@ -182,7 +183,7 @@ async def require_other_requests_refused(kitchen: Kitchen, request: Prepared, ke
 
 async def require_sealed(workshop: Workshop, key: str, answer: str) -> None:
     """Require that the kept answer shows no word of the answer."""
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         kept = await session.scalar(text(_KEPT), {"key": key})
     words = [word for word in answer.split('"') if len(word) >= 6]
     assert words
@@ -221,7 +222,7 @@ async def test_a_key_is_kept_for_a_day(kitchen: Kitchen) -> None:
     http, key = kitchen.workshop.http, new_key()
     request = await prepared(kitchen, Endpoint("POST", "/api/orders"))
     first = await request.send(http, key)
-    database = kitchen.workshop.factory.database
+    database = kitchen.workshop.container.database
     async with database.transaction("test") as session:
         kept_for = await session.scalar(
             text("SELECT expires_at - created_at FROM idempotency_keys WHERE key = :key"),
@@ -247,7 +248,7 @@ async def test_what_was_refused_is_decided_anew(kitchen: Kitchen) -> None:
     by_client = await request.send(http, key, headers=kitchen.workshop.headers["owner"])
     statuses = [answer.status_code for answer in (stale, by_nobody, by_client)]
     assert statuses == [412, 401, 403]
-    async with kitchen.workshop.factory.database.reading() as session:
+    async with kitchen.workshop.container.database.reading() as session:
         kept = await session.scalar(
             text("SELECT count(*) FROM idempotency_keys WHERE key = :key"), {"key": key}
         )

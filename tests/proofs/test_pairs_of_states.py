@@ -26,7 +26,7 @@ WRITERS = [name for name, caller in CALLERS.items() if "patch" in caller.may and
 async def test_what_everybody_may_do_from(source: str, workshop: Workshop, copies: Copies) -> None:
     original = copies.originals[source]
     order = await workshop.order(original.id)
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         evidence = await read_evidence(session, order)
     for caller in CALLERS.values():
         kind = "user" if caller.person else "key"

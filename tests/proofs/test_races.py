@@ -16,6 +16,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from axon_factory.bootstrap.application import application_of
 from tests.proofs.collisions import Watch, collide, watching
 from tests.proofs.copies import Copies
 from tests.proofs.model import ADMIN, STATES, Act, OrderModel, perform
@@ -73,7 +74,7 @@ def trials_of(pair: tuple[str, str], copies: Copies) -> list[Trial]:
 async def test_every_write_on_an_order_takes_part(workshop: Workshop) -> None:
     on_an_order = {
         endpoint
-        for endpoint in writing_endpoints(workshop.factory.application())
+        for endpoint in writing_endpoints(application_of(workshop.container))
         if endpoint.path.startswith("/api/orders/")
     }
     taking_part = (*OPERATIONS.values(), *AGENTS.values())
@@ -143,7 +144,7 @@ async def judge(
     """Require one of the two serial outcomes; return whether only one of the two could win."""
     got = tuple(status_of(act, answer) for act, answer in zip(acts, answers, strict=True))
     outcomes = [serial(before, acts, turns) for turns in ((0, 1), (1, 0))]
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         (found,) = await facts(session, [order_id])
     assert found.faults() == [], trial
     possible = [

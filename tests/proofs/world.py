@@ -70,14 +70,14 @@ class World:
         self._workshop = workshop
         self._copies = copies
         self._council = _Council()
-        factory = workshop.factory
+        container = workshop.container
         self._line = Line(
-            factory.database,
-            replace(example_ports(factory.secret_box), council=self._council),
-            factory.policy,
-            products=factory.data_dir,
+            container.database,
+            replace(example_ports(container.secret_box), council=self._council),
+            container.policy,
+            products=container.data_dir,
             worker="machine",
-            tokens=factory.system_tokens,
+            tokens=container.system_tokens,
         )
 
     def headers(self, name: str) -> Headers:
@@ -128,28 +128,28 @@ class World:
         return asyncio.run_coroutine_threadsafe(call, self._loop).result(_LONGEST_CALL)
 
     async def _facts(self, order_id: UUID, seq: int) -> tuple[Facts, str]:
-        async with self._workshop.factory.database.reading() as session:
+        async with self._workshop.container.database.reading() as session:
             (found,) = await facts(session, [order_id])
             return found, await session.scalar(_WRITTEN, {"id": order_id, "seq": seq})
 
     async def _mint(self, order: int, order_id: UUID, attempt: int) -> Token:
-        factory = self._workshop.factory
-        async with factory.database.transaction("test") as session:
-            minted = await factory.system_tokens.mint_for_attempt(
+        container = self._workshop.container
+        async with container.database.transaction("test") as session:
+            minted = await container.system_tokens.mint_for_attempt(
                 session, order_id=order_id, intento=attempt, agent="QA Agent", created_by="t"
             )
         return Token(minted.id, {"X-System-Token": minted.plaintext}, order, attempt)
 
     async def _make_key(self, scope: str) -> Key:
-        factory = self._workshop.factory
-        async with factory.database.transaction("test") as session:
-            made = await factory.api_keys.create(
+        container = self._workshop.container
+        async with container.database.transaction("test") as session:
+            made = await container.api_keys.create(
                 session, name=f"k-{uuid4().hex[:12]}", scope=KeyScope(scope), created_by="t"
             )
         return Key(made.key.id, {"X-API-Key": made.plaintext})
 
     async def _revoke(self, credential: Key | Token) -> None:
-        factory = self._workshop.factory
-        kinds = factory.api_keys if isinstance(credential, Key) else factory.system_tokens
-        async with factory.database.transaction("test") as session:
+        container = self._workshop.container
+        kinds = container.api_keys if isinstance(credential, Key) else container.system_tokens
+        async with container.database.transaction("test") as session:
             await kinds.revoke(session, credential.id)

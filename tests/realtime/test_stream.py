@@ -72,7 +72,7 @@ async def test_who_comes_back_to_an_order_that_is_over_is_sent_away(
     """As EventSource does: it comes back with the last id until it is answered 204."""
     order_id = await workshop.place()
     await workshop.patch(order_id, estado="cancelado")
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         order = await lock_order_by_id(session, order_id)
         hidden = NewEvent(
             EventKind.RECURSOS_LIBERADOS, "Ops Agent", "Libre", visibility=Visibility.INTERNO
@@ -131,8 +131,8 @@ async def test_a_wrong_position_is_a_documented_error(workshop: Workshop) -> Non
 
 async def test_a_revoked_credential_reads_no_further(workshop: Workshop) -> None:
     order_id = await workshop.place()
-    async with workshop.factory.database.transaction("test") as session:
-        key = await workshop.factory.api_keys.create(
+    async with workshop.container.database.transaction("test") as session:
+        key = await workshop.container.api_keys.create(
             session, name="para-revocar", scope=KeyScope.LECTURA, created_by="t"
         )
     async with workshop.http.stream(
@@ -140,15 +140,15 @@ async def test_a_revoked_credential_reads_no_further(workshop: Workshop) -> None
     ) as answer:
         updates = _updates(answer)
         assert (await anext(updates))[0] == 1
-        async with workshop.factory.database.transaction("test") as session:
-            await workshop.factory.api_keys.revoke(session, key.key.id)
+        async with workshop.container.database.transaction("test") as session:
+            await workshop.container.api_keys.revoke(session, key.key.id)
         await workshop.patch(order_id, logs=[{"mensaje": "ya no"}])
         assert [update async for update in updates] == []
 
 
 async def test_news_between_looking_and_waiting_is_not_lost(workshop: Workshop) -> None:
     order_id = await workshop.place()
-    signals = workshop.factory.signals
+    signals = workshop.container.signals
     with signals.watch(str(order_id)) as first, signals.watch(str(order_id)) as second:
         await second.wait(1)  # until it is listened, if nobody was before
         first.look()

@@ -17,8 +17,8 @@ from axon_factory.adapters.mailer.maildir import MaildirMailer
 from axon_factory.adapters.planner.llm import LlmPlanner
 from axon_factory.adapters.planner.llm.providers import ModelAddress, Provider
 from axon_factory.adapters.planner.llm.router import Limits, ModelRouter
-from axon_factory.domain.deliveries import Channel
-from axon_factory.domain.outbound import OutboundRules
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.states import OrderState
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
@@ -108,7 +108,7 @@ class Living:
             pass
 
     async def send_messages(self) -> None:
-        async with self.workshop.factory.database.reading() as session:
+        async with self.workshop.container.database.reading() as session:
             found = await session.scalars(text("SELECT id FROM outbox_messages"))
             ids = list(found)
         for message_id in ids:
@@ -128,34 +128,34 @@ async def open_living(database_url: str, folder: Path) -> AsyncGenerator[Living]
         address = ModelAddress(Provider.COMPATIBLE, "modelo", None, models.url)
         limits = Limits(timeout_seconds=5, pause_seconds=0, longest_pause_seconds=1)
         ports = replace(
-            example_ports(workshop.factory.secret_box),
+            example_ports(workshop.container.secret_box),
             planner=LlmPlanner(ModelRouter((address,), limits)),
             council=LoudCouncil(),
             mailer=MaildirMailer(folder / "mail", "axon@fabrica.example"),
             notifier=DeafNotifier(),
             git_host=LocalGitHost(folder / "repositories", "https://fabrica.example"),
         )
-        factory = workshop.factory
+        container = workshop.container
         line = Line(
-            factory.database,
+            container.database,
             ports,
-            factory.policy,
+            container.policy,
             products=folder / "products",
             worker="test",
-            tokens=factory.system_tokens,
+            tokens=container.system_tokens,
         )
-        async with factory.database.transaction("test") as session:
+        async with container.database.transaction("test") as session:
             now = (await session.execute(text("SELECT now()"))).scalar_one()
             new = NewDestination(Channel.WEBHOOK, "todo", "https://crm.example/x", [])
             await create_destination(
                 session,
                 new,
-                box=factory.secret_box,
+                box=container.secret_box,
                 rules=OutboundRules(),
                 created_by="t",
                 now=now,
             )
-        sender = OutboxSender(factory.database, ports)
+        sender = OutboxSender(container.database, ports)
         yield Living(workshop, line, sender, folder, database_url)
 
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.credentials import (
     SealedCredential,
@@ -29,7 +29,7 @@ from tests.support.workshop import Workshop
 __all__ = ["copy_made_by", "copy_order", "copy_orders", "order_in"]
 
 _numbers = itertools.count(1)
-_originals: WeakKeyDictionary[Factory, dict[str, UUID]] = WeakKeyDictionary()
+_originals: WeakKeyDictionary[Container, dict[str, UUID]] = WeakKeyDictionary()
 _columns_of: dict[str, tuple[str, str]] = {}  # the schema's views take longer than a copy
 _CHILDREN = (
     "order_events",
@@ -85,7 +85,7 @@ async def order_in(
 
 async def copy_made_by(workshop: Workshop, kind: str, make: Callable[[], Awaitable[UUID]]) -> UUID:
     """Return a copy of the order that `make` made for the first of this `kind`."""
-    known = _originals.setdefault(workshop.factory, {})
+    known = _originals.setdefault(workshop.container, {})
     if kind not in known:
         known[kind] = await make()
     return await copy_order(workshop, known[kind])
@@ -99,7 +99,7 @@ async def copy_order(workshop: Workshop, order_id: UUID) -> UUID:
 async def copy_orders(workshop: Workshop, order_id: UUID, count: int) -> Sequence[UUID]:
     """Return `count` copies of the order."""
     ids = [uuid4() for _ in range(count)]
-    async with workshop.factory.database.transaction("test") as session:
+    async with workshop.container.database.transaction("test") as session:
         await _copy_rows(session, order_id, ids)
         await _seal_anew(session, workshop, order_id, ids)
     return ids
@@ -111,7 +111,7 @@ async def _seal_anew(
     kept = {item.name: item for item in await credentials_of(session, original_id)}
     if not kept:
         return
-    box = workshop.factory.secret_box
+    box = workshop.container.secret_box
     now = datetime.now(UTC)
     original = await workshop.order(original_id)
     values = await open_credentials(session, original, box)

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from axon_factory.accounts.api_keys import API_KEY_PREFIX
-from axon_factory.accounts.opaque_tokens import parse_token
-from axon_factory.domain.deliveries import Channel
+from axon_factory.accounts.tokens import parse_token
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.notifications.deliveries import send_test
 from axon_factory.orders.notifications.destinations import NewDestination, create_destination
 from tests.support.workshop import Headers, Workshop
@@ -27,14 +27,14 @@ async def make_destination(workshop: Workshop, by: Headers | None = None) -> tup
     is the administrators' unless the caller is an API key.
     """
     family = family_in(by or {})
-    factory, now = workshop.factory, datetime.now(UTC)
-    async with factory.database.transaction("test") as session:
+    container, now = workshop.container, datetime.now(UTC)
+    async with container.database.transaction("test") as session:
         created = await create_destination(
             session,
             NewDestination(
                 Channel.WEBHOOK, uuid4().hex, "https://crm.example/x", QUIET[family is None]
             ),
-            box=factory.secret_box,
+            box=container.secret_box,
             rules=OutboundRules(),
             created_by="t",
             now=now,

@@ -17,7 +17,7 @@ from typing import Any
 PRELOADED = (
     *(f"axon_factory.cli.{name}" for name in ("up", "orders", "line", "users", "keys")),
     *(f"axon_factory.cli.{name}" for name in ("migrate", "notifications", "audit", "doctor")),
-    *("axon_factory.cli.worker", "axon_factory.cli.serve", "axon_factory.cli.runtime"),
+    *("axon_factory.cli.worker", "axon_factory.cli.serve", "axon_factory.cli.prepare"),
     "typer.testing",
 )
 LARGEST_MESSAGE = 1 << 20

@@ -32,7 +32,7 @@ PARTS = {
     "council": (
         "src/axon_factory/adapters/council",
         "src/axon_factory/adapters/sandbox",
-        "src/axon_factory/domain/machine.py",
+        "src/axon_factory/domain/failure.py",
         "src/axon_factory/ports",
         "src/axon_factory/product_templates/runtime",
         "tests/adapters/council",
@@ -41,7 +41,7 @@ PARTS = {
     "deployer": (
         "src/axon_factory/adapters/deployer",
         "src/axon_factory/adapters/sandbox",
-        "src/axon_factory/domain/machine.py",
+        "src/axon_factory/domain/failure.py",
         "src/axon_factory/ports",
         "src/axon_factory/product_templates/runtime",
         "tests/adapters/deployer",

@@ -11,7 +11,8 @@ import httpx2
 
 from axon_factory.accounts import users
 from axon_factory.accounts.passwords import HashCost
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
 from axon_factory.domain.states import OrderState
@@ -34,7 +35,7 @@ __all__ = [
     "Json",
     "Workshop",
     "example_order",
-    "make_factory",
+    "make_container",
     "open_workshop",
     "password_hash_of",
 ]
@@ -63,9 +64,9 @@ _USERS = {
 }
 
 
-def make_factory(
+def make_container(
     database_url: str, data_dir: Path, secret_key: str = SECRET_KEY, **limits: int
-) -> Factory:
+) -> Container:
     settings = load_settings(
         data_dir=data_dir,
         secret_key=secret_key,
@@ -80,7 +81,7 @@ def make_factory(
         # One workshop serves a whole run, which a busy machine makes long.
         **{"access_token_minutes": 60, **limits},
     )
-    return Factory(settings, database_url, hash_cost=CHEAP)
+    return Container(settings, database_url, hash_cost=CHEAP)
 
 
 def example_order(**changes: Json) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def example_order(**changes: Json) -> dict[str, Any]:
 class Workshop:
     """The running API and what tests need around it."""
 
-    factory: Factory
+    container: Container
     http: httpx2.AsyncClient
     line: Line
     headers: dict[str, Headers]
@@ -118,7 +119,7 @@ class Workshop:
         return UUID(answer.json()["id"])
 
     async def order(self, order_id: UUID) -> Order:
-        async with self.factory.database.reading() as session:
+        async with self.container.database.reading() as session:
             return await read_order(session, str(order_id), ADMIN)
 
     async def placed_in(self, state: OrderState, **changes: Json) -> UUID:
@@ -156,22 +157,22 @@ class Workshop:
     async def attempt_token(self, order_id: UUID) -> Headers:
         """The token that an agent gets for the order's current attempt."""
         order = await self.order(order_id)
-        async with self.factory.database.transaction("test") as session:
-            token = await self.factory.system_tokens.mint_for_attempt(
+        async with self.container.database.transaction("test") as session:
+            token = await self.container.system_tokens.mint_for_attempt(
                 session, order_id=order_id, intento=order.intento, agent="QA Agent", created_by="t"
             )
         return {"X-System-Token": token.plaintext}
 
     async def new_principal(self, name: str) -> Headers:
         """The headers of a principal made now, of the same kind as `headers[name]`."""
-        password_hash = await password_hash_of(self.factory)
+        password_hash = await password_hash_of(self.container)
         email = f"{name}-{uuid4().hex}@example.com"
-        return await _new_principal(self.factory, self.http, name, email, password_hash)
+        return await _new_principal(self.container, self.http, name, email, password_hash)
 
     async def _approve(self, order_id: UUID) -> None:
-        async with self.factory.database.transaction("test") as session:
+        async with self.container.database.transaction("test") as session:
             order = await lock_order_by_id(session, order_id)
-            policy, now = self.factory.policy, order.updated_at
+            policy, now = self.container.policy, order.updated_at
             await approve_plan(session, order, actor=ADMIN.actor, policy=policy, now=now)
 
 
@@ -191,56 +192,56 @@ async def open_workshop(
 
     `limits` are settings: how often a login may fail, for instance.
     """
-    factory = make_factory(database_url, data_dir, secret_key, **limits)
+    container = make_container(database_url, data_dir, secret_key, **limits)
     line = Line(
-        factory.database,
-        example_ports(factory.secret_box),
-        factory.policy,
+        container.database,
+        example_ports(container.secret_box),
+        container.policy,
         products=data_dir,
         worker="test",
-        tokens=factory.system_tokens,
+        tokens=container.system_tokens,
     )
     try:
-        app = factory.application()
+        app = application_of(container)
         async with running(app) as http:
             http.event_hooks = {"response": [Conformance(app.openapi).check]}
-            headers = await _principals(factory, http)
-            yield Workshop(factory, http, line, headers)
+            headers = await _principals(container, http)
+            yield Workshop(container, http, line, headers)
     finally:
-        factory.passwords.close()
-        await factory.close()
+        container.passwords.close()
+        await container.close()
 
 
-async def password_hash_of(factory: Factory) -> str:
+async def password_hash_of(container: Container) -> str:
     """Return a hash of PASSWORD, the same for every user of every factory."""
     if not _hashes:
-        _hashes.append(await factory.passwords.hash(PASSWORD))
+        _hashes.append(await container.passwords.hash(PASSWORD))
     return _hashes[0]
 
 
-async def _principals(factory: Factory, http: httpx2.AsyncClient) -> dict[str, Headers]:
-    password_hash = await password_hash_of(factory)
+async def _principals(container: Container, http: httpx2.AsyncClient) -> dict[str, Headers]:
+    password_hash = await password_hash_of(container)
     headers: dict[str, Headers] = {}
     for name in (*_USERS, *_KEYS, *_TOKENS, "none"):
         headers[name] = await _new_principal(
-            factory, http, name, f"{name}@example.com", password_hash
+            container, http, name, f"{name}@example.com", password_hash
         )
     return headers
 
 
 async def _new_principal(
-    factory: Factory, http: httpx2.AsyncClient, name: str, email: str, password_hash: str
+    container: Container, http: httpx2.AsyncClient, name: str, email: str, password_hash: str
 ) -> Headers:
     if name == "none":
         return {}
-    async with factory.database.transaction("test") as session:
+    async with container.database.transaction("test") as session:
         if name in _TOKENS:
-            token = await factory.system_tokens.mint_permanent(
+            token = await container.system_tokens.mint_permanent(
                 session, agent=f"Agente {name}", role=_TOKENS[name], created_by="t"
             )
             return {"X-System-Token": token.plaintext}
         if name in _KEYS:
-            key = await factory.api_keys.create(
+            key = await container.api_keys.create(
                 session, name=f"clave-{uuid4().hex[:8]}", scope=_KEYS[name], created_by="t"
             )
             return {"X-API-Key": key.plaintext}

@@ -19,7 +19,7 @@ INTERNAL = ("Review Council", "Super Axon", "Ops Agent", "Builder Agent", "inten
 
 
 async def page_of(workshop: Workshop, order_id: UUID) -> httpx2.Response:
-    path = urlsplit(workshop.factory.portal_links.url(order_id)).path
+    path = urlsplit(workshop.container.portal_links.url(order_id)).path
     return await workshop.http.get(path)
 
 
@@ -48,8 +48,8 @@ async def test_delivered_order_shows_its_links(workshop: Workshop, delivered: UU
 async def test_page_has_no_secret_and_no_internal_name(workshop: Workshop, delivered: UUID) -> None:
     text = unescape((await page_of(workshop, delivered)).text)
     order = await workshop.order(delivered)
-    async with workshop.factory.database.reading() as session:
-        secrets = await open_credentials(session, order, workshop.factory.secret_box)
+    async with workshop.container.database.reading() as session:
+        secrets = await open_credentials(session, order, workshop.container.secret_box)
     assert len(secrets) == 4
     body = text.partition("<body>")[2]
     for value in (*secrets.values(), "canario", *INTERNAL, str(delivered)):
@@ -85,12 +85,12 @@ async def test_hostile_names_are_text(workshop: Workshop) -> None:
 
 
 async def test_other_tokens_are_none(workshop: Workshop, delivered: UUID) -> None:
-    token = workshop.factory.portal_links.url(delivered).rpartition("/")[2]
+    token = workshop.container.portal_links.url(delivered).rpartition("/")[2]
     altered = [
         ("B" if token[index] == "A" else "A").join((token[:index], token[index + 1 :]))
         for index in range(len(token) - 1)
     ]
-    unknown = workshop.factory.portal_links.url(uuid4()).rpartition("/")[2]
+    unknown = workshop.container.portal_links.url(uuid4()).rpartition("/")[2]
     for wrong in (*altered, token[:-1], token + "A", str(delivered), "x", "%00", "ñ", unknown):
         answer = await workshop.http.get(f"/portal/{wrong}")
         assert answer.status_code == 404, wrong

@@ -32,7 +32,7 @@ async def ask(workshop: Workshop, order_id: UUID, text: str, *options: str, **mo
 
 
 def path_of(workshop: Workshop, order_id: UUID) -> str:
-    return urlsplit(workshop.factory.portal_links.url(order_id)).path
+    return urlsplit(workshop.container.portal_links.url(order_id)).path
 
 
 async def page_of(workshop: Workshop, order_id: UUID) -> str:
@@ -50,7 +50,7 @@ async def send(
 
 
 async def kept(workshop: Workshop, order_id: UUID) -> OrderQuestion:
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         return await session.get_one(OrderQuestion, (order_id, 1))
 
 
@@ -71,7 +71,7 @@ async def test_the_question_comes_first_and_its_form_answers_it(
     thanks = await workshop.http.get(answer.headers["Location"])
     assert "Gracias: recibimos tu respuesta." in thanks.text
     assert "<form" not in thanks.text
-    async with workshop.factory.database.reading() as session:
+    async with workshop.container.database.reading() as session:
         entries = await session.scalars(
             select(AuditRow).where(
                 col(AuditRow.chain) == str(building), col(AuditRow.actor) == "portal"

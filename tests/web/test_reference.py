@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.web import reference
+from axon_factory.web import pages
 from tests.support.workshop import Workshop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -30,7 +30,7 @@ async def test_the_page_loads_files_from_here_alone(workshop: Workshop) -> None:
     page = await workshop.http.get("/docs")
     assert page.status_code == 200
     policy = page.headers["Content-Security-Policy"]
-    assert policy == reference.REFERENCE_POLICY
+    assert policy == pages.REFERENCE_POLICY
     assert not {"unsafe-inline", "unsafe-eval", "http:", "https:"} & set(
         re.split(r"[ ';]+", policy)
     )
@@ -57,7 +57,7 @@ async def test_without_its_files_the_page_says_so(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     missing = (tmp_path / "swagger-ui.css", "text/css")
-    monkeypatch.setitem(reference._FILES, "swagger-ui.css", missing)
+    monkeypatch.setitem(pages._FILES, "swagger-ui.css", missing)
     page = await workshop.http.get("/docs")
     assert page.status_code == 200
     assert "make assets" in page.text

@@ -15,7 +15,7 @@ from rig import ADMIN, POLICY, Rig, approve, cancel
 from sqlalchemy import text
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.catalogue.default_plan import default_plan
+from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.errors import OwnOrder
 from axon_factory.domain.evidence import NO_EVIDENCE
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step

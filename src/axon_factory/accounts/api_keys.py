@@ -9,25 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.accounts.errors import CredentialExpired, KeyInRotation
-from axon_factory.accounts.fields import checked_name
-from axon_factory.accounts.opaque_tokens import (
+from axon_factory.accounts.tokens import (
     checked_pepper,
     generate_token,
     is_token_id,
     parse_token,
 )
+from axon_factory.accounts.users import checked_name
 from axon_factory.db.tables import ApiKey
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import KeyScope
-
-__all__ = [
-    "API_KEY_PREFIX",
-    "ROTATION_GRACE",
-    "ROTATION_GRACE_MAX",
-    "ApiKeys",
-    "CreatedKey",
-    "VerifiedKey",
-]
 
 API_KEY_PREFIX = "axk_live"
 ROTATION_GRACE = timedelta(hours=24)

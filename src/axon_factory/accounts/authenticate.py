@@ -17,18 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.accounts import users
-from axon_factory.accounts.access_tokens import AccessTokens, IssuedToken
 from axon_factory.accounts.api_keys import ApiKeys
-from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredentials
-from axon_factory.accounts.passwords import Passwords
+from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredentials, WeakPassword
+from axon_factory.accounts.passwords import Passwords, Throttle, is_same_password
 from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
-from axon_factory.accounts.system_tokens import SystemTokens, VerifiedToken
-from axon_factory.accounts.throttle import Throttle
+from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.accounts.tokens import AccessTokens, IssuedToken
 from axon_factory.db.audit import append_audit
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import User, UserSession
 from axon_factory.domain.audit import ACCESS_CHAIN, AccessEvent, AuditEntry, Outcome
-from axon_factory.domain.errors import AuthenticationRequired
+from axon_factory.domain.errors import AuthenticationRequired, Conflict, ValidationFailed
 from axon_factory.domain.permissions import (
     SCOPE_GRANTS,
     Grant,
@@ -37,8 +36,7 @@ from axon_factory.domain.permissions import (
     Role,
     TokenRole,
 )
-
-__all__ = ["Authenticator", "Credential", "CredentialKind", "Login"]
+from axon_factory.domain.text import Sentence
 
 
 class CredentialKind(StrEnum):
@@ -139,7 +137,7 @@ class Authenticator:
         Does the same work for an unknown user as for a wrong password.
 
         Raises:
-            TooManyAttempts: nothing was verified, whatever the password.
+            TooManyAttempts: nothing was verified.
             InvalidCredentials: they do not go together, the user is inactive, or a one-time
                 password was not used in time.
             PasswordQueueFull: too many logins are waiting.
@@ -189,18 +187,24 @@ class Authenticator:
         return await self._verified(user.email, password, client) if user else None
 
     async def change_password(
-        self, session: AsyncSession, verified: User, new_hash: str, client: Client, *, but: UUID
+        self,
+        session: AsyncSession,
+        verified: User,
+        new_hash: str,
+        client: Client,
+        *,
+        keep_session: UUID,
     ) -> bool:
-        """Give a verified user another password and end their sessions `but` one.
+        """Give a verified user another password and end their sessions except `keep_session`.
 
-        In the caller's transaction. Returns False if what was verified is not theirs any more.
+        In the caller's transaction. Returns False if the password changed since verification.
         """
         changed = await users.change_password(
             session, verified.id, verified_hash=verified.password_hash, new_hash=new_hash
         )
         if changed:
             await self._throttle.forgive(session, verified.email, client.address)
-            await revoke_sessions(session, verified.id, but=but)
+            await revoke_sessions(session, verified.id, keep_session=keep_session)
         return changed
 
     async def _record_failure(self, email: str, client: Client) -> None:
@@ -288,11 +292,7 @@ class Authenticator:
             return None
         role, grant = _KEY_ROLES[key.scope], SCOPE_GRANTS[key.scope]
         return Principal(
-            id=f"key:{key.id}",
-            name=key.name,
-            role=role,
-            grant=grant,
-            family=f"key:{key.family}",
+            id=f"key:{key.id}", name=key.name, role=role, grant=grant, family=f"key:{key.family}"
         )
 
     async def _agent(self, text: str) -> Principal | None:
@@ -309,13 +309,9 @@ class Authenticator:
             grant=grant,
             order_id=None if permanent else str(token.order_id),
             attempt=token.attempt,
-            family=None if permanent else _attempt_family(token),
+            # The name that the tokens of one agent at one attempt share.
+            family=None if permanent else f"attempt:{token.order_id}:{token.attempt}:{token.agent}",
         )
-
-
-def _attempt_family(token: VerifiedToken) -> str:
-    """Return the name that the tokens of one agent at one attempt share."""
-    return f"attempt:{token.order_id}:{token.attempt}:{token.agent}"
 
 
 def _login_entry(user: User, client: Client) -> AuditEntry:
@@ -329,3 +325,74 @@ def _login_entry(user: User, client: Client) -> AuditEntry:
         address=client.address,
         request_id=client.request_id,
     )
+
+
+_OLD, _NEW = "password_actual", "password_nueva"
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChange:
+    """The password that serves now, the one that is to serve, and from where it is asked."""
+
+    old: str
+    new: str
+    client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedChange:
+    """A change that is verified and hashed, or the reason why there is none."""
+
+    authenticator: Authenticator
+    client: Client
+    outcome: tuple[User, str] | ValidationFailed
+
+    async def apply(self, session: AsyncSession, *, keep_session: UUID) -> None:
+        """Change the password and end the user's other sessions, in the caller's transaction.
+
+        Raises:
+            ValidationFailed: the old password is wrong, or the new one does not do.
+            Conflict: another change came first.
+        """
+        if isinstance(self.outcome, ValidationFailed):
+            raise self.outcome
+        user, new_hash = self.outcome
+        if not await self.authenticator.change_password(
+            session, user, new_hash, self.client, keep_session=keep_session
+        ):
+            raise Conflict(
+                "La contraseña cambió mientras tanto",
+                message_en="The password has changed in the meantime",
+            )
+
+
+async def prepare_change(
+    authenticator: Authenticator, passwords: Passwords, user_id: UUID, change: PasswordChange
+) -> PreparedChange:
+    """Verify the old password and hash the new one, outside of any transaction.
+
+    Raises:
+        TooManyAttempts: nothing was verified.
+        PasswordQueueFull: too many logins are waiting.
+    """
+    outcome: tuple[User, str] | ValidationFailed
+    user = await authenticator.verify_own_password(user_id, change.old, change.client)
+    if user is None:
+        sentence = Sentence("No es la contraseña actual", "Not the present password")
+        outcome = ValidationFailed({_OLD: sentence})
+    else:
+        try:
+            outcome = user, await _hash_of_new(passwords, user, change)
+        except ValidationFailed as refusal:
+            outcome = refusal
+    return PreparedChange(authenticator, change.client, outcome)
+
+
+async def _hash_of_new(passwords: Passwords, user: User, change: PasswordChange) -> str:
+    if is_same_password(change.old, change.new):
+        raise WeakPassword(
+            _NEW, Sentence("Debe ser distinta de la actual", "Must differ from the present one")
+        )
+    about = (user.email, user.nombre, user.cliente_id or "")
+    await passwords.check(change.new, Role(user.role), about, field=_NEW)
+    return await passwords.hash(change.new)

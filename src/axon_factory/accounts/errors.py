@@ -9,7 +9,7 @@ AuthenticationRequired          401
 Conflict                        409
 ├── EmailTaken
 ├── LastAdministrator               somebody must be left who can let others in
-├── OwnAccount                      nobody takes their own access away by mistake
+├── OwnAccount                      an administrator does not remove their own access
 └── KeyInRotation                   two live keys of a family at most
 TooManyAttempts                 429  too many logins were tried
 Unavailable                     503
@@ -25,20 +25,7 @@ from axon_factory.domain.errors import (
     Unavailable,
     ValidationFailed,
 )
-from axon_factory.domain.sentences import Sentence
-
-__all__ = [
-    "AmbiguousCredentials",
-    "CredentialExpired",
-    "EmailTaken",
-    "InvalidCredentials",
-    "KeyInRotation",
-    "LastAdministrator",
-    "OwnAccount",
-    "PasswordQueueFull",
-    "TooManyAttempts",
-    "WeakPassword",
-]
+from axon_factory.domain.text import Sentence
 
 
 class WeakPassword(ValidationFailed):
@@ -84,7 +71,7 @@ class InvalidCredentials(AuthenticationRequired):
 
 
 class AmbiguousCredentials(AuthenticationRequired):
-    """Whoever sends several credentials may be read as one or the other: neither is taken."""
+    """The request has several credentials. It could be read as any of them, so none is taken."""
 
     codigo = "credenciales_ambiguas"
 
@@ -154,7 +141,7 @@ class EmailTaken(Conflict):
 
 
 class LastAdministrator(Conflict):
-    """The change would leave nobody who may administer users."""
+    """The change would leave no administrator."""
 
     codigo = "ultimo_administrador"
 
@@ -166,7 +153,7 @@ class LastAdministrator(Conflict):
 
 
 class OwnAccount(Conflict):
-    """Nobody takes their own role or access away, or gives themselves a one-time password."""
+    """An administrator may not remove their own role or access, or reset their own password."""
 
     codigo = "cuenta_propia"
 

@@ -1,10 +1,11 @@
 """Logins that last: a row that can be revoked, and a refresh token that changes with every use.
 
-Of a session's refresh tokens one serves. Whoever presents an older one has a copy, or was robbed of
-theirs; nobody can tell which, so the whole session ends (RFC 9700 §4.14.2). One case is told apart:
-an answer can be lost on its way, and two tabs can refresh at once. The token that served last is
-answered, for 30 seconds, with the very successor that it was answered with before. A thief who uses
-those seconds holds the same token as the owner, and the next use of it by both ends the session.
+Of a session's refresh tokens only the newest serves. A caller who presents an older one has a
+copy, or was robbed. Both look alike, so the whole session ends (RFC 9700 §4.14.2). One case is an
+exception, because an answer can be lost on its way, and two tabs can refresh at once. The token
+that served last is answered, for 30 seconds, with the very successor that it was answered with
+before. A thief who uses those seconds holds the same token as the owner, and the next use of it by
+both ends the session.
 """
 
 from dataclasses import dataclass, field
@@ -15,23 +16,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.accounts.opaque_tokens import (
+from axon_factory.accounts.tokens import (
     OpaqueToken,
     checked_pepper,
     generate_token,
     parse_token,
 )
 from axon_factory.db.tables import RefreshToken, UserSession
-
-__all__ = [
-    "REFRESH_TOKEN_PREFIX",
-    "REPEAT_WINDOW",
-    "Client",
-    "RefreshedSession",
-    "SessionLimits",
-    "Sessions",
-    "revoke_sessions",
-]
 
 REFRESH_TOKEN_PREFIX = "axr_live"  # noqa: S105 — the public prefix, not a token
 REPEAT_WINDOW = timedelta(seconds=30)
@@ -167,19 +158,19 @@ async def revoke_sessions(
     user_id: UUID,
     *,
     only: UUID | None = None,
-    but: UUID | None = None,
+    keep_session: UUID | None = None,
 ) -> int:
     """End the sessions of a user from the next request on, and return how many stood.
 
-    `only` ends this one alone, `but` spares one.
+    `only` ends one session alone. `keep_session` stays open.
     """
     statement = update(UserSession).where(
         col(UserSession.user_id) == user_id, col(UserSession.revoked_at).is_(None)
     )
     if only is not None:
         statement = statement.where(col(UserSession.id) == only)
-    if but is not None:
-        statement = statement.where(col(UserSession.id) != but)
+    if keep_session is not None:
+        statement = statement.where(col(UserSession.id) != keep_session)
     ended = await session.execute(
         statement.values(revoked_at=datetime.now(UTC)).returning(col(UserSession.id))
     )

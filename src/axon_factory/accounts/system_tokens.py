@@ -15,26 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.accounts.errors import CredentialExpired
-from axon_factory.accounts.fields import checked_name
-from axon_factory.accounts.opaque_tokens import (
+from axon_factory.accounts.tokens import (
     checked_pepper,
     generate_token,
     is_token_id,
     parse_token,
 )
+from axon_factory.accounts.users import checked_name
 from axon_factory.db.tables import Order, SystemToken
 from axon_factory.domain.errors import AttemptEnded, NotFound, ValidationFailed
+from axon_factory.domain.names import reserved_for, reserved_name
 from axon_factory.domain.permissions import TokenRole
-from axon_factory.domain.speakers import reserved_for, reserved_name
 from axon_factory.domain.states import OrderState, attempt_is_over
-
-__all__ = [
-    "ATTEMPT_TOKEN_MAX_LIFETIME",
-    "SYSTEM_TOKEN_PREFIX",
-    "MintedToken",
-    "SystemTokens",
-    "VerifiedToken",
-]
 
 SYSTEM_TOKEN_PREFIX = "axs_live"  # noqa: S105 — the public prefix, not a token
 ATTEMPT_TOKEN_MAX_LIFETIME = timedelta(hours=2)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from axon_factory.domain.machine import MachineTrouble, Trouble
+from axon_factory.domain.failure import MachineTrouble, Trouble
 
 __all__ = ["DiskFloors"]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from axon_factory.adapters.child_processes import kill_group, start_group
-from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of, trouble_said
+from axon_factory.domain.failure import MachineTrouble, Trouble, trouble_of, trouble_said
 
 __all__ = ["GIT_OPTIONS", "SLUG", "GitError", "GitLimits", "git_environment", "run_git"]
 

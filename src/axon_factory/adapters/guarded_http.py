@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from axon_factory.domain.outbound import (
+from axon_factory.domain.addresses import (
     Address,
     OutboundRules,
     OutboundUrl,

@@ -26,7 +26,7 @@ from axon_factory.domain.permissions import (
     may,
     names_of,
 )
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 
 __all__ = [
     "Guard",

@@ -14,7 +14,7 @@ from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.db.tables import Order
 from axon_factory.domain.audit import Fact
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.approval import PlanReference
 from axon_factory.orders.locking import lock_order
 from axon_factory.orders.requests import LongText

@@ -24,7 +24,7 @@ from axon_factory.domain.errors import (
     NotFound,
     ValidationFailed,
 )
-from axon_factory.domain.sentences import Sentence, in_english
+from axon_factory.domain.text import Sentence, in_english
 from axon_factory.orders.requests import field_messages
 
 __all__ = ["error_answer", "install_error_handlers", "plain_error_body"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 
 __all__ = ["JsonLimits", "check_json"]
 

@@ -4,10 +4,9 @@ from types import MappingProxyType
 from typing import Any
 
 from axon_factory.db.tables import LineControl
-from axon_factory.domain.capacity import BuildLimits
-from axon_factory.domain.line_mode import LineMode
-from axon_factory.domain.sentences import Sentence
-from axon_factory.insights.line_status import LineStatus
+from axon_factory.domain.building import BuildLimits, LineMode
+from axon_factory.domain.text import Sentence
+from axon_factory.insights.line import LineStatus
 from axon_factory.orders.incidents import ProductsDown
 from axon_factory.orders.views import timestamp
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from axon_factory.db.tables import NotificationDestination, OutboxAttempt
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.notifications.deliveries import Delivery, state_of
 from axon_factory.orders.views import timestamp
 

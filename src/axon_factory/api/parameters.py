@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.requests.messages import plain_name
 
 __all__ = ["IfMatch", "known_parameters", "query_parameters", "refuse_repeated"]

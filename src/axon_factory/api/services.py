@@ -13,7 +13,7 @@ from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
-from axon_factory.domain.outbound import OutboundRules
+from axon_factory.domain.addresses import OutboundRules
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.git_host import Repositories
 from axon_factory.ports.machine import Machine

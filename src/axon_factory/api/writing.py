@@ -33,7 +33,7 @@ from axon_factory.db.audit import append_audit
 from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry, Fact
 from axon_factory.domain.errors import AttemptEnded, Forbidden, ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.sentences import Sentence, in_english
+from axon_factory.domain.text import Sentence, in_english
 
 __all__ = ["Answer", "Write", "write_as"]
 

@@ -1,13 +1,11 @@
 """The API and the pages as one ASGI application.
 
-Apart from the factory, because importing it takes a second of which a worker and the command line
-need nothing.
+Importing this module takes a second, which a worker and most commands save.
 """
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
@@ -25,26 +23,22 @@ from axon_factory.api.openapi import install_openapi
 from axon_factory.api.rate_limits import Quotas
 from axon_factory.api.routes import check_routes
 from axon_factory.api.services import AccessServices, ApiServices
+from axon_factory.bootstrap.container import Container
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import McpEndpoint, mcp_routes
 from axon_factory.orders.mails import rendering
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
-from axon_factory.web import home, portal, reference
-
-if TYPE_CHECKING:
-    from axon_factory.bootstrap.factory import Factory
-
-__all__ = ["application_of"]
+from axon_factory.web import pages, portal
 
 _LOADED_EARLY = (rendering,)
 """Modules that a request would otherwise load while it holds a lock."""
 
 
-def application_of(factory: "Factory") -> FastAPI:
-    """Return the API and the pages over the services of `factory`."""
-    settings = factory.settings
+def application_of(container: Container) -> FastAPI:
+    """Return the API and the pages over the services of `container`."""
+    settings = container.settings
     app = FastAPI(
         title="Axon Factory",
         version=__version__,
@@ -54,15 +48,18 @@ def application_of(factory: "Factory") -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        # It redirects to whatever the Host header says.
+        # It redirects to any host that the Host header names.
         redirect_slashes=False,
     )
-    add_api(app, _services(factory), _edge_options(settings))
-    app.include_router(stream_router(factory.database, factory.signals, require(Action.READ_ORDER)))
-    app.state.portal = portal.PortalServices(factory.database, factory.portal_links, factory.policy)
+    add_api(app, _services(container), _edge_options(settings))
+    app.include_router(
+        stream_router(container.database, container.signals, require(Action.READ_ORDER))
+    )
+    app.state.portal = portal.PortalServices(
+        container.database, container.portal_links, container.policy
+    )
     app.include_router(portal.router)
-    app.include_router(home.router)
-    app.include_router(reference.router)
+    app.include_router(pages.router)
     if settings.mcp:
         app.router.routes.extend(_mcp_routes(app, settings))
     install_openapi(app, settings.base_url)
@@ -70,21 +67,23 @@ def application_of(factory: "Factory") -> FastAPI:
     return app
 
 
-def _services(factory: "Factory") -> ApiServices:
+def _services(container: Container) -> ApiServices:
     return ApiServices(
-        database=factory.database,
-        policy=factory.policy,
-        authenticator=factory.authenticator,
+        database=container.database,
+        policy=container.policy,
+        authenticator=container.authenticator,
         access=AccessServices(
-            factory.passwords, factory.sessions, factory.api_keys, factory.system_tokens
+            container.passwords, container.sessions, container.api_keys, container.system_tokens
         ),
-        secret_box=factory.secret_box,
+        secret_box=container.secret_box,
         planner=CataloguePlanner(),
-        repositories=SmartHttpRepositories(factory.repositories, _git_sandbox(factory.settings)),
-        machine=factory.machine,
-        outbound=factory.outbound,
-        key_outbound=factory.key_outbound,
-        watch_orders=factory.signals.watch,
+        repositories=SmartHttpRepositories(
+            container.repositories, _git_sandbox(container.settings)
+        ),
+        machine=container.machine,
+        outbound=container.outbound,
+        key_outbound=container.key_outbound,
+        watch_orders=container.signals.watch,
     )
 
 

@@ -1,1 +1,1 @@
-"""The command line `axon`: one file a command group; every command has --help and exit codes."""
+"""The command line `axon`: a table in `main` names each command's module."""

@@ -12,14 +12,15 @@ from pydantic import ValidationError
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
-    open_factory,
+    open_container,
     out,
     print_json,
     run,
 )
-from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.render import add_row, local_time, safe, table
 from axon_factory.db.audit import (
     AuditQuery,
@@ -32,8 +33,6 @@ from axon_factory.db.audit import (
 )
 from axon_factory.db.sessions import Database
 from axon_factory.domain.audit import AuditRecord, Break, Fault
-
-__all__ = ["register"]
 
 _group = typer.Typer(
     no_args_is_help=True, help="Who did what: the audit trail, and the proof that it is whole."
@@ -73,7 +72,7 @@ def list_entries(
     query = AuditQuery(chain=chain, actor=actor, since=begin, limit=limit)
 
     async def command() -> Sequence[AuditRecord]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             return await list_audit(session, query)
 
     found = list(reversed(run(command, as_json=as_json)))
@@ -108,9 +107,9 @@ def verify(
 
     async def command() -> tuple[Verification, Checkpoint | None]:
         kept = await asyncio.to_thread(_read_checkpoint, checkpoint) if checkpoint else None
-        async with open_factory(data_dir) as factory:
+        async with open_container(data_dir) as container:
             position = kept.position if kept else 0
-            return await _checked(factory.database, position, as_json=as_json), kept
+            return await _checked(container.database, position, as_json=as_json), kept
 
     result, kept = run(command, as_json=as_json)
     agrees = _agree(kept, result.checkpoint)
@@ -139,10 +138,10 @@ def make_checkpoint(
     """
 
     async def command() -> Verification:
-        async with open_factory(data_dir) as factory:
-            async with factory.database.transaction("audit_cut") as session:
+        async with open_container(data_dir) as container:
+            async with container.database.transaction("audit_cut") as session:
                 position = await cut(session)
-            result = await _checked(factory.database, position, as_json=as_json or file is None)
+            result = await _checked(container.database, position, as_json=as_json or file is None)
             if file is not None and result.holds and result.checkpoint is not None:
                 document = result.checkpoint.model_dump_json(indent=2) + "\n"
                 await asyncio.to_thread(file.write_text, document, encoding="utf-8")

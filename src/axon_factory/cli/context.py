@@ -1,25 +1,34 @@
-"""What commands share: settings, an open factory, and how failures become exit codes."""
+"""What commands share: settings, logs, an open factory, the audit trail, and exit codes.
+
+Logs go to standard error, so that standard output stays the answer. docs/operations.md lists the
+exit codes, which scripts rely on.
+"""
 
 import asyncio
 import getpass
 import json
+import logging
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from enum import IntEnum
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
+import structlog
 import typer
 from rich.console import Console
 from rich.text import Text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.adapters.product_runtime import RuntimeInstallError
-from axon_factory.bootstrap import Factory
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.logs import configure_logging
+from axon_factory.bootstrap import Container
+from axon_factory.db.audit import append_audit
 from axon_factory.db.embedded import (
     DataDirHeld,
     DataDirUnwritable,
@@ -28,24 +37,98 @@ from axon_factory.db.embedded import (
     read_holder,
 )
 from axon_factory.db.migrate import MigrationFailed, schema_state
-from axon_factory.db.server_version import ServerUnsupported
+from axon_factory.db.server import ServerUnsupported
 from axon_factory.db.sessions import is_unavailable
+from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry, Fact
 from axon_factory.domain.errors import AxonError, ValidationFailed
-from axon_factory.domain.permissions import Grant, Principal, Role
+from axon_factory.domain.permissions import Action, Grant, Principal, Role
 from axon_factory.settings import Settings, SettingsInvalid, load_settings
 
-__all__ = [
-    "DataDirOption",
-    "JsonOption",
-    "as_served",
-    "database_url",
-    "local_principal",
-    "open_factory",
-    "out",
-    "print_json",
-    "run",
-    "stop_signal",
-]
+
+class Exit(IntEnum):
+    """What the process ends with."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    SETTINGS = 3
+    DATABASE_UNREACHABLE = 4
+    PORT_BUSY = 5
+    DATA_DIR_UNWRITABLE = 6
+    DATA_DIR_HELD = 7
+    NOT_RUNNING = 8
+    REFUSED = 9
+    NOT_DELIVERED = 10
+    PRODUCT_RUNTIME = 11
+    EMBEDDED_POSTGRES = 12
+    SCHEMA_OUTDATED = 13
+    AUDIT_BROKEN = 14
+    DATABASE_UNSUPPORTED = 15
+
+
+class CliError(Exception):
+    """A failure that ends the command with one clear sentence and a code of its own."""
+
+    def __init__(self, code: Exit, message: str, extra: Mapping[str, Any] | None = None) -> None:
+        """`message` says what is wrong and what to do; scripts get the keys of `extra` too."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.extra = dict(extra or {})
+
+
+_FILE_BYTES = 8 * 1024 * 1024
+_OLDER_FILES = 3
+_LIBRARIES = ("procrastinate", "uvicorn", "sqlalchemy", "psycopg", "alembic", "asyncio", "httpx2")
+
+
+def configure_logging(settings: Settings, file: Path | None = None) -> None:
+    """Send every log line, the libraries' too, to `file` or standard error.
+
+    Libraries speak from warnings on, unless the level is debug.
+    """
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if file is not None:
+        handler = RotatingFileHandler(
+            file, maxBytes=_FILE_BYTES, backupCount=_OLDER_FILES, encoding="utf-8"
+        )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    final: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if settings.log_format == "json"
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=file is None and sys.stderr.isatty(),
+                # The pretty one shows local variables: slow, and secrets may be among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    for name in _LIBRARIES:
+        quiet = logging.NOTSET if settings.log_level == "debug" else logging.WARNING
+        logging.getLogger(name).setLevel(quiet)
+
 
 Result = TypeVar("Result")
 
@@ -60,7 +143,7 @@ DataDirOption = Annotated[
 
 
 def local_principal() -> Principal:
-    """Return whoever sits at this machine: an administrator, recorded by their system name."""
+    """Return the person at this machine: an administrator, recorded by their system name."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
@@ -101,9 +184,9 @@ def run(
 
 
 async def database_url(settings: Settings, *, owner: bool = False) -> str:
-    """Return the configured database's URL, or that of a running `axon up` on the data folder.
+    """Return the URL of the configured database, or of the one that `axon up` runs here.
 
-    The latter is for the role that the program runs as, or for the one that `owner`s the tables.
+    The second is for the program's role, with `owner` for the role that owns the tables.
 
     Raises:
         CliError: there is neither, or the configured one is no URL of a PostgreSQL.
@@ -121,9 +204,9 @@ async def database_url(settings: Settings, *, owner: bool = False) -> str:
 
 
 @asynccontextmanager
-async def open_factory(
+async def open_container(
     data_dir: Path | None = None, **overrides: object
-) -> AsyncGenerator[Factory]:
+) -> AsyncGenerator[Container]:
     """Open the factory on its database, whose schema must be this program's.
 
     `overrides` are settings that the command line gives; None leaves the environment's.
@@ -143,11 +226,11 @@ async def open_factory(
             f"La base de datos está en la revisión {current or 'vacía'} y este programa usa la "
             f"{newest}: ejecuta `axon migrate`",
         )
-    factory = Factory(settings, url)
+    container = Container(settings, url)
     try:
-        yield factory
+        yield container
     finally:
-        await factory.close()
+        await container.close()
 
 
 def as_served(settings: Settings) -> Settings:
@@ -193,7 +276,7 @@ def _failure_of(error: Exception) -> CliError | None:
             Exit.DATA_DIR_UNWRITABLE, f"No se puede usar {error.filename}: {error.strerror}"
         )
     if isinstance(error, BrokenPipeError):
-        return None  # who read the output has gone: Typer ends the process quietly
+        return None  # the reader of the output has gone: Typer ends the process quietly
     if is_unavailable(error):
         return CliError(Exit.DATABASE_UNREACHABLE, _unreachable(error))
     return None
@@ -233,3 +316,39 @@ def _held(error: DataDirHeld) -> str:
 def _unreachable(error: Exception) -> str:
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()
     return f"La base de datos no responde: {cause[0] if cause else type(error).__name__}"
+
+
+@asynccontextmanager
+async def writing(
+    data_dir: Path | None, unit: str
+) -> AsyncGenerator[tuple[Container, AsyncSession]]:
+    """Open a factory and its transaction `unit`, which commits when the block ends."""
+    async with (
+        open_container(data_dir) as container,
+        container.database.transaction(unit) as session,
+    ):
+        yield container, session
+
+
+async def record(
+    session: AsyncSession,
+    action: Action,
+    *,
+    order_id: UUID | None = None,
+    subject: str | None = None,
+    details: Mapping[str, Fact] | None = None,
+    principal: Principal | None = None,
+) -> None:
+    """Record, in the transaction of the act, that it was done from the command line.
+
+    Without `order_id` it is an act on `subject`: "user:…", "key:…", "token:…". Without `principal`
+    it is an act of the person at the machine.
+    """
+    entry = AuditEntry.by(
+        principal or local_principal(),
+        action,
+        chain=ACCESS_CHAIN if order_id is None else str(order_id),
+        subject=subject,
+        details={"ruta": "axon", **(details or {})},
+    )
+    await append_audit(session, entry)

@@ -1,24 +1,32 @@
-"""What commands share by which people decide about an order."""
+"""What commands share that decide about an order, and the JSON documents that they read."""
 
+import asyncio
+import json
+import os
+import shlex
+import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.cli.context import (
+    CliError,
+    Exit,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
+    record,
     run,
+    writing,
 )
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.recording import record
 from axon_factory.db.tables import Order
 from axon_factory.domain.audit import Fact
 from axon_factory.domain.errors import ValidationFailed
@@ -32,19 +40,54 @@ from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText, validated
 from axon_factory.ports.secret_box import SecretBox
 
-__all__ = [
-    "Deciding",
-    "HashOption",
-    "ReasonOption",
-    "Reference",
-    "VersionOption",
-    "Waiting",
-    "checked_text",
-    "decide",
-    "given_plan",
-    "read_waiting",
-    "refuse_question",
-]
+STDIN = "-"
+"""Names standard input where a file is named."""
+
+
+def read_document(file: str) -> Mapping[str, Any]:
+    """Return the JSON object in `file`.
+
+    Raises:
+        CliError: it cannot be read, or is none.
+    """
+    try:
+        content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    except OSError as error:
+        raise CliError(Exit.USAGE, f"No se puede leer {file}: {error.strerror}") from None
+    try:
+        document: object = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        cause = f": {error}" if isinstance(error, json.JSONDecodeError) else ""
+        raise CliError(Exit.REFUSED, f"El archivo {file} no es JSON válido{cause}") from None
+    if not isinstance(document, dict):
+        raise CliError(Exit.REFUSED, f"El archivo {file} debe contener un objeto JSON")
+    return cast("Mapping[str, Any]", document)
+
+
+_USUAL_EDITOR = "vi"
+
+
+async def edit_document(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return `document` as it is saved in $VISUAL or $EDITOR; the file is gone afterwards.
+
+    Raises:
+        CliError: the editor cannot be started or fails, or leaves no JSON object.
+    """
+    chosen = os.environ.get("VISUAL") or os.environ.get("EDITOR") or _USUAL_EDITOR
+    with tempfile.TemporaryDirectory(prefix="axon-") as folder:
+        file = Path(folder) / "plan.json"
+        text = json.dumps(document, ensure_ascii=False, indent=2)
+        file.write_text(f"{text}\n", encoding="utf-8")
+        try:
+            editor = await asyncio.create_subprocess_exec(*shlex.split(chosen), str(file))
+        except (OSError, ValueError) as error:
+            raise CliError(
+                Exit.USAGE, f"No se puede abrir el editor '{chosen}' ({error}): define EDITOR"
+            ) from None
+        if await editor.wait() != 0:
+            raise CliError(Exit.REFUSED, f"El editor '{chosen}' falló: no se cambió nada")
+        return read_document(str(file))
+
 
 Reference = Annotated[str, typer.Argument(metavar="ID", help="The order's number or id.")]
 VersionOption = Annotated[int | None, typer.Option(help="The version that you read.")]
@@ -111,14 +154,11 @@ def decide(
 
     async def command() -> tuple[Order, Mapping[str, Any]]:
         principal = local_principal()
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("decide") as session,
-        ):
+        async with writing(data_dir, "decide") as (container, session):
             order = await lock_order(session, reference, principal, erased=erased)
             now = datetime.now(UTC)
             deciding = Deciding(
-                session, order, principal.actor, factory.policy, factory.secret_box, now
+                session, order, principal.actor, container.policy, container.secret_box, now
             )
             more = await decision(deciding)
             await record(session, action, order_id=order.id, details=deciding.facts)
@@ -148,7 +188,7 @@ async def read_waiting(reference: str, data_dir: Path | None) -> Waiting:
     Raises:
         CliError: none waits.
     """
-    async with open_factory(data_dir) as factory, factory.database.reading() as session:
+    async with open_container(data_dir) as container, container.database.reading() as session:
         order = await read_order(session, reference, local_principal())
         plan = await find_plan(session, order, order.plan_version)
     if order.plan_estado != PlanStatus.PENDIENTE_APROBACION or order.plan_hash is None:

@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     local_principal,
-    open_factory,
     out,
     print_json,
+    record,
     run,
+    writing,
 )
 from axon_factory.cli.deciding import (
     Deciding,
@@ -29,12 +32,10 @@ from axon_factory.cli.deciding import (
     read_waiting,
     refuse_question,
 )
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.text import timestamp
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.credentials import (
@@ -46,8 +47,6 @@ from axon_factory.orders.erasure import erase_order, require_number
 from axon_factory.orders.locking import lock_order
 from axon_factory.orders.retry import retry_order
 from axon_factory.orders.rework import accept_for_person
-
-__all__ = ["Reference", "register"]
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -223,12 +222,9 @@ def reveal(
 
     async def command() -> tuple[Order, Mapping[str, str]]:
         principal = local_principal()
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("reveal") as session,
-        ):
+        async with writing(data_dir, "reveal") as (container, session):
             order = await lock_order(session, reference, principal)
-            box, now = factory.secret_box, datetime.now(UTC)
+            box, now = container.secret_box, datetime.now(UTC)
             values = await reveal_credentials(session, order, principal, box, now)
             await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
         # Only now, after the commit: shown without a record is impossible.

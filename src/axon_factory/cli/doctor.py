@@ -5,16 +5,18 @@ from collections.abc import Sequence
 import typer
 from rich.text import Text
 
-from axon_factory.cli.checks import Check, Status
-from axon_factory.cli.checks_agents import check_agents
-from axon_factory.cli.checks_database import check_database
-from axon_factory.cli.checks_machine import check_git, check_machine, check_python
-from axon_factory.cli.context import DataDirOption, JsonOption, out, print_json, run
-from axon_factory.cli.exits import Exit
+from axon_factory.cli.checks import (
+    Check,
+    Status,
+    check_agents,
+    check_database,
+    check_git,
+    check_machine,
+    check_python,
+)
+from axon_factory.cli.context import DataDirOption, Exit, JsonOption, out, print_json, run
 from axon_factory.cli.render import add_row, safe, table
 from axon_factory.settings import SettingsInvalid, load_settings
-
-__all__ = ["register"]
 
 _SYMBOLS = {
     Status.OK: Text("✓ bien", "green"),

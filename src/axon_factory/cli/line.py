@@ -11,27 +11,26 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from axon_factory.api.line_view import line_document
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
+    record,
     run,
 )
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, safe
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.permissions import Action
-from axon_factory.insights.line_status import read_line_status
+from axon_factory.insights.line import read_line_status
 from axon_factory.orders.incidents import read_products_down
 from axon_factory.orders.line_control import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText, validated
-
-__all__ = ["drained", "register"]
 
 _group = typer.Typer(no_args_is_help=True, help="Look at the line, pause it, drain it, stop it.")
 _WATCH_SECONDS = 1.0
@@ -56,8 +55,8 @@ def status(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> No
     """
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory:
-            return await _read(factory)
+        async with open_container(data_dir) as container:
+            return await _read(container)
 
     _show(run(command, as_json=as_json), as_json=as_json)
 
@@ -90,9 +89,9 @@ def drain(
     checked = _checked(reason, as_json=as_json)
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory:
-            document = await _changed(factory, LineMode.DRENANDO, "drain_line", checked)
-            return await drained(factory, document, shown=not as_json) if watch else document
+        async with open_container(data_dir) as container:
+            document = await _changed(container, LineMode.DRENANDO, "drain_line", checked)
+            return await drained(container, document, shown=not as_json) if watch else document
 
     _show(run(command, as_json=as_json), as_json=as_json)
 
@@ -123,8 +122,8 @@ def _change(
     checked = _checked(reason, as_json=as_json) if reason is not None else ""
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory:
-            return await _changed(factory, mode, unit, checked)
+        async with open_container(data_dir) as container:
+            return await _changed(container, mode, unit, checked)
 
     _show(run(command, as_json=as_json), as_json=as_json)
 
@@ -136,23 +135,25 @@ def _checked(reason: str, *, as_json: bool) -> str:
     return run(command, as_json=as_json)
 
 
-async def _changed(factory: Factory, mode: LineMode, unit: str, reason: str) -> dict[str, Any]:
-    async with factory.database.transaction(unit) as session:
+async def _changed(container: Container, mode: LineMode, unit: str, reason: str) -> dict[str, Any]:
+    async with container.database.transaction(unit) as session:
         now = datetime.now(UTC)
-        await change_mode(session, ModeChange(mode, reason), local_principal(), factory.policy, now)
+        await change_mode(
+            session, ModeChange(mode, reason), local_principal(), container.policy, now
+        )
         await record(session, Action.CONTROL_LINE, subject=f"line:{mode}", details={"unidad": unit})
-    return await _read(factory)
+    return await _read(container)
 
 
-async def _read(factory: Factory) -> dict[str, Any]:
-    async with factory.database.reading() as session:
+async def _read(container: Container) -> dict[str, Any]:
+    async with container.database.reading() as session:
         control = await read_control(session)
         status_now = await read_line_status(session)
         products = await read_products_down(session, datetime.now(UTC))
-    return line_document(control, status_now, factory.policy.limits, products)
+    return line_document(control, status_now, container.policy.limits, products)
 
 
-async def drained(factory: Factory, document: dict[str, Any], *, shown: bool) -> dict[str, Any]:
+async def drained(container: Container, document: dict[str, Any], *, shown: bool) -> dict[str, Any]:
     """Wait until nothing that was begun goes on.
 
     Raises:
@@ -168,7 +169,7 @@ async def drained(factory: Factory, document: dict[str, Any], *, shown: bool) ->
             text = f"Quedan {left} órdenes y {document['pasos_en_curso']} pasos"
             progress.update(task, description=text, total=most, completed=most - left)
             await asyncio.sleep(_WATCH_SECONDS)
-            document = await _read(factory)
+            document = await _read(container)
         if document["modo"] != LineMode.DRENANDO:
             raise CliError(
                 Exit.REFUSED, f"La línea no se drenó: alguien la puso en '{document['modo']}'"

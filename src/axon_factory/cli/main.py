@@ -11,8 +11,6 @@ from typer.core import TyperCommand, TyperGroup
 from axon_factory import __version__
 from axon_factory.failpoints import arm_from_environment
 
-__all__ = ["app"]
-
 # Importing all of them takes eight times as long as `axon --help` does without.
 _COMMANDS = MappingProxyType(
     {
@@ -30,6 +28,12 @@ _COMMANDS = MappingProxyType(
         "audit": "Who did what: the audit trail, and the proof that it is whole.",
     }
 )
+
+
+_MODULES = MappingProxyType(
+    {"users": "access", "keys": "access", "migrate": "prepare", "runtime": "prepare"}
+)
+"""Commands whose module has another name."""
 
 
 class _LazyGroup(TyperGroup):
@@ -59,7 +63,7 @@ def _import(name: str) -> ModuleType:
     """Import a command's module; looking for garbage meanwhile takes long and finds none."""
     gc.disable()
     try:
-        return import_module(f"axon_factory.cli.{name}")
+        return import_module(f"axon_factory.cli.{_MODULES.get(name, name)}")
     finally:
         gc.freeze()
         gc.enable()

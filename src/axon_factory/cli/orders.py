@@ -6,33 +6,35 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from axon_factory.cli import corrections, decisions, plans, questions
+from axon_factory.cli import clients, decisions, plans
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
+    record,
     run,
+    writing,
 )
-from axon_factory.cli.documents import STDIN, read_document
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.follow import follow
-from axon_factory.cli.recording import record
+from axon_factory.cli.deciding import STDIN, Reference, read_document
 from axon_factory.cli.render import (
     LIST_FIELDS,
     event_document,
     facts,
+    follow,
     render_event,
     render_order,
     render_orders,
     safe,
 )
 from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.building import Priority
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders import views
 from axon_factory.orders.capacity import place_in_queue
@@ -46,11 +48,7 @@ from axon_factory.orders.read import newest_events, read_order
 from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.result import result_of
 
-__all__ = ["register"]
-
 _group = typer.Typer(no_args_is_help=True, help="Create, follow and decide orders.")
-
-Reference = decisions.Reference
 
 
 def register(app: typer.Typer) -> None:
@@ -72,12 +70,9 @@ def create(
 
     async def command() -> Order:
         request = validated(NewOrder, read_document(file))
-        async with (
-            open_factory(data_dir) as factory,
-            factory.database.transaction("create") as session,
-        ):
+        async with writing(data_dir, "create") as (container, session):
             order = await create_order(
-                session, request, local_principal(), factory.policy, datetime.now(UTC)
+                session, request, local_principal(), container.policy, datetime.now(UTC)
             )
             await record(session, Action.CREATE_ORDER, order_id=order.id)
             return order
@@ -102,7 +97,7 @@ def show(
     async def command() -> tuple[
         Order, Sequence[OrderEvent], Receipts, int | None, Sequence[dict[str, Any]]
     ]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             events = await newest_events(session, order, local_principal())
             place = await place_in_queue(session, order, datetime.now(UTC))
@@ -147,7 +142,7 @@ def list_all(
     async def command() -> Page:
         if tipo is not None and tipo not in PRODUCT_TYPES:
             raise CliError(Exit.USAGE, f"--tipo no válido. Opciones: {', '.join(PRODUCT_TYPES)}")
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             return await list_orders(session, query, local_principal())
 
     page = run(command, as_json=as_json)
@@ -172,9 +167,9 @@ def watch(
     """
 
     async def command() -> None:
-        async with open_factory(data_dir) as factory:
+        async with open_container(data_dir) as container:
             order = None
-            async for order, event in follow(factory, reference, local_principal()):
+            async for order, event in follow(container, reference, local_principal()):
                 if as_json:
                     print_json(event_document(order, event))
                 else:
@@ -200,9 +195,9 @@ def result(
     """
 
     async def command() -> dict[str, Any]:
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
-            return await result_of(session, order, factory.policy, datetime.now(UTC))
+            return await result_of(session, order, container.policy, datetime.now(UTC))
 
     document = run(command, as_json=as_json)
     if as_json:
@@ -213,8 +208,7 @@ def result(
 
 decisions.register(_group)
 plans.register(_group)
-questions.register(_group)
-corrections.register(_group)
+clients.register(_group)
 
 
 def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

@@ -1,17 +1,22 @@
 """`axon orders plan|edit|ask|budget`: read a plan, change it, ask about it, pay for models."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
     local_principal,
-    open_factory,
+    open_container,
     out,
     print_json,
     run,
@@ -23,15 +28,14 @@ from axon_factory.cli.deciding import (
     VersionOption,
     checked_text,
     decide,
+    edit_document,
     given_plan,
+    read_document,
     read_waiting,
 )
-from axon_factory.cli.documents import read_document
-from axon_factory.cli.editor import edit_document
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.render_plans import render_comparison, render_plans
+from axon_factory.cli.render import add_row, facts, local_time, plan_details, safe, table
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.plan import Plan
+from axon_factory.domain.plan import Change, Difference, Plan
 from axon_factory.orders.approval import PlanReference
 from axon_factory.orders.budget import decide_budget
 from axon_factory.orders.plans.compare import CATALOGUE, Against, PlanComparison, compare_plans
@@ -44,8 +48,6 @@ from axon_factory.orders.plans.views import plans_document, version_document
 from axon_factory.orders.questions import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import validated
-
-__all__ = ["register"]
 
 _MOST_USD = Decimal(1_000_000)
 
@@ -77,7 +79,7 @@ def plan(
 
     async def command() -> dict[str, Any]:
         principal = local_principal()
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, principal)
             if version is not None:
                 found = await read_plan(session, order, version, principal)
@@ -216,7 +218,7 @@ def _show_difference(
 ) -> None:
     async def command() -> tuple[PlanComparison, dict[str, Any]]:
         against = _against(diff)
-        async with open_factory(data_dir) as factory, factory.database.reading() as session:
+        async with open_container(data_dir) as container, container.database.reading() as session:
             order = await read_order(session, reference, local_principal())
             newest = order.plan_version
             comparison = await compare_plans(session, order, version or newest, against)
@@ -254,3 +256,96 @@ def _amount(usd: str | None, *, catalogue: bool) -> Decimal | None:
     if amount.is_nan() or not 0 < amount < _MOST_USD or amount != round(amount, 4):
         raise CliError(Exit.USAGE, "--usd espera una cantidad positiva, por ejemplo 5 o 2.50")
     return amount
+
+
+_CHANGES = {
+    Change.AGREGADO: ("+", "green"),
+    Change.QUITADO: ("-", "red"),
+    Change.CAMBIADO: ("~", "yellow"),
+}
+_NOBODY = "—"
+
+
+def render_plans(document: Mapping[str, Any]) -> RenderableType:
+    """Return the versions of a plan, or one version, as `orders.plans.views` documents them."""
+    if "planes" not in document:
+        return _version(document)
+    versions = document["planes"]
+    if not versions:
+        return Group(Text("Todavía no hay un plan.", "dim"), Text(), _usage(document["uso"]))
+    rows = table("Versión", "Estado", "Hecho por", "Cuándo", "Decidió", "Motivo")
+    for version in versions:
+        add_row(
+            rows,
+            f"v{version['version']}",
+            version["estado"],
+            version["autor"] or version["planificador"],
+            _when(version["created_at"]),
+            version["decidido_por"] or _NOBODY,
+            version["motivo"] or _NOBODY,
+        )
+    parts: list[RenderableType] = [Text(document["order_number"], "bold"), rows, Text()]
+    parts.append(_version(versions[-1]))
+    parts += [_question(question) for question in document["preguntas"]]
+    return Group(*parts, Text(), _usage(document["uso"]))
+
+
+def render_comparison(comparison: PlanComparison) -> RenderableType:
+    """Return a line for each change, with its sign."""
+    before = "catálogo" if comparison.against == CATALOGUE else f"v{comparison.against}"
+    title = Text(f"Plan v{comparison.version} frente a {before}", "bold")
+    if not comparison.differences:
+        return Group(title, Text("Son iguales.", "dim"))
+    return Group(title, *(_difference(item) for item in comparison.differences))
+
+
+def _version(version: Mapping[str, Any]) -> RenderableType:
+    plan = Plan.model_validate(version["plan"])
+    title = Text(f"Plan v{version['version']} ({version['estado']})", "bold")
+    rows = facts({"Hash": version["hash"], "Modelo": version["modelo"] or _NOBODY})
+    return Group(title, rows, *plan_details(plan, version["avisos"]))
+
+
+def _question(question: Mapping[str, Any]) -> RenderableType:
+    answer = question["respuesta"] or ("sin respuesta" if question["cerrada_at"] else "en espera")
+    return Text(
+        f"? {question['numero']} ({question['para']}) {safe(question['pregunta'])}\n"
+        f"  {safe(answer)}"
+    )
+
+
+def _usage(usage: Mapping[str, Any]) -> RenderableType:
+    calls, unpriced = usage["llamadas"], usage["llamadas_sin_precio"]
+    tokens = usage["tokens_entrada"] + usage["tokens_salida"]
+    told = [f"{calls} llamada{'' if calls == 1 else 's'}", f"{tokens} tokens"]
+    if unpriced < calls:
+        told.append(f"{_plain(usage['costo_usd'] or '0')} USD")
+    if unpriced:
+        told.append(f"{unpriced} sin precio conocido")
+    budget = usage["presupuesto_usd"]
+    return facts(
+        {
+            "Modelos": ", ".join(told) if calls else "ninguna llamada",
+            "Presupuesto": f"{_plain(budget)} USD" if budget else "el de la configuración",
+        }
+    )
+
+
+def _plain(amount: str) -> str:
+    return f"{Decimal(amount).normalize():f}"
+
+
+def _difference(item: Difference) -> Text:
+    sign, style = _CHANGES[item.change]
+    match item.change:
+        case Change.AGREGADO:
+            told = safe(item.after)
+        case Change.QUITADO:
+            told = safe(item.before)
+        case Change.CAMBIADO:
+            told = f"{safe(item.before)} → {safe(item.after)}"
+    return Text(f"{sign} {item.field}: {told}", style)
+
+
+def _when(moment: str | None) -> str:
+    return local_time(datetime.fromisoformat(moment)) if moment else _NOBODY

@@ -1,9 +1,11 @@
-"""How orders, plans and events look on a terminal.
+"""How orders, plans and events look on a terminal, and following an order's events.
 
 Texts of clients and agents are shown without control characters: they must not drive a terminal.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,34 +13,20 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from axon_factory.bootstrap import Container
 from axon_factory.cli.context import local_principal
+from axon_factory.db.sessions import is_unavailable
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import LogLevel
+from axon_factory.domain.permissions import Principal
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import FlagKind
-from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.domain.waiting import WaitsFor
+from axon_factory.domain.states import TERMINAL_STATES, OrderState, PlanStatus, WaitsFor
 from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.progress_view import progress_detail
 from axon_factory.orders.promise import promise_of
+from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
 from axon_factory.orders.views import log_entry
-
-__all__ = [
-    "LIST_FIELDS",
-    "add_row",
-    "event_document",
-    "facts",
-    "local_time",
-    "plan_details",
-    "render_event",
-    "render_order",
-    "render_orders",
-    "render_plan",
-    "safe",
-    "state_text",
-    "table",
-    "waiting_for",
-]
 
 # A symbol beside each colour: neither colour-blind people nor a log file lose anything.
 _LEVELS = {
@@ -172,7 +160,7 @@ def render_order(
 ) -> RenderableType:
     """Return the whole order: facts, client, progress, plan, result, newest events.
 
-    `flags` are those of its plan, `place` is its turn among those that wait to be built.
+    `flags` belong to its plan. `place` is its turn among the orders that wait to be built.
     """
     client: Mapping[str, Any] = order.datos_cliente
     parts: list[RenderableType] = [
@@ -268,7 +256,7 @@ def waiting_for(order: Order) -> str:
 
 
 def _wait(order: Order) -> str:
-    """Return whom the order waits for, and of a machine why; empty for nobody."""
+    """Return whom the order waits for, with the cause for a machine; empty if none."""
     cause = order.espera_causa
     if cause is None:
         return waiting_for(order)
@@ -309,3 +297,51 @@ def table(*headers: str, numbers: Sequence[str] = ()) -> Table:
 def add_row(rows: Table, *values: object) -> None:
     """Add a row of values; what is no Text already is shown as it is, without markup."""
     rows.add_row(*(value if isinstance(value, Text) else Text(safe(value)) for value in values))
+
+
+ENDED = TERMINAL_STATES | {OrderState.FALLIDO}
+"""States in which nothing more happens by itself."""
+
+_PATIENCE_SECONDS = 30.0
+
+
+async def follow(
+    container: Container, reference: str, principal: Principal, *, poll_seconds: float = 0.2
+) -> AsyncGenerator[tuple[Order, OrderEvent]]:
+    """Yield each event from the first on, with the order as it was read together with it.
+
+    Ends once the order is entregado, fallido or cancelado and all its events were yielded. A
+    database that goes away meanwhile is waited for, half a minute at most.
+
+    Raises:
+        OrderNotFound: there is no such order.
+        sqlalchemy.exc.OperationalError: the database is away.
+    """
+    after = 0
+    answered = float("-inf")
+    while True:
+        try:
+            order, events = await _read(container, reference, principal, after)
+        except Exception as error:
+            if not is_unavailable(error) or time.monotonic() - answered > _PATIENCE_SECONDS:
+                raise
+            await asyncio.sleep(poll_seconds)
+            continue
+        answered = time.monotonic()
+        for event in events:
+            after = event.seq
+            yield order, event
+        if len(events) < NEWEST_EVENTS:
+            if order.estado in ENDED:
+                return
+            await asyncio.sleep(poll_seconds)
+
+
+async def _read(
+    container: Container, reference: str, principal: Principal, after: int
+) -> tuple[Order, Sequence[OrderEvent]]:
+    # One snapshot: an order that was read before its newest event would be shown as it was before.
+    async with container.database.reading() as session:
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        order = await read_order(session, reference, principal)
+        return order, await events_after(session, order, principal, after)

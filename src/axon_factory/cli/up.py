@@ -1,30 +1,49 @@
-"""`axon up`: a whole factory on this machine, with one command."""
+"""`axon up`: a whole factory on this machine, with one command, and the demonstration.
+
+The demonstration is the design's example order (§3.1), from nuevo to entregado, live.
+"""
 
 import asyncio
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import select
+from sqlmodel import col
 
+from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
+    configure_logging,
     local_principal,
     out,
     print_json,
+    record,
     run,
     stop_signal,
 )
-from axon_factory.cli.demo import run_demo
-from axon_factory.cli.exits import CliError, Exit
-from axon_factory.cli.logs import configure_logging
-from axon_factory.cli.render import render_event, render_plan
-from axon_factory.cli.standalone import Standalone, make_data_folder, standalone
+from axon_factory.cli.render import follow, render_event, render_plan
+from axon_factory.cli.serve import Standalone, make_data_folder, standalone
 from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.domain.errors import TransitionRefused
+from axon_factory.domain.permissions import Action, Grant, Principal, Role
+from axon_factory.domain.states import OrderState, PlanStatus
+from axon_factory.orders.approval import PlanReference, approve_plan
+from axon_factory.orders.create import create_order
+from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.outbox import count_unsent
+from axon_factory.orders.policy import ApprovalRules
+from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.views import log_entry
 from axon_factory.settings import Settings, load_settings
-
-__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -94,7 +113,7 @@ async def _up(
 
 async def _story(running: Standalone, voice: "_Voice", *, demo: bool, once: bool) -> None:
     if demo:
-        voice.delivered(await run_demo(running.factory, voice.event), running)
+        voice.delivered(await run_demo(running.container, voice.event), running)
     if not once:
         voice.serving(running)
 
@@ -114,7 +133,7 @@ class _Voice:
 
     def ready(self, running: Standalone) -> None:
         """Say that the factory answers, and show the administrator's password this one time."""
-        url = running.factory.settings.base_url
+        url = running.container.settings.base_url
         if self._json:
             print_json(
                 {
@@ -166,7 +185,7 @@ class _Voice:
                     "deploy_url": order.deploy_url,
                     "repo_url": order.repo_url,
                     "resultado": result,
-                    "correo": str(running.factory.maildir),
+                    "correo": str(running.container.maildir),
                 }
             )
             return
@@ -179,7 +198,7 @@ class _Voice:
             ("Webhook de WhatsApp", result.get("webhooks", {}).get("whatsapp")),
             ("Portal del cliente", result.get("portal_url")),
             ("Repositorio", order.repo_url),
-            ("Correo de entrega", running.factory.maildir),
+            ("Correo de entrega", running.container.maildir),
             ("Credenciales", f"axon orders reveal {order.order_number}  (una sola vez)"),
         )
         for name, value in rows:
@@ -188,7 +207,7 @@ class _Voice:
     def serving(self, running: Standalone) -> None:
         """Say that it goes on."""
         if self._json:
-            print_json({"evento": "sirviendo", "url": running.factory.settings.base_url})
+            print_json({"evento": "sirviendo", "url": running.container.settings.base_url})
         else:
             out.print("\nLa fábrica sigue en marcha. Ctrl-C la detiene.", style="dim")
 
@@ -198,3 +217,95 @@ def _log_file(settings: Settings) -> Path:
     folder = settings.data_dir / "logs"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder / "axon.log"
+
+
+_DEMO = Principal("local:demo", "Demostración", Role.ADMIN, Grant.ADMIN)
+_MAIL_SECONDS = 10.0
+_EXAMPLE = Path(__file__).with_name("example_order.json")
+
+
+async def run_demo(container: Container, show: Callable[[Order, OrderEvent | None], None]) -> Order:
+    """Place the example order in an empty factory, or find the one placed before; follow it.
+
+    `show` gets every event, and the order alone (None) when its plan is about to be approved. The
+    approval is recorded as the demonstration's. Returns the delivered order.
+
+    Raises:
+        CliError: the factory has other orders, or the order ended elsewhere than in `entregado`.
+    """
+    order = await _place(container)
+    decided = 0
+    async for current, event in follow(container, order.order_number, _DEMO):
+        show(current, event)
+        order = current
+        waits = current.plan_estado == PlanStatus.PENDIENTE_APROBACION
+        if waits and current.plan_version > decided:
+            decided = current.plan_version
+            await _approve(container, current, show)
+        if current.espera is not None:
+            raise CliError(
+                Exit.NOT_DELIVERED,
+                f"La revisión rechazó {current.order_number} {current.retrabajos + 1} veces: "
+                "decide una persona (axon orders show)",
+            )
+    if order.estado != OrderState.ENTREGADO:
+        cause = (order.fallo or {}).get("mensaje", "la orden fue cancelada")
+        raise CliError(
+            Exit.NOT_DELIVERED,
+            f"La orden {order.order_number} quedó en '{order.estado}': {cause}",
+        )
+    await _let_mail_leave(container, order)
+    return order
+
+
+async def _let_mail_leave(container: Container, order: Order) -> None:
+    """Wait a moment for the delivery mail; one that is late leaves at the next start."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_MAIL_SECONDS):
+            while True:
+                async with container.database.reading() as session:
+                    if not await count_unsent(session, order.id):
+                        return
+                await asyncio.sleep(0.1)
+
+
+async def _place(container: Container) -> Order:
+    request = validated(NewOrder, json.loads(_EXAMPLE.read_text(encoding="utf-8")))
+    async with container.database.transaction("create") as session:
+        placed = await session.scalar(
+            select(Order).where(col(Order.created_by) == _DEMO.id).limit(1)
+        )
+        if placed is not None:
+            return placed
+        if await session.scalar(select(col(Order.id)).limit(1)) is not None:
+            raise CliError(
+                Exit.NOT_DELIVERED,
+                "La fábrica ya tiene órdenes: la demostración solo se coloca en una vacía",
+            )
+        order = await create_order(session, request, _DEMO, container.policy, datetime.now(UTC))
+        await record(session, Action.CREATE_ORDER, order_id=order.id, principal=_DEMO)
+        return order
+
+
+async def _approve(
+    container: Container, order: Order, show: Callable[[Order, OrderEvent | None], None]
+) -> None:
+    if order.plan_hash is None or order.estado != OrderState.PLANIFICACION:
+        return
+    show(order, None)
+    # It places and approves, because no person is there to do it.
+    policy = replace(container.policy, approval=ApprovalRules())
+    try:
+        async with container.database.transaction("approve") as session:
+            await approve_plan(
+                session,
+                await lock_order_by_id(session, order.id),
+                actor=_DEMO.actor,
+                policy=policy,
+                now=datetime.now(UTC),
+                plan=PlanReference(order.plan_version, order.plan_hash),
+                note="Aprobado por la demostración, después de mostrar el plan",
+            )
+            await record(session, Action.DECIDE_PLAN, order_id=order.id, principal=_DEMO)
+    except TransitionRefused:
+        return  # somebody at the keyboard was faster

@@ -4,19 +4,18 @@ from typing import Annotated
 
 import typer
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
-    open_factory,
+    open_container,
     out,
     print_json,
     run,
     stop_signal,
 )
-from axon_factory.cli.exits import CliError, Exit
-
-__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,28 +41,28 @@ def worker(
     """
 
     async def command() -> None:
-        async with open_factory(data_dir, worker_concurrency=concurrency) as factory:
-            _check_runtime(factory)
+        async with open_container(data_dir, worker_concurrency=concurrency) as container:
+            _check_runtime(container)
             stop = stop_signal()
-            await factory.deployer.start_all()  # after a restart of the machine
-            line = factory.worker()
-            _announce(factory, as_json=as_json)
+            await container.deployer.start_all()  # after a restart of the machine
+            line = container.worker()
+            _announce(container, as_json=as_json)
             await line.run(stop)
 
     run(command, as_json=as_json)
 
 
-def _check_runtime(factory: Factory) -> None:
-    if not factory.runtime.is_ready():
+def _check_runtime(container: Container) -> None:
+    if not container.runtime.is_ready():
         raise CliError(
             Exit.PRODUCT_RUNTIME,
-            f"Falta el entorno de los productos en {factory.settings.product_runtime}: ejecuta "
+            f"Falta el entorno de los productos en {container.settings.product_runtime}: ejecuta "
             "`axon runtime install`",
         )
 
 
-def _announce(factory: Factory, *, as_json: bool) -> None:
-    concurrency = factory.settings.worker_concurrency
+def _announce(container: Container, *, as_json: bool) -> None:
+    concurrency = container.settings.worker_concurrency
     if as_json:
         print_json({"evento": "lista", "concurrencia": concurrency})
     else:

@@ -11,10 +11,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from axon_factory.db.server_version import check_server
+from axon_factory.db.server import check_server
 from axon_factory.db.sessions import is_unavailable
-
-__all__ = ["MigrationFailed", "SchemaState", "migrate", "schema_state"]
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 

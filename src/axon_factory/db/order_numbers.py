@@ -6,8 +6,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-__all__ = ["format_order_number", "next_order_number"]
-
 _NEXT = text(
     """
     INSERT INTO order_number_counters (year, last) VALUES (:year, 1)

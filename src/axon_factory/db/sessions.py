@@ -13,10 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 
-from axon_factory.domain.machine import MachineTrouble, trouble_of
+from axon_factory.domain.failure import MachineTrouble, trouble_of
 from axon_factory.failpoints import failpoint
-
-__all__ = ["Database", "driver_connection", "is_unavailable", "savepoint", "without_values"]
 
 _TROUBLE_SECONDS = 60.0
 _SERVER_LIMITS = (
@@ -83,7 +81,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
-        """Open a session that only reads; whatever it changed is rolled back."""
+        """Open a session that only reads. Its changes are rolled back."""
         async with self._sessions(info={"unit": "read"}) as session:
             yield session
 

@@ -1,1 +1,1 @@
-"""Pure rules: states, plans, progress, priority, permissions. Imports nobody of the house."""
+"""Pure rules: states, plans, progress, priority, permissions. Imports no other room."""

@@ -20,24 +20,6 @@ from typing import Any
 
 from axon_factory.domain.permissions import Action, Principal
 
-__all__ = [
-    "ACCESS_CHAIN",
-    "DETAILS",
-    "NO_HASH",
-    "AccessEvent",
-    "AuditEntry",
-    "AuditRecord",
-    "Break",
-    "Fact",
-    "Fault",
-    "Head",
-    "Outcome",
-    "cleaned",
-    "end_fault",
-    "entry_hash",
-    "first_fault",
-]
-
 ACCESS_CHAIN = "acceso"
 """The chain of everything that is not an act on one order."""
 

@@ -7,7 +7,7 @@
     ├── AuthenticationRequired    401
     │   └── AttemptEnded          401  a genuine token of an attempt that is over
     ├── Forbidden                 403
-    │   └── OwnOrder              403  whoever placed an order may not approve its plan
+    │   └── OwnOrder              403  the person who placed an order may not approve its plan
     ├── NotFound                  404
     │   ├── OrderNotFound
     │   └── PlanNotFound
@@ -20,36 +20,14 @@
     ├── PreconditionFailed        412  If-Match is stale
     └── Unavailable               503  try again
 
-The documented keys of design §3 are in `extra` and `error`; whoever renders adds RFC 9457 members.
+The documented keys of design §3 are in `extra` and `error`; the renderer adds RFC 9457 members.
 """
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from axon_factory.domain.sentences import Sentence, in_english
-
-__all__ = [
-    "AttemptEnded",
-    "AuthenticationRequired",
-    "AxonError",
-    "Conflict",
-    "Forbidden",
-    "NotCancellable",
-    "NotFound",
-    "OrderEnded",
-    "OrderErased",
-    "OrderNotFound",
-    "OwnOrder",
-    "PlanNotFound",
-    "PlanOutdated",
-    "PreconditionFailed",
-    "ReceiptRefused",
-    "ResultNotReady",
-    "TransitionRefused",
-    "Unavailable",
-    "ValidationFailed",
-]
+from axon_factory.domain.text import Sentence, in_english
 
 
 class AxonError(Exception):
@@ -73,7 +51,6 @@ class AxonError(Exception):
         message_en: str | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """Keep the sentence in both languages and the extra keys."""
         super().__init__(message)
         self.message = message
         self.message_en: str = message_en or in_english(message)
@@ -144,7 +121,7 @@ class AuthenticationRequired(AxonError):
 class AttemptEnded(AuthenticationRequired):
     """A genuine system token whose attempt at the order is over: its agent should stop.
 
-    Only whoever holds the token is told; a forged one is answered as any other that does not hold.
+    Only the holder of the token learns this. A forged token is answered as any invalid one.
     """
 
     codigo = "intento_terminado"
@@ -176,7 +153,6 @@ class OwnOrder(Forbidden):
     codigo = "orden_propia"
 
     def __init__(self) -> None:
-        """There is one sentence."""
         super().__init__(
             "Tú creaste esta orden: su plan lo aprueba otra persona",
             message_en="You placed this order: its plan is approved by somebody else",

@@ -1,13 +1,10 @@
-"""Events of an order: append-only facts, of which `logs` is a view (resolutions 3)."""
+"""Events of an order: append-only facts. `logs` of answers is a view of them (resolutions 3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-
-__all__ = ["ERASED", "EventKind", "LogLevel", "NewEvent", "Visibility"]
-
 
 ERASED = "[borrado]"
 """What stands where a text was erased."""

@@ -8,10 +8,8 @@ of its newest milestone: the receipts of a review and of a deployment count for 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Claim
-
-__all__ = ["NO_EVIDENCE", "CheckResult", "Evidence"]
+from axon_factory.domain.text import Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ class Evidence:
 
     @property
     def checked(self) -> frozenset[str]:
-        """Return the checks with a receipt for this attempt's commit, whatever they found."""
+        """Return the checks with a receipt for this attempt's commit, passed or not."""
         return frozenset(item.check for item in self.results if item.commit == self.commit)
 
     @property

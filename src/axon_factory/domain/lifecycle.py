@@ -8,14 +8,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.states import OrderState, PlanStatus
-
-__all__ = ["DueStep", "Situation", "StepKind", "due_step"]
 
 
 class StepKind(StrEnum):
-    """The kinds of step, each one file in `factory/`."""
+    """The kinds of step. `factory/steps/` does each."""
 
     CLAIM = "reclamar"
     PLAN = "planificar"

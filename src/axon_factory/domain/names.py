@@ -1,15 +1,22 @@
-"""Names that people read: of orders, clients, users, keys, agents and destinations.
+"""Names that people read, and in whose name a principal may speak of an order.
 
 A control character drives a terminal or splits a mail's subject. A bidirectional override shows a
 name in another order than it is stored in (Unicode Technical Report 36; "Trojan Source").
+
+The name of an agent is text that its sender chooses, so it proves nothing by itself. Staff read
+the authenticated actor beside it. Clients read the name alone. A few names are therefore reserved,
+and a token speaks only in the names that its own row or the order's plan gives it.
 """
 
 import re
+import unicodedata
+from collections.abc import Iterable
+from types import MappingProxyType
 
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.sentences import Sentence
-
-__all__ = ["checked_name", "name_fault"]
+from axon_factory.domain.plan import Milestone
+from axon_factory.domain.states import AGENT_KINDS, Actor, ActorKind
+from axon_factory.domain.text import Sentence
 
 # Controls, line separators, and the embeddings, overrides and isolates of the bidirectional
 # algorithm. Marks of direction and joiners stay: Arabic and emoji are written with them.
@@ -46,3 +53,67 @@ def checked_name(text: str, *, field: str, longest: int) -> str:
     if not name.isprintable():
         raise ValidationFailed({field: name_fault(name) or _FAULT})
     return name
+
+
+LINE = ActorKind.WORKER
+RESERVED = MappingProxyType(
+    {
+        "Review Council": ActorKind.COUNCIL,
+        "Super Axon Agent": LINE,
+        "Planner Agent": LINE,
+        "Axon Factory": LINE,
+        "Cliente": LINE,
+        "Ops Agent": ActorKind.OPS,
+        "Equipo Axon": ActorKind.ADMIN,
+        "Aprobador": ActorKind.ADMIN,
+    }
+)
+"""Name to the kind of actor that alone may use it, beside the line, which may use all."""
+
+_STAFF = frozenset({ActorKind.ADMIN, ActorKind.OPERATOR})
+
+
+def _plain(name: str) -> str:
+    """Return the name as people read it: spelling, case and spaces do not make another one."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+_BY_PLAIN_NAME = {_plain(name): kind for name, kind in RESERVED.items()}
+
+
+def reserved_for(name: str) -> ActorKind | None:
+    """Return the kind of actor that `name` is reserved for, None for a name that is free."""
+    return _BY_PLAIN_NAME.get(_plain(name))
+
+
+def reserved_name(name: str) -> Sentence:
+    """Return the sentence that refuses a reserved name."""
+    return Sentence(
+        f"El nombre «{name}» está reservado: usa el tuyo",
+        f"The name “{name}” is reserved: use your own",
+    )
+
+
+def names_of_plan(agents: Iterable[str], milestones: Iterable[Milestone]) -> frozenset[str]:
+    """Return the names that a plan gives: those of its `agents`, and of its milestones.
+
+    A plan names its agents without the word "Agent" (design §2.1), its milestones with it.
+    """
+    names = set(agents)
+    full = {f"{name} Agent" for name in names if not name.endswith(" Agent")}
+    return frozenset(names | full | {milestone.agente for milestone in milestones})
+
+
+def may_speak_as(actor: Actor, name: str, given: Iterable[str]) -> bool:
+    """Return whether `actor` may use `name`; `given` are the names that the plan gives.
+
+    People of the factory may report in any name that is not reserved for others.
+    """
+    owner = reserved_for(name)
+    if actor.kind is LINE:
+        return True
+    if owner is not None:
+        return owner is actor.kind or (owner is ActorKind.ADMIN and actor.kind in _STAFF)
+    if actor.kind not in AGENT_KINDS:
+        return True
+    return _plain(name) in {_plain(one) for one in (actor.name, *given)}

@@ -4,8 +4,8 @@ There are two sorts. The order's own kinds (`ORDER_KINDS`) follow from its event
 `OCCASIONS`: integrators build on them. All others are notices for the factory's people, sent where
 something wants their attention.
 
-A notification is thin: it says what happened to which order. Whoever wants more asks the API, with
-a credential of their own. Nothing here comes from a client but the product's name.
+A notification is thin: it says what happened to which order. A receiver that wants more asks the
+API, with a credential of its own. Nothing here comes from a client but the product's name.
 """
 
 from collections.abc import Mapping
@@ -16,24 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from axon_factory.domain.events import EventKind, NewEvent
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import OrderState
-from axon_factory.domain.times import timestamp
-
-__all__ = [
-    "FACTS",
-    "NOTIFICATIONS",
-    "OCCASIONS",
-    "ORDER_KINDS",
-    "NotificationKind",
-    "NotificationType",
-    "Occasion",
-    "Subject",
-    "kinds_of",
-    "payload_of",
-    "text_of",
-]
+from axon_factory.domain.states import Audience, OrderState
+from axon_factory.domain.text import Sentence, timestamp
 
 
 class NotificationKind(StrEnum):
@@ -274,7 +258,7 @@ OCCASIONS: tuple[Occasion, ...] = (
 """What is told of an order's events; a new kind is a row here and one in `NOTIFICATIONS`."""
 
 ORDER_KINDS = frozenset(row.kind for row in OCCASIONS)
-"""The order's own kinds: those that an API key may be told of."""
+"""The order's own kinds, which an API key may be told of."""
 
 
 def kinds_of(

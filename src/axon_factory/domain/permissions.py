@@ -2,7 +2,7 @@
 
 `PERMISSIONS` says which grants have an action and in which states of an order it serves; `domain.
 fields` says the same of single fields. The API's guards, the pages, the documentation and the tests
-of every cell read them; nobody else decides.
+of every cell read them; no other code decides.
 """
 
 from collections.abc import Collection
@@ -11,25 +11,6 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from axon_factory.domain.states import ACTIVE_STATES, Actor, ActorKind, OrderState
-
-__all__ = [
-    "PERMISSIONS",
-    "PUBLIC_ROUTES",
-    "RELATIONS",
-    "SCOPE_GRANTS",
-    "STAFF_GRANTS",
-    "Action",
-    "Grant",
-    "KeyScope",
-    "Permission",
-    "Principal",
-    "Relation",
-    "Role",
-    "TokenRole",
-    "may",
-    "names_of",
-    "serves_in",
-]
 
 
 class Role(StrEnum):
@@ -253,8 +234,8 @@ PERMISSIONS = MappingProxyType(
         Action.MANAGE_USERS: Permission(frozenset({_G.ADMIN})),
         Action.MANAGE_KEYS: Permission(frozenset({_G.ADMIN})),
         Action.READ_AUDIT: Permission(frozenset({_G.ADMIN})),
-        # Whoever names an address makes the factory send there. Administrators keep them all; a
-        # key that reads orders keeps its own, at public addresses, and reads nothing of others.
+        # The factory sends to any address that a caller names. Administrators keep them all; a key
+        # that reads orders keeps its own, at public addresses, and reads nothing of others.
         Action.MANAGE_NOTIFICATIONS: Permission(frozenset({_G.ADMIN, _G.KEY_READ, _G.KEY_ADMIN})),
         Action.READ_LINE: Permission(frozenset({_G.ADMIN, _G.OPERATOR, _G.KEY_READ, _G.KEY_ADMIN})),
         Action.CONTROL_LINE: Permission(_ADMINS),
@@ -289,13 +270,6 @@ def may(principal: Principal, action: Action) -> bool:
     return permission is not None and principal.grant in permission.grants
 
 
-_SCOPES = MappingProxyType(
-    {
-        _G.KEY_READ: KeyScope.LECTURA,
-        _G.KEY_WRITE: KeyScope.ESCRITURA,
-        _G.KEY_ADMIN: KeyScope.ADMIN,
-    }
-)
 _ROLES = MappingProxyType(
     {
         _G.ADMIN: Role.ADMIN,
@@ -311,12 +285,12 @@ _ROLES = MappingProxyType(
 
 def names_of(grants: Collection[Grant]) -> tuple[list[KeyScope], list[Role]]:
     """Return the scopes of keys and the roles that give any of `grants`, the weakest first."""
-    scopes = [scope for grant, scope in _SCOPES.items() if grant in grants]
+    scopes = [scope for scope, grant in SCOPE_GRANTS.items() if grant in grants]
     roles = [role for grant, role in _ROLES.items() if grant in grants]
     return scopes, list(dict.fromkeys(roles))
 
 
 def serves_in(action: Action, state: OrderState) -> bool:
-    """Return whether `action` serves on an order in `state`, whoever asks."""
+    """Return whether `action` serves on an order in `state`, for any caller."""
     states = PERMISSIONS[action].states
     return states is None or state in states

@@ -1,7 +1,8 @@
 """What is wrong with a plan, and what in it an approver should look at (resolutions 23 and 29).
 
-A plan with a problem is never kept, whoever wrote it: everything that the line acts on must come
-from the catalogue. Flags are for the approver's eyes, and keep a plan from approving itself.
+A plan with a problem is never kept, whether a model or a person wrote it. Everything that the line
+acts on must come from the catalogue. Flags are for the approver's eyes, and keep a plan from
+approving itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,19 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from axon_factory.domain.catalogue import INTEGRATIONS, ProductType
-from axon_factory.domain.catalogue.default_plan import default_plan
+from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.sentences import Sentence
-
-__all__ = [
-    "AGENTS",
-    "LARGEST_DEVIATION",
-    "FlagKind",
-    "PlanFlag",
-    "flags_of",
-    "problems_by_field",
-    "problems_of",
-]
+from axon_factory.domain.text import Sentence
 
 AGENTS = ("Builder", "Developer", "RAG", "QA", "Security", "Ops")
 """The subagents of the factory (design §2.1); in milestones and logs each is called "… Agent"."""
@@ -142,34 +133,32 @@ def _milestone_problems(plan: Plan) -> Iterator[tuple[str, Sentence]]:
 
 def _flags(plan: Plan, product: ProductType, fallback: str | None) -> Iterator[PlanFlag]:
     if fallback is not None:
-        yield PlanFlag(
+        yield _flag(
             FlagKind.PLANIFICADOR_DE_RESERVA,
-            Sentence(f"Lo hizo el catálogo: {fallback}", f"The catalogue made it: {fallback}"),
+            f"Lo hizo el catálogo: {fallback}",
+            f"The catalogue made it: {fallback}",
         )
     usual = product.estimacion_horas
     share = plan.estimacion_horas / usual - 1
     if abs(share) > LARGEST_DEVIATION:
-        yield PlanFlag(
+        yield _flag(
             FlagKind.HORAS_DESVIADAS,
-            Sentence(
-                f"{plan.estimacion_horas:g} horas: {share:+.0%} de las {usual} del catálogo",
-                f"{plan.estimacion_horas:g} hours: {share:+.0%} of the catalogue's {usual}",
-            ),
+            f"{plan.estimacion_horas:g} horas: {share:+.0%} de las {usual} del catálogo",
+            f"{plan.estimacion_horas:g} hours: {share:+.0%} of the catalogue's {usual}",
         )
     unknown = [part for part in plan.stack_tecnologico if not _is_known(part, product)]
     if unknown:
-        yield PlanFlag(
+        yield _flag(
             FlagKind.STACK_DESCONOCIDO,
-            Sentence(
-                f"Fuera del stack del catálogo: {', '.join(unknown)}",
-                f"Outside the catalogue's stack: {', '.join(unknown)}",
-            ),
+            f"Fuera del stack del catálogo: {', '.join(unknown)}",
+            f"Outside the catalogue's stack: {', '.join(unknown)}",
         )
     yield from _size_flags(plan, product)
     if plan.observaciones:
-        yield PlanFlag(
+        yield _flag(
             FlagKind.PARTES_DESCONOCIDAS,
-            Sentence("; ".join(plan.observaciones), "; ".join(plan.observaciones)),
+            "; ".join(plan.observaciones),
+            "; ".join(plan.observaciones),
         )
 
 
@@ -180,16 +169,16 @@ def _size_flags(plan: Plan, product: ProductType) -> Iterator[PlanFlag]:
         or asked.ram_gb > usual.ram_gb
         or asked.storage_gb > usual.storage_gb
     ):
-        yield PlanFlag(
+        yield _flag(
             FlagKind.RECURSOS_MAYORES,
-            Sentence(
-                "Pide más recursos que el catálogo", "It asks for more resources than the catalogue"
-            ),
+            "Pide más recursos que el catálogo",
+            "It asks for more resources than the catalogue",
         )
     if {m.id for m in plan.milestones} != {m.id for m in product.milestones}:
-        yield PlanFlag(
+        yield _flag(
             FlagKind.HITOS_DISTINTOS,
-            Sentence("Sus hitos no son los del catálogo", "Its milestones are not the catalogue's"),
+            "Sus hitos no son los del catálogo",
+            "Its milestones are not the catalogue's",
         )
 
 
@@ -197,21 +186,21 @@ def _integration_flags(plan: Plan, usual: Plan) -> Iterator[PlanFlag]:
     added = [one for one in plan.integraciones if one not in usual.integraciones]
     missing = [one for one in usual.integraciones if one not in plan.integraciones]
     if added:
-        yield PlanFlag(
+        yield _flag(
             FlagKind.INTEGRACIONES_DISTINTAS,
-            Sentence(
-                f"Integraciones que la orden no pide: {', '.join(added)}",
-                f"Integrations that the order does not ask for: {', '.join(added)}",
-            ),
+            f"Integraciones que la orden no pide: {', '.join(added)}",
+            f"Integrations that the order does not ask for: {', '.join(added)}",
         )
     if missing:
-        yield PlanFlag(
+        yield _flag(
             FlagKind.INTEGRACIONES_DISTINTAS,
-            Sentence(
-                f"Faltan integraciones que la orden pide: {', '.join(missing)}",
-                f"Integrations that the order asks for are missing: {', '.join(missing)}",
-            ),
+            f"Faltan integraciones que la orden pide: {', '.join(missing)}",
+            f"Integrations that the order asks for are missing: {', '.join(missing)}",
         )
+
+
+def _flag(kind: FlagKind, spanish: str, english: str) -> PlanFlag:
+    return PlanFlag(kind, Sentence(spanish, english))
 
 
 def _is_known(part: str, product: ProductType) -> bool:

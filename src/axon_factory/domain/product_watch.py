@@ -7,18 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from axon_factory.domain.sentences import Sentence
-
-__all__ = [
-    "TROUBLES",
-    "ProductAction",
-    "ProductMemory",
-    "ProductSighting",
-    "ProductTrouble",
-    "RunState",
-    "WatchRules",
-    "judge",
-]
+from axon_factory.domain.text import Sentence
 
 
 class RunState(StrEnum):
@@ -175,7 +164,7 @@ def judge(
 def _note_run(memory: ProductMemory, seen: ProductSighting, now: float, rules: WatchRules) -> bool:
     """Note whose life was seen; return whether one has ended since the last look."""
     ended = memory.run is not None and seen.run != memory.run
-    # A process that ended between two looks, before the first of which it was not seen.
+    # The process began and ended between two looks.
     failing = seen.run is None and seen.state is RunState.STARTING
     ended = ended or (failing and memory.known_state is not RunState.STARTING)
     if seen.state is RunState.ORPHANED:

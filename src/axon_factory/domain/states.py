@@ -4,26 +4,12 @@
 buttons of the pages and the tests of every pair are all read from it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
-__all__ = [
-    "ACTIVE_STATES",
-    "AGENT_KINDS",
-    "TERMINAL_STATES",
-    "TRANSITIONS",
-    "Actor",
-    "ActorKind",
-    "Claim",
-    "OrderState",
-    "PlanStatus",
-    "PlanVersionStatus",
-    "Transition",
-    "attempt_is_over",
-    "find_transition",
-    "needs_evidence",
-    "targets_from",
-]
+from axon_factory.domain.text import Sentence
 
 
 class OrderState(StrEnum):
@@ -91,7 +77,7 @@ class Actor:
 
     @property
     def is_person(self) -> bool:
-        """True for users and whoever sits at the machine; keys, tokens and workers are programs."""
+        """True for users and for the person at the machine. Others are programs."""
         return self.id.startswith(("user:", "local:"))
 
 
@@ -201,3 +187,66 @@ def needs_evidence(source: OrderState) -> bool:
 def targets_from(source: OrderState, actor: ActorKind) -> tuple[OrderState, ...]:
     """Return the states that `actor` may move an order to from `source`, in the table's order."""
     return tuple(row.target for row in TRANSITIONS if row.source is source and actor in row.actors)
+
+
+class WaitsFor(StrEnum):
+    """Each value of `espera`. While it is set, neither the line nor an agent moves the order.
+
+    Only `MAQUINA` stops neither: it says why the line has not come further.
+    """
+
+    PERSONA = "persona"
+    """The council rejected too often: a person decides."""
+    CLIENTE = "cliente"
+    """The client owes an answer."""
+    OPERADOR = "operador"
+    """Somebody of the factory owes an answer."""
+    PRESUPUESTO = "presupuesto"
+    """Models have used what they might: a person decides about more."""
+    MAQUINA = "maquina"
+    """The machine cannot do the next step: the line tries again by itself, and agents go on."""
+
+
+class Needs(StrEnum):
+    """Who owes an order its next act, as `necesita` of lists asks."""
+
+    PERSONA = "persona"
+    """Somebody of the factory: to decide (plan, budget, rework, failure) or to answer."""
+    CLIENTE = "cliente"
+    """The client: to answer a question."""
+    NADIE = "nadie"
+    """The line goes on by itself, or the order has ended."""
+
+
+FOR_AN_ANSWER = frozenset({WaitsFor.CLIENTE, WaitsFor.OPERADOR})
+"""Those that the answer to a question ends; the others end by a decision."""
+
+_DECISION = Sentence(
+    "La orden espera la decisión de una persona", "The order waits for a person's decision"
+)
+OBSTACLES: Mapping[WaitsFor, Sentence] = MappingProxyType(
+    {
+        WaitsFor.PERSONA: _DECISION,
+        WaitsFor.PRESUPUESTO: _DECISION,
+        WaitsFor.CLIENTE: Sentence(
+            "La orden espera una respuesta del cliente", "The order waits for the client's answer"
+        ),
+        WaitsFor.OPERADOR: Sentence(
+            "La orden espera una respuesta del equipo", "The order waits for the team's answer"
+        ),
+    }
+)
+"""What keeps the line and agents from moving an order that waits. `MAQUINA` has no entry."""
+
+
+LONGEST_QUESTION = 4000
+"""Characters."""
+MOST_OPTIONS = 20
+
+
+class Audience(StrEnum):
+    """Who has to answer."""
+
+    CLIENTE = "cliente"
+    OPERADOR = "operador"
+    PLANIFICADOR = "planificador"

@@ -13,11 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.db.tables import Order
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import OrderNotFound
-from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.failure import FailureCause, MachineTrouble, trouble_of
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
-from axon_factory.domain.line_mode import LineMode
-from axon_factory.domain.machine import MachineTrouble, trouble_of
 from axon_factory.factory.ports import LinePorts
 from axon_factory.factory.situation import read_situation
 from axon_factory.factory.step import LocalStep, PortStep, Ticket

@@ -15,8 +15,8 @@ from sqlmodel import col
 
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import NotificationDestination, OutboxAttempt, OutboxMessage
-from axon_factory.domain.deliveries import Channel, delay_after
 from axon_factory.domain.events import ERASED
+from axon_factory.domain.messages import Channel, delay_after
 from axon_factory.factory.ports import LinePorts
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.notifications.owners import KEY_ENDED, key_serves

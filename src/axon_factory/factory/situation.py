@@ -11,9 +11,14 @@ from axon_factory.db.tables import Order, OrderCredential, OrderStep
 from axon_factory.domain.evidence import NO_EVIDENCE
 from axon_factory.domain.lifecycle import Situation, StepKind
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.states import Claim, OrderState, PlanStatus, needs_evidence
-from axon_factory.domain.waiting import WaitsFor
+from axon_factory.domain.states import (
+    Audience,
+    Claim,
+    OrderState,
+    PlanStatus,
+    WaitsFor,
+    needs_evidence,
+)
 from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
 from axon_factory.orders.credentials import pending_version
 from axon_factory.orders.evidence import read_evidence

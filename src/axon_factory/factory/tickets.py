@@ -9,9 +9,8 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderStep
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
-from axon_factory.domain.failure import Failure, FailureCause
+from axon_factory.domain.failure import Failure, FailureCause, MachineTrouble
 from axon_factory.domain.lifecycle import DueStep, StepKind
-from axon_factory.domain.machine import MachineTrouble
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
 from axon_factory.factory.lost_session import resume_without_session
 from axon_factory.factory.step import Ticket, line_actor

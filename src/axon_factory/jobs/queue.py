@@ -14,19 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import driver_connection
 
-__all__ = [
-    "ADVANCE",
-    "PRIORITIES_A_RANK",
-    "SEND_MESSAGE",
-    "advance_lock",
-    "announce",
-    "change_priority",
-    "enqueue_advance",
-    "enqueue_advances",
-    "enqueue_message",
-    "pull_forward",
-]
-
 ADVANCE = "advance"
 SEND_MESSAGE = "send_message"
 
@@ -109,9 +96,9 @@ async def enqueue_advance(
 
 
 async def enqueue_advances(session: AsyncSession, orders: Sequence[tuple[UUID, int]]) -> int:
-    """Enqueue an advance of each order (id and rank) of which no job waits; return how many.
+    """Enqueue an advance of each order (id and rank) that has no waiting job; return how many.
 
-    One statement, whatever the number, and no row of another's job is locked by it. A job that
+    One statement for any number. It locks no row of another order's job. A job that
     runs already does not count: it may have looked before what this is about.
     """
     if not orders:

@@ -1,18 +1,44 @@
-"""The tools: what an assistant can do about orders."""
+"""The tools and resources: what an assistant can read and do about orders.
 
+Creating asks twice. The first call tries and hands out a confirmation that the second must bring.
+It binds the second call to the content that was tried. It also is the call's idempotency key, so a
+model that repeats itself does not place the order again.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.shared.exceptions import MCPError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 from starlette.requests import Request
 
-from axon_factory.domain.sentences import Sentence
-from axon_factory.mcp.calls import Api, Json
-from axon_factory.mcp.confirmation import confirmation_of, confirms
+from axon_factory.domain.text import Sentence
+from axon_factory.mcp.calls import Api, ApiRefused, Json, code_of
 
-__all__ = ["add_tools", "request_of"]
+_NONCE_BYTES = 8
+
+
+def confirmation_of(content: Mapping[str, Any], nonce: str | None = None) -> str:
+    """Return "<nonce>.<digest>" for the content of an order, under a new nonce by default."""
+    nonce = nonce or secrets.token_hex(_NONCE_BYTES)
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    digest = hashlib.sha256(f"{nonce}\n{canonical}".encode()).hexdigest()
+    return f"{nonce}.{digest[:32]}"
+
+
+def confirms(confirmation: str, content: Mapping[str, Any]) -> bool:
+    """Return whether the confirmation was handed out for just this content."""
+    nonce, separator, _ = confirmation.partition(".")
+    return bool(separator and nonce) and secrets.compare_digest(
+        confirmation.encode(), confirmation_of(content, nonce).encode()
+    )
+
 
 Caller = Context[Any, Request]
 Reference = Annotated[str, Field(description="Id o número de la orden, p. ej. ORD-2025-001")]
@@ -223,3 +249,33 @@ def _segment(text: str) -> str:
 
 def _without_nothing(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
+
+
+_PLAN = ("id", "order_number", "estado", "plan_estado", "plan_version", "plan_hash", "plan")
+_JSON = "application/json"
+
+
+def add_resources(server: MCPServer[Any], api: Api) -> None:
+    """Register the resources on `server`; each asks `api` as the caller."""
+
+    async def read(context: Caller, reference: str) -> Json:
+        try:
+            return await api.ask(request_of(context), "GET", f"/api/orders/{reference}")
+        except ApiRefused as error:
+            data = {"status": error.status, "codigo": error.codigo}
+            raise MCPError(code_of(error.status), str(error), data) from None
+
+    @server.resource("axon://ordenes/{orden}", title="Orden", mime_type=_JSON)
+    async def order(orden: str, ctx: Caller) -> str:  # pyright: ignore[reportUnusedFunction] — registered
+        """Una orden como la ve quien pregunta."""
+        return _text(await read(ctx, orden))
+
+    @server.resource("axon://ordenes/{orden}/plan", title="Plan", mime_type=_JSON)
+    async def plan(orden: str, ctx: Caller) -> str:  # pyright: ignore[reportUnusedFunction] — registered
+        """El plan vigente de una orden, con la versión y el hash que una aprobación nombra."""
+        document = await read(ctx, orden)
+        return _text({name: document[name] for name in _PLAN if name in document})
+
+
+def _text(document: Json) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2)

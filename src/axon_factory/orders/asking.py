@@ -6,8 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.permissions import Grant, Principal
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.states import Actor, ActorKind
+from axon_factory.domain.states import Actor, ActorKind, Audience
 from axon_factory.orders.liveness import note_caller
 from axon_factory.orders.mails.client import tell_moved_promise
 from axon_factory.orders.policy import Policy

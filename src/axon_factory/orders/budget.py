@@ -13,8 +13,8 @@ from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action, serves_in
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.events import append_event
 from axon_factory.orders.outbox import post_message
 from axon_factory.orders.policy import Policy

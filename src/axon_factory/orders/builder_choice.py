@@ -1,8 +1,8 @@
 """Who builds an order that says so itself."""
 
-from axon_factory.domain.builders import BuilderName
+from axon_factory.domain.building import BuilderName
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.requests import NewOrder
 

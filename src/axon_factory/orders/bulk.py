@@ -25,8 +25,8 @@ from axon_factory.domain.errors import (
     ValidationFailed,
 )
 from axon_factory.domain.permissions import Action, Principal, serves_in
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.bulk_requests import (
     MOST_ORDERS,
     BulkAct,

@@ -13,10 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.domain.waiting import Needs, WaitsFor
+from axon_factory.domain.building import Priority
+from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.requests.messages import error_line, sentence_of

@@ -13,16 +13,16 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order, OrderSession
-from axon_factory.domain.capacity import (
+from axon_factory.domain.building import (
     BuildLimits,
     Candidate,
+    LineMode,
     Occupancy,
+    Priority,
     grant_places,
     rank_waiting,
 )
 from axon_factory.domain.events import EventKind, NewEvent
-from axon_factory.domain.line_mode import LineMode
-from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import Actor, ActorKind
 from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances
 from axon_factory.orders.build_sessions import LINE, SessionEnd, current_session, end_session

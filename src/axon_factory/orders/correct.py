@@ -20,9 +20,8 @@ from axon_factory.domain.errors import Conflict, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.lifecycle import StepKind
 from axon_factory.domain.permissions import Principal
-from axon_factory.domain.redaction import FOR_BUILDERS, HIDDEN_SECRET, is_secret_name
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
+from axon_factory.domain.text import FOR_BUILDERS, HIDDEN_SECRET, Sentence, is_secret_name
 from axon_factory.orders.events import append_event
 from axon_factory.orders.mails.client import tell_link, withhold_mails
 from axon_factory.orders.plans.questions import close_planner_questions

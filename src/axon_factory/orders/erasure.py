@@ -14,12 +14,12 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, OutboxMessage
 from axon_factory.domain.audit import Fact
-from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.errors import Conflict, ValidationFailed
 from axon_factory.domain.events import ERASED, EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.permissions import Action, Principal, serves_in
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.credentials import RotationInProgress, pending_version
 from axon_factory.orders.events import append_event
 from axon_factory.orders.personal_data import PLACES

@@ -13,8 +13,8 @@ from axon_factory.db.tables import Order, OrderCheck, OrderDeployment, OrderMile
 from axon_factory.domain.catalogue import REQUIRED_CHECKS, ProductType
 from axon_factory.domain.errors import Forbidden
 from axon_factory.domain.evidence import CheckResult, Evidence
+from axon_factory.domain.names import names_of_plan
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.speakers import names_of_plan
 from axon_factory.domain.states import AGENT_KINDS, Actor
 
 __all__ = [

@@ -7,7 +7,7 @@ at the agent once more, and there it finds the truth.
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.priority import Priority
+from axon_factory.domain.building import Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.jobs.queue import enqueue_advance
 

@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import LineControl
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import PreconditionFailed
-from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Principal
 from axon_factory.jobs.queue import enqueue_advances, pull_forward

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 
 __all__ = ["current_mode", "hold_mode", "lock_mode"]
 

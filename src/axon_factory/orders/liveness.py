@@ -5,11 +5,10 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
+from axon_factory.domain.building import Priority, Silence
 from axon_factory.domain.errors import Conflict
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.permissions import Action, Principal, serves_in
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.silence import Silence
 from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.events import append_event

@@ -10,12 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
+from axon_factory.domain.building import Priority
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
-from axon_factory.domain.machine import MachineTrouble
+from axon_factory.domain.failure import MachineTrouble
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.states import Actor
-from axon_factory.domain.waiting import WaitsFor
+from axon_factory.domain.states import Actor, WaitsFor
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.events import append_event
 from axon_factory.orders.open_questions import wait_for_answers

@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderQuestion
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.waiting import FOR_AN_ANSWER, WaitsFor
+from axon_factory.domain.states import FOR_AN_ANSWER, Audience, WaitsFor
 from axon_factory.orders.promise import pause_promise, resume_promise
 
 __all__ = ["close_questions", "open_questions", "wait_for_answers"]

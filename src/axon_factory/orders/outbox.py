@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import NotificationDestination, Order, OutboxMessage
-from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.events import NewEvent
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import (
     ORDER_KINDS,
     NotificationKind,

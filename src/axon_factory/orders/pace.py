@@ -3,7 +3,7 @@
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.domain.estimate import DOCUMENTED_PACE, ENOUGH_ORDERS, Pace
+from axon_factory.domain.progress import DOCUMENTED_PACE, ENOUGH_ORDERS, Pace
 
 __all__ = ["measured_pace"]
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from axon_factory.domain.capacity import BuildLimits
-from axon_factory.domain.client_mails import ClientMail
+from axon_factory.domain.building import BuildLimits
+from axon_factory.domain.messages import ClientMail
 
 __all__ = ["AgentRules", "ApprovalRules", "BudgetRules", "Policy"]
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.estimate import Pace, Remaining, remaining
 from axon_factory.domain.plan import Plan
+from axon_factory.domain.progress import Pace, Remaining, remaining
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.builder_choice import chosen_builder
 from axon_factory.orders.capacity import count_ahead

@@ -12,7 +12,7 @@ from axon_factory.domain.permissions import Grant
 from axon_factory.domain.plan import Milestone, Plan
 from axon_factory.domain.progress import MilestoneShare, explain_progress
 from axon_factory.domain.states import Claim, OrderState
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.text import timestamp
 from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.promise import promise_of
 from axon_factory.orders.reported import reported_percent

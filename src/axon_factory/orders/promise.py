@@ -5,9 +5,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.estimate import remaining
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.promise import Promise, pause, promise, resume
+from axon_factory.domain.progress import Promise, pause, promise, remaining, resume
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.pace import measured_pace
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.waiting import WaitsFor
+from axon_factory.domain.states import WaitsFor
 from axon_factory.orders.mails.client import ask_client
 from axon_factory.orders.outbox import notify, post_message
 from axon_factory.orders.policy import Policy

@@ -5,7 +5,7 @@ from typing import Any
 
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.permissions import Principal
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.text import timestamp
 from axon_factory.orders.views import actor_name
 
 __all__ = ["question_document", "questions_document"]

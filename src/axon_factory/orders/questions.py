@@ -12,9 +12,8 @@ from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.errors import Conflict, NotFound, ValidationFailed
 from axon_factory.domain.events import EventKind, NewEvent, Visibility
 from axon_factory.domain.permissions import Action, Grant, Principal, serves_in
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Actor, OrderState
+from axon_factory.domain.states import Actor, Audience, OrderState
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.events import append_event
 from axon_factory.orders.open_questions import wait_for_answers
 from axon_factory.orders.policy import Policy

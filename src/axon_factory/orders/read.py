@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import LineControl, Order, OrderEvent
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.events import Visibility
-from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import Principal
 from axon_factory.orders.locking import matches, visible_to
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from axon_factory.db.tables import Order
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.text import timestamp
 from axon_factory.ports.builder import ReportedProgress
 
 __all__ = ["keep_report", "reported_percent"]

@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.errors import ResultNotReady
-from axon_factory.domain.estimate import remaining_time
 from axon_factory.domain.permissions import Action, serves_in
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.progress import remaining_time
 from axon_factory.domain.states import OrderState
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.pace import measured_pace
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import portal_url

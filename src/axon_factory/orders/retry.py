@@ -6,9 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, NewEvent
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Actor, OrderState
-from axon_factory.domain.waiting import WaitsFor
+from axon_factory.domain.states import Actor, OrderState, WaitsFor
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.attempts import begin_attempt
 from axon_factory.orders.machine_wait import retry_now
 from axon_factory.orders.transitions import refuse, transition

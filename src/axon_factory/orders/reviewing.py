@@ -9,10 +9,8 @@ from axon_factory.db.tables import Order, OrderCheck
 from axon_factory.domain.errors import ReceiptRefused, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.permissions import Action, Principal, serves_in
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Claim, OrderState
-from axon_factory.domain.times import timestamp
-from axon_factory.domain.waiting import OBSTACLES, WaitsFor
+from axon_factory.domain.states import OBSTACLES, Claim, OrderState, WaitsFor
+from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import (
     Receipts,

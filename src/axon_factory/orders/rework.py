@@ -13,8 +13,7 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.progress import AFTER_REJECTION, DONE
-from axon_factory.domain.states import Actor, Claim, OrderState
-from axon_factory.domain.waiting import WaitsFor
+from axon_factory.domain.states import Actor, Claim, OrderState, WaitsFor
 from axon_factory.orders.approval import APPROVER
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import read_evidence, refuse_own_judge

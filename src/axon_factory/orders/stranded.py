@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.jobs.queue import enqueue_advances
 from axon_factory.orders.policy import ApprovalRules
 

@@ -14,25 +14,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderStage
+from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.evidence import NO_EVIDENCE, Evidence
 from axon_factory.domain.failure import Failure
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import (
     AGENT_KINDS,
+    OBSTACLES,
     Actor,
     ActorKind,
     Claim,
     OrderState,
     PlanStatus,
+    WaitsFor,
     find_transition,
     needs_evidence,
     targets_from,
 )
-from axon_factory.domain.times import timestamp
-from axon_factory.domain.waiting import OBSTACLES, WaitsFor
+from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.build_sessions import release_session
 from axon_factory.orders.events import append_event

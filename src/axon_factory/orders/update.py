@@ -10,10 +10,9 @@ from axon_factory.domain.errors import Forbidden, OrderEnded, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.fields import WRITERS, writable_by
+from axon_factory.domain.names import RESERVED, may_speak_as
 from axon_factory.domain.permissions import Action, Principal, Role, may, names_of
 from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.speakers import RESERVED, may_speak_as
 from axon_factory.domain.states import (
     ACTIVE_STATES,
     AGENT_KINDS,
@@ -23,6 +22,7 @@ from axon_factory.domain.states import (
     OrderState,
     PlanStatus,
 )
+from axon_factory.domain.text import Sentence
 from axon_factory.jobs.queue import change_priority
 from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.build_sessions import adopt_session

@@ -9,9 +9,8 @@ from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import EventKind
 from axon_factory.domain.fields import public_name, readable
 from axon_factory.domain.permissions import Action, Principal, may
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.preview import OrderPreview
 from axon_factory.orders.progress_view import progress_detail, promise_detail

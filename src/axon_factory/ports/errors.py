@@ -1,7 +1,6 @@
 """How a port fails: with a typed cause, and saying whether another try may help."""
 
-from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.machine import MachineTrouble
+from axon_factory.domain.failure import FailureCause, MachineTrouble
 
 __all__ = ["PortError"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from axon_factory.domain.machine import MachineTrouble
+from axon_factory.domain.failure import MachineTrouble
 
 __all__ = ["Machine"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.messages import Channel
 from axon_factory.ports.errors import PortError
 
 __all__ = ["DeliveryFailed", "Destination", "Notification", "Notifier", "Receipt"]

@@ -1,7 +1,7 @@
-"""Wake whoever waits for an order: one LISTEN connection a process, however many wait.
+"""Wake the readers that wait for an order, over one LISTEN connection a process.
 
 A notification carries an order's id only and is a hint. It can be lost with its connection, so
-whoever waits looks at the table again after a while, woken or not.
+a reader looks at the table again after a while, woken or not.
 """
 
 import asyncio
@@ -14,8 +14,6 @@ import structlog
 from psycopg import sql
 
 from axon_factory.orders.events import CHANNEL
-
-__all__ = ["OrderSignals", "Watch"]
 
 _log = structlog.get_logger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -32,7 +30,7 @@ class Watch:
 
     @property
     def over(self) -> bool:
-        """True once nothing more will be notified: whoever waits answers now."""
+        """True once nothing more will be notified. Readers then answer at once."""
         return self._over.is_set()
 
     def look(self) -> None:

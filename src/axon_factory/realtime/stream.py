@@ -16,8 +16,6 @@ from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
 from axon_factory.orders.views import log_entry
 from axon_factory.realtime.signals import OrderSignals
 
-__all__ = ["stream_router"]
-
 _HEARTBEAT_SECONDS = 10.0
 _KEEP_ALIVE = ": sigue en marcha\n\n"
 
@@ -57,7 +55,7 @@ class EventStream(StreamingResponse):
 
 
 def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> APIRouter:
-    """Return the route, which lets in whom `guard` does."""
+    """Return the route. `guard` decides who may read."""
     router = APIRouter(prefix="/api/orders", tags=["ordenes"])
 
     @router.get(

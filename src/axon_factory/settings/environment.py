@@ -6,16 +6,18 @@ from typing import Self
 from pydantic import ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from axon_factory.settings.access import AccessSettings
-from axon_factory.settings.agents import AgentSettings
-from axon_factory.settings.approval import ApprovalSettings
-from axon_factory.settings.business import BusinessSettings
-from axon_factory.settings.notifications import NotificationSettings
-from axon_factory.settings.planning import PlanningSettings
-from axon_factory.settings.production import ProductionSettings
-from axon_factory.settings.server import ServerSettings
-
-__all__ = ["Settings", "SettingsInvalid", "load_settings"]
+from axon_factory.settings.line import (
+    AgentSettings,
+    ApprovalSettings,
+    PlanningSettings,
+    ProductionSettings,
+)
+from axon_factory.settings.server import (
+    AccessSettings,
+    BusinessSettings,
+    NotificationSettings,
+    ServerSettings,
+)
 
 _PREFIX = "AXON_"
 _SHORTEST_SECRET = 32

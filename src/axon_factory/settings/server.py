@@ -1,16 +1,81 @@
-"""Where the API listens, what it keeps, and what of a request it takes."""
+"""How the factory is reached, by whom, and whom it tells; kinds of values that sections share."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
 from axon_factory.domain import addresses
-from axon_factory.settings.values import COMMA_SEPARATED, BaseUrl, Host, Network, Origin
+from axon_factory.domain.addresses import LOOPBACK
+from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.domain.messages import ClientMail
 
-__all__ = ["ServerSettings"]
+ALL_MAILS = "todos"
+"""Stands for every kind of mail to clients."""
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"'{value}' is no time zone, for example America/Mexico_City") from None
+    return value
+
+
+def _comma_separated(value: object) -> object:
+    """Split a variable into its items; Pydantic would expect JSON."""
+    if not isinstance(value, str):
+        return value
+    return frozenset(item.strip() for item in value.split(",") if item.strip())
+
+
+def _known_types(names: frozenset[str]) -> frozenset[str]:
+    unknown = names - set(PRODUCT_TYPES)
+    if unknown:
+        raise ValueError(f"unknown product types: {', '.join(sorted(unknown))}")
+    return names
+
+
+def _per_type(value: object) -> object:
+    """Split "autopilot_whatsapp=http, webhook_service=command" into its pairs."""
+    if not isinstance(value, str):
+        return value
+    pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+    if any(not (sign and name.strip() and chosen.strip()) for name, sign, chosen in pairs):
+        raise ValueError("must be pairs such as webhook_service=templates, separated by commas")
+    return {name.strip(): chosen.strip() for name, _, chosen in pairs}
+
+
+def _known_mails(names: frozenset[str]) -> frozenset[ClientMail]:
+    """Return the kinds of mail that are named; `todos` names every kind."""
+    unknown = names - set(ClientMail) - {ALL_MAILS}
+    if unknown:
+        known = ", ".join((*ClientMail, ALL_MAILS))
+        raise ValueError(f"unknown mails: {', '.join(sorted(unknown))}; known are {known}")
+    if ALL_MAILS in names:
+        return frozenset(ClientMail)
+    return frozenset(ClientMail(name) for name in names)
+
+
+def _keys_known(value: Mapping[str, object]) -> Mapping[str, object]:
+    _known_types(frozenset(value))
+    return value
+
+
+ClientMails = Annotated[frozenset[str], AfterValidator(_known_mails)]
+BaseUrl = Annotated[str, AfterValidator(addresses.base_url)]
+Host = Annotated[str, AfterValidator(addresses.host_name)]
+Network = Annotated[str, AfterValidator(addresses.network)]
+Origin = Annotated[str, AfterValidator(addresses.origin)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
+TypeNames = Annotated[frozenset[str], AfterValidator(_known_types)]
+COMMA_SEPARATED = BeforeValidator(_comma_separated)
+PER_TYPE = (BeforeValidator(_per_type), AfterValidator(_keys_known))
+"""Validators of a mapping from product types to something, written as pairs."""
 
 
 def _default_data_dir() -> Path:
@@ -128,3 +193,143 @@ class ServerSettings(BaseSettings):
         if self.public_url is None and not self.allowed_hosts:
             return frozenset()
         return self.allowed_hosts | addresses.LOOPBACK | {addresses.host_of(self.base_url)}
+
+
+class AccessSettings(BaseSettings):
+    """Who gets in, and for how long."""
+
+    secret_key: SecretStr | None = Field(
+        None,
+        description="Master key, 32 characters or more, from which every other key is derived; "
+        "unset: `secrets/master.key` in the data folder.",
+    )
+    secret_keys_previous: SecretStr | None = Field(
+        None,
+        description="Master keys that served before, separated by commas: what they sealed or "
+        "signed is still read.",
+    )
+    access_token_minutes: int = Field(
+        15, ge=1, le=60, description="How long the access token of a login holds."
+    )
+    session_days: int = Field(
+        7, ge=1, le=90, description="How long after a login its refresh tokens serve at most."
+    )
+    session_idle_hours: int = Field(
+        24, ge=1, le=2160, description="How long a refresh token serves that is not used."
+    )
+    portal_link_days: int = Field(
+        365,
+        ge=0,
+        le=3650,
+        description="How many days a link to a client's portal serves, from its issue; 0: until it "
+        "is revoked. Links that are issued already keep theirs.",
+    )
+    login_limit_account: int = Field(
+        10, ge=1, le=1000, description="Logins of one account that may fail in a window."
+    )
+    login_limit_address: int = Field(
+        10,
+        ge=1,
+        le=100_000,
+        description="Logins from one address (of IPv6: one /64 network) that may fail in a window.",
+    )
+    login_limit_global: int = Field(
+        1000, ge=1, le=1_000_000, description="Logins that may fail in a window altogether."
+    )
+    login_window_minutes: int = Field(
+        5, ge=1, le=1440, description="Window of these limits; it opens with the first failure."
+    )
+
+    @property
+    def previous_secrets(self) -> tuple[str, ...]:
+        """The master keys that served before."""
+        given = self.secret_keys_previous
+        parts = given.get_secret_value().split(",") if given else []
+        return tuple(part.strip() for part in parts if part.strip())
+
+
+class NotificationSettings(BaseSettings):
+    """Mail and webhooks."""
+
+    smtp_host: Host | None = Field(
+        None, description="Mail server; unset: mail is kept in the folder `mail`."
+    )
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection to it is protected; `none` only on loopback."
+    )
+    smtp_user: str | None = Field(None, description="Account at the mail server.")
+    smtp_password: SecretStr | None = Field(None, description="Its password.")
+    client_mails_off: Annotated[ClientMails, NoDecode, COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="Kinds of mail that clients do not get, separated by commas: "
+        f"{', '.join(ClientMail)}; or `{ALL_MAILS}`.",
+    )
+    webhook_networks: Annotated[frozenset[Network], NoDecode, COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="Networks, separated by commas, that webhooks may reach although they are not "
+        "public; http and any port are allowed there.",
+    )
+    key_webhook_networks: Annotated[frozenset[Network], NoDecode, COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="The same for webhooks that API keys register: a program names the address, so "
+        "`AXON_WEBHOOK_NETWORKS` does not count for them.",
+    )
+    webhook_timeout_seconds: float = Field(
+        10.0, ge=1, le=60, description="How long the delivery of one webhook may take."
+    )
+
+    @model_validator(mode="after")
+    def _check_mail(self) -> Self:
+        if (self.smtp_user is None) != (self.smtp_password is None):
+            raise ValueError("AXON_SMTP_USER and AXON_SMTP_PASSWORD must be set together")
+        if self.smtp_host is None:
+            if self.smtp_user is not None:
+                raise ValueError("AXON_SMTP_USER needs AXON_SMTP_HOST")
+        elif self.smtp_security == "none" and self.smtp_host not in LOOPBACK:
+            raise ValueError(
+                "AXON_SMTP_SECURITY may be none only if AXON_SMTP_HOST is localhost, 127.0.0.1 or "
+                "::1; use starttls (port 587) or tls (port 465)"
+            )
+        return self
+
+
+class BusinessSettings(BaseSettings):
+    """Names, money, and who decides."""
+
+    timezone: TimeZone = Field(
+        "America/Mexico_City",
+        description="Business time zone: the year of an order number is counted in it.",
+    )
+    currency: str = Field(
+        "USD", pattern=r"^[A-Z]{3}$", description="Currency that is written on new orders."
+    )
+    tenant: str = Field(
+        "default",
+        min_length=1,
+        max_length=100,
+        description="Name that is written on new orders; nothing is separated by it.",
+    )
+    approver_email: str = Field(
+        "aprobacion@axon88.com",
+        description="Who is told of plans that wait, failures and decisions.",
+    )
+    support_email: str = Field(
+        "support@axon88.com", description="Address that clients see in mails and on the portal."
+    )
+    mail_sender: str = Field("fabrica@axon88.com", description="Sender of all mail.")
+    auto_approve: Annotated[TypeNames, NoDecode, COMMA_SEPARATED] = Field(
+        frozenset(),
+        description="Product types, separated by commas, whose plans approve themselves.",
+    )
+    max_reworks: int = Field(
+        3,
+        ge=0,
+        le=10,
+        description="How often the council may send a product back before a person decides.",
+    )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business time zone: an order's year is counted in it."""
+        return ZoneInfo(self.timezone)

@@ -1,8 +1,8 @@
-"""The client's portal: one page behind an unguessable link, with no secret and no internals.
+"""The first page, and the client's portal: one page behind an unguessable link.
 
-The signed link is the permission, to read and to answer, until it expires or is revoked. No cookie
-or other ambient authority is involved, so there is nothing that another site could make a browser
-send along (CSRF): whoever can name the address may do what it does. Referrers are off, so that the
+The portal shows no secret and no internals. The signed link is the permission, to read and to
+answer, until it expires or is revoked. No cookie or other ambient authority is involved, so
+another site has nothing to make a browser send along (CSRF). Referrers are off, so that the
 address does not travel.
 """
 
@@ -17,6 +17,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from axon_factory import __version__
 from axon_factory.db.audit import append_audit
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderQuestion
@@ -24,8 +25,7 @@ from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import NotFound, ValidationFailed
 from axon_factory.domain.evidence import Evidence
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.questions import Audience
-from axon_factory.domain.states import Claim, OrderState
+from axon_factory.domain.states import Audience, Claim, OrderState
 from axon_factory.orders.asking import answer_by_link
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.locking import lock_order_by_id
@@ -42,9 +42,17 @@ from axon_factory.orders.read import read_order_for_portal
 from axon_factory.orders.requests import QuestionAnswer, validated
 from axon_factory.web.pages import render_page
 
-__all__ = ["PortalServices", "router"]
-
 router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def home(request: Request) -> HTMLResponse:
+    """Say what answers here."""
+    services = cast("PortalServices", request.app.state.portal)
+    return render_page(
+        "home.html", 200, version=__version__, support_email=services.policy.support_email
+    )
+
 
 # The client sees five plain stages; how the factory calls its own is not their concern.
 _STAGES = ("Recibido", "Planificación", "Construcción", "Revisión de calidad", "Entregado")
@@ -216,7 +224,7 @@ def _not_found(services: PortalServices) -> HTMLResponse:
 
 
 def _ended(services: PortalServices) -> HTMLResponse:
-    """Tell who held a link that it serves no more: they were the client, or had it from them."""
+    """Say that the link no longer serves. Its holder was the client, or had it from the client."""
     status = HTTPStatus.GONE
     return render_page("ended.html", status, support_email=services.policy.support_email)
 

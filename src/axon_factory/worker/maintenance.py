@@ -12,7 +12,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
-from axon_factory.domain.priority import AGEING_INTERVAL
+from axon_factory.domain.building import AGEING_INTERVAL
 from axon_factory.jobs.queue import ADVANCE, announce, enqueue_message
 from axon_factory.orders.capacity import wake_waiting
 from axon_factory.orders.line_mode import current_mode
@@ -20,17 +20,6 @@ from axon_factory.orders.lists.folding import MOST_CHANGES, build, fold, survey
 from axon_factory.orders.notifications.owners import end_orphans
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.stranded import enqueue_stranded
-
-__all__ = [
-    "age_waiting_orders",
-    "fold_list_changes",
-    "forget_expired_keys",
-    "index_list_terms",
-    "jobs_in_name_of",
-    "rescue_stalled_jobs",
-    "sweep",
-    "switch_off_orphans",
-]
 
 _log = structlog.get_logger(__name__)
 
@@ -68,7 +57,7 @@ _RESCUE = text(
 )
 _ALONE = text("SELECT pg_try_advisory_xact_lock(hashtextextended('axon.sweep', 0))")
 _RUNNING = text("SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = :worker")
-# A bulk act holds the jobs of many orders: whoever waited for one of them while holding others
+# A bulk act holds the jobs of many orders: a worker that waited for one while holding others
 # could wait in a circle. What is locked now is aged next time.
 _AGE = text(
     """
@@ -107,7 +96,7 @@ async def rescue_stalled_jobs(
 ) -> int:
     """Give back the jobs of workers without a heartbeat for `stalled_after` seconds.
 
-    Also those that have been running for longer than `longest_step` seconds allows, and those that
+    Also jobs that have been running for longer than `longest_step` seconds allows, and jobs that
     the caller knows to be `dropped`. Returns how many were given back. No queueing lock is used on
     them, so giving back cannot collide.
     """
@@ -128,7 +117,7 @@ async def sweep(database: Database, policy: Policy, *, afresh: bool = False) -> 
     """Enqueue the orders and messages that should have a job and have none; return how many.
 
     An order that waits for a person, for a place or for the line to run on has none by right.
-    `afresh`: look also at those that wait for approval, which other settings may have made due
+    `afresh`: look also at orders that wait for approval, which other settings may have made due
     (`ApprovalRules.approves_itself`). One
     worker at a time sweeps; for the others there is nothing to do.
     """

@@ -26,8 +26,6 @@ from axon_factory.orders.policy import Policy
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.product_host import HostBusy, HostSilent, ProductHost
 
-__all__ = ["ProductWatch"]
-
 _log = structlog.get_logger(__name__)
 
 _HEALTH_EVERY = 5
@@ -39,7 +37,7 @@ _LONGEST_REVIVAL_PAUSE = 60.0
 
 
 class ProductWatch:
-    """Watches the products of one host; of all workers of a machine one at a time does."""
+    """Watches the products of one host. One worker of a machine does so at a time."""
 
     def __init__(
         self,

@@ -27,11 +27,12 @@ from axon_factory.worker.maintenance import (
     switch_off_orphans,
 )
 from axon_factory.worker.products import ProductWatch
-from axon_factory.worker.question_reminders import remind_of_questions
-from axon_factory.worker.reminders import remind_approvers, tell_answers
-from axon_factory.worker.silence import notice_silence
-
-__all__ = ["Worker", "WorkerOptions"]
+from axon_factory.worker.reminders import (
+    notice_silence,
+    remind_approvers,
+    remind_of_questions,
+    tell_answers,
+)
 
 _log = structlog.get_logger(__name__)
 

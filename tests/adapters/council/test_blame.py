@@ -8,7 +8,7 @@ import pytest
 from axon_factory.adapters.council.blame import Evidence, is_unproven_kill, machine_trouble
 from axon_factory.adapters.sandbox import CanarySong, SandboxRun
 from axon_factory.adapters.sandbox.canary import is_slow
-from axon_factory.domain.machine import MachineTrouble, Trouble
+from axon_factory.domain.failure import MachineTrouble, Trouble
 
 _T = Trouble
 _WELL = CanarySong(None, 0.1)

@@ -16,7 +16,7 @@ from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.council.bench import Bench
 from axon_factory.adapters.sandbox import MEBIBYTE, Limits, Sandbox, bubblewrap, sing
 from axon_factory.adapters.sandbox import sandbox as sandbox_module
-from axon_factory.domain.machine import Trouble
+from axon_factory.domain.failure import Trouble
 from axon_factory.ports.council import CheckReceipt
 from axon_factory.ports.errors import PortError
 from tests.support import products

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.adapters.deployer.local import LocalDeployer
-from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.machine import Trouble
+from axon_factory.domain.failure import FailureCause, Trouble
 from axon_factory.ports.deployer import DeploymentRequest
 from axon_factory.ports.errors import PortError
 from tests.support import products

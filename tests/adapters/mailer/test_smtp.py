@@ -15,7 +15,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from axon_factory.adapters.mailer.message import message_name
 from axon_factory.adapters.mailer.smtp import SmtpMailer, SmtpServer
-from axon_factory.bootstrap.mailer import mailer_of
+from axon_factory.bootstrap.adapters import mailer_of
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
 from axon_factory.settings import SettingsInvalid, load_settings

@@ -16,7 +16,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from axon_factory.adapters.guarded_http import GuardedHttp
 from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
 from axon_factory.adapters.notifier.slack import escape, message_of
-from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.addresses import OutboundRules
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import (
     NOTIFICATIONS,
     NotificationKind,
@@ -24,7 +25,6 @@ from axon_factory.domain.notifications import (
     payload_of,
     text_of,
 )
-from axon_factory.domain.outbound import OutboundRules
 from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Notifier
 from tests.support.certificates import certificate
 from tests.support.receiver import Receiver, receiving, says

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axon_factory.adapters.guarded_http import CallFailed, GuardedHttp
-from axon_factory.domain.outbound import OutboundRules, UrlRefused, is_public, parse_outbound
+from axon_factory.domain.addresses import OutboundRules, UrlRefused, is_public, parse_outbound
 from tests.support.receiver import Receiver, receiving
 
 # {port} is the canary's. Of each it does not matter whether reading or resolving refuses it.

@@ -20,7 +20,7 @@ from axon_factory.adapters.planner.llm.order_data import data_of_order, data_of_
 from axon_factory.adapters.planner.llm.prompts import Prompt, answer_prompt, plan_prompt
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.redaction import FOR_MODELS
+from axon_factory.domain.text import FOR_MODELS
 from axon_factory.ports.planner import PlanQuestion, PlanRequest
 from tests.support.injections import HOSTILE_PLANS, PAYLOADS
 from tests.support.model_behaviours import GOOD, REQUEST, good_plan

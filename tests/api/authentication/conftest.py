@@ -13,11 +13,12 @@ from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Client
 from axon_factory.api.authentication import require
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import Action, KeyScope, Principal, Role
 from tests.support.databases import WipedDatabase
-from tests.support.workshop import CHEAP, make_factory
+from tests.support.workshop import CHEAP, make_container
 
 EMAIL, PASSWORD = "ana@example.com", "correcto caballo"
 HERE = Client("127.0.0.1", "pruebas")
@@ -34,18 +35,18 @@ async def password_hash() -> str:
 @pytest.fixture(scope="session")
 async def running(
     shared_database: WipedDatabase, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Factory, httpx2.AsyncClient]]:
+) -> AsyncIterator[tuple[Container, httpx2.AsyncClient]]:
     """One factory and its application for all these tests: making them takes longer than a test."""
-    factory = make_factory(shared_database.pool_url, tmp_path_factory.mktemp("factory"))
-    app = factory.application()
+    container = make_container(shared_database.pool_url, tmp_path_factory.mktemp("factory"))
+    app = application_of(container)
     for action in Action:
         app.get(f"/may/{action}")(_guarded(action))
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app), base_url="https://fabrica.example"
     ) as client:
-        yield factory, client
-    factory.passwords.close()
-    await factory.close()
+        yield container, client
+    container.passwords.close()
+    await container.close()
 
 
 @pytest.fixture
@@ -55,20 +56,22 @@ def database_url(wiped_database: WipedDatabase) -> str:
 
 
 @pytest.fixture
-def factory(running: tuple[Factory, httpx2.AsyncClient], wiped_database: WipedDatabase) -> Factory:
+def container(
+    running: tuple[Container, httpx2.AsyncClient], wiped_database: WipedDatabase
+) -> Container:
     """The shared factory on its empty database."""
     del wiped_database
     return running[0]
 
 
 @pytest.fixture
-def database(factory: Factory) -> Database:
-    return factory.database
+def database(container: Container) -> Database:
+    return container.database
 
 
 @pytest.fixture
-def http(running: tuple[Factory, httpx2.AsyncClient], factory: Factory) -> httpx2.AsyncClient:
-    del factory  # its database is empty now
+def http(running: tuple[Container, httpx2.AsyncClient], container: Container) -> httpx2.AsyncClient:
+    del container  # its database is empty now
     running[1].cookies.clear()
     return running[1]
 
@@ -107,12 +110,12 @@ async def user_id(new_user: NewUser) -> UUID:
 
 
 @pytest.fixture
-def new_session(factory: Factory) -> NewSession:
+def new_session(container: Container) -> NewSession:
     """A session that stands, without a login."""
 
     async def create(user_id: UUID) -> UUID:
-        async with factory.database.transaction("test") as session:
-            return (await factory.sessions.open(session, user_id, HERE)).session.id
+        async with container.database.transaction("test") as session:
+            return (await container.sessions.open(session, user_id, HERE)).session.id
 
     return create
 
@@ -125,10 +128,10 @@ async def token(http: httpx2.AsyncClient, user_id: UUID) -> str:
 
 
 @pytest.fixture
-def new_key(factory: Factory) -> Callable[..., Awaitable[str]]:
+def new_key(container: Container) -> Callable[..., Awaitable[str]]:
     async def create(scope: KeyScope = KeyScope.LECTURA, pepper: bytes | None = None) -> str:
-        keys = ApiKeys(pepper) if pepper else factory.api_keys
-        async with factory.database.transaction("test") as session:
+        keys = ApiKeys(pepper) if pepper else container.api_keys
+        async with container.database.transaction("test") as session:
             created = await keys.create(session, name="crm", scope=scope, created_by="local:test")
         return created.plaintext
 
@@ -141,10 +144,10 @@ async def api_key(new_key: Callable[..., Awaitable[str]]) -> str:
 
 
 @pytest.fixture
-async def system_token(factory: Factory) -> str:
+async def system_token(container: Container) -> str:
     """A permanent one."""
-    async with factory.database.transaction("test") as session:
-        minted = await factory.system_tokens.mint_permanent(
+    async with container.database.transaction("test") as session:
+        minted = await container.system_tokens.mint_permanent(
             session, agent="ops", created_by="local:test"
         )
     return minted.plaintext

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.sessions import Database
 from tests.api.authentication.ways_in import accepted_by, refuse_everywhere, refused_as_expired
 
@@ -42,13 +42,13 @@ class Stolen:
 
 @pytest.fixture
 async def stolen(
-    factory: Factory,
+    container: Container,
     database: Database,
     user_id: UUID,
     new_user: Callable[..., Awaitable[UUID]],
     new_session: Callable[[UUID], Awaitable[UUID]],
 ) -> Stolen:
-    keys = factory.authenticator._access_tokens._keys
+    keys = container.authenticator._access_tokens._keys
     other, inactive = await new_user("eva@example.com"), await new_user("leo@example.com")
     made = [await new_session(user) for user in (user_id, other, user_id, user_id, inactive)]
     async with database.transaction("test") as session:

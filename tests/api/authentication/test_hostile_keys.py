@@ -6,7 +6,7 @@ from datetime import timedelta
 import httpx2
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.db.sessions import Database
 from axon_factory.domain.permissions import KeyScope
 from tests.api.authentication.opaque import misspelt, with_checksum
@@ -27,14 +27,14 @@ ENDED = {
 
 
 async def test_every_hostile_api_key_is_refused_on_every_way_in(
-    factory: Factory,
+    container: Container,
     http: httpx2.AsyncClient,
     new_key: NewKey,
     system_token: str,
     assert_unauthenticated: Callable[..., None],
 ) -> None:
     key, other = await new_key(), await new_key(KeyScope.ADMIN)
-    corpus = {name: spoil(key) for name, spoil in misspelt(factory.api_keys._pepper).items()}
+    corpus = {name: spoil(key) for name, spoil in misspelt(container.api_keys._pepper).items()}
     corpus |= {
         "prefix of a system token": with_checksum("axs" + key[3:-6]),
         "prefix of a refresh token": with_checksum("axr" + key[3:-6]),
@@ -67,21 +67,21 @@ async def test_a_key_that_has_ended_is_refused_on_every_way_in(
 
 
 async def test_a_key_that_was_rotated_out_is_refused_and_its_successor_taken(
-    factory: Factory,
+    container: Container,
     http: httpx2.AsyncClient,
     new_key: NewKey,
     assert_unauthenticated: Callable[..., None],
 ) -> None:
     key = await new_key()
-    async with factory.database.transaction("test") as session:
-        rotated = await factory.api_keys.rotate(
+    async with container.database.transaction("test") as session:
+        rotated = await container.api_keys.rotate(
             session, key.split("_")[2], created_by="local:test", grace=timedelta()
         )
 
     told = await refused_as_expired(http, key, "rotated out", assert_unauthenticated)
     assert told == KEY_WAYS
-    async with factory.database.transaction("test") as session:
-        await factory.api_keys.revoke(session, key.split("_")[2])
+    async with container.database.transaction("test") as session:
+        await container.api_keys.revoke(session, key.split("_")[2])
     await refuse_everywhere(http, key, "revoked", assert_unauthenticated)
     assert await accepted_by(http, rotated.plaintext) == KEY_WAYS
 

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from tests.api.authentication.conftest import HERE
 from tests.api.authentication.opaque import misspelt, with_checksum
 from tests.api.authentication.ways_in import accepted_by, refuse_everywhere
@@ -28,22 +28,22 @@ ENDED = {
 
 
 @pytest.fixture
-def new_refresh_token(factory: Factory, user_id: UUID) -> NewSession:
+def new_refresh_token(container: Container, user_id: UUID) -> NewSession:
     async def create() -> str:
-        async with factory.database.transaction("test") as session:
-            return (await factory.sessions.open(session, user_id, HERE)).refresh_token
+        async with container.database.transaction("test") as session:
+            return (await container.sessions.open(session, user_id, HERE)).refresh_token
 
     return create
 
 
 async def test_every_hostile_refresh_token_is_refused_on_every_way_in(
-    factory: Factory,
+    container: Container,
     http: httpx2.AsyncClient,
     new_refresh_token: NewSession,
     assert_unauthenticated: Callable[..., None],
 ) -> None:
     token, other = await new_refresh_token(), await new_refresh_token()
-    corpus = {name: spoil(token) for name, spoil in misspelt(factory.sessions._pepper).items()}
+    corpus = {name: spoil(token) for name, spoil in misspelt(container.sessions._pepper).items()}
     corpus |= {
         "prefix of an API key": with_checksum("axk" + token[3:-6]),
         "prefix of a system token": with_checksum("axs" + token[3:-6]),
@@ -57,16 +57,16 @@ async def test_every_hostile_refresh_token_is_refused_on_every_way_in(
 
 
 async def test_a_refresh_token_that_serves_no_more_is_refused_on_every_way_in(
-    factory: Factory,
+    container: Container,
     http: httpx2.AsyncClient,
     new_refresh_token: NewSession,
     assert_unauthenticated: Callable[..., None],
 ) -> None:
     for name, statement in ENDED.items():
         token = await new_refresh_token()
-        async with factory.database.transaction("test") as session:
+        async with container.database.transaction("test") as session:
             await session.execute(text(statement))
         await refuse_everywhere(http, token, name, assert_unauthenticated)
-        async with factory.database.transaction("test") as session:
+        async with container.database.transaction("test") as session:
             await session.execute(text("UPDATE users SET active = true"))
         assert await accepted_by(http, await new_refresh_token()) == {"refresh"}

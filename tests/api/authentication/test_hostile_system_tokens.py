@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
 from axon_factory.orders.create import create_order
 from axon_factory.orders.requests import NewOrder, validated
 from tests.api.authentication.opaque import misspelt, with_checksum
@@ -36,21 +36,21 @@ ENDED = {
 
 
 @pytest.fixture
-def new_order(factory: Factory) -> Callable[[], Awaitable[UUID]]:
+def new_order(container: Container) -> Callable[[], Awaitable[UUID]]:
     async def create() -> UUID:
         request = validated(NewOrder, example_order())
-        async with factory.database.transaction("test") as session:
-            order = await create_order(session, request, ADMIN, factory.policy, datetime.now(UTC))
+        async with container.database.transaction("test") as session:
+            order = await create_order(session, request, ADMIN, container.policy, datetime.now(UTC))
         return order.id
 
     return create
 
 
 @pytest.fixture
-def new_token(factory: Factory) -> NewToken:
+def new_token(container: Container) -> NewToken:
     async def mint(order_id: UUID) -> str:
-        async with factory.database.transaction("test") as session:
-            minted = await factory.system_tokens.mint_for_attempt(
+        async with container.database.transaction("test") as session:
+            minted = await container.system_tokens.mint_for_attempt(
                 session, order_id=order_id, intento=1, agent="QA Agent", created_by="worker"
             )
         return minted.plaintext
@@ -59,7 +59,7 @@ def new_token(factory: Factory) -> NewToken:
 
 
 async def test_every_hostile_system_token_is_refused_on_every_way_in(
-    factory: Factory,
+    container: Container,
     http: httpx2.AsyncClient,
     new_order: Callable[[], Awaitable[UUID]],
     new_token: NewToken,
@@ -68,7 +68,9 @@ async def test_every_hostile_system_token_is_refused_on_every_way_in(
     assert_unauthenticated: Callable[..., None],
 ) -> None:
     token = await new_token(await new_order())
-    corpus = {name: spoil(token) for name, spoil in misspelt(factory.system_tokens._pepper).items()}
+    corpus = {
+        name: spoil(token) for name, spoil in misspelt(container.system_tokens._pepper).items()
+    }
     corpus |= {
         "prefix of an API key": with_checksum("axk" + token[3:-6]),
         "prefix of a refresh token": with_checksum("axr" + token[3:-6]),
@@ -83,7 +85,7 @@ async def test_every_hostile_system_token_is_refused_on_every_way_in(
 
 
 async def test_a_token_whose_attempt_is_over_is_refused_on_every_way_in(
-    factory: Factory,
+    container: Container,
     http: httpx2.AsyncClient,
     new_order: Callable[[], Awaitable[UUID]],
     new_token: NewToken,
@@ -94,7 +96,7 @@ async def test_a_token_whose_attempt_is_over_is_refused_on_every_way_in(
         token = await new_token(order_id)
         values = {"order": order_id, "id": token.split("_")[2]}
         assert await accepted_by(http, token) == TOKEN_WAYS
-        async with factory.database.transaction("test") as session:
+        async with container.database.transaction("test") as session:
             used = {key: value for key, value in values.items() if f":{key}" in statement}
             await session.execute(text(statement), used)
 
@@ -119,10 +121,10 @@ async def test_a_token_whose_attempt_is_over_is_refused_on_every_way_in(
 
 
 async def test_no_token_for_an_attempt_can_live_longer_than_two_hours(
-    factory: Factory, new_order: Callable[[], Awaitable[UUID]], new_token: NewToken
+    container: Container, new_order: Callable[[], Awaitable[UUID]], new_token: NewToken
 ) -> None:
     await new_token(await new_order())
     statement = "UPDATE system_tokens SET expires_at = expires_at + interval '1 second'"
     with pytest.raises(Exception, match="system_tokens_attempt_lifetime"):
-        async with factory.database.transaction("test") as session:
+        async with container.database.transaction("test") as session:
             await session.execute(text(statement))

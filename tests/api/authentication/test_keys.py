@@ -9,10 +9,11 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import Role
 from tests.api.authentication.people import People
-from tests.support.workshop import make_factory
+from tests.support.workshop import make_container
 
 Headers = Mapping[str, str]
 NEW = {"nombre": "crm", "permiso": "lectura"}
@@ -33,8 +34,8 @@ async def admin(people: People, new_user: Callable[..., Awaitable[UUID]]) -> Hea
 @pytest.fixture
 async def elsewhere(database_url: str, tmp_path: Path) -> AsyncIterator[httpx2.AsyncClient]:
     """Another process of the same factory: nothing in memory is shared."""
-    opened = make_factory(database_url, tmp_path / "elsewhere")
-    transport = httpx2.ASGITransport(opened.application())
+    opened = make_container(database_url, tmp_path / "elsewhere")
+    transport = httpx2.ASGITransport(application_of(opened))
     async with httpx2.AsyncClient(transport=transport, base_url="https://fabrica.example") as made:
         yield made
     await opened.close()
@@ -68,7 +69,7 @@ async def test_a_key_is_shown_once_and_ends_in_every_process(
 
 
 async def test_a_rotation_leaves_two_live_keys_for_a_while(
-    people: People, admin: Headers, factory: Factory
+    people: People, admin: Headers, container: Container
 ) -> None:
     old = await people.ask("POST", "/api/keys", admin, NEW | {"vence_en_dias": 90}, status=201)
     path = f"/api/keys/{old['id']}/rotate"
@@ -86,7 +87,7 @@ async def test_a_rotation_leaves_two_live_keys_for_a_while(
     for key in (old, new):  # two live keys at most
         refusal = await people.ask("POST", f"/api/keys/{key['id']}/rotate", admin, status=409)
         assert refusal["codigo"] == "clave_en_rotacion"
-    async with factory.database.transaction("test") as session:
+    async with container.database.transaction("test") as session:
         left = await session.scalar(
             text("SELECT expires_at - now() FROM api_keys WHERE id = :id"), {"id": old["id"]}
         )

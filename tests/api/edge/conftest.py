@@ -29,7 +29,7 @@ def edge(workshop: Workshop) -> Edge:
     ) -> AsyncGenerator[httpx2.AsyncClient]:
         app = FastAPI(redirect_slashes=False)
         app.state.services = SimpleNamespace()
-        app.state.rate_limits = RateLimits(workshop.factory.database, options.quotas)
+        app.state.rate_limits = RateLimits(workshop.container.database, options.quotas)
         install_error_handlers(app)
         app.get("/api/echo")(_echo)
         app.get("/api/fault")(_fault)

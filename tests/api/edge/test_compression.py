@@ -101,7 +101,7 @@ async def test_secrets_and_live_streams_are_not_compressed(workshop: Workshop) -
     assert "Content-Encoding" not in tried.headers
 
     order_id = await workshop.place()
-    path = urlsplit(workshop.factory.portal_links.url(order_id)).path
+    path = urlsplit(workshop.container.portal_links.url(order_id)).path
     page, content = await raw(workshop.http, path, **GZIP)
     assert (page.status_code, len(content) > 1024) == (200, True)
     assert "Content-Encoding" not in page.headers

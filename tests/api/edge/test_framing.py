@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from starlette.types import Message
 
+from axon_factory.bootstrap.application import application_of
 from tests.api.edge.wire import RawAnswer, assert_refusal, send_raw
 from tests.support.workshop import Workshop
 
@@ -147,7 +148,8 @@ async def test_100_megabytes_are_refused_after_the_first_few(workshop: Workshop)
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await workshop.factory.application()(_scope((b"transfer-encoding", b"chunked")), receive, send)
+    app = application_of(workshop.container)
+    await app(_scope((b"transfer-encoding", b"chunked")), receive, send)
     assert sent[0]["status"] == 413
     assert json.loads(sent[1]["body"])["codigo"] == "cuerpo_demasiado_grande"
     assert taken <= 256 * 1024 / len(chunk) + 1
@@ -162,7 +164,8 @@ async def test_announced_100_megabytes_are_refused_unread(workshop: Workshop) ->
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await workshop.factory.application()(_scope((b"content-length", b"104857600")), receive, send)
+    app = application_of(workshop.container)
+    await app(_scope((b"content-length", b"104857600")), receive, send)
     assert sent[0]["status"] == 413
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from axon_factory.api.json_text import JsonLimits, check_json
 from axon_factory.api.routes import declared_routes
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
+from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.errors import ValidationFailed
 from tests.api.edge.hostile_json import HOSTILE
 from tests.api.edge.wire import RFC_9457
@@ -23,7 +24,7 @@ async def test_hostile_body_is_refused_by_every_writing_route(
     workshop: Workshop, name: str
 ) -> None:
     body, field = HOSTILE[name]
-    routes = _writing_routes(workshop.factory)
+    routes = _writing_routes(workshop.container)
     assert ("POST", "/api/auth/login") in routes
     assert ("PATCH", "/api/orders/x") in routes
     for method, path in routes:
@@ -37,14 +38,14 @@ async def test_hostile_body_is_refused_by_every_writing_route(
 
 
 @cache
-def _writing_routes(factory: Factory) -> list[tuple[str, str]]:
+def _writing_routes(container: Container) -> list[tuple[str, str]]:
     """Every method and path that takes JSON, with the path's parameters filled in.
 
     Pages take forms: `tests/web` sends them what is none. git sends its own.
     """
     return [
         (method, re.sub(r"\{[^}]+\}", "x", route.path))
-        for route in declared_routes(factory.application().routes)
+        for route in declared_routes(application_of(container).routes)
         if not route.path.startswith(("/portal/", "/git/"))
         for method in sorted(route.methods & {"POST", "PUT", "PATCH"})
     ]

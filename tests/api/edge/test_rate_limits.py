@@ -11,7 +11,8 @@ import pytest
 
 from axon_factory.api.middleware import EdgeOptions
 from axon_factory.api.rate_limits import Charge, Kind, Quotas, RateLimits
-from axon_factory.bootstrap import Factory
+from axon_factory.bootstrap import Container
+from axon_factory.bootstrap.application import application_of
 from axon_factory.db.sessions import Database
 from axon_factory.domain.errors import Unavailable
 from axon_factory.domain.permissions import KeyScope
@@ -26,7 +27,7 @@ REMAINING = re.compile(r'"(\w+)";r=(\d+);t=(\d+)')
 @pytest.fixture
 def database(workshop: Workshop) -> Database:
     """The shared one: each test has subjects of its own."""
-    return workshop.factory.database
+    return workshop.container.database
 
 
 @pytest.fixture
@@ -134,16 +135,18 @@ async def test_the_whole_factory_charges_each_request_once(
         rate_limit_costly=1,
         rate_limit_anonymous=4,
     )
-    factory = Factory(settings, database.url)
-    async with factory.database.transaction("test") as session:
+    container = Container(settings, database.url)
+    async with container.database.transaction("test") as session:
         keys = [
-            await factory.api_keys.create(session, name=name, scope=KeyScope.ADMIN, created_by="t")
+            await container.api_keys.create(
+                session, name=name, scope=KeyScope.ADMIN, created_by="t"
+            )
             for name in (f"uno-{uuid4()}", f"dos-{uuid4()}")
         ]
     one, two = ({"X-API-Key": key.plaintext} for key in keys)
     bad = {"Authorization": "Bearer nadie"}
     try:
-        async with running(factory.application()) as http:
+        async with running(application_of(container)) as http:
             reads = [await http.get("/api/orders", headers=one) for _ in range(7)]
             assert [answer.status_code for answer in reads] == [200] * 5 + [429] * 2
             told = [REMAINING.fullmatch(answer.headers["RateLimit"]) for answer in reads]
@@ -174,7 +177,7 @@ async def test_the_whole_factory_charges_each_request_once(
             assert (await http.get("/api/orders", headers=two)).status_code == 200
             assert (await http.get("/health")).status_code == 200
     finally:
-        await factory.close()
+        await container.close()
 
 
 async def _row(database: Database, statement: LiteralString, caller: str) -> object:

@@ -14,8 +14,12 @@ import psycopg
 import pytest
 
 from axon_factory.db.embedded import EmbeddedPostgres
-from axon_factory.db.embedded.account import server_account
-from axon_factory.db.embedded.binaries import Installation, find_installations, make_reachable
+from axon_factory.db.embedded.programs import (
+    Installation,
+    find_installations,
+    make_reachable,
+    server_account,
+)
 
 _DEADLINE_SECONDS = 20.0
 _CACHE = Path("/var/cache/axon-factory")
@@ -25,8 +29,8 @@ _HOLDER = """
 import asyncio, sys
 from pathlib import Path
 from axon_factory.db.embedded import EmbeddedPostgres
-from axon_factory.db.embedded.account import server_account
-from axon_factory.db.embedded.binaries import Installation, find_installations, make_reachable
+from axon_factory.db.embedded.programs import server_account
+from axon_factory.db.embedded.programs import Installation, find_installations, make_reachable
 
 async def main():
     async with EmbeddedPostgres(Path(sys.argv[1])) as server:

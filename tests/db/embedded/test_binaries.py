@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from axon_factory.db.embedded import EmbeddedPostgres
-from axon_factory.db.embedded.binaries import find_installations
-from axon_factory.db.server_version import SUPPORTED_MAJORS
+from axon_factory.db.embedded.programs import find_installations
+from axon_factory.db.server import SUPPORTED_MAJORS
 
 if TYPE_CHECKING:
     from tests.db.embedded.conftest import Helpers

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from axon_factory.db.embedded.log_file import LogFile
+from axon_factory.db.embedded.postmaster import LogFile
 
 
 def test_it_starts_anew_when_it_is_too_large_and_its_writer_goes_on(tmp_path: Path) -> None:

@@ -10,9 +10,7 @@ import pytest
 
 from axon_factory.db.embedded import EmbeddedPostgres, StartFailed, read_dsn
 from axon_factory.db.embedded.cluster import Cluster
-from axon_factory.db.embedded.log_file import LogFile
-from axon_factory.db.embedded.postmaster import Postmaster
-from axon_factory.db.embedded.processes import server_processes
+from axon_factory.db.embedded.postmaster import LogFile, Postmaster, server_processes
 from axon_factory.db.embedded.programs import run
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from axon_factory.cli.follow import follow
+from axon_factory.cli.render import follow
 from axon_factory.db.audit import AuditQuery, append_audit, cut, list_audit, verify_audit
 from axon_factory.db.embedded import APP_ROLE, EmbeddedPostgres
 from axon_factory.db.embedded.cluster import Cluster
 from axon_factory.db.migrate import migrate
-from axon_factory.db.roles import RoleMissing, RoleUnfit, grant_app, owns_trail
+from axon_factory.db.server import RoleMissing, RoleUnfit, grant_app, owns_trail
 from axon_factory.db.sessions import Database
 from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.permissions import Action
@@ -63,17 +63,19 @@ async def test_a_whole_order_runs_and_nothing_of_its_past_can_be_changed(
     assert conninfo_to_dict(server.app_dsn)["user"] == APP_ROLE
     stop = asyncio.Event()
     async with open_workshop(server.app_dsn, tmp_path) as workshop:
-        factory = workshop.factory
-        working = asyncio.create_task(factory.worker(example_ports(factory.secret_box)).run(stop))
+        container = workshop.container
+        working = asyncio.create_task(
+            container.worker(example_ports(container.secret_box)).run(stop)
+        )
         order_id = await workshop.place()
         async with asyncio.timeout(60):
-            async for order, _ in follow(factory, str(order_id), ADMIN):
+            async for order, _ in follow(container, str(order_id), ADMIN):
                 if order.plan_estado == "pendiente_aprobacion":
                     await _approve(workshop.http, order_id, order.plan_hash, workshop.headers)
         stop.set()
         await working
         assert (await workshop.order(order_id)).estado == "entregado"
-        async with factory.database.transaction("test") as session:
+        async with container.database.transaction("test") as session:
             await append_audit(session, AuditEntry.by(ADMIN, Action.UPDATE_ORDER, chain="a"))
     await _is_whole(server.app_dsn)
     for statement in FORBIDDEN:

@@ -7,7 +7,7 @@ run ended as seen from outside, and whether the canary passes in the same sandbo
 from dataclasses import dataclass
 
 from axon_factory.adapters.sandbox import CanarySong, SandboxRun
-from axon_factory.domain.machine import MachineTrouble, Trouble
+from axon_factory.domain.failure import MachineTrouble, Trouble
 
 __all__ = ["Evidence", "is_unproven_kill", "machine_trouble"]
 

@@ -33,8 +33,7 @@ from axon_factory.adapters.sandbox import (
     read_manifest,
     sing,
 )
-from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of
+from axon_factory.domain.failure import FailureCause, MachineTrouble, Trouble, trouble_of
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.errors import PortError
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.messages import Channel
 from axon_factory.ports.notifier import (
     DeliveryFailed,
     Destination,

@@ -1,7 +1,7 @@
 """The catalogue planner: deterministic, from catalogue and configuration (design §4.1)."""
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.catalogue.default_plan import default_plan
+from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.planner import (

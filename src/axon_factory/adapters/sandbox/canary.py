@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from axon_factory.adapters.sandbox.model import Limits, SandboxRun
 from axon_factory.adapters.sandbox.sandbox import Sandbox
-from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of, trouble_said
+from axon_factory.domain.failure import MachineTrouble, Trouble, trouble_of, trouble_said
 
 __all__ = ["CanarySong", "is_slow", "sing"]
 

@@ -22,7 +22,7 @@ from axon_factory.api.refusals import (
 )
 from axon_factory.api.routes import allowed_methods
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 
 __all__ = ["HeadGuard", "has_body"]
 

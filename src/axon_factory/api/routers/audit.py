@@ -14,7 +14,7 @@ from axon_factory.api.services import Services
 from axon_factory.db.audit import AuditQuery, audit_document, list_audit
 from axon_factory.domain.audit import Outcome
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 
 __all__ = ["router"]
 

@@ -7,14 +7,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.accounts.authenticate import Login
+from axon_factory.accounts.authenticate import Login, PasswordChange, prepare_change
 from axon_factory.accounts.errors import (
     InvalidCredentials,
     PasswordQueueFull,
     TooManyAttempts,
     WeakPassword,
 )
-from axon_factory.accounts.own_password import PasswordChange, prepare_change
 from axon_factory.accounts.sessions import Client, revoke_sessions
 from axon_factory.api.access_views import session_document
 from axon_factory.api.answers import json_response
@@ -27,7 +26,7 @@ from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import AuthenticationRequired, Conflict
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 
 __all__ = ["router"]
 
@@ -236,7 +235,7 @@ async def change_password(
     )
 
     async def work(session: AsyncSession) -> Answer:
-        await prepared.apply(session, but=session_id)
+        await prepared.apply(session, keep_session=session_id)
         return Answer(
             {
                 "debe_cambiar_password": False,

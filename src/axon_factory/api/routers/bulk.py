@@ -18,7 +18,7 @@ from axon_factory.db.audit import append_audit
 from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.sentences import Sentence, in_english
+from axon_factory.domain.text import Sentence, in_english
 from axon_factory.orders import views
 from axon_factory.orders.bulk import (
     ACTIONS,

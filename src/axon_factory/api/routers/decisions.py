@@ -13,8 +13,7 @@ from axon_factory.api.schemas.results import CredentialsRotation, ErasedOrder, R
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders import views
 from axon_factory.orders.approval import approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order

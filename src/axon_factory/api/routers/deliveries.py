@@ -14,8 +14,8 @@ from axon_factory.api.notification_views import attempt_documents, delivery_docu
 from axon_factory.api.schemas.notifications import Delivery, DeliveryPage, DeliveryWithAttempts
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
-from axon_factory.domain.deliveries import DeliveryState
 from axon_factory.domain.errors import Conflict, OrderNotFound
+from axon_factory.domain.messages import DeliveryState
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders.notifications.deliveries import (
     DeliveryQuery,

@@ -12,9 +12,9 @@ from axon_factory.api.documentation import answers, raises
 from axon_factory.api.refusals import NotReady
 from axon_factory.api.schemas.health import Health, Readiness
 from axon_factory.api.services import ApiServices, Services
-from axon_factory.domain.machine import TROUBLES, Trouble
-from axon_factory.domain.sentences import Sentence
-from axon_factory.insights.line_health import read_held_orders
+from axon_factory.domain.failure import TROUBLES, Trouble
+from axon_factory.domain.text import Sentence
+from axon_factory.insights.line import read_held_orders
 from axon_factory.orders.incidents import read_products_down
 
 __all__ = ["router"]

@@ -15,10 +15,10 @@ from axon_factory.api.line_view import line_document
 from axon_factory.api.schemas.line import Line
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import PreconditionFailed
-from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.insights.line_status import read_line_status
+from axon_factory.insights.line import read_line_status
 from axon_factory.orders.incidents import read_products_down
 from axon_factory.orders.line_control import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText

@@ -24,8 +24,8 @@ from axon_factory.api.schemas.notifications import (
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.db.tables import NotificationDestination
-from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.errors import Conflict, PreconditionFailed
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders.notifications.deliveries import send_test

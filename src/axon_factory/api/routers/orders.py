@@ -21,7 +21,7 @@ from axon_factory.domain.errors import (
     ValidationFailed,
 )
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.sentences import Sentence, in_english
+from axon_factory.domain.text import Sentence, in_english
 from axon_factory.orders import views
 from axon_factory.orders.cancel import delete_order
 from axon_factory.orders.correct import ConfigurationFixed

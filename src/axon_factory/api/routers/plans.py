@@ -30,7 +30,7 @@ from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.budget import decide_budget
 from axon_factory.orders.plans.compare import CATALOGUE, compare_plans
 from axon_factory.orders.plans.edit import PlanEdit, edit_plan

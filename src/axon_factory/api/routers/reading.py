@@ -17,7 +17,7 @@ from axon_factory.api.schemas.results import OrderResult
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.sentences import in_english
+from axon_factory.domain.text import in_english
 from axon_factory.orders import views
 from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.evidence import read_receipts

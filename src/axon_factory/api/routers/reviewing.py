@@ -15,7 +15,7 @@ from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import ReceiptRefused, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.evidence import read_receipts
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import CheckReport

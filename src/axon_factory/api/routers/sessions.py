@@ -12,7 +12,7 @@ from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import Conflict
 from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.states import OrderState
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.text import timestamp
 from axon_factory.orders.liveness import take_heartbeat
 from axon_factory.orders.locking import lock_order
 

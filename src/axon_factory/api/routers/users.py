@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts import users
-from axon_factory.accounts.administer import UserChange, change_user
 from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount
 from axon_factory.accounts.passwords import generate_password
+from axon_factory.accounts.users import UserChange, change_user
 from axon_factory.api.access_views import user_document
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require

@@ -47,9 +47,9 @@ from axon_factory.domain.errors import (
     Unavailable,
     ValidationFailed,
 )
-from axon_factory.domain.machine import TROUBLES, Trouble
+from axon_factory.domain.failure import TROUBLES, Trouble
 from axon_factory.domain.permissions import Action, KeyScope, Role
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.bulk import SelectionChanged
 from axon_factory.orders.questions import QuestionClosed
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER
 from axon_factory.api.schemas.orders import Attempt, ConstructionPlan, Log, Message, OrderId
-from axon_factory.domain.priority import Priority
+from axon_factory.domain.building import Priority
 from axon_factory.domain.states import OrderState
 
 __all__ = ["EVENT_BATCH", "AccountEventPage", "EventPage", "History", "OrderPreview"]

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
-from axon_factory.domain.machine import Trouble
+from axon_factory.domain.failure import Trouble
 
 __all__ = ["Health", "MachineProblem", "MachineWait", "Readiness", "Waiting"]
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
 from axon_factory.api.schemas.orders import Message
-from axon_factory.domain.line_mode import LineMode
+from axon_factory.domain.building import LineMode
 from axon_factory.domain.product_watch import ProductTrouble
 
 __all__ = ["Line"]

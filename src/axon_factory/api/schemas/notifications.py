@@ -7,7 +7,7 @@ from pydantic import Field
 
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER
-from axon_factory.domain.deliveries import Channel, DeliveryState
+from axon_factory.domain.messages import Channel, DeliveryState
 from axon_factory.domain.notifications import NotificationKind
 
 __all__ = [

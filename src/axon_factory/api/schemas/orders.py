@@ -9,9 +9,8 @@ from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Times
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example, extended
 from axon_factory.api.schemas.health import Waiting
 from axon_factory.api.schemas.progress import ErasureState, Failure, OrderPromise, ProgressDetail
+from axon_factory.domain.building import Priority, Silence
 from axon_factory.domain.events import LogLevel
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.silence import Silence
 from axon_factory.domain.states import OrderState, PlanStatus
 
 __all__ = [

@@ -7,7 +7,7 @@ from pydantic import Field
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER
 from axon_factory.api.schemas.orders import ConstructionPlan, Decision, OrderId
-from axon_factory.domain.plan_diff import Change
+from axon_factory.domain.plan import Change
 from axon_factory.domain.plan_review import FlagKind
 from axon_factory.domain.states import PlanStatus, PlanVersionStatus
 

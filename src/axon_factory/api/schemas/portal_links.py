@@ -7,8 +7,7 @@ from pydantic import Field
 from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER
 from axon_factory.api.schemas.orders import OrderId
-from axon_factory.domain.client_mails import ClientMail
-from axon_factory.domain.deliveries import DeliveryState
+from axon_factory.domain.messages import ClientMail, DeliveryState
 from axon_factory.orders.portal_links import LinkReason, LinkState
 
 __all__ = ["ClientMailList", "PortalLink", "PortalLinkList", "SentClientMail"]

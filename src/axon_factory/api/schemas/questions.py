@@ -7,7 +7,7 @@ from pydantic import Field
 from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
 from axon_factory.api.schemas.examples import EXAMPLE_ID
 from axon_factory.api.schemas.orders import Attempt, OrderId
-from axon_factory.domain.questions import Audience
+from axon_factory.domain.states import Audience
 
 __all__ = ["Question", "QuestionList"]
 

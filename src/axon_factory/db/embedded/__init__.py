@@ -1,15 +1,16 @@
 """A PostgreSQL server of our own: the default database of a single machine (decision 1)."""
 
-from axon_factory.db.embedded.database import APP_ROLE, read_dsn
-from axon_factory.db.embedded.errors import (
+from axon_factory.db.embedded.cluster import APP_ROLE, read_dsn
+from axon_factory.db.embedded.lock import (
     BinariesMissing,
     DataDirHeld,
+    DataDirLock,
     DataDirUnwritable,
     EmbeddedPostgresError,
     StartFailed,
     VersionMismatch,
+    read_holder,
 )
-from axon_factory.db.embedded.lock import DataDirLock, read_holder
 from axon_factory.db.embedded.server import EmbeddedPostgres
 
 __all__ = [

@@ -12,17 +12,22 @@ from typing import Self
 import psycopg
 import structlog
 
-from axon_factory.db.embedded import database
-from axon_factory.db.embedded.account import server_account
-from axon_factory.db.embedded.binaries import choose, find_installations, make_reachable
-from axon_factory.db.embedded.cluster import Cluster, Memory
-from axon_factory.db.embedded.errors import EmbeddedPostgresError, StartFailed
-from axon_factory.db.embedded.lock import DataDirLock
-from axon_factory.db.embedded.log_file import LogFile
-from axon_factory.db.embedded.postmaster import PortTaken, Postmaster
-from axon_factory.db.embedded.processes import clear_leftovers
-
-__all__ = ["EmbeddedPostgres"]
+from axon_factory.db.embedded.cluster import (
+    Cluster,
+    Memory,
+    app_dsn,
+    check_answers,
+    owner_dsn,
+    prepare_database,
+)
+from axon_factory.db.embedded.lock import DataDirLock, EmbeddedPostgresError, StartFailed
+from axon_factory.db.embedded.postmaster import LogFile, PortTaken, Postmaster, clear_leftovers
+from axon_factory.db.embedded.programs import (
+    choose,
+    find_installations,
+    make_reachable,
+    server_account,
+)
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -79,7 +84,7 @@ class EmbeddedPostgres:
         Raises:
             RuntimeError: The server has not been started.
         """
-        return database.dsn(self.port, self._started().password)
+        return owner_dsn(self.port, self._started().password)
 
     @property
     def app_dsn(self) -> str:
@@ -88,7 +93,7 @@ class EmbeddedPostgres:
         Raises:
             RuntimeError: The server has not been started.
         """
-        return database.app_dsn(self.port, self._started().app_password)
+        return app_dsn(self.port, self._started().app_password)
 
     @property
     def port(self) -> int:
@@ -184,9 +189,9 @@ class EmbeddedPostgres:
             memory = cluster.save(replace(memory, port=port))
         try:
             if not memory.prepared:
-                await database.prepare(port, memory)
+                await prepare_database(port, memory)
                 memory = cluster.save(replace(memory, prepared=True))
-            await database.check_answers(port, memory)
+            await check_answers(port, memory)
         except psycopg.Error as error:
             raise StartFailed(f"PostgreSQL refuses us: {error}", self._log_file.tail()) from error
         self._memory = memory

@@ -6,15 +6,19 @@ are the design's; the rest is English where the design is silent about a concept
 
 from axon_factory.db.tables.access import (
     ApiKey,
+    AuditHead,
+    AuditRow,
+    IdempotencyKey,
     LoginThrottle,
+    NotificationDestination,
+    OutboxAttempt,
+    OutboxMessage,
+    RateLimit,
     RefreshToken,
     SystemToken,
     User,
     UserSession,
 )
-from axon_factory.db.tables.audit import AuditHead, AuditRow
-from axon_factory.db.tables.line import LineControl
-from axon_factory.db.tables.messages import NotificationDestination, OutboxAttempt, OutboxMessage
 from axon_factory.db.tables.orders import (
     FeedPosition,
     Order,
@@ -22,18 +26,20 @@ from axon_factory.db.tables.orders import (
     OrderStage,
     PortalLink,
 )
-from axon_factory.db.tables.planning import ModelCall, OrderPlan, OrderQuestion
 from axon_factory.db.tables.production import (
+    LineControl,
+    ModelCall,
     OrderCheck,
     OrderCredential,
     OrderDeployment,
     OrderMilestone,
+    OrderPlan,
+    OrderQuestion,
     OrderSession,
     OrderStep,
     ProductIncident,
     ProductMachine,
 )
-from axon_factory.db.tables.requests import IdempotencyKey, RateLimit
 
 __all__ = [
     "ApiKey",

@@ -7,8 +7,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import declared_attr
 from sqlmodel import SQLModel
 
-__all__ = ["JSON", "TIME", "Table"]
-
 TIME = DateTime(timezone=True)
 JSON = JSONB(none_as_null=True)
 

@@ -11,8 +11,6 @@ from sqlmodel import Field
 
 from axon_factory.db.tables.base import JSON, TIME, Table
 
-__all__ = ["FeedPosition", "Order", "OrderEvent", "OrderStage", "PortalLink"]
-
 _PRIORITY_RANK = (
     "CASE prioridad WHEN 'urgente' THEN 3 WHEN 'alta' THEN 2 WHEN 'normal' THEN 1 ELSE 0 END"
 )
@@ -65,7 +63,7 @@ class Order(Table, table=True):
     retrabajos: int = 0
     """How often the council has sent it back."""
     espera: str | None = Field(default=None, sa_type=Text)
-    """Whom the order waits for, else nobody: `domain.waiting` says what each value means."""
+    """Whom the order waits for, if anyone. `domain.states.WaitsFor` explains each value."""
     espera_causa: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     """Of an order that waits for the machine: trouble, step, since when, tries; else None."""
     fallo: dict[str, Any] | None = Field(default=None, sa_type=JSON)
@@ -82,7 +80,7 @@ class Order(Table, table=True):
     reported: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     """What the agent says of its own progress; nothing follows from it."""
     queued_at: datetime | None = Field(default=None, sa_type=TIME)
-    """Since when it waits for a place among those that are being built."""
+    """Since when it waits for a place among the orders in construction."""
     promised_from: datetime | None = Field(default=None, sa_type=TIME)
     promised_until: datetime | None = Field(default=None, sa_type=TIME)
     paused_at: datetime | None = Field(default=None, sa_type=TIME)

@@ -4,9 +4,13 @@ A product type is a folder of `products/`: `product.toml` has the design's texts
 plan and its version; `configuracion.schema.json` is the JSON Schema of what a client may configure.
 """
 
-from axon_factory.domain.catalogue.integrations import INTEGRATIONS, integration_label
-from axon_factory.domain.catalogue.product_type import REQUIRED_CHECKS, ProductType
-from axon_factory.domain.catalogue.registry import load_product_types
+from axon_factory.domain.catalogue.product_types import (
+    INTEGRATIONS,
+    REQUIRED_CHECKS,
+    ProductType,
+    integration_label,
+    load_product_types,
+)
 
 __all__ = ["INTEGRATIONS", "PRODUCT_TYPES", "REQUIRED_CHECKS", "ProductType", "integration_label"]
 

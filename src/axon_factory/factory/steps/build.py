@@ -11,10 +11,16 @@ from axon_factory.db.tables import Order, OrderMilestone, OrderQuestion
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
+from axon_factory.domain.names import reserved_for
 from axon_factory.domain.progress import BEFORE_QA_PASSES, build_progress
-from axon_factory.domain.questions import LONGEST_QUESTION, MOST_OPTIONS, Audience
-from axon_factory.domain.speakers import reserved_for
-from axon_factory.domain.states import Actor, ActorKind, OrderState
+from axon_factory.domain.states import (
+    LONGEST_QUESTION,
+    MOST_OPTIONS,
+    Actor,
+    ActorKind,
+    Audience,
+    OrderState,
+)
 from axon_factory.factory.build_request import build_request
 from axon_factory.factory.step import line_actor
 from axon_factory.factory.steps.session import SessionWork

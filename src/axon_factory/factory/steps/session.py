@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.tables import Order, OrderSession
-from axon_factory.domain.builders import BuilderName
+from axon_factory.domain.building import BuilderName
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep

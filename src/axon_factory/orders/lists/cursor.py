@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 
 __all__ = ["Cursor", "decode", "encode"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Principal
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.lists.bitmap import Bitmap
 from axon_factory.orders.lists.dates import DateRange
 from axon_factory.orders.lists.index import Connection, TermSets, created_within, load, words_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from axon_factory.domain.priority import Priority
+from axon_factory.domain.building import Priority
 from axon_factory.orders.lists.bitmap import Bitmap
 from axon_factory.orders.lists.cursor import Cursor
 from axon_factory.orders.lists.dates import month_bounds

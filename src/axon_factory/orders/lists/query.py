@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from axon_factory.domain.building import Priority
 from axon_factory.domain.permissions import Principal
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.domain.waiting import Needs, WaitsFor
+from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 from axon_factory.orders.lists.cursor import Cursor
 from axon_factory.orders.lists.fields import SUMMARY
 

@@ -7,9 +7,9 @@ terms; here a query gets those that it asks for.
 import re
 from collections.abc import Iterable, Sequence
 
+from axon_factory.domain.building import Priority
 from axon_factory.domain.fields import public_name
 from axon_factory.domain.permissions import Grant, Principal
-from axon_factory.domain.priority import Priority
 from axon_factory.orders.lists.query import ListQuery
 
 __all__ = [

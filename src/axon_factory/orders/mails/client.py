@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderQuestion, OutboxMessage, PortalLink, User
-from axon_factory.domain.client_mails import ClientMail, language_of
+from axon_factory.domain.messages import ClientMail, language_of
 from axon_factory.domain.permissions import Role
 from axon_factory.domain.states import ACTIVE_STATES, Actor, ActorKind, OrderState
 from axon_factory.orders.outbox import post_letter

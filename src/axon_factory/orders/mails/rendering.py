@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time, get_timezone_gmt, get_timezone_location
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from axon_factory.domain.client_mails import ClientMail, Language
+from axon_factory.domain.messages import ClientMail, Language
 from axon_factory.orders.outbox import Letter
 
 __all__ = ["plain_line", "render_mail", "spoken_time"]

@@ -18,8 +18,8 @@ from axon_factory.db.tables import (
     OutboxAttempt,
     OutboxMessage,
 )
-from axon_factory.domain.deliveries import DeliveryState
 from axon_factory.domain.errors import Conflict, NotFound, OrderErased
+from axon_factory.domain.messages import DeliveryState
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.lists.cursor import Cursor, decode, encode

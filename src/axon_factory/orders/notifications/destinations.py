@@ -18,12 +18,12 @@ from sqlmodel import col
 
 from axon_factory.db.sessions import savepoint
 from axon_factory.db.tables import ApiKey, NotificationDestination
-from axon_factory.domain.deliveries import Channel
+from axon_factory.domain.addresses import OutboundRules, UrlRefused
 from axon_factory.domain.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed
+from axon_factory.domain.messages import Channel
 from axon_factory.domain.names import checked_name
 from axon_factory.domain.notifications import ORDER_KINDS, NotificationKind
-from axon_factory.domain.outbound import OutboundRules, UrlRefused
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.notifications.owners import key_serves
 from axon_factory.orders.notifications.sealing import (
     PREVIOUS_SECRET,

@@ -8,10 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.catalogue import ProductType
-from axon_factory.domain.catalogue.default_plan import default_plan
+from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.errors import PlanNotFound
-from axon_factory.domain.plan import Plan
-from axon_factory.domain.plan_diff import Difference, differences
+from axon_factory.domain.plan import Difference, Plan, differences
 from axon_factory.orders.plans.read import find_plan
 
 __all__ = ["CATALOGUE", "Against", "PlanComparison", "compare_plans"]

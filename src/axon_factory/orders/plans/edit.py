@@ -11,8 +11,8 @@ from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import flags_of, problems_by_field
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, PlanVersionStatus
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.approval import approve_plan, require_may_approve
 from axon_factory.orders.events import append_event
 from axon_factory.orders.plans.notices import tell_waiting_plan

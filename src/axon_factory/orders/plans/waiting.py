@@ -7,10 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order, OrderPlan
 from axon_factory.domain.errors import PlanOutdated
-from axon_factory.domain.plan import Plan
-from axon_factory.domain.plan_diff import Difference, differences
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.plan import Difference, Plan, differences
 from axon_factory.domain.states import Actor, OrderState, PlanStatus
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.transitions import refuse
 

@@ -12,7 +12,7 @@ from jsonschema.validators import (
 )
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.requests.formats import FORMATS
 
 __all__ = ["SENTENCES", "configuration_errors"]

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.networks import UrlConstraints
 from pydantic_core import Url
 
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 
 __all__ = ["FORMATS", "Format", "is_phone_number"]
 

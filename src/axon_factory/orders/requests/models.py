@@ -15,11 +15,10 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from axon_factory.domain.builders import BuilderName
+from axon_factory.domain.building import BuilderName, Priority
 from axon_factory.domain.events import LogLevel
-from axon_factory.domain.priority import Priority
-from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.requests.configuration import configuration_errors
 from axon_factory.orders.requests.messages import error_line, sentence_of
 from axon_factory.orders.requests.values import (

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from axon_factory.domain.questions import MOST_OPTIONS
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.states import MOST_OPTIONS
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.requests.values import LongText, ShortText
 
 __all__ = ["QuestionAnswer", "QuestionRequest"]

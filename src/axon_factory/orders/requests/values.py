@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.names import name_fault
-from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.text import Sentence
 from axon_factory.orders.requests.formats import FORMATS
 
 __all__ = [

@@ -20,7 +20,7 @@ from axon_factory.adapters.builder.command.profiles.base import Ending
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.builder import AgentLog, BuildStatus
 from axon_factory.ports.errors import PortError
 from tests.support.command_agents import MILESTONES, Bench, Watched, command_options

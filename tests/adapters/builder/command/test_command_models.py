@@ -9,7 +9,7 @@ import pytest
 from axon_factory.adapters.builder.command import PROFILES
 from axon_factory.adapters.builder.command.cursor import Cursor
 from axon_factory.adapters.builder.command.output import Reader
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.planner import ModelUse
 
 CODEX_USED = {"type": "turn.completed", "usage": {"input_tokens": 10**6, "output_tokens": 0}}

@@ -15,7 +15,7 @@ from axon_factory.adapters.builder.command.cursor import Cursor
 from axon_factory.adapters.builder.command.output import Reader
 from axon_factory.adapters.builder.command.profiles.base import Ending
 from axon_factory.domain.events import Visibility
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 
 Lines = list[dict[str, Any]]
 

@@ -8,7 +8,7 @@ import pytest
 
 from axon_factory.adapters.builder.command import PROFILES, find_program
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.bootstrap.command_agent import command_builder_of
+from axon_factory.bootstrap.adapters import command_builder_of
 from axon_factory.settings import Settings, SettingsInvalid, load_settings
 from tests.support.command_agents import agent_program
 

@@ -8,7 +8,7 @@ from a2a.types.a2a_pb2 import Message, Part, Role, SendMessageRequest, TaskPushN
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Value
 
-from axon_factory.domain.redaction import FOR_BUILDERS
+from axon_factory.domain.text import FOR_BUILDERS
 from axon_factory.ports.builder import AgentAnswer, BuildRequest
 
 __all__ = [

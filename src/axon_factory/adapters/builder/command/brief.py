@@ -11,7 +11,7 @@ from typing import Any
 
 from axon_factory.adapters.builder.command.workspace import QUESTION
 from axon_factory.adapters.builder.repository import TRAILER
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.builder import BuildRequest
 
 __all__ = ["PROMPT_VERSION", "write_brief"]

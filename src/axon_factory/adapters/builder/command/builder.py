@@ -43,7 +43,7 @@ from axon_factory.adapters.builder.handover import (
 )
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.domain.events import LogLevel, Visibility
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.builder import (
     AgentLog,
     BuildReport,

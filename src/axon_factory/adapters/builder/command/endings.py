@@ -13,7 +13,7 @@ from axon_factory.adapters.builder.command.output import Verdict
 from axon_factory.adapters.builder.command.profiles.base import Ending
 from axon_factory.adapters.builder.command.sessions import Exit, Session
 from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.errors import PortError
 
 __all__ = [

@@ -23,7 +23,7 @@ from axon_factory.adapters.builder.command.profiles.base import (
 )
 from axon_factory.adapters.model_prices import list_price
 from axon_factory.domain.events import LogLevel, Visibility
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.builder import AgentLog
 from axon_factory.ports.planner import ModelUse
 

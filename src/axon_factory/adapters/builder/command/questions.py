@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from axon_factory.adapters.builder.command.profiles.base import mapping, one_line
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.builder import AgentAnswer, AgentQuestion
 
 __all__ = ["answer_data", "as_question", "read_question"]

@@ -20,7 +20,7 @@ from axon_factory.adapters.builder.command.workspace import Workspace
 from axon_factory.adapters.builder.repository import Repository
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.builder import BuildRequest
 from axon_factory.ports.errors import PortError
 

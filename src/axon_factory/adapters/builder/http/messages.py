@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from axon_factory.domain.redaction import FOR_BUILDERS
+from axon_factory.domain.text import FOR_BUILDERS
 from axon_factory.ports.builder import BuildRequest
 
 __all__ = [

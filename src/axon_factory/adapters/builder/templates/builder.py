@@ -19,8 +19,7 @@ from axon_factory.adapters.builder.templates.layers import (
     load_layers,
 )
 from axon_factory.adapters.builder.templates.processes import Processes
-from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_said
+from axon_factory.domain.failure import FailureCause, MachineTrouble, Trouble, trouble_said
 from axon_factory.domain.plan import Milestone
 from axon_factory.ports.builder import (
     BuildReport,

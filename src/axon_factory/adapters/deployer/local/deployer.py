@@ -37,7 +37,7 @@ from axon_factory.adapters.sandbox import (
     read_manifest,
     sing,
 )
-from axon_factory.domain.machine import MachineTrouble, Trouble
+from axon_factory.domain.failure import MachineTrouble, Trouble
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from axon_factory.adapters.deployer.local.daemon import DaemonError
 from axon_factory.adapters.deployer.local.health import SmokeFailed
 from axon_factory.adapters.sandbox import ManifestError, RepositoryError, Sandbox, sing
-from axon_factory.domain.failure import FailureCause
-from axon_factory.domain.machine import MachineTrouble, trouble_of
+from axon_factory.domain.failure import FailureCause, MachineTrouble, trouble_of
 from axon_factory.ports.errors import PortError
 
 __all__ = ["failed", "port_failures"]

@@ -33,7 +33,7 @@ from axon_factory.adapters.planner.llm.prices import (
 )
 from axon_factory.adapters.planner.llm.prompts import Prompt
 from axon_factory.adapters.planner.llm.providers import ModelAddress, connected, settings_of
-from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.text import Redactor
 from axon_factory.ports.planner import ModelUse
 
 __all__ = ["Exchange", "RequestLimits", "ask"]

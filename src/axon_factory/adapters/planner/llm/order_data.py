@@ -3,7 +3,7 @@
 import json
 from typing import Any, cast
 
-from axon_factory.domain.redaction import FOR_MODELS
+from axon_factory.domain.text import FOR_MODELS
 from axon_factory.ports.planner import PlanQuestion, PlanRequest
 
 __all__ = ["data_of_order", "data_of_question"]
