@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-__all__ = ["end_group", "kill_group", "start_group"]
-
 
 async def start_group(
     *command: str | Path,

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from axon_factory.domain.machine import MachineTrouble, Trouble
 
-__all__ = ["DiskFloors"]
-
 _MEBIBYTE = 1024 * 1024
 _FEWEST_FILES = 1000
 """Free inodes below which a file system counts as full; one that has no inodes reports 0 of 0."""

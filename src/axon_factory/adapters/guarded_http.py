@@ -25,8 +25,6 @@ from axon_factory.domain.outbound import (
     parse_address,
 )
 
-__all__ = ["Answer", "CallFailed", "GuardedHttp", "Resolver", "system_resolver"]
-
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host, port) to the texts of its addresses; raises OSError where there are none."""
 

@@ -16,8 +16,6 @@ from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
-__all__ = ["ProductRuntime", "RuntimeInstallError"]
-
 LOCK = "product_templates/runtime/requirements.txt"
 MARKER = "axon-lock.sha256"
 LOCK_POLL_SECONDS = 0.2

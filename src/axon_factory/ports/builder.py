@@ -13,22 +13,6 @@ from axon_factory.domain.plan import Plan
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.planner import ModelUse
 
-__all__ = [
-    "AgentAnswer",
-    "AgentBuilder",
-    "AgentLog",
-    "AgentQuestion",
-    "BuildReport",
-    "BuildRequest",
-    "BuildStatus",
-    "Builder",
-    "Finding",
-    "MilestoneReport",
-    "ReportedProgress",
-    "SessionLost",
-    "visibility_of",
-]
-
 _TROUBLE = frozenset({LogLevel.WARNING, LogLevel.ERROR})
 
 

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["CheckReceipt", "Council", "ProductUnderReview"]
-
 
 @dataclass(frozen=True, slots=True)
 class ProductUnderReview:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["AnsweredRequest", "Deployer", "Deployment", "DeploymentRequest"]
-
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRequest:

@@ -3,8 +3,6 @@
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.machine import MachineTrouble
 
-__all__ = ["PortError"]
-
 
 class PortError(Exception):
     """A port's call did not have its effect.

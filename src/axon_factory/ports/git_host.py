@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["FetchAnswer", "FetchRequest", "GitHost", "Repositories", "RepositoriesBusy"]
-
 
 class GitHost(Protocol):
     """Publishes repositories."""

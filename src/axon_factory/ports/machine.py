@@ -5,8 +5,6 @@ from typing import Protocol
 
 from axon_factory.domain.machine import MachineTrouble
 
-__all__ = ["Machine"]
-
 
 class Machine(Protocol):
     """Looks at the machine that it runs on. No look changes anything or waits for anything."""

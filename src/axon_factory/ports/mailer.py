@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["Mail", "Mailer"]
-
 
 @dataclass(frozen=True, slots=True)
 class Mail:

@@ -9,8 +9,6 @@ from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 
-__all__ = ["DeliveryFailed", "Destination", "Notification", "Notifier", "Receipt"]
-
 
 @dataclass(frozen=True, slots=True)
 class Notification:

@@ -6,8 +6,6 @@ from typing import Protocol
 
 from axon_factory.domain.product_watch import ProductAction, ProductSighting
 
-__all__ = ["HostBusy", "HostSilent", "ProductHost"]
-
 
 class HostSilent(Exception):
     """The products' supervisor does not answer in time; nothing is known about the products."""

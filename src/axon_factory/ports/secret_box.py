@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-__all__ = ["SealedSecret", "SecretBox"]
-
 
 @dataclass(frozen=True, slots=True)
 class SealedSecret:

@@ -6,8 +6,6 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.builder import Builder, BuildReport, BuildRequest
 from axon_factory.ports.errors import PortError
 
-__all__ = ["ChosenBuilder"]
-
 
 class ChosenBuilder:
     """Hands every call to the builder that the request names."""

@@ -23,16 +23,6 @@ from axon_factory.domain.plan import Milestone, Plan
 from axon_factory.ports.builder import MilestoneReport
 from axon_factory.ports.errors import PortError
 
-__all__ = [
-    "HandoverLimits",
-    "before_the_end",
-    "final_milestones",
-    "pack_bundle",
-    "take_bundle",
-    "unnamed_milestones",
-    "verified_milestones",
-]
-
 _MESSAGE_CHARACTERS = 300
 
 

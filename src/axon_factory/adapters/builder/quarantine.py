@@ -12,8 +12,6 @@ from pathlib import Path
 
 from axon_factory.adapters.git_command import GitError, GitLimits, run_git
 
-__all__ = ["INCOMING", "BundleRefused", "HandoverLimits", "Quarantine", "leaves_tree"]
-
 _BRANCH = "refs/heads/main"
 _BASE = "refs/heads/base"
 INCOMING = "refs/heads/incoming"

@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["Bench"]
-
 _PREFIX = "axon-review-"
 _LOCK = ".lock"
 _YOUNGEST_SECONDS = 60.0

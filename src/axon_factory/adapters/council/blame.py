@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from axon_factory.adapters.sandbox import CanarySong, SandboxRun
 from axon_factory.domain.machine import MachineTrouble, Trouble
 
-__all__ = ["Evidence", "is_unproven_kill", "machine_trouble"]
-
 _LEAST_LOST_SECONDS = 5.0
 _LOST_SHARE = 0.25
 _MACHINE_SHARE = 0.5

@@ -38,8 +38,6 @@ from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of
 from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.errors import PortError
 
-__all__ = ["LocalCouncil"]
-
 CHECK_LIMITS = Limits(disk_bytes=256 * MEBIBYTE)
 PROBER = Path(probe_health.__file__).resolve()
 REFERENCE = PROBER.parent / "reference"

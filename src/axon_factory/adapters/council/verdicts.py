@@ -11,15 +11,6 @@ from typing import Any, cast
 
 from axon_factory.adapters.sandbox import MEBIBYTE, Limits, SandboxRun
 
-__all__ = [
-    "Verdict",
-    "judge_health",
-    "judge_security",
-    "judge_tests",
-    "limit_findings",
-    "room_findings",
-]
-
 MAX_FINDINGS = 50
 NO_ROOM = b"No space left on device"
 COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")

@@ -16,8 +16,6 @@ from axon_factory.adapters.git_command import SLUG, GitError, run_git
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 
-__all__ = ["LocalGitHost", "repository_folder"]
-
 _BRANCH = "refs/heads/main"
 _FETCH_CONFIGURATION = ("core.fsync=committed,reference", "core.fsyncMethod=batch")
 

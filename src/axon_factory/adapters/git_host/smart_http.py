@@ -22,8 +22,6 @@ from axon_factory.adapters.git_host.local import repository_folder
 from axon_factory.adapters.sandbox import Limits, Sandbox
 from axon_factory.ports.git_host import FetchAnswer, FetchRequest, RepositoriesBusy
 
-__all__ = ["GitReadLimits", "SmartHttpRepositories"]
-
 _MEBIBYTE = 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _SANDBOX = Limits(cpu_seconds=120, file_bytes=_MEBIBYTE, address_space_bytes=2048 * _MEBIBYTE)

@@ -16,8 +16,6 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
 
-__all__ = ["MaildirMailer"]
-
 _FOLDERS = ("tmp", "new", "cur")
 
 

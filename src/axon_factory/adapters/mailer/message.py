@@ -12,8 +12,6 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
 
-__all__ = ["compose", "message_name"]
-
 # Control characters, line and paragraph separators, lone surrogates. The email package refuses
 # only some of them, and its folding has let line breaks through before (CVE-2024-6923).
 _REFUSED_CATEGORIES = frozenset({"Cc", "Zl", "Zp", "Cs"})

@@ -17,8 +17,6 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail
 
-__all__ = ["SmtpMailer", "SmtpServer"]
-
 _PERMANENT = HTTPStatus.INTERNAL_SERVER_ERROR  # SMTP's classes of codes are those of HTTP
 
 

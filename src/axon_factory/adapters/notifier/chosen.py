@@ -12,8 +12,6 @@ from axon_factory.ports.notifier import (
     Receipt,
 )
 
-__all__ = ["ChosenNotifier"]
-
 
 class ChosenNotifier:
     """Hands every call to the notifier of the destination's channel."""

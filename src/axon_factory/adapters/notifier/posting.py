@@ -7,8 +7,6 @@ from axon_factory import __version__
 from axon_factory.adapters.guarded_http import Answer, CallFailed, GuardedHttp
 from axon_factory.ports.notifier import DeliveryFailed, Destination, Receipt
 
-__all__ = ["post"]
-
 _OWN = {
     "Content-Type": "application/json",
     "User-Agent": f"Axon-Factory/{__version__}",

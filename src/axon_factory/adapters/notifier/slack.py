@@ -7,8 +7,6 @@ from axon_factory.adapters.guarded_http import GuardedHttp
 from axon_factory.adapters.notifier.posting import post
 from axon_factory.ports.notifier import Destination, Notification, Receipt
 
-__all__ = ["SlackNotifier", "escape", "message_of"]
-
 _LONGEST_TITLE = 150
 _LONGEST_TEXT = 2500
 """Slack takes 3,000 characters in a section, and escaping one makes up to five of it."""

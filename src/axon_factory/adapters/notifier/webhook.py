@@ -10,8 +10,6 @@ from axon_factory.adapters.guarded_http import GuardedHttp
 from axon_factory.adapters.notifier.posting import post
 from axon_factory.ports.notifier import Destination, Notification, Receipt
 
-__all__ = ["WebhookNotifier"]
-
 
 def _now() -> datetime:
     return datetime.now(UTC)

@@ -13,15 +13,6 @@ from pathlib import Path
 
 from axon_factory.adapters.sandbox.model import Limits
 
-__all__ = [
-    "NOBODY",
-    "Confinement",
-    "bubblewrap_arguments",
-    "drop_user_arguments",
-    "limit_arguments",
-    "python_folders",
-]
-
 NOBODY = 65534
 """The user id that commands get when root starts them and nothing else is asked for."""
 

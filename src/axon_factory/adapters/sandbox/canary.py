@@ -17,8 +17,6 @@ from axon_factory.adapters.sandbox.model import Limits, SandboxRun
 from axon_factory.adapters.sandbox.sandbox import Sandbox
 from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of, trouble_said
 
-__all__ = ["CanarySong", "is_slow", "sing"]
-
 GIT_ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": "/dev/null",

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DiskBound", "Meter", "oom_kills", "processor_count"]
-
 _SAMPLE_SECONDS = 1.0
 _LOOK_SECONDS = 0.2
 _SHARE = 5

@@ -3,8 +3,6 @@
 import signal
 from dataclasses import dataclass
 
-__all__ = ["Capability", "Limits", "SandboxRun"]
-
 MEBIBYTE = 1024 * 1024
 _KILLED = frozenset(
     code for number in (signal.SIGKILL, signal.SIGBUS) for code in (-number, 128 + number)

@@ -14,8 +14,6 @@ from pathlib import Path
 from axon_factory.adapters.child_processes import start_group
 from axon_factory.adapters.sandbox.meter import DiskBound, Meter, oom_kills
 
-__all__ = ["Captured", "run_captured"]
-
 COOKIE = "AXON_SANDBOX_RUN"
 """Marks every process of a run in its environment, so that those that left the group are found."""
 

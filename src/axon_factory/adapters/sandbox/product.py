@@ -19,15 +19,6 @@ from axon_factory.adapters.sandbox.canary import GIT_ENVIRONMENT
 from axon_factory.adapters.sandbox.model import Limits, SandboxRun
 from axon_factory.adapters.sandbox.sandbox import Sandbox
 
-__all__ = [
-    "Manifest",
-    "ManifestError",
-    "ProductRepository",
-    "RepositoryError",
-    "RepositoryState",
-    "read_manifest",
-]
-
 MANIFEST = "axon-product.json"
 GIT_LIMITS = Limits(wall_seconds=60, cpu_seconds=60, disk_bytes=1024 * 1024 * 1024)
 GIT_OPTIONS = ("-c", "safe.directory=*", "-c", "core.hooksPath=/dev/null")

@@ -22,8 +22,6 @@ from axon_factory.adapters.sandbox.meter import DiskBound
 from axon_factory.adapters.sandbox.model import Capability, Limits, SandboxRun
 from axon_factory.adapters.sandbox.processes import run_captured
 
-__all__ = ["Sandbox"]
-
 SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 PROBE_SECONDS = 30.0
 PROBE_WORD = "sandbox-works"

@@ -15,8 +15,6 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from axon_factory.ports.secret_box import SealedSecret
 
-__all__ = ["KEY_BYTES", "EnvelopeSecretBox"]
-
 KEY_BYTES = 32
 _NONCE_BYTES = 12
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

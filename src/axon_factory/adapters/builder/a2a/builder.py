@@ -35,8 +35,6 @@ from axon_factory.ports.builder import (
 )
 from axon_factory.ports.errors import PortError
 
-__all__ = ["A2ABuilder"]
-
 _TASK_ID = re.compile(r"[A-Za-z0-9._:~-]{1,200}")
 _LONGEST_WATCH_SECONDS = 5.0
 _AT_WORK = frozenset({TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING})

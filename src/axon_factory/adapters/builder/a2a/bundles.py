@@ -14,8 +14,6 @@ from axon_factory.adapters.builder.a2a.messages import BUNDLE_TYPE
 from axon_factory.adapters.builder.handover import pack_bundle
 from axon_factory.adapters.builder.repository import Repository
 
-__all__ = ["Delivery", "newest_delivery", "own_bundle", "written"]
-
 _SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
 _SUFFIX = ".bundle"
 

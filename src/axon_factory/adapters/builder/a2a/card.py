@@ -12,8 +12,6 @@ from packaging.version import InvalidVersion
 
 from axon_factory.adapters.builder.a2a.errors import failure
 
-__all__ = ["BINDINGS", "fetch_card", "origin_of"]
-
 BINDINGS = (TransportProtocol.JSONRPC.value, TransportProtocol.HTTP_JSON.value)
 """The transports that are spoken here; the agent's order of preference decides."""
 

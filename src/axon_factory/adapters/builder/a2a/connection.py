@@ -27,8 +27,6 @@ from axon_factory.adapters.builder.a2a.errors import failure, told_in_sentences
 from axon_factory.adapters.builder.a2a.transport import BoundedTransport
 from axon_factory.ports.errors import PortError
 
-__all__ = ["A2AOptions", "Agent", "Agents"]
-
 Answer = TypeVar("Answer")
 
 _MOST_MESSAGES = 200

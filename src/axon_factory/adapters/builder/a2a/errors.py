@@ -13,8 +13,6 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
-__all__ = ["AnswerTooLarge", "NoAnswerInTime", "NotHeard", "failure", "told_in_sentences"]
-
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = 500
 _LONGEST_QUOTE = 300

@@ -11,15 +11,6 @@ from google.protobuf.struct_pb2 import Value
 from axon_factory.domain.redaction import FOR_BUILDERS
 from axon_factory.ports.builder import AgentAnswer, BuildRequest
 
-__all__ = [
-    "BUNDLE_TYPE",
-    "answer_id",
-    "answer_request",
-    "context_id",
-    "order_request",
-    "push_config",
-]
-
 BUNDLE_TYPE = "application/x-git-bundle"
 
 _OURS = uuid5(NAMESPACE_URL, "urn:axon-factory:a2a")

@@ -14,16 +14,6 @@ from axon_factory.adapters.builder.a2a.texts import readable
 from axon_factory.domain.events import LogLevel
 from axon_factory.ports.builder import AgentLog, AgentQuestion, ReportedProgress, visibility_of
 
-__all__ = [
-    "TERMINAL",
-    "Said",
-    "is_waiting",
-    "open_question",
-    "read_messages",
-    "spoken_at",
-    "status_text",
-]
-
 _S = TaskState
 TERMINAL = frozenset(
     {

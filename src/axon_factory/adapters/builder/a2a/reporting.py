@@ -35,8 +35,6 @@ from axon_factory.ports.builder import (
 )
 from axon_factory.ports.errors import PortError
 
-__all__ = ["Looked", "report_of"]
-
 _S = TaskState
 _LONGEST_NAME = 100
 _SOON_SECONDS = 1.0

@@ -2,8 +2,6 @@
 
 import unicodedata
 
-__all__ = ["readable"]
-
 _LAYOUT = frozenset("\n\t")
 _NOT_SHOWN = frozenset({"Cc", "Cs", "Co", "Cn"})
 """Control characters (NUL, which PostgreSQL refuses, among them), surrogates, and no characters."""

@@ -6,8 +6,6 @@ import httpx
 
 from axon_factory.adapters.builder.a2a.errors import AnswerTooLarge
 
-__all__ = ["BoundedTransport"]
-
 
 class BoundedTransport(httpx.AsyncBaseTransport):
     """Refuses answers longer than a limit, and compressed ones: a short one can unfold to any size.

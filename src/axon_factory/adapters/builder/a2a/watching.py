@@ -11,8 +11,6 @@ from google.protobuf.json_format import ParseError
 from axon_factory.adapters.builder.a2a.connection import Agent
 from axon_factory.adapters.builder.a2a.reading import TERMINAL, is_waiting
 
-__all__ = ["watched"]
-
 _SETTLE_SECONDS = 0.5
 """After the first news, more of it is waited for only so long: one step records a handful."""
 

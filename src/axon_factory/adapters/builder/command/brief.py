@@ -14,8 +14,6 @@ from axon_factory.adapters.builder.repository import TRAILER
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import BuildRequest
 
-__all__ = ["PROMPT_VERSION", "write_brief"]
-
 PROMPT_VERSION = "comando-3"
 """Changes whenever what agents are told does."""
 

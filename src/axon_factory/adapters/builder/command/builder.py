@@ -54,8 +54,6 @@ from axon_factory.ports.builder import (
 )
 from axon_factory.ports.errors import PortError
 
-__all__ = ["CommandBuilder"]
-
 _ASK_SECONDS = 2.0
 
 

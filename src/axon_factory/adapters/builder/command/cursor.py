@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Self, cast
 
-__all__ = ["Cursor", "Repeated", "likeness"]
-
 _MOST_KINDS = 6
 _LONGEST_TEXT = 60
 _LONGEST_NUMBER = 15

@@ -16,15 +16,6 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.errors import PortError
 
-__all__ = [
-    "complaint_of",
-    "failed",
-    "require_an_end",
-    "require_change",
-    "require_success",
-    "without_progress",
-]
-
 _MEBIBYTE = 1024 * 1024
 _LONGEST_COMPLAINT = 300
 _UNFINISHED = {

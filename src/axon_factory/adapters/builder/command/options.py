@@ -9,8 +9,6 @@ from axon_factory.adapters.builder.command.program import Program
 from axon_factory.adapters.builder.handover import HandoverLimits
 from axon_factory.adapters.sandbox import Limits
 
-__all__ = ["CommandOptions", "agent_limits"]
-
 _GIBIBYTE = 1024**3
 
 

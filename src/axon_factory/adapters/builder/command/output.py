@@ -27,8 +27,6 @@ from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import AgentLog
 from axon_factory.ports.planner import ModelUse
 
-__all__ = ["AGENT", "News", "Reader", "Verdict"]
-
 AGENT = "Builder Agent"
 """Who speaks in the order's log: the design's name for whoever builds."""
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from axon_factory.adapters.sandbox import python_folders
 
-__all__ = ["Program", "ProgramMissing", "find_program"]
-
 _SHEBANG_BYTES = 256
 _PACKAGES = "node_modules"
 _PYTHON = re.compile(r"python(\d+(\.\d+)*)?$")

@@ -8,8 +8,6 @@ from axon_factory.adapters.builder.command.profiles.base import mapping, one_lin
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import AgentAnswer, AgentQuestion
 
-__all__ = ["answer_data", "as_question", "read_question"]
-
 _LONGEST_QUESTION = 1000
 _LONGEST_OPTION = 120
 _MOST_OPTIONS = 10

@@ -30,16 +30,6 @@ from typing import Any, cast
 
 from axon_factory.adapters.builder.command import launcher
 
-__all__ = [
-    "Exit",
-    "Launch",
-    "Session",
-    "SessionBusy",
-    "SessionState",
-    "Unlaunchable",
-    "forget_sessions",
-]
-
 _KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,80}-[0-9]{1,6}")
 _LAUNCH_SECONDS = 30.0
 _POLL_SECONDS = 0.02

@@ -24,8 +24,6 @@ from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import BuildRequest
 from axon_factory.ports.errors import PortError
 
-__all__ = ["Desk", "Starter"]
-
 _SEARCH_PATH = "/usr/local/bin:/usr/bin:/bin"
 _FIRST_USER_ID = 65280
 """Where the user ids of products end (61184 to 65279); systemd's dynamic ones go on to 65519."""

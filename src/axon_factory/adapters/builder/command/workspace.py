@@ -18,8 +18,6 @@ from axon_factory.adapters.builder.repository import TRAILER, Repository
 from axon_factory.adapters.git_command import GitError, run_git
 from axon_factory.adapters.sandbox import Limits, Sandbox
 
-__all__ = ["QUESTION", "Workspace", "WorkspaceError"]
-
 QUESTION = "PREGUNTA.json"
 """The file in which the agent asks; see the goal."""
 

@@ -53,8 +53,6 @@ from axon_factory.ports.builder import (
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.planner import ModelUse
 
-__all__ = ["HttpBuilder"]
-
 MAX_LOG_LINES = 500
 _AGENT = "Autonomous Agent"
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})

@@ -19,8 +19,6 @@ from axon_factory.adapters.builder.http.messages import Artifact, clean_text
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 
-__all__ = ["AgentAddress", "AgentClient", "AgentRefused", "AgentUnreachable"]
-
 Answer = TypeVar("Answer", bound=BaseModel)
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024

@@ -7,8 +7,6 @@ from typing import Self
 
 from axon_factory.adapters.builder.http.messages import Usage
 
-__all__ = ["Reading", "Used"]
-
 
 @dataclass(frozen=True, slots=True)
 class Used:

@@ -30,8 +30,6 @@ from axon_factory.ports.builder import (
 )
 from axon_factory.ports.errors import PortError
 
-__all__ = ["TEMPLATE_ROOT", "TemplateBuilder"]
-
 TEMPLATE_ROOT = Path(axon_factory.__file__).parent / "product_templates"
 RENDER_MODULE = "axon_factory.adapters.builder.templates.render"
 MAX_INTEGRATIONS = 50

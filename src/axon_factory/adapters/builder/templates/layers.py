@@ -15,8 +15,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["MILESTONES", "Layer", "UnknownTemplateError", "brought_by", "load_layers", "manifest"]
-
 MILESTONES = ("scaffolding", "backend_api", "frontend", "integraciones", "qa")
 """The milestones that bring files, in the order in which they build on one another."""
 

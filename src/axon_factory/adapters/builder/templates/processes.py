@@ -7,8 +7,6 @@ from pathlib import Path
 
 from axon_factory.adapters.child_processes import kill_group, start_group
 
-__all__ = ["Completed", "Processes"]
-
 
 @dataclass(frozen=True, slots=True)
 class Completed:

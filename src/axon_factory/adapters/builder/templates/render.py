@@ -15,8 +15,6 @@ from pydantic import BaseModel, ConfigDict
 
 from axon_factory.adapters.builder.templates.layers import load_layers, manifest
 
-__all__ = ["JOURNAL", "RenderJob", "main", "render"]
-
 JOURNAL = Path("docs", "construccion.json")
 """The product's own record of how it was built."""
 

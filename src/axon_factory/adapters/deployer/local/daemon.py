@@ -18,8 +18,6 @@ from typing import Any, cast
 from axon_factory.adapters.deployer.local import launcher
 from axon_factory.adapters.deployer.local.layout import Layout, write_private
 
-__all__ = ["FAILED_STATES", "RUNNING_STATES", "Daemon", "DaemonError", "Process"]
-
 ANSWER_SECONDS = 15.0
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0

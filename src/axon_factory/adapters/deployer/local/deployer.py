@@ -41,8 +41,6 @@ from axon_factory.domain.machine import MachineTrouble, Trouble
 from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 
-__all__ = ["LocalDeployer", "ProductStatus"]
-
 DEFAULT_PORTS = range(20000, 24000)
 DEFAULT_URL = "http://127.0.0.1:{port}"
 HEALTH_SECONDS = 60.0

@@ -12,8 +12,6 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.machine import MachineTrouble, trouble_of
 from axon_factory.ports.errors import PortError
 
-__all__ = ["failed", "port_failures"]
-
 
 def failed(
     message: str, *, transient: bool = False, trouble: MachineTrouble | None = None

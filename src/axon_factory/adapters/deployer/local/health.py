@@ -10,8 +10,6 @@ import httpx2
 from axon_factory.adapters.sandbox import Manifest
 from axon_factory.ports.deployer import AnsweredRequest
 
-__all__ = ["HealthClient", "SmokeFailed", "ask_everything"]
-
 ANSWER_SECONDS = 5.0
 OK = 200
 MISSING = frozenset({404, 405, 410})

@@ -16,8 +16,6 @@ from axon_factory.domain.product_watch import ProductAction, ProductSighting, Ru
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.product_host import HostBusy, HostSilent
 
-__all__ = ["LocalProductHost"]
-
 ANSWER_SECONDS = 5.0
 AT_ONCE = 8
 WATCH_LOCK = "watch"

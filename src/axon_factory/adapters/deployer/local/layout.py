@@ -26,8 +26,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Layout", "Record", "choose_port", "is_free", "read_json", "write_private"]
-
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LOCK_POLL_SECONDS = 0.05
 PRIVATE_FOLDER = stat.S_IFDIR | 0o700

@@ -11,8 +11,6 @@ from axon_factory.adapters.deployer.local.layout import Layout
 from axon_factory.adapters.sandbox import ProductRepository, Sandbox
 from axon_factory.ports.deployer import DeploymentRequest
 
-__all__ = ["erase", "fetch_release", "log_tail", "prune", "retire"]
-
 LOG_LINES = 20
 LOG_BYTES = 2000
 SHORTEST_SECRET = 4

@@ -15,8 +15,6 @@ from axon_factory.adapters.planner.llm.texts import checked_name, checked_prose
 from axon_factory.domain.catalogue import INTEGRATIONS, PRODUCT_TYPES, ProductType
 from axon_factory.domain.plan_review import AGENTS
 
-__all__ = ["MOST_TIMES_USUAL", "answer_schema", "known_stack", "plan_schema"]
-
 MOST_TIMES_USUAL = 4
 """How many times the catalogue's hours and resources a model may ask for. Above a quarter more an
 approver is told; above this it is no plan but a mistake."""

@@ -36,8 +36,6 @@ from axon_factory.adapters.planner.llm.providers import ModelAddress, connected,
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.planner import ModelUse
 
-__all__ = ["Exchange", "RequestLimits", "ask"]
-
 _LONGEST_ERROR = 1000
 _BY_CATEGORY: tuple[tuple[type[ModelAPIError], Outcome, bool], ...] = (
     # A second try after a timeout would make the order wait as long again: the next model is asked.

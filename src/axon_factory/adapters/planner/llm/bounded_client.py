@@ -9,8 +9,6 @@ import httpx2
 
 from axon_factory.domain.addresses import LOOPBACK, host_of
 
-__all__ = ["AnswerTooLarge", "bounded_client"]
-
 _CONNECT_SECONDS = 5.0
 
 

@@ -6,8 +6,6 @@ from typing import Any, cast
 from axon_factory.domain.redaction import FOR_MODELS
 from axon_factory.ports.planner import PlanQuestion, PlanRequest
 
-__all__ = ["data_of_order", "data_of_question"]
-
 _LONGEST_DATA = 40_000
 _TEXT_LIMITS = (4000, 1000, 200)
 _MOST_ITEMS = 200

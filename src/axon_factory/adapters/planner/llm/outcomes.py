@@ -5,8 +5,6 @@ from enum import StrEnum
 
 from axon_factory.domain.sentences import Sentence
 
-__all__ = ["SENTENCES", "Failure", "Outcome"]
-
 
 class Outcome(StrEnum):
     """What `model_calls.outcome` says."""

@@ -14,8 +14,6 @@ from axon_factory.adapters.planner.llm.router import ModelRouter
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.ports.planner import PlannerAnswer, PlanningOutcome, PlanQuestion, PlanRequest
 
-__all__ = ["LlmPlanner"]
-
 _BY_DECISION = "una persona decidió seguir sin modelos"
 _NO_BUDGET = "se agotó el presupuesto de modelos"
 

@@ -6,8 +6,6 @@ from decimal import Decimal
 from axon_factory.adapters.model_prices import list_price
 from axon_factory.adapters.planner.llm.providers import ModelAddress, Provider
 
-__all__ = ["UNUSED", "TokenCount", "cost_usd", "estimated_tokens", "measured"]
-
 _MOST_TOKENS = 10_000_000  # of one request; more is a lie that would overflow a column
 _BYTES_A_TOKEN = 3  # Spanish has four; to count too many is the safe side of a budget
 

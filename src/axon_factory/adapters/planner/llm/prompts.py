@@ -19,17 +19,6 @@ from axon_factory.adapters.planner.llm.reading import PLAN_TOOL
 from axon_factory.domain.catalogue import INTEGRATIONS, PRODUCT_TYPES, ProductType
 from axon_factory.domain.plan_review import AGENTS, LARGEST_DEVIATION
 
-__all__ = [
-    "ANSWER_PROMPT",
-    "PLAN_PROMPT",
-    "PROMPTS_FOLDER",
-    "Delimiters",
-    "Prompt",
-    "answer_prompt",
-    "data_message",
-    "plan_prompt",
-]
-
 PROMPTS_FOLDER = Path(__file__).with_name("prompts")
 PLAN_PROMPT = "plan.v1"
 ANSWER_PROMPT = "answer.v1"

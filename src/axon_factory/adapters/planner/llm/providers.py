@@ -12,8 +12,6 @@ from pydantic_ai.settings import ModelSettings
 
 from axon_factory.adapters.planner.llm.bounded_client import bounded_client
 
-__all__ = ["ModelAddress", "Provider", "connected", "load", "settings_of"]
-
 
 class Provider(StrEnum):
     """Who serves a model, as `AXON_LLM_MODELS` names them."""

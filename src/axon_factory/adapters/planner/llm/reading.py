@@ -16,8 +16,6 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import problems_of
 
-__all__ = ["PLAN_TOOL", "Reading", "Unusable", "read_plan", "read_text"]
-
 PLAN_TOOL = "entregar_plan"
 """The tool by which a model hands over a plan."""
 

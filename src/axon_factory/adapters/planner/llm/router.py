@@ -19,8 +19,6 @@ from axon_factory.adapters.planner.llm.providers import ModelAddress, load
 from axon_factory.adapters.planner.llm.reading import Unusable
 from axon_factory.ports.planner import Budget, ModelUse
 
-__all__ = ["Limits", "ModelRouter", "Routed"]
-
 _log = structlog.get_logger(__name__)
 _SHORTEST_ANSWER_TOKENS = 256  # no plan fits into less
 _SHORTEST_REQUEST_SECONDS = 0.2

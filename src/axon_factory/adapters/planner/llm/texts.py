@@ -4,8 +4,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["NAME_PATTERN", "checked_name", "checked_prose", "in_spanish", "visible"]
-
 NAME_PATTERN = r"^[\w\u00c0-\u024f][\w\u00c0-\u024f .,:()+&/'-]{0,79}$"
 """Names of milestones: letters, digits and the marks that stand between words."""
 

@@ -11,25 +11,6 @@ from typing import Any, Protocol, cast
 
 from axon_factory.domain.events import LogLevel
 
-__all__ = [
-    "LARGEST_AMOUNT",
-    "Ending",
-    "Json",
-    "Profile",
-    "Reading",
-    "Said",
-    "Sign",
-    "Used",
-    "amount",
-    "complaint",
-    "count",
-    "mapping",
-    "moment",
-    "one_line",
-    "option_of",
-    "spoken",
-]
-
 Json = Mapping[str, Any]
 
 _LONGEST_TEXT = 500

@@ -42,8 +42,6 @@ from axon_factory.adapters.builder.command.profiles.base import (
 )
 from axon_factory.domain.events import LogLevel
 
-__all__ = ["ClaudeCode"]
-
 _SYNTHETIC = "<synthetic>"
 _TOO_LONG = "output token maximum"
 _REASONS = {"max_tokens": Ending.CUT, "refusal": Ending.BLOCKED}

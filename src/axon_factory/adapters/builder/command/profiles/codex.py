@@ -39,8 +39,6 @@ from axon_factory.adapters.builder.command.profiles.base import (
 )
 from axon_factory.domain.events import LogLevel
 
-__all__ = ["Codex"]
-
 _NO_WORDS = "error sin mensaje"
 _REASONS = {"max_output_tokens": Ending.CUT, "content_filter": Ending.BLOCKED}
 _RECONNECTING = re.compile(r"^Reconnecting\.\.\. \d+/\d+ \((.*)\)$")

@@ -43,8 +43,6 @@ from axon_factory.adapters.builder.command.profiles.base import (
 )
 from axon_factory.domain.events import LogLevel
 
-__all__ = ["Opencode"]
-
 _GOES_ON, _BROKE_OFF = "tool-calls", "unknown"
 _REASONS = {
     "stop": Ending.DONE,
