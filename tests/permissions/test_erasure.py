@@ -12,14 +12,14 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from axon_factory.adapters.mailer.maildir import MaildirMailer
+from axon_factory.adapters.mailer import MaildirMailer
 from axon_factory.api.routes import declared_routes
 from axon_factory.db.audit import cut, verify_audit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.lists.folding import fold
 from axon_factory.orders.outbox import post_message
-from axon_factory.ports.mailer import Mail
+from axon_factory.ports.messages import Mail
 from tests.support.canary_orders import (
     CLIENT,
     EMAIL,

@@ -16,10 +16,10 @@ from axon_factory.accounts.throttle import Throttle
 from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.deployer.local import LocalDeployer, LocalProductHost
 from axon_factory.adapters.disk import DiskFloors
-from axon_factory.adapters.git_host.local import LocalGitHost
+from axon_factory.adapters.git_host import LocalGitHost
 from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
+from axon_factory.adapters.secret_box import EnvelopeSecretBox
 from axon_factory.bootstrap.builders import builders_of
 from axon_factory.bootstrap.keys import Keys, master_key
 from axon_factory.bootstrap.mailer import mailer_of
@@ -39,7 +39,7 @@ from axon_factory.factory.outbox import OutboxSender
 from axon_factory.factory.ports import LinePorts
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.ports.crossing import crossing
-from axon_factory.ports.product_host import ProductHost
+from axon_factory.ports.product import ProductHost
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
 from axon_factory.worker.products import ProductWatch

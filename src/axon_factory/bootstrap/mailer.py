@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from axon_factory.adapters.mailer.maildir import MaildirMailer
-from axon_factory.adapters.mailer.smtp import SmtpMailer, SmtpServer
-from axon_factory.ports.mailer import Mailer
+from axon_factory.adapters.mailer import MaildirMailer, SmtpMailer, SmtpServer
+from axon_factory.ports.messages import Mailer
 from axon_factory.settings import Settings
 
 __all__ = ["mailer_of"]

@@ -4,7 +4,7 @@ from axon_factory.adapters.guarded_http import GuardedHttp
 from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.outbound import OutboundRules
-from axon_factory.ports.notifier import Notifier
+from axon_factory.ports.messages import Notifier
 from axon_factory.settings import Settings
 
 __all__ = ["key_outbound_rules", "notifier_of", "outbound_rules"]

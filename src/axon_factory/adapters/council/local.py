@@ -12,13 +12,15 @@ from pathlib import Path
 
 from axon_factory.adapters.council import probe_health
 from axon_factory.adapters.council.bench import Bench
-from axon_factory.adapters.council.blame import Evidence, is_unproven_kill, machine_trouble
 from axon_factory.adapters.council.verdicts import (
+    Evidence,
     Verdict,
+    is_unproven_kill,
     judge_health,
     judge_security,
     judge_tests,
     limit_findings,
+    machine_trouble,
     room_findings,
 )
 from axon_factory.adapters.sandbox import (
@@ -35,8 +37,8 @@ from axon_factory.adapters.sandbox import (
 )
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_of
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.errors import PortError
+from axon_factory.ports.product import CheckReceipt, ProductUnderReview
 
 CHECK_LIMITS = Limits(disk_bytes=256 * MEBIBYTE)
 PROBER = Path(probe_health.__file__).resolve()

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from axon_factory.adapters.sandbox.bubblewrap import NOBODY
-from axon_factory.adapters.sandbox.canary import GIT_ENVIRONMENT
-from axon_factory.adapters.sandbox.model import Limits, SandboxRun
-from axon_factory.adapters.sandbox.sandbox import Sandbox
+from axon_factory.adapters.sandbox.confinement import NOBODY, Limits, SandboxRun
+from axon_factory.adapters.sandbox.sandbox import GIT_ENVIRONMENT, Sandbox
 
 MANIFEST = "axon-product.json"
 GIT_LIMITS = Limits(wall_seconds=60, cpu_seconds=60, disk_bytes=1024 * 1024 * 1024)

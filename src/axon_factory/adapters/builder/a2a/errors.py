@@ -1,6 +1,7 @@
-"""What the agent's failures mean for the order: gone, again later, or never."""
+"""Bounds of the agent's answers, and what its failures mean: gone, again later, or never."""
 
-from collections.abc import Generator
+import unicodedata
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 
 import httpx
@@ -8,17 +9,31 @@ from a2a.client.errors import A2AClientError
 from a2a.utils.errors import A2AError, InternalError, TaskNotFoundError
 from google.protobuf.json_format import ParseError
 
-from axon_factory.adapters.builder.a2a.texts import readable
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
+_LAYOUT = frozenset("\n\t")
+_NOT_SHOWN = frozenset({"Cc", "Cs", "Co", "Cn"})
+"""Control characters (NUL, which PostgreSQL refuses, among them), surrogates, and no characters."""
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = 500
 _LONGEST_QUOTE = 300
 _NO_ANSWER_OF_A2A = "El agente A2A respondió algo que no es una respuesta A2A."
 _REFUSED_CREDENTIAL = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 _UNREADABLE = (ParseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+
+def readable(text: str, longest: int) -> str:
+    """Return `text` without what cannot be shown, cut to `longest` characters."""
+    # Cut first, so that a text of megabytes costs nothing; twice the length leaves room for what
+    # is taken out.
+    kept = "".join(
+        character
+        for character in text[: 2 * longest]
+        if character in _LAYOUT or unicodedata.category(character) not in _NOT_SHOWN
+    ).strip()
+    return kept if len(kept) <= longest else f"{kept[: longest - 1]}…"
 
 
 class AnswerTooLarge(httpx.RequestError):
@@ -104,3 +119,56 @@ def _of_status(status: int) -> PortError:
 
 def _quote(error: BaseException) -> str:
     return readable(str(error), _LONGEST_QUOTE) or type(error).__name__
+
+
+class BoundedTransport(httpx.AsyncBaseTransport):
+    """Refuses answers longer than a limit, and compressed ones: a short one can unfold to any size.
+
+    A stream of events counts as a whole.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, longest: int) -> None:
+        """`inner` does the work; `longest` is in bytes of the body."""
+        self._inner = inner
+        self._longest = longest
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request; the answer's body is counted as it is read."""
+        request.headers["Accept-Encoding"] = "identity"
+        response = await self._inner.handle_async_request(request)
+        stream = response.stream
+        encoding = response.headers.get("Content-Encoding", "identity")
+        length = response.headers.get("Content-Length", "0")
+        if encoding != "identity" or not length.isdecimal() or int(length) > self._longest:
+            await response.aclose()
+            raise AnswerTooLarge(self._limit if encoding == "identity" else encoding)
+        if not isinstance(stream, httpx.AsyncByteStream):
+            raise TypeError("an asynchronous transport answers with an asynchronous stream")
+        response.stream = _Counted(stream, self._longest, self._limit)
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+    @property
+    def _limit(self) -> str:
+        return f"más de {self._longest // 2**20} MB"
+
+
+class _Counted(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, longest: int, limit: str) -> None:
+        self._inner = inner
+        self._longest = longest
+        self._limit = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        seen = 0
+        async for chunk in self._inner:
+            seen += len(chunk)
+            if seen > self._longest:
+                raise AnswerTooLarge(self._limit)
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

@@ -9,22 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from axon_factory.adapters.builder.command import launcher
-from axon_factory.adapters.builder.command.cursor import Cursor
 from axon_factory.adapters.builder.command.endings import (
+    answer_data,
+    as_question,
     complaint_of,
     failed,
+    read_question,
     require_an_end,
     require_change,
     require_success,
     without_progress,
 )
 from axon_factory.adapters.builder.command.options import CommandOptions
-from axon_factory.adapters.builder.command.output import AGENT, News, Reader
-from axon_factory.adapters.builder.command.questions import (
-    answer_data,
-    as_question,
-    read_question,
-)
+from axon_factory.adapters.builder.command.output import AGENT, Cursor, News, Reader
 from axon_factory.adapters.builder.command.sessions import (
     Exit,
     Session,

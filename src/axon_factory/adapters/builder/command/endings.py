@@ -1,21 +1,27 @@
-"""What of a run is no success, and why (docs/agents/command.md, "How it ends").
+"""How a run ends: with a question, with success, or why not (docs/agents/command.md).
 
 An exit code alone proves nothing: the programs end with 0 also where the model's answer was cut,
 was empty, or never came. Words of programs and providers go into `detail`, which staff alone read.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from axon_factory.adapters.builder.command import launcher
-from axon_factory.adapters.builder.command.cursor import Cursor
 from axon_factory.adapters.builder.command.options import CommandOptions
-from axon_factory.adapters.builder.command.output import Verdict
-from axon_factory.adapters.builder.command.profiles.base import Ending
+from axon_factory.adapters.builder.command.output import Cursor, Verdict
+from axon_factory.adapters.builder.command.profiles.base import Ending, mapping, one_line
 from axon_factory.adapters.builder.command.sessions import Exit, Session
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.redaction import Redactor
+from axon_factory.ports.builder import AgentAnswer, AgentQuestion
 from axon_factory.ports.errors import PortError
 
+_LONGEST_QUESTION = 1000
+_LONGEST_OPTION = 120
+_MOST_OPTIONS = 10
+_OPERATOR = "operador"
 _MEBIBYTE = 1024 * 1024
 _LONGEST_COMPLAINT = 300
 _UNFINISHED = {
@@ -25,6 +31,39 @@ _UNFINISHED = {
     Ending.BLOCKED: "El proveedor del modelo no dejó responder",
 }
 _NO_QUESTION_EITHER = frozenset({Ending.CUT, Ending.BLOCKED})
+
+
+def read_question(content: str, run: int, redactor: Redactor) -> dict[str, Any] | None:
+    """Return the question that a run has left, to be kept; None where the file says nothing.
+
+    A file that is no JSON is a question all the same, for an operator.
+    """
+    try:
+        document = mapping(json.loads(content))
+    except (ValueError, RecursionError):
+        document = {"pregunta": content, "para": _OPERATOR}
+    text = redactor.text(one_line(document.get("pregunta"), _LONGEST_QUESTION))
+    if not text:
+        return None
+    options = document.get("opciones")
+    listed = cast("list[Any]", options)[:_MOST_OPTIONS] if isinstance(options, list) else []
+    cleaned = (redactor.text(one_line(option, _LONGEST_OPTION)) for option in listed)
+    return {
+        "key": f"pregunta-{run}",
+        "text": text,
+        "options": [option for option in cleaned if option],
+        "to_client": document.get("para") != _OPERATOR,
+    }
+
+
+def as_question(kept: Mapping[str, Any]) -> AgentQuestion:
+    """Return a kept question as the port has it."""
+    return AgentQuestion(kept["key"], kept["text"], tuple(kept["options"]), kept["to_client"])
+
+
+def answer_data(answer: AgentAnswer) -> dict[str, Any]:
+    """Return an answer as the agent reads it."""
+    return {"clave": answer.key, "pregunta": answer.question, "respuesta": answer.answer}
 
 
 def require_success(

@@ -2,13 +2,15 @@
 
 import asyncio
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from axon_factory.adapters.builder.handover import (
     HandoverLimits,
@@ -24,7 +26,6 @@ from axon_factory.adapters.builder.http.client import (
     AgentRefused,
     AgentUnreachable,
 )
-from axon_factory.adapters.builder.http.cursor import Reading, Used
 from axon_factory.adapters.builder.http.messages import (
     Artifact,
     Cancelled,
@@ -58,6 +59,71 @@ _AGENT = "Autonomous Agent"
 _GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _ANSWER_NOT_WANTED = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE})
 _ENDED_ALREADY = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What models have cost so far; `usd` is a decimal number as text, so that none is lost."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: str = "0"
+
+    @classmethod
+    def of(cls, usage: Usage) -> Self:
+        """Take the totals that the agent says."""
+        return cls(usage.input_tokens, usage.output_tokens, f"{usage.cost_usd or 0.0:.6f}")
+
+    def since(self, earlier: "Used") -> "Used":
+        """Return what came to `earlier`; totals that fall count for nothing."""
+        usd = max(_decimal(self.usd) - _decimal(earlier.usd), Decimal(0))
+        return Used(
+            max(self.input_tokens - earlier.input_tokens, 0),
+            max(self.output_tokens - earlier.output_tokens, 0),
+            str(usd),
+        )
+
+    def at_least(self, earlier: "Used") -> "Used":
+        """Return the greater of each: what was counted once is not counted again."""
+        return Used(
+            max(self.input_tokens, earlier.input_tokens),
+            max(self.output_tokens, earlier.output_tokens),
+            str(max(_decimal(self.usd), _decimal(earlier.usd))),
+        )
+
+    @property
+    def cost(self) -> Decimal:
+        """The amount in USD."""
+        return _decimal(self.usd)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The agent's own cursor, the newest bundle that was taken, what was counted of its cost."""
+
+    log: str | None = None
+    bundle: str | None = None
+    used: Used = Used()
+
+    @classmethod
+    def of(cls, text: str | None) -> Self:
+        """Read what :meth:`text` wrote; from the beginning if it cannot be read."""
+        try:
+            content = json.loads(text or "{}")
+            return cls(content.get("log"), content.get("bundle"), Used(**content.get("used", {})))
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def text(self) -> str:
+        """Return it as the line keeps it."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal(0)
 
 
 class HttpBuilder:

@@ -13,22 +13,24 @@ from axon_factory.adapters.deployer.local.daemon import (
     RUNNING_STATES,
     Daemon,
 )
-from axon_factory.adapters.deployer.local.failures import failed, port_failures
-from axon_factory.adapters.deployer.local.health import HealthClient, ask_everything
+from axon_factory.adapters.deployer.local.health import (
+    HealthClient,
+    ask_everything,
+    failed,
+    port_failures,
+)
 from axon_factory.adapters.deployer.local.layout import (
     Layout,
     Record,
     choose_port,
-    is_free,
-    read_json,
-    write_private,
-)
-from axon_factory.adapters.deployer.local.release import (
     erase,
     fetch_release,
+    is_free,
     log_tail,
     prune,
+    read_json,
     retire,
+    write_private,
 )
 from axon_factory.adapters.sandbox import (
     Limits,
@@ -38,8 +40,8 @@ from axon_factory.adapters.sandbox import (
     sing,
 )
 from axon_factory.domain.machine import MachineTrouble, Trouble
-from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
+from axon_factory.ports.product import Deployment, DeploymentRequest
 
 DEFAULT_PORTS = range(20000, 24000)
 DEFAULT_URL = "http://127.0.0.1:{port}"

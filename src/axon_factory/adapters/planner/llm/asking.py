@@ -22,17 +22,19 @@ from pydantic_ai.exceptions import (
 from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models import ModelRequestParameters
 
-from axon_factory.adapters.planner.llm.bounded_client import AnswerTooLarge
-from axon_factory.adapters.planner.llm.outcomes import Failure, Outcome
-from axon_factory.adapters.planner.llm.prices import (
+from axon_factory.adapters.planner.llm.prompts import Prompt
+from axon_factory.adapters.planner.llm.providers import (
     UNUSED,
+    AnswerTooLarge,
+    ModelAddress,
     TokenCount,
+    connected,
     cost_usd,
     estimated_tokens,
     measured,
+    settings_of,
 )
-from axon_factory.adapters.planner.llm.prompts import Prompt
-from axon_factory.adapters.planner.llm.providers import ModelAddress, connected, settings_of
+from axon_factory.adapters.planner.llm.reading import Failure, Outcome
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.planner import ModelUse
 
