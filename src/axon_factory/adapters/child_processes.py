@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,24 @@ def kill_group(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def group(
+    *command: str | Path,
+    **options: Any,  # noqa: ANN401 — the options of asyncio
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Start `command` by :func:`start_group`; at the end of the block its group is killed.
+
+    Raises:
+        OSError: the program cannot be started.
+    """
+    process = await start_group(*command, **options)
+    try:
+        yield process
+    finally:
+        kill_group(process)
+        await asyncio.shield(process.wait())
 
 
 async def end_group(process: asyncio.subprocess.Process) -> bytes:
@@ -93,27 +111,23 @@ class Processes:
             TimeoutError: it took longer than `timeout` seconds and was killed.
             OSError: it cannot be started.
         """
-        process = await start_group(
+        async with group(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=dict(environment),
             cwd=directory,
-        )
-        running = self._running.setdefault(session, set())
-        running.add(process)
-        try:
-            async with asyncio.timeout(timeout):
-                stdout, stderr = await process.communicate(stdin)
-        except BaseException:
-            kill_group(process)
-            await asyncio.shield(process.wait())
-            raise
-        finally:
-            running.discard(process)
-            if not running:
-                self._running.pop(session, None)
+        ) as process:
+            running = self._running.setdefault(session, set())
+            running.add(process)
+            try:
+                async with asyncio.timeout(timeout):
+                    stdout, stderr = await process.communicate(stdin)
+            finally:
+                running.discard(process)
+                if not running:
+                    self._running.pop(session, None)
         return Completed(
             process.returncode or 0, stdout, stderr[-4096:].decode(errors="replace").strip()
         )

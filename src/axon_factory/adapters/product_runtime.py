@@ -9,12 +9,13 @@ import fcntl
 import hashlib
 import os
 import shutil
-import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
+
+from axon_factory.adapters.child_processes import group
 
 LOCK = "product_templates/runtime/requirements.txt"
 MARKER = "axon-lock.sha256"
@@ -116,26 +117,19 @@ def _find_uv() -> str | None:
 
 
 async def _run(command: Sequence[str], progress: Callable[[str], None]) -> None:
-    process = await asyncio.create_subprocess_exec(
+    last = ""
+    async with group(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
         # Products may run as another user, who must be able to read this.
         umask=0o022,
-    )
-    last = ""
-    try:
+    ) as process:
         if process.stdout is not None:
             async for line in process.stdout:
                 last = line.decode(errors="replace").rstrip()
                 progress(last)
         code = await process.wait()
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await asyncio.shield(process.wait())
     if code != 0:
         raise RuntimeInstallError(f"No se pudo instalar el entorno de los productos: {last}")

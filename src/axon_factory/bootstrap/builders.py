@@ -1,6 +1,6 @@
 """Which builders the settings offer."""
 
-from axon_factory.adapters.builder.chosen import ChosenBuilder
+from axon_factory.adapters.builder.outside import ChosenBuilder
 from axon_factory.adapters.builder.handover import HandoverLimits
 from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
 from axon_factory.adapters.builder.templates import TemplateBuilder

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.machine import MachineTrouble
 from axon_factory.domain.plan import Plan
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.planner import ModelUse
@@ -22,6 +23,18 @@ class SessionLost(PortError):
     def __init__(self, message: str, *, detail: str = "") -> None:
         """`message` says in Spanish what became of it, `detail` in the words of others."""
         super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA, detail=detail)
+
+
+def build_failure(
+    message: str,
+    *,
+    transient: bool = False,
+    detail: str = "",
+    trouble: MachineTrouble | None = None,
+) -> PortError:
+    """Return the failed construction that `message` tells of in Spanish; see `PortError`."""
+    cause = FailureCause.CONSTRUCCION_FALLIDA
+    return PortError(message, cause=cause, transient=transient, detail=detail, trouble=trouble)
 
 
 @dataclass(frozen=True, slots=True)

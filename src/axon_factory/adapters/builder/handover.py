@@ -19,10 +19,8 @@ from pathlib import Path
 
 from axon_factory.adapters.builder.repository import Repository
 from axon_factory.adapters.git_command import GitError, GitLimits, run_git
-from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.plan import Milestone, Plan
-from axon_factory.ports.builder import MilestoneReport
-from axon_factory.ports.errors import PortError
+from axon_factory.ports.builder import MilestoneReport, build_failure
 
 _BRANCH = "refs/heads/main"
 _BASE = "refs/heads/base"
@@ -271,7 +269,7 @@ async def take_bundle(repository: Repository, bundle: Path, *, limits: HandoverL
             commit = await quarantine.receive(bundle, known)
             await _accept(repository, quarantine, commit)
         except BundleRefused as error:
-            raise _failed(f"La entrega del agente no se acepta: {error}.") from error
+            raise build_failure(f"La entrega del agente no se acepta: {error}.") from error
         finally:
             await repository.unstage()
     return commit
@@ -345,7 +343,7 @@ async def final_milestones(
     with _our_own_trouble():
         head = await repository.head_with_files()
     if head is None:
-        raise _failed("El agente dice que terminó, pero no entregó ningún código.")
+        raise build_failure("El agente dice que terminó, pero no entregó ningún código.")
     proven = {report.id: report for report in await verified_milestones(repository, attempt, plan)}
     return tuple(
         proven.get(milestone.id) or _report(milestone, head, "") for milestone in plan.milestones
@@ -384,8 +382,6 @@ def _our_own_trouble() -> Generator[None]:
     try:
         yield
     except (GitError, OSError) as error:
-        raise _failed(f"El repositorio del producto falló: {error}", transient=True) from error
-
-
-def _failed(message: str, *, transient: bool = False) -> PortError:
-    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, transient=transient)
+        raise build_failure(
+            f"El repositorio del producto falló: {error}", transient=True
+        ) from error

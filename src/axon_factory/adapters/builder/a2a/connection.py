@@ -31,7 +31,8 @@ from a2a.types.a2a_pb2 import (
 from a2a.utils.constants import TransportProtocol
 from packaging.version import InvalidVersion
 
-from axon_factory.adapters.builder.a2a.errors import BoundedTransport, failure, told_in_sentences
+from axon_factory.adapters.builder.a2a.errors import BoundedTransport, told_in_sentences
+from axon_factory.ports.builder import build_failure
 from axon_factory.ports.errors import PortError
 
 BINDINGS = (TransportProtocol.JSONRPC.value, TransportProtocol.HTTP_JSON.value)
@@ -69,7 +70,7 @@ async def fetch_card(http: httpx.AsyncClient, url: str) -> AgentCard:
     card = await A2ACardResolver(http, url).get_agent_card()
     usable = [item for item in card.supported_interfaces if _is_usable(item, url)]
     if not usable:
-        raise failure(_why_none(card, url))
+        raise build_failure(_why_none(card, url))
     reduced = AgentCard()
     reduced.CopyFrom(card)
     del reduced.supported_interfaces[:]
@@ -164,7 +165,7 @@ class Agent:
             async for answer in answers:
                 if answer.HasField("task"):
                     return answer.task
-        raise failure("El agente A2A respondió con un mensaje y no con una tarea.")
+        raise build_failure("El agente A2A respondió con un mensaje y no con una tarea.")
 
     async def task(self, task_id: str) -> Task:
         """Return the task with its newest messages and its artifacts.
@@ -230,7 +231,7 @@ class Agent:
             PortError: it is elsewhere, too large, or not to be had.
         """
         if origin_of(url) != origin_of(self._options.url):
-            raise failure("El artefacto del agente A2A está en otro servidor que el agente.")
+            raise build_failure("El artefacto del agente A2A está en otro servidor que el agente.")
         async with self._asking(_LONGER_FOR_FILES):
             answer = await self._http.get(url)
             answer.raise_for_status()

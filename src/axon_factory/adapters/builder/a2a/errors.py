@@ -9,8 +9,9 @@ from a2a.client.errors import A2AClientError
 from a2a.utils.errors import A2AError, InternalError, TaskNotFoundError
 from google.protobuf.json_format import ParseError
 
+from axon_factory.adapters.builder.outside import Unheard
 from axon_factory.domain.failure import FailureCause
-from axon_factory.ports.builder import SessionLost
+from axon_factory.ports.builder import SessionLost, build_failure
 from axon_factory.ports.errors import PortError
 
 _LAYOUT = frozenset("\n\t")
@@ -40,7 +41,7 @@ class AnswerTooLarge(httpx.RequestError):
     """The agent's answer is longer than it may be, or compressed so that nobody can tell."""
 
 
-class NotHeard(PortError):
+class NotHeard(Unheard):
     """The agent could not be asked, or said nothing that can be understood: it may yet."""
 
     def __init__(self, message: str, *, detail: str = "") -> None:
@@ -55,14 +56,6 @@ class NoAnswerInTime(NotHeard):
     def __init__(self) -> None:
         """Say so."""
         super().__init__("El agente A2A no respondió a tiempo.")
-
-
-def failure(message: str, *, detail: str = "") -> PortError:
-    """Return the failed construction that `message` tells of in Spanish; no retry would help.
-
-    `detail` is what the agent said of it, for staff.
-    """
-    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, detail=detail)
 
 
 @contextmanager
@@ -86,7 +79,7 @@ def told_in_sentences() -> Generator[None]:
     except httpx.HTTPError as error:
         raise _of_transport(error, error) from error
     except A2AError as error:
-        kind = NotHeard if isinstance(error, InternalError) else failure
+        kind = NotHeard if isinstance(error, InternalError) else build_failure
         raise kind("El agente A2A rechazó la petición", detail=_quote(error)) from error
     except _UNREADABLE as error:
         raise NotHeard(_NO_ANSWER_OF_A2A) from error
@@ -95,7 +88,7 @@ def told_in_sentences() -> Generator[None]:
 def _of_transport(error: Exception, cause: BaseException) -> PortError:
     """Return what a request that did not bring an answer of the protocol means."""
     if isinstance(cause, AnswerTooLarge):
-        return failure("El agente A2A respondió demasiado", detail=_quote(cause))
+        return build_failure("El agente A2A respondió demasiado", detail=_quote(cause))
     if isinstance(cause, httpx.ReadTimeout):
         return NoAnswerInTime()
     if isinstance(cause, httpx.HTTPStatusError):
@@ -109,11 +102,11 @@ def _of_transport(error: Exception, cause: BaseException) -> PortError:
 
 def _of_status(status: int) -> PortError:
     if status in _REFUSED_CREDENTIAL:
-        return failure(
+        return build_failure(
             f"El agente A2A rechazó nuestra credencial ({status}): revisa AXON_AGENT_A2A_TOKEN."
         )
     later = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERRORS
-    kind = NotHeard if later else failure
+    kind = NotHeard if later else build_failure
     return kind(f"El agente A2A respondió con el código HTTP {status}.")
 
 

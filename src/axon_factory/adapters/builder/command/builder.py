@@ -13,7 +13,6 @@ from axon_factory.adapters.builder.command.endings import (
     answer_data,
     as_question,
     complaint_of,
-    failed,
     read_question,
     require_an_end,
     require_change,
@@ -33,28 +32,28 @@ from axon_factory.adapters.builder.command.sessions import (
 from axon_factory.adapters.builder.command.starting import Desk, Starter
 from axon_factory.adapters.builder.command.workspace import WorkspaceError
 from axon_factory.adapters.builder.handover import (
-    final_milestones,
+    before_the_end,
     take_bundle,
     unnamed_milestones,
     verified_milestones,
 )
+from axon_factory.adapters.builder.outside import OutsideBuilder, Seen, refusal_of
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import (
     AgentLog,
     BuildReport,
     BuildRequest,
-    BuildStatus,
     MilestoneReport,
     SessionLost,
+    build_failure,
 )
 from axon_factory.ports.errors import PortError
 
 _ASK_SECONDS = 2.0
 
 
-class CommandBuilder:
+class CommandBuilder(OutsideBuilder):
     """Runs a coding agent's command line, one session an order and attempt.
 
     The agent runs apart from every worker; a worker only looks at what it has left: lines in its
@@ -65,6 +64,7 @@ class CommandBuilder:
 
     def __init__(self, root: Path, sandbox: Sandbox, options: CommandOptions) -> None:
         """`root` is the folder of all sessions; the agent runs in `sandbox`."""
+        super().__init__(options.poll_seconds, options.handover)
         self._root = root
         self._options = options
         self._redactor = Redactor(options.secrets.values())
@@ -78,17 +78,17 @@ class CommandBuilder:
         """Name the program; see the port. Whether its provider takes its key, only a run shows."""
         return f"{self._options.profile.name} con {self._options.program.path}"
 
-    async def start(
+    async def forget(
         self,
-        request: BuildRequest,
+        order_id: str,
         *,
-        idempotency_key: str,  # noqa: ARG002 — order and attempt are the key: see Session.of
-    ) -> str:
-        """Start the agent, or find it started; see the port.
+        idempotency_key: str,  # noqa: ARG002 — what is gone stays gone
+    ) -> None:
+        """Remove the order's sessions: briefs, workspaces, what agents said."""
+        async with _failures():
+            await asyncio.to_thread(forget_sessions, self._root, order_id)
 
-        Raises:
-            PortError: it cannot be started.
-        """
+    async def _start(self, request: BuildRequest) -> str:
         desk = self._desk(request)
         async with _failures():
             state = await asyncio.to_thread(desk.session.state)
@@ -96,32 +96,16 @@ class CommandBuilder:
                 await self._starter.open(desk)
         return desk.session.id
 
-    async def find(
-        self,
-        request: BuildRequest,
-        *,
-        idempotency_key: str,  # noqa: ARG002 — as in start
-    ) -> str | None:
-        """Return the session's id if its agent was ever started; see the port."""
+    async def _find(self, request: BuildRequest) -> str | None:
         session = self._desk(request).session
         state = await asyncio.to_thread(session.state)
         started = state is not None and session.was_launched(min(state.run, 1))
         return session.id if started else None
 
-    async def proceed(
-        self,
-        session_id: str,
-        request: BuildRequest,
-        *,
-        idempotency_key: str,  # noqa: ARG002 — looking twice is looking once
-    ) -> BuildReport:
-        """Look at what the agent has done; see the port.
+    async def _look(self, session_id: str, request: BuildRequest) -> BuildReport:
+        """Look at what the agent has done.
 
         What an agent that has ended left behind is reported first, and its end by the next call.
-
-        Raises:
-            SessionLost: the agent is gone without a word, or was stopped.
-            PortError: the agent failed, or its work is not acceptable.
         """
         desk = self._desk(request)
         state = await asyncio.to_thread(desk.session.state)
@@ -129,7 +113,7 @@ class CommandBuilder:
             raise SessionLost("La sesión del agente no existe en esta máquina")
         async with _failures():
             if state.finished is not None:
-                return await self._finished(desk)
+                return await self._report(Seen(ended=True, cursor=request.cursor), request)
             state = await self._deliver_answers(desk, state)
             alive = await asyncio.to_thread(desk.session.is_alive)
             ending = await asyncio.to_thread(desk.session.exit_of, state.run)
@@ -139,20 +123,23 @@ class CommandBuilder:
                 self._reader.news, desk.session.output, cursor, ended=not working
             )
             if working:
-                alive_at = _last_sign(desk.session, state.run, news.cursor)
-                if news.cursor.noise_seconds(alive_at) >= self._options.errors_seconds:
-                    verdict = await asyncio.to_thread(
-                        self._reader.verdict, desk.session.output, state.output_from
-                    )
-                    raise without_progress(news.cursor, verdict, self._options)
-            state, notes = await self._take(desk, state)
-            done = _newly_done(desk.request, state)
+                await self._require_progress(desk, state, news.cursor)
+            state, notes = await self._take_commits(desk, state)
+            proven = tuple(MilestoneReport(**known) for known in state.proven)
+            done = before_the_end(proven, request.plan, request.completed)
             if working or done or notes or news.logs or news.uses or not news.complete:
-                pause = self._options.poll_seconds if working else 0.0
-                return self._report(desk, state, news, notes, done, pause)
+                seen = Seen(
+                    proven=proven,
+                    pause=None if working else 0.0,
+                    logs=news.logs + notes,
+                    heartbeat_at=_last_sign(desk.session, state.run, news.cursor),
+                    cursor=news.cursor.write(),
+                    uses=news.uses,
+                )
+                return await self._report(seen, request)
             return await self._end(desk, state, ending, news)
 
-    async def stop(
+    async def _stop(
         self,
         session_id: str,  # noqa: ARG002 — the request says which
         request: BuildRequest,
@@ -160,7 +147,7 @@ class CommandBuilder:
         force: bool,
         idempotency_key: str,  # noqa: ARG002 — ending twice is ending once
     ) -> bool:
-        """Ask the agent to end, or end it with everything it started; see the port."""
+        """Ask the agent to end, or end it with everything it started."""
         desk = self._desk(request)
         session = desk.session
         async with _failures():
@@ -174,21 +161,19 @@ class CommandBuilder:
                 await asyncio.to_thread(desk.workspace.remove)
             return ended
 
-    async def forget(
-        self,
-        order_id: str,
-        *,
-        idempotency_key: str,  # noqa: ARG002 — what is gone stays gone
-    ) -> None:
-        """Remove the order's sessions: briefs, workspaces, what agents said."""
-        async with _failures():
-            await asyncio.to_thread(forget_sessions, self._root, order_id)
+    async def _require_progress(self, desk: Desk, state: SessionState, cursor: Cursor) -> None:
+        alive_at = _last_sign(desk.session, state.run, cursor)
+        if cursor.noise_seconds(alive_at) >= self._options.errors_seconds:
+            verdict = await asyncio.to_thread(
+                self._reader.verdict, desk.session.output, state.output_from
+            )
+            raise without_progress(cursor, verdict, self._options)
 
     def _desk(self, request: BuildRequest) -> Desk:
         try:
             return self._starter.desk(request)
         except ValueError as error:
-            raise failed("La orden no puede dar nombre a una sesión.") from error
+            raise build_failure("La orden no puede dar nombre a una sesión.") from error
 
     async def _deliver_answers(self, desk: Desk, state: SessionState) -> SessionState:
         """Give the agent what was answered; one that waits for it is launched again."""
@@ -209,7 +194,7 @@ class CommandBuilder:
             )
         return state
 
-    async def _take(
+    async def _take_commits(
         self, desk: Desk, state: SessionState
     ) -> tuple[SessionState, tuple[AgentLog, ...]]:
         """Take new commits into the product's repository; those that are refused are noted."""
@@ -228,35 +213,10 @@ class CommandBuilder:
         except PortError as error:
             if error.transient:
                 return state, ()
-            note = AgentLog(
-                f"entrega-{mark}",
-                AGENT,
-                error.for_staff,
-                LogLevel.WARNING,
-                visibility=Visibility.INTERNO,
-            )
+            note = refusal_of(mark, AGENT, error)
             return await asyncio.to_thread(desk.session.remember, state, taken=mark), (note,)
         kept = tuple(asdict(report) for report in proven)
         return await asyncio.to_thread(desk.session.remember, state, taken=mark, proven=kept), ()
-
-    def _report(
-        self,
-        desk: Desk,
-        state: SessionState,
-        news: News,
-        notes: tuple[AgentLog, ...],
-        done: tuple[MilestoneReport, ...],
-        pause: float,
-    ) -> BuildReport:
-        return BuildReport(
-            BuildStatus.WORKING,
-            done,
-            poll_after_seconds=pause,
-            logs=news.logs + notes,
-            heartbeat_at=_last_sign(desk.session, state.run, news.cursor),
-            cursor=news.cursor.write(),
-            uses=news.uses,
-        )
 
     async def _end(
         self, desk: Desk, state: SessionState, ending: Exit | None, news: News
@@ -278,14 +238,13 @@ class CommandBuilder:
                 require_an_end(verdict)
                 return await self._finish(desk, state, news)
             state = await asyncio.to_thread(desk.session.remember, state, question=question)
-        asked = as_question(state.question or {})
-        return BuildReport(
-            BuildStatus.WORKING,
-            poll_after_seconds=self._options.poll_seconds,
-            questions=(asked,),
+        seen = Seen(
+            proven=(),
+            questions=(as_question(state.question or {}),),
             heartbeat_at=_last_sign(desk.session, state.run, news.cursor),
             cursor=news.cursor.write(),
         )
+        return await self._report(seen, desk.request)
 
     async def _finish(self, desk: Desk, state: SessionState, news: News) -> BuildReport:
         """Take all that the agent left: what has no commit is the last milestone's work."""
@@ -296,24 +255,18 @@ class CommandBuilder:
         except WorkspaceError as error:
             said = " ".join(str(error).split())
             message = "El repositorio del agente no se puede guardar"
-            raise failed(message, detail=self._redactor.text(said)) from error
+            raise build_failure(message, detail=self._redactor.text(said)) from error
         if bundle is None:
-            raise failed("El agente terminó sin dejar ningún trabajo")
+            raise build_failure("El agente terminó sin dejar ningún trabajo")
         commit = await take_bundle(desk.repository, bundle, limits=self._options.handover)
         unnamed = await unnamed_milestones(desk.repository, request.attempt, request.plan)
         missing = [one.id for one in unnamed if one.id not in request.completed]
         changed = commit != state.base or not request.findings
         require_change(changed=changed, missing=missing)
-        report = await self._finished(desk, cursor=news.cursor.write())
+        report = await self._report(Seen(ended=True, cursor=news.cursor.write()), request)
         await asyncio.to_thread(desk.session.remember, state, finished=commit)
         await asyncio.to_thread(desk.workspace.remove)
         return report
-
-    async def _finished(self, desk: Desk, cursor: str | None = None) -> BuildReport:
-        request = desk.request
-        every = await final_milestones(desk.repository, request.attempt, request.plan)
-        done = tuple(report for report in every if report.id not in request.completed)
-        return BuildReport(BuildStatus.FINISHED, done, cursor=cursor or request.cursor)
 
 
 @asynccontextmanager
@@ -323,18 +276,7 @@ async def _failures() -> AsyncGenerator[None]:
         yield
     except (WorkspaceError, SessionBusy, Unlaunchable, OSError) as error:
         message = "No se pudo trabajar con la sesión del agente"
-        raise failed(message, transient=True, detail=str(error)) from error
-
-
-def _newly_done(request: BuildRequest, state: SessionState) -> tuple[MilestoneReport, ...]:
-    """Return the milestones that commits prove, but never the one that would end it all.
-
-    Only the agent's own end ends the session: it may still be at work on what it committed.
-    """
-    proven = (MilestoneReport(**kept) for kept in state.proven)
-    done = tuple(report for report in proven if report.id not in request.completed)
-    missing = {milestone.id for milestone in request.plan.milestones} - request.completed
-    return done[:-1] if len(done) >= len(missing) else done
+        raise build_failure(message, transient=True, detail=str(error)) from error
 
 
 def _last_sign(session: Session, run: int, cursor: Cursor) -> datetime:

@@ -15,7 +15,7 @@ from axon_factory.adapters.builder.command.profiles.base import Ending, mapping,
 from axon_factory.adapters.builder.command.sessions import Exit, Session
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.redaction import Redactor
-from axon_factory.ports.builder import AgentAnswer, AgentQuestion
+from axon_factory.ports.builder import AgentAnswer, AgentQuestion, build_failure
 from axon_factory.ports.errors import PortError
 
 _LONGEST_QUESTION = 1000
@@ -82,15 +82,15 @@ def require_success(
     """
     detail = verdict.error or complaint
     if ending.reason is not None:
-        raise failed(_overstepped(ending, options), detail=detail)
+        raise build_failure(_overstepped(ending, options), detail=detail)
     if verdict.ending in _NO_QUESTION_EITHER:
         raise _unfinished(_UNFINISHED[verdict.ending], detail=detail)
     if verdict.ending is Ending.GAVE_UP:
-        raise failed(
+        raise build_failure(
             f"El agente dejó el trabajo por un error (código {ending.code})", detail=detail
         )
     if ending.code != 0:
-        raise failed(f"El agente terminó con código {ending.code}", detail=detail)
+        raise build_failure(f"El agente terminó con código {ending.code}", detail=detail)
 
 
 def require_an_end(verdict: Verdict) -> None:
@@ -138,12 +138,6 @@ def complaint_of(session: Session, redactor: Redactor) -> str:
     lines = [line.strip() for line in content[-4096:].decode(errors="replace").splitlines()]
     said = "".join(letter for letter in " ".join(lines[-3:]) if letter.isprintable())
     return redactor.text(said.strip())[:_LONGEST_COMPLAINT]
-
-
-def failed(message: str, *, transient: bool = False, detail: str = "") -> PortError:
-    """Return the failed construction that `message` tells of in Spanish."""
-    cause = FailureCause.CONSTRUCCION_FALLIDA
-    return PortError(message, cause=cause, transient=transient, detail=detail)
 
 
 def _unfinished(message: str, *, detail: str = "") -> PortError:

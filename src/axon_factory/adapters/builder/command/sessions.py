@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from axon_factory.adapters.builder.command import launcher
+from axon_factory.adapters.child_processes import start_group
 
 _KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,80}-[0-9]{1,6}")
 _LAUNCH_SECONDS = 30.0
@@ -215,7 +216,7 @@ class Session:
             Unlaunchable: it did not start.
         """
         with (self.folder / "launcher.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
+            process = await start_group(
                 sys.executable,
                 "-I",
                 launcher.__file__,
@@ -227,7 +228,6 @@ class Session:
                 stderr=log,
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
                 pass_fds=(lock,),
-                start_new_session=True,
                 umask=0o022,
             )
         content = json.dumps(asdict(launch)).encode()

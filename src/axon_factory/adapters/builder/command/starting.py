@@ -25,10 +25,8 @@ from axon_factory.adapters.builder.command.sessions import (
 from axon_factory.adapters.builder.command.workspace import QUESTION, Workspace
 from axon_factory.adapters.builder.repository import TRAILER, Repository
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.redaction import Redactor
-from axon_factory.ports.builder import BuildRequest
-from axon_factory.ports.errors import PortError
+from axon_factory.ports.builder import BuildRequest, build_failure
 
 PROMPT_VERSION = "comando-3"
 """Changes whenever what agents are told does."""
@@ -259,10 +257,7 @@ class Starter:
             SessionBusy, Unlaunchable, OSError: it cannot be started.
         """
         if run > _MOST_RUNS:
-            raise PortError(
-                f"El agente preguntó más de {_MOST_RUNS} veces.",
-                cause=FailureCause.CONSTRUCCION_FALLIDA,
-            )
+            raise build_failure(f"El agente preguntó más de {_MOST_RUNS} veces.")
         async with _holding(desk.session, run=run) as lock:
             if lock is None:
                 return state  # another worker is at it

@@ -16,7 +16,9 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from axon_factory.adapters.builder.http.messages import Artifact, clean_text
+from axon_factory.adapters.builder.outside import Unheard
 from axon_factory.domain.failure import FailureCause
+from axon_factory.ports.builder import build_failure
 from axon_factory.ports.errors import PortError
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -28,7 +30,7 @@ _UNAUTHORISED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _DOWNLOAD_FACTOR = 10
 
 
-class AgentUnreachable(PortError):
+class AgentUnreachable(Unheard):
     """Nobody answers, or the agent says that it cannot at present."""
 
     def __init__(self, reason: str) -> None:
@@ -251,22 +253,12 @@ def _understood(answer: type[Answer], body: bytes) -> Answer:
 
 
 def _misunderstood(reason: str) -> PortError:
-    return PortError(
-        f"La respuesta del agente no se entiende: {reason}",
-        cause=FailureCause.CONSTRUCCION_FALLIDA,
-        transient=True,
-    )
+    return build_failure(f"La respuesta del agente no se entiende: {reason}", transient=True)
 
 
 def _too_large(limit: int) -> PortError:
-    return PortError(
-        f"El repositorio que entrega el agente pasa de {limit // 1024**2} MB",
-        cause=FailureCause.CONSTRUCCION_FALLIDA,
-    )
+    return build_failure(f"El repositorio que entrega el agente pasa de {limit // 1024**2} MB")
 
 
 def _elsewhere() -> PortError:
-    return PortError(
-        "La dirección del repositorio que entrega el agente no es del agente",
-        cause=FailureCause.CONSTRUCCION_FALLIDA,
-    )
+    return build_failure("La dirección del repositorio que entrega el agente no es del agente")

@@ -32,6 +32,7 @@ from axon_factory.ports.builder import (
     BuildRequest,
     BuildStatus,
     MilestoneReport,
+    build_failure,
 )
 from axon_factory.ports.errors import PortError
 
@@ -192,7 +193,7 @@ class TemplateBuilder:
             PortError: a template is missing or the milestone could not be rendered or committed.
         """
         if session_id != _session_id(request):
-            raise _failure("La sesión de construcción no corresponde a la orden.")
+            raise build_failure("La sesión de construcción no corresponde a la orden.")
         await asyncio.to_thread(self._check, request)
         due = [m for m in request.plan.milestones if m.id not in request.completed]
         if not due:
@@ -209,7 +210,9 @@ class TemplateBuilder:
                     self._message(request, milestone), request.attempt, milestone.id
                 )
         except (GitError, OSError) as error:
-            raise _failure(f"El repositorio del producto falló: {error}", transient=True) from error
+            raise build_failure(
+                f"El repositorio del producto falló: {error}", transient=True
+            ) from error
         report = MilestoneReport(
             milestone.id, milestone.agente, self._message(request, milestone), commit
         )
@@ -239,10 +242,10 @@ class TemplateBuilder:
             raise PortError(message, cause=FailureCause.PLANTILLA_NO_DISPONIBLE) from error
         directory = request.product_dir
         if not directory.is_absolute() or directory.is_symlink() or _is_other_file(directory):
-            raise _failure("La carpeta del producto no es una carpeta propia.")
+            raise build_failure("La carpeta del producto no es una carpeta propia.")
         if shutil.which("git") is None:
             trouble = MachineTrouble(Trouble.FALTA_PROGRAMA, "git")
-            raise _failure("El programa git no está instalado.", trouble=trouble)
+            raise build_failure("El programa git no está instalado.", trouble=trouble)
 
     async def _render(
         self, session_id: str, request: BuildRequest, milestone: Milestone, repository: Repository
@@ -267,14 +270,14 @@ class TemplateBuilder:
         except TimeoutError as error:
             message = f"La plantilla no terminó en {self._render_timeout:.0f} segundos."
             trouble = MachineTrouble(Trouble.SOBRECARGA, message)
-            raise _failure(message, transient=True, trouble=trouble) from error
+            raise build_failure(message, transient=True, trouble=trouble) from error
         if done.exit_code != 0:
             reason = done.stderr.splitlines()[-1:] or [f"código {done.exit_code}"]
             # A signal is the machine's doing (memory, shutdown), an exit code the template's.
             kind = trouble_said(done.stderr)
             if done.exit_code == -signal.SIGKILL:
                 kind = Trouble.SIN_MEMORIA
-            raise _failure(
+            raise build_failure(
                 f"La plantilla no se pudo aplicar: {reason[0][:300]}",
                 transient=done.exit_code < 0,
                 trouble=MachineTrouble(kind, reason[0][:300]) if kind else None,
@@ -347,10 +350,3 @@ def _integrations(configuration: Mapping[str, Any]) -> list[str]:
 
 def _is_other_file(path: Path) -> bool:
     return path.exists() and not path.is_dir()
-
-
-def _failure(
-    message: str, *, transient: bool = False, trouble: MachineTrouble | None = None
-) -> PortError:
-    cause = FailureCause.CONSTRUCCION_FALLIDA
-    return PortError(message, cause=cause, transient=transient, trouble=trouble)
