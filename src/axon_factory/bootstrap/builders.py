@@ -1,8 +1,8 @@
 """Which builders the settings offer."""
 
-from axon_factory.adapters.builder.outside import ChosenBuilder
 from axon_factory.adapters.builder.handover import HandoverLimits
 from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
+from axon_factory.adapters.builder.outside import ChosenBuilder
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.bootstrap.command_agent import command_builder_of

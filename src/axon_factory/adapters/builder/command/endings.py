@@ -1,4 +1,4 @@
-"""How a run ends: with a question, with success, or why not (docs/agents/command.md).
+"""How a launch ends: with a question, with success, or why not (docs/agents/command.md).
 
 An exit code alone proves nothing: the programs end with 0 also where the model's answer was cut,
 was empty, or never came. Words of programs and providers go into `detail`, which staff alone read.
@@ -12,7 +12,7 @@ from axon_factory.adapters.builder.command import launcher
 from axon_factory.adapters.builder.command.options import CommandOptions
 from axon_factory.adapters.builder.command.output import Cursor, Verdict
 from axon_factory.adapters.builder.command.profiles.base import Ending, mapping, one_line
-from axon_factory.adapters.builder.command.sessions import Exit, Session
+from axon_factory.adapters.builder.command.runs import Exit, Run
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.redaction import Redactor
 from axon_factory.ports.builder import AgentAnswer, AgentQuestion, build_failure
@@ -33,8 +33,8 @@ _UNFINISHED = {
 _NO_QUESTION_EITHER = frozenset({Ending.CUT, Ending.BLOCKED})
 
 
-def read_question(content: str, run: int, redactor: Redactor) -> dict[str, Any] | None:
-    """Return the question that a run has left, to be kept; None where the file says nothing.
+def read_question(content: str, launch: int, redactor: Redactor) -> dict[str, Any] | None:
+    """Return the question that a launch has left, to be kept; None where the file says nothing.
 
     A file that is no JSON is a question all the same, for an operator.
     """
@@ -49,7 +49,7 @@ def read_question(content: str, run: int, redactor: Redactor) -> dict[str, Any] 
     listed = cast("list[Any]", options)[:_MOST_OPTIONS] if isinstance(options, list) else []
     cleaned = (redactor.text(one_line(option, _LONGEST_OPTION)) for option in listed)
     return {
-        "key": f"pregunta-{run}",
+        "key": f"pregunta-{launch}",
         "text": text,
         "options": [option for option in cleaned if option],
         "to_client": document.get("para") != _OPERATOR,
@@ -69,16 +69,16 @@ def answer_data(answer: AgentAnswer) -> dict[str, Any]:
 def require_success(
     ending: Exit, verdict: Verdict, options: CommandOptions, complaint: str
 ) -> None:
-    """Let pass a run that nothing calls a failure; it may still have ended before its work.
+    """Let pass a launch that nothing calls a failure; it may still have ended before its work.
 
     Args:
-        ending: the exit code, and whether the launcher ended the run.
-        verdict: what the run's own lines say.
-        options: the bounds that the run may have passed.
-        complaint: the end of its standard error, for a run whose lines tell no error.
+        ending: the exit code, and whether the launcher ended it.
+        verdict: what its own lines say.
+        options: the bounds that it may have passed.
+        complaint: the end of its standard error, for a launch whose lines tell no error.
 
     Raises:
-        PortError: the run failed.
+        PortError: it failed.
     """
     detail = verdict.error or complaint
     if ending.reason is not None:
@@ -94,7 +94,7 @@ def require_success(
 
 
 def require_an_end(verdict: Verdict) -> None:
-    """Let pass a run without a question only if its own last event says that it is done.
+    """Let pass a launch without a question only if its own last event says that it is done.
 
     Raises:
         PortError: no line says so, or the model's last answer was empty.
@@ -117,9 +117,9 @@ def require_change(*, changed: bool, missing: Sequence[str]) -> None:
 
 
 def without_progress(cursor: Cursor, verdict: Verdict, options: CommandOptions) -> PortError:
-    """Return the failure of a run that has said nothing but errors for too long.
+    """Return the failure of a launch that has said nothing but errors for too long.
 
-    The line stops a session whose order has failed.
+    The line stops a run whose order has failed.
     """
     times = sum(one.times + 1 for one in cursor.noise)
     return PortError(
@@ -129,10 +129,10 @@ def without_progress(cursor: Cursor, verdict: Verdict, options: CommandOptions) 
     )
 
 
-def complaint_of(session: Session, redactor: Redactor) -> str:
+def complaint_of(run: Run, redactor: Redactor) -> str:
     """Return the end of what the agent wrote to its standard error."""
     try:
-        content = (session.folder / "errors.log").read_bytes()
+        content = (run.folder / "errors.log").read_bytes()
     except OSError:
         return ""
     lines = [line.strip() for line in content[-4096:].decode(errors="replace").splitlines()]

@@ -103,12 +103,12 @@ class CommandOptions:
         secrets: variables of the environment that it gets, none of which may be shown.
         folders: what else it may read.
         network: whether it may use the machine's network.
-        seconds: how long one run may take.
+        seconds: how long one launch may take.
         poll_seconds: how often it is looked at.
-        errors_seconds: how long one run may say nothing but errors.
+        errors_seconds: how long one launch may say nothing but errors.
         grace_seconds: what an agent that overstepped is given to end in order.
         patience_seconds: how long a call that ends it waits to see it gone.
-        output_bytes: how much one run may say.
+        output_bytes: how much one launch may say.
         handover: how large a repository may be.
     """
 
@@ -129,7 +129,7 @@ class CommandOptions:
 
 
 def agent_limits(seconds: float) -> Limits:
-    """Return the bounds of one run of so many seconds.
+    """Return the bounds of one launch of so many seconds.
 
     Memory is bounded by what a process may write to, not by its address space: the engines that
     agents run on reserve far more of that than they ever use.

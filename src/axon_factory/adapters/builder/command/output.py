@@ -77,7 +77,7 @@ class Cursor:
     def read(cls, text: str | None) -> Self:
         """Read what :meth:`write` wrote; from the beginning if it cannot be read.
 
-        A number alone is an offset: sessions of earlier versions have it.
+        A number alone is an offset: runs of earlier versions have it.
         """
         if text and text.isdecimal() and len(text) <= _LONGEST_NUMBER:
             return cls(int(text))
@@ -125,7 +125,7 @@ class Cursor:
     def noise_seconds(self, alive_at: datetime) -> float:
         """Return how long there has been nothing but noise since a sign of life, in seconds.
 
-        Silence after an error is not counted: it is the silence of the session, shown elsewhere.
+        Silence after an error is not counted: it is the silence of the run, shown elsewhere.
         """
         if self.noise_since is None or self.noise_at is None:
             return 0.0
@@ -156,7 +156,7 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the lines of a run say that it ended: None where none says it; and their last error."""
+    """How a launch ended by its own lines, None where none says it, and their last error."""
 
     ending: Ending | None
     error: str | None
@@ -209,7 +209,7 @@ class Reader:
         return News(tuple(logs), _summed(uses), cursor, complete=complete)
 
     def verdict(self, output: Path, start: int) -> Verdict:
-        """Return what the lines of a run, which begin at byte `start`, say of its end."""
+        """Return what the lines of a launch, which begin at byte `start`, say of its end."""
         size = output.stat().st_size if output.exists() else 0
         lines, _ = _piece(output, max(start, size - _TAIL_BYTES), size, ended=True)
         error: str | None = None
