@@ -57,7 +57,7 @@ class LocalGitHost:
     """Publishes the `main` branch of products' repositories under `root`.
 
     Args:
-        root: folder of the bare repositories, made when missing; nobody else writes there.
+        root: folder of the bare repositories, made when missing; only this class writes there.
         public_url: base URL under whose ``/git/`` they are served, without trailing slash.
     """
 
@@ -155,7 +155,7 @@ def repository_folder(root: Path, slug: str) -> Path:
 def _own_git_dir(product_dir: Path) -> Path:
     """Return the product's git directory unless it reads from outside itself.
 
-    Whoever built the product could otherwise have the factory publish objects of another one.
+    A builder could otherwise have the factory publish objects of another product.
     """
     source = product_dir.absolute() / ".git"
     if source.is_symlink() or not source.is_dir():

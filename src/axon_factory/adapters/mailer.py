@@ -226,9 +226,9 @@ class SmtpMailer:
         """Deliver `mail`.
 
         Raises:
-            PortError: it was not accepted. Transient: nobody answered, the connection is not what
-                the settings say, or the server says to try later (4xx); final: it refuses the
-                recipient, the sender or the message (5xx).
+            PortError: it was not accepted. Transient: no server answered, the connection is not
+                what the settings say, or the server says to try later (4xx). Final: it refuses
+                the recipient, the sender or the message (5xx).
         """
         message = compose(mail, sender=self._sender, idempotency_key=idempotency_key)
         try:
@@ -260,7 +260,7 @@ class SmtpMailer:
             username=server.user,
             password=server.password,
             use_tls=server.security == "tls",
-            # Asked for, never taken if offered: whoever sits between must not decide it.
+            # Always asked for: a stranger between us must not decide it by leaving out the offer.
             start_tls=server.security == "starttls",
             timeout=server.timeout_seconds,
             tls_context=self._tls,

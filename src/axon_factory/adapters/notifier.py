@@ -98,7 +98,7 @@ class WebhookNotifier:
 
 
 class SlackNotifier:
-    """Posts title and text; whatever a client has written stays text."""
+    """Posts title and text; a client's words stay text."""
 
     name = "slack"
 
@@ -120,7 +120,7 @@ class SlackNotifier:
 
 
 def message_of(notification: Notification) -> dict[str, Any]:
-    """Return the message: blocks of plain text, and `text` for whoever shows no blocks."""
+    """Return the message: blocks of plain text, and `text` where blocks are not shown."""
     title, text = notification.title[:_LONGEST_TITLE], notification.text[:_LONGEST_TEXT]
     return {
         "text": f"{escape(title)}\n{escape(text)}",

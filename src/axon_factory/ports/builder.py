@@ -49,7 +49,7 @@ class Finding:
 class AgentAnswer:
     """The answer to a question that the session has asked. `key` is the question's own.
 
-    `number` is that of the order's question, by which one asked over the API is known.
+    `number` is the number of the order's question; one that came over the API is known by it.
     """
 
     key: str
@@ -96,7 +96,7 @@ class BuildRequest:
 
     @property
     def session_key(self) -> str:
-        """The idempotency key of the session: one an order and attempt, whoever asks and when."""
+        """The idempotency key of the session: one an order and attempt."""
         return f"{self.order_id}:{self.attempt}"
 
 
@@ -219,8 +219,8 @@ class Builder(Protocol):
     ) -> bool:
         """Ask the session to end; return whether it is known to have ended.
 
-        A session that is gone already has ended. With `force` the asking is over: whatever can be
-        done without the session's consent is done.
+        A session that is gone already has ended. With `force` the builder does what it can
+        without the session's consent.
 
         Raises:
             PortError: it could not be asked.

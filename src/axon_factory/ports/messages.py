@@ -110,6 +110,6 @@ class Notifier(Protocol):
         """Deliver `notification` to `destination`.
 
         Raises:
-            DeliveryFailed: it was not taken, or nobody knows whether it was.
+            DeliveryFailed: it was not taken, or it is unknown whether it was.
         """
         ...

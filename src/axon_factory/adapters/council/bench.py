@@ -59,7 +59,7 @@ class Bench:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the folders whose process was killed: nobody holds their lock."""
+    """Remove the folders whose process was killed: their lock is free."""
     for folder in parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             status = folder.lstat()

@@ -1,7 +1,7 @@
 """A product's repository: its state, one commit of it, and its manifest (product contract).
 
-Git runs inside the sandbox: a repository's own configuration can name programs to run, and
-whoever built the product may have written it.
+Git runs inside the sandbox: a repository's own configuration can name programs to run, and the
+builder may have written it.
 """
 
 import asyncio

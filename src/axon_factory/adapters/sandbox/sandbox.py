@@ -150,8 +150,8 @@ class Sandbox:
     ) -> list[str]:
         """Return the words that run `command` as a service: with the machine's network, or none.
 
-        They pass on the environment of whoever starts them, and stay in that one's process group,
-        so that a signal to the group reaches the command. Who is root must give `writable` to
+        They pass on the caller's environment and stay in the caller's process group: a signal to
+        the group reaches the command. Who is root must give `writable` to
         `user_id` first if `drops_user`.
         """
         confinement = Confinement(

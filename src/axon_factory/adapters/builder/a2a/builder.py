@@ -45,7 +45,7 @@ class A2ABuilder(OutsideBuilder):
     """Looks at the agent's task at each call.
 
     Reading the task is the truth. Its stream and its push notifications only make news arrive
-    sooner: whatever they would say, the next look finds.
+    sooner: the next look finds all that they say.
     """
 
     name = "a2a"
@@ -135,7 +135,7 @@ async def _find_to_start(agent: Agent, request: BuildRequest) -> str | None:
 
 
 def _chosen(tasks: list[Task]) -> str | None:
-    """Return the context's task; of several the same one whoever asks, one at work first."""
+    """Return the context's task; of several always the same one, one at work first."""
     usable = [task for task in tasks if _TASK_ID.fullmatch(task.id)]
     ranked = sorted(usable, key=lambda task: (task.status.state in TERMINAL, task.id))
     return ranked[0].id if ranked else None

@@ -302,7 +302,7 @@ class Agents:
         transport = httpx.AsyncHTTPTransport(verify=self._trusted())
         return httpx.AsyncClient(
             headers=headers,
-            # Whoever does not even connect has received nothing: that must be told apart.
+            # Without a connection the agent has received nothing: that must be told apart.
             timeout=httpx.Timeout(
                 options.timeout_seconds, connect=options.timeout_seconds * _CONNECTING
             ),
@@ -317,7 +317,7 @@ class Agents:
         """Return the authorities that vouch for the agent; reading them takes a while, so once."""
         if self._certificates is None:
             is_secure = self._options.url.startswith("https://")
-            # On loopback nobody vouches, and nobody needs to be read.
+            # On loopback there is no TLS, and no authorities need to be read.
             trusts_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self._certificates = httpx.create_ssl_context() if is_secure else trusts_nobody
         return self._certificates

@@ -38,7 +38,7 @@ def readable(text: str, longest: int) -> str:
 
 
 class AnswerTooLarge(httpx.RequestError):
-    """The agent's answer is longer than it may be, or compressed so that nobody can tell."""
+    """The agent's answer is longer than it may be, or compressed, so that its length is unknown."""
 
 
 class NotHeard(Unheard):
@@ -60,7 +60,7 @@ class NoAnswerInTime(NotHeard):
 
 @contextmanager
 def told_in_sentences() -> Generator[None]:
-    """Turn whatever a request to the agent raises into what the order shows.
+    """Turn the errors of a request to the agent into what the order shows.
 
     Raises:
         SessionLost: the agent does not know the task.

@@ -210,7 +210,7 @@ def _signal_group(leader: int, number: signal.Signals) -> None:
 
 
 def _end_descendants(spare: int | None = None) -> None:
-    """Kill whatever the agent left: orphans become ours (see `_adopt_orphans`), one by one."""
+    """Kill what the agent left, one by one: orphans become ours (see `_adopt_orphans`)."""
     end = time.monotonic() + _REAP_SECONDS
     while (children := [pid for pid in _children() if pid != spare]) and time.monotonic() < end:
         for pid in children:

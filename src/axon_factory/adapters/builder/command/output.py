@@ -35,7 +35,7 @@ _MOST_KINDS = 6
 _LONGEST_TEXT = 60
 _LONGEST_NUMBER = 15
 AGENT = "Builder Agent"
-"""Who speaks in the order's log: the design's name for whoever builds."""
+"""Who speaks in the order's log: the design's name for a builder."""
 
 _PIECE_BYTES = 1024 * 1024
 _LONGEST_LINE = 256 * 1024

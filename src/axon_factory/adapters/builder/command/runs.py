@@ -77,7 +77,7 @@ class RunState:
         output_from: where the newest launch's lines begin in the output, in bytes.
         taken: the mark of the workspace's newest commit that was taken over.
         proven: the milestones that commits proved then (`MilestoneReport` as JSON).
-        question: what the newest launch has asked and nobody has answered yet.
+        question: what the newest launch has asked, until it is answered.
         answers: everything that was answered, for the agent to read.
         finished: the commit with which the run ended.
         base: the product's commit when the run began; None: it had none.
@@ -200,7 +200,7 @@ class Run:
 
     @contextmanager
     def held(self) -> Generator[int]:
-        """Hold the run, so that nobody else starts it meanwhile; yields the lock's file.
+        """Hold the run, so that no other worker starts it meanwhile; yields the lock's file.
 
         Raises:
             RunBusy: somebody has it.

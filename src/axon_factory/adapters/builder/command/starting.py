@@ -164,7 +164,7 @@ class Desk:
 
 
 class Starter:
-    """Starts and resumes the agents of runs; each launch happens once, whoever asks."""
+    """Starts and resumes the agents of runs; each launch happens once."""
 
     def __init__(
         self, root: Path, sandbox: Sandbox, options: CommandOptions, redactor: Redactor

@@ -31,7 +31,7 @@ _DOWNLOAD_FACTOR = 10
 
 
 class AgentUnreachable(Unheard):
-    """Nobody answers, or the agent says that it cannot at present."""
+    """The agent does not answer, or says that it cannot at present."""
 
     def __init__(self, reason: str) -> None:
         """`reason` completes the sentence."""
@@ -82,7 +82,7 @@ class AgentClient:
         """GET a path.
 
         Raises:
-            AgentUnreachable: nobody answers.
+            AgentUnreachable: the agent does not answer.
             AgentRefused: the answer is an error.
             PortError: the answer is not understood (transient).
         """
@@ -108,7 +108,7 @@ class AgentClient:
         """Fetch a bundle into `target`.
 
         Raises:
-            AgentUnreachable: nobody answers.
+            AgentUnreachable: the agent does not answer.
             AgentRefused: the answer is an error.
             PortError: its address is not the agent's, it is too large (both final), or it is not
                 what was announced (transient).

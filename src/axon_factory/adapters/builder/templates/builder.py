@@ -104,7 +104,7 @@ def brought_by(milestone: str, plan: Sequence[str]) -> frozenset[str]:
     """Return the file-bringing milestones whose files stand once `milestone` of `plan` is done.
 
     A milestone brings its own files and those of earlier ones that the plan leaves out; the plan's
-    last one brings whatever is left; one that is not in :data:`MILESTONES` brings none.
+    last one brings the rest; one that is not in :data:`MILESTONES` brings none.
     """
     if milestone == plan[-1]:
         return frozenset(MILESTONES)
@@ -138,8 +138,8 @@ def manifest(
 class TemplateBuilder:
     """Builds in the call: each `proceed` renders and commits the plan's next milestone.
 
-    The repository is the session's only memory, so a session survives any crash and has the same
-    id whoever asks.
+    The repository is the session's only memory: a session survives any crash. Its id follows from
+    order and attempt.
     """
 
     name = "templates"

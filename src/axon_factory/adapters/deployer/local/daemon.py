@@ -69,7 +69,7 @@ def _command_line(folder: Path) -> list[bytes]:
 class Daemon:
     """The one supervisord of a root, shared by all processes of the factory.
 
-    It daemonizes itself into a session of its own, and so outlives whoever started it.
+    It daemonizes itself into a session of its own, and so outlives the process that started it.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -132,7 +132,7 @@ class Daemon:
         async with self._layout.locked("supervisor"):
             if await self.is_running(answer_seconds):
                 return
-            # What a crash or a removed socket left: a daemon that nobody can reach any more.
+            # What a crash or a removed socket left: a daemon that cannot be reached any more.
             await self._end_process(patience=PRODUCT_STOP_SECONDS)
             runtime = self._layout.runtime()
             (runtime / "s.sock").unlink(missing_ok=True)

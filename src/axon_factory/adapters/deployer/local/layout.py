@@ -184,7 +184,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _is_private(folder: Path) -> bool:
-    """Tell whether `folder` exists, is ours, and nobody else can enter it."""
+    """Tell whether `folder` exists, is ours, and is closed to others."""
     try:
         status = folder.lstat()
     except OSError:
@@ -229,7 +229,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def choose_port(host: str, ports: range, used: Collection[int]) -> int | None:
-    """Return the first port that is promised to nobody and free."""
+    """Return the first port that is free and not promised to a product."""
     return next((port for port in ports if port not in used and is_free(host, port)), None)
 
 

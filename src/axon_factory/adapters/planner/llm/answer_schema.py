@@ -53,7 +53,7 @@ def checked_prose(text: str) -> str:
     """Return a text that people will read.
 
     Raises:
-        ValueError: it holds what nobody sees, what a program might act on, or another script.
+        ValueError: it holds invisible characters, words for a program, or another script.
     """
     if not visible(text):
         raise ValueError("tiene caracteres invisibles o de control")

@@ -98,7 +98,7 @@ async def ask(
     parameters: ModelRequestParameters,
     limits: RequestLimits,
 ) -> Exchange:
-    """Ask the model once. Whatever goes wrong is a failure in the exchange, never an exception."""
+    """Ask the model once. Every failure is part of the exchange, never an exception."""
     started_at, began = datetime.now(UTC), time.monotonic()
     response: ModelResponse | None = None
     failure: Failure | None = None

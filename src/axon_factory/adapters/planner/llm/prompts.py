@@ -88,7 +88,7 @@ def _shortened(value: Any, longest: int, depth: int) -> Any:  # noqa: ANN401 —
 
 @dataclass(frozen=True, slots=True)
 class Delimiters:
-    """The two lines around the data of one call; nobody who writes data can know them."""
+    """The two lines around the data of one call; an author of data cannot know them."""
 
     opening: str
     closing: str

@@ -1,6 +1,6 @@
 """The models behind the planner: how each provider's are reached, and what their tokens cost.
 
-An answer ends after so many bytes, whatever its length claims to be.
+An answer is read up to a number of bytes, without trust in its announced length.
 """
 
 import ssl
@@ -73,7 +73,7 @@ def bounded_client(base_url: str, *, max_bytes: int, timeout_seconds: float) -> 
 
 @cache
 def _authorities() -> ssl.SSLContext:
-    """Return whom TLS trusts; reading that anew for every client takes longer than a request."""
+    """Return the authorities that TLS trusts, read once: reading takes longer than a request."""
     return httpx2.create_ssl_context()
 
 
