@@ -47,7 +47,6 @@ class GitError(Exception):
     """
 
     def __init__(self, message: str, *, trouble: MachineTrouble | None = None) -> None:
-        """`message` is for people."""
         super().__init__(message)
         self.trouble = trouble
 

@@ -39,7 +39,6 @@ class CallFailed(Exception):
     """
 
     def __init__(self, message: str, *, final: bool = False) -> None:
-        """`message` is for the delivery log."""
         super().__init__(message)
         self.final = final
 

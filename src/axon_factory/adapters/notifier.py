@@ -103,7 +103,6 @@ class SlackNotifier:
     name = "slack"
 
     def __init__(self, http: GuardedHttp) -> None:
-        """`http` calls nothing of our own."""
         self._http = http
 
     async def deliver(

@@ -83,7 +83,6 @@ class Quarantine:
     """A bare repository in a folder that is thrown away afterwards."""
 
     def __init__(self, folder: Path, limits: HandoverLimits) -> None:
-        """Take an empty folder of our own."""
         self._home = folder
         self.git_dir = folder / "incoming.git"
         self._limits = limits

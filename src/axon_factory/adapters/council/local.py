@@ -108,15 +108,6 @@ class LocalCouncil:
         stop_seconds: float = STOP_SECONDS,
         scratch_root: Path | None = None,
     ) -> None:
-        """Set the bounds.
-
-        Args:
-            sandbox: runs the checks, with the products' Python.
-            limits: bounds of each check.
-            health_seconds: how long a product may take to become healthy.
-            stop_seconds: how long it may take to end after SIGTERM.
-            scratch_root: where each check has its folder; the system's without it.
-        """
         self._sandbox = sandbox
         self._limits = limits or CHECK_LIMITS
         self._health_seconds = health_seconds

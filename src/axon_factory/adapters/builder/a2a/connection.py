@@ -248,7 +248,6 @@ class Agents:
     """Asks the agent; remembers its card until a call goes wrong."""
 
     def __init__(self, options: A2AOptions) -> None:
-        """`options` hold for every conversation."""
         self._options = options
         self._card: AgentCard | None = None
         self._certificates: ssl.SSLContext | None = None

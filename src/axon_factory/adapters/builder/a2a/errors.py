@@ -54,7 +54,6 @@ class NoAnswerInTime(NotHeard):
     """The agent got the request, as far as anybody can tell, and has not answered it yet."""
 
     def __init__(self) -> None:
-        """Say so."""
         super().__init__("El agente A2A no respondió a tiempo.")
 
 

@@ -169,7 +169,6 @@ class Starter:
     def __init__(
         self, root: Path, sandbox: Sandbox, options: CommandOptions, redactor: Redactor
     ) -> None:
-        """`root` is the folder of all runs."""
         self._root = root
         self._sandbox = sandbox
         self._options = options

@@ -34,7 +34,6 @@ class AgentUnreachable(Unheard):
     """The agent does not answer, or says that it cannot at present."""
 
     def __init__(self, reason: str) -> None:
-        """`reason` completes the sentence."""
         super().__init__(
             f"El agente no responde: {reason}.",
             cause=FailureCause.CONSTRUCTOR_NO_DISPONIBLE,
@@ -73,7 +72,6 @@ class AgentClient:
     """One request a call; no redirect is followed, and no proxy of the environment used."""
 
     def __init__(self, address: AgentAddress) -> None:
-        """Take the address; nothing is opened before the first request."""
         self._address = address
 
     async def read(

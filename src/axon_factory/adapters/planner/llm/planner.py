@@ -221,7 +221,6 @@ class LlmPlanner:
     name = "llm"
 
     def __init__(self, router: ModelRouter) -> None:
-        """`router` knows which models there are."""
         self._router = router
         self._catalogue = CataloguePlanner()
 
