@@ -9,7 +9,6 @@ all that it started when its request ends.
 """
 
 import asyncio
-import fcntl
 import os
 import re
 import shutil
@@ -24,6 +23,7 @@ from pathlib import Path
 import structlog
 
 from axon_factory.adapters.child_processes import end_group, start_group
+from axon_factory.adapters.disk import try_lock
 from axon_factory.adapters.git_command import GIT_OPTIONS, SLUG, GitError, git_environment, run_git
 from axon_factory.adapters.sandbox import Limits, Sandbox
 from axon_factory.domain.failure import FailureCause
@@ -179,11 +179,8 @@ def _sole_publisher(path: Path) -> Generator[int]:
     """Hold the slug's lock; git inherits the descriptor, so an orphaned git still holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            # Not its cause: the errno of a lock that others have is also that of a full machine.
-            raise _failed("ya se está publicando", transient=True) from None
+        if not try_lock(descriptor):
+            raise _failed("ya se está publicando", transient=True)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -5,7 +5,6 @@ environment of its own below the root, so that products which run on an earlier 
 """
 
 import asyncio
-import fcntl
 import hashlib
 import os
 import shutil
@@ -16,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from axon_factory.adapters.child_processes import group
+from axon_factory.adapters.disk import try_lock
 
 LOCK = "product_templates/runtime/requirements.txt"
 MARKER = "axon-lock.sha256"
@@ -96,19 +96,11 @@ class ProductRuntime:
         self._root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            while not _try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
+            while not try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
                 await asyncio.sleep(LOCK_POLL_SECONDS)
             yield
         finally:
             os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _find_uv() -> str | None:

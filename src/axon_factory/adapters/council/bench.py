@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from axon_factory.adapters.disk import try_lock
+
 _PREFIX = "axon-review-"
 _LOCK = ".lock"
 _YOUNGEST_SECONDS = 60.0
@@ -76,12 +78,9 @@ def _is_free(lock: Path) -> bool:
     except FileNotFoundError:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(descriptor)
     finally:
         os.close(descriptor)
-    return True
 
 
 def _remove(folder: Path) -> None:

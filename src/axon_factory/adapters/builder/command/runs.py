@@ -33,6 +33,7 @@ from typing import Any, cast
 
 from axon_factory.adapters.builder.command import launcher
 from axon_factory.adapters.child_processes import start_group
+from axon_factory.adapters.disk import try_lock
 
 _KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,80}-[0-9]{1,6}")
 _LAUNCH_KEY = "run"
@@ -208,7 +209,8 @@ class Run:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _take(descriptor)
+            if not try_lock(descriptor):
+                raise RunBusy("la sesión está en otras manos")
             yield descriptor
         finally:
             os.close(descriptor)
@@ -297,13 +299,6 @@ def forget_runs(root: Path, order_id: str) -> None:
         if run.is_alive():
             raise RunBusy("la sesión sigue en marcha")
         shutil.rmtree(folder)
-
-
-def _take(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RunBusy("la sesión está en otras manos") from None
 
 
 def _started(pid: int) -> str | None:

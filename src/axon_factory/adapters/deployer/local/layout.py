@@ -12,7 +12,6 @@
 """
 
 import asyncio
-import fcntl
 import json
 import os
 import re
@@ -27,6 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from axon_factory.adapters.disk import try_lock
 from axon_factory.adapters.sandbox import ProductRepository, Sandbox
 from axon_factory.ports.product import DeploymentRequest
 
@@ -107,7 +107,7 @@ class Layout:
         # Owner only, and not inherited: the daemon must not keep it.
         descriptor = os.open(self.locks / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            while not _try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
+            while not try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
                 await asyncio.sleep(LOCK_POLL_SECONDS)
             os.utime(descriptor)
             yield
@@ -120,7 +120,7 @@ class Layout:
         self.create()
         descriptor = os.open(self.locks / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            mine = _try_lock(descriptor)
+            mine = try_lock(descriptor)
             if mine:
                 os.utime(descriptor)
             yield mine
@@ -134,7 +134,7 @@ class Layout:
         except FileNotFoundError:
             return 0.0
         try:
-            return os.fstat(descriptor).st_mtime if _try_lock(descriptor) else None
+            return os.fstat(descriptor).st_mtime if try_lock(descriptor) else None
         finally:
             os.close(descriptor)
 
@@ -173,14 +173,6 @@ class Layout:
         if (remembered := self.remembered_runtime()) is not None:
             shutil.rmtree(remembered, ignore_errors=True)
         self._runtime_memory.unlink(missing_ok=True)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_private(folder: Path) -> bool:
