@@ -14,7 +14,8 @@ from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.throttle import Throttle
 from axon_factory.adapters.council import LocalCouncil
-from axon_factory.adapters.deployer.local import LocalDeployer, LocalProductHost
+from axon_factory.adapters.deployer.health import LocalProductHost
+from axon_factory.adapters.deployer.local import LocalDeployer
 from axon_factory.adapters.disk import DiskFloors
 from axon_factory.adapters.git_host import LocalGitHost
 from axon_factory.adapters.product_runtime import ProductRuntime

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from axon_factory.adapters.deployer.local import launcher
-from axon_factory.adapters.deployer.local.layout import Layout, write_private
+from axon_factory.adapters.deployer import launcher
+from axon_factory.adapters.deployer.layout import Layout, write_private
 
 ANSWER_SECONDS = 15.0
 START_SECONDS = 30.0

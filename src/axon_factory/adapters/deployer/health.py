@@ -12,8 +12,8 @@ from typing import Any, Self, cast
 
 import httpx2
 
-from axon_factory.adapters.deployer.local.daemon import Daemon, DaemonError, Process
-from axon_factory.adapters.deployer.local.layout import Layout, Record, is_free
+from axon_factory.adapters.deployer.daemon import Daemon, DaemonError, Process
+from axon_factory.adapters.deployer.layout import Layout, Record, is_free
 from axon_factory.adapters.sandbox import Manifest, ManifestError, RepositoryError, Sandbox, sing
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.machine import MachineTrouble, trouble_of

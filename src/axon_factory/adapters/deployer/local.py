@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from axon_factory.adapters.deployer.local.daemon import (
+from axon_factory.adapters.deployer.daemon import (
     FAILED_STATES,
     RUNNING_STATES,
     Daemon,
 )
-from axon_factory.adapters.deployer.local.health import (
+from axon_factory.adapters.deployer.health import (
     HealthClient,
     ask_everything,
     failed,
     port_failures,
 )
-from axon_factory.adapters.deployer.local.layout import (
+from axon_factory.adapters.deployer.layout import (
     Layout,
     Record,
     choose_port,
