@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from axon_factory.adapters.child_processes import start_group
+from axon_factory.adapters.sandbox.confinement import SandboxRun
 
 _SAMPLE_SECONDS = 1.0
 _LOOK_SECONDS = 0.2
@@ -190,23 +191,6 @@ def _sizes(folder: str) -> Iterator[int]:
                         waiting.append(entry.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
-    """How a command ended and what it wrote."""
-
-    exit_code: int
-    output: bytes
-    output_digest: str
-    duration_seconds: float
-    timed_out: bool
-    truncated: bool
-    overwrote: bool
-    filled_machine: bool
-    cpu_seconds: float
-    waiting_seconds: float
-    oom_kills: int
-
-
 @dataclass(slots=True)
 class _Output:
     limit: int
@@ -229,11 +213,12 @@ async def run_captured(
     wall_seconds: float,
     output_bytes: int,
     disk: DiskBound | None = None,
-) -> Captured:
+    isolation: str = "subprocess",
+) -> SandboxRun:
     """Run `command` to its end or its limits; nothing it started is alive afterwards.
 
     Cancelling kills it too. `environment` is the whole environment. A run that writes more than
-    `disk` allows is killed.
+    `disk` allows is killed. `isolation` is what the words of `command` do, for the evidence.
 
     Raises:
         OSError: it could not be started.
@@ -278,11 +263,12 @@ async def run_captured(
             await asyncio.wait_for(reading, DRAIN_SECONDS)
         transport.close()
     content = bytes(output.content)
-    return Captured(
+    return SandboxRun(
         exit_code=process.returncode if process.returncode is not None else -signal.SIGKILL,
         output=content,
         output_digest=hashlib.sha256(content).hexdigest(),
         duration_seconds=time.monotonic() - started,
+        isolation=isolation,
         timed_out=timed_out,
         truncated=output.truncated,
         overwrote=overwrote,

@@ -115,26 +115,13 @@ class Sandbox:
         )
         most = limits.disk_bytes
         words = self._words(capability, command, confinement)
-        captured = await run_captured(
+        return await run_captured(
             words,
             environment=whole,
             wall_seconds=limits.wall_seconds,
             output_bytes=limits.output_bytes,
             disk=DiskBound(scratch, most, in_memory) if most is not None else None,
-        )
-        return SandboxRun(
-            exit_code=captured.exit_code,
-            output=captured.output,
-            output_digest=captured.output_digest,
-            duration_seconds=captured.duration_seconds,
             isolation=capability.isolation,
-            timed_out=captured.timed_out,
-            truncated=captured.truncated,
-            overwrote=captured.overwrote,
-            filled_machine=captured.filled_machine,
-            cpu_seconds=captured.cpu_seconds,
-            waiting_seconds=captured.waiting_seconds,
-            oom_kills=captured.oom_kills,
         )
 
     async def service_words(
