@@ -30,7 +30,7 @@ INCOMING = "refs/heads/incoming"
 _MEBIBYTE = 1024 * 1024
 _HEADER_LINE_BYTES = 4096
 _MAX_HEADER_LINES = 1000
-_SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
+BUNDLE_SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
 _ONLY_CAPABILITY = b"@object-format=sha1\n"
 _SYMLINK, _SUBMODULE = "120000", "160000"
 _MAX_PATH, _MAX_NAME, _MAX_SYMLINKS = 1000, 255, 100
@@ -189,7 +189,7 @@ def _check_header(bundle: Path, limits: HandoverLimits) -> None:
     if size > limits.bundle_bytes:
         raise BundleRefused(f"pasa de {_megabytes(limits.bundle_bytes)} MB")
     with bundle.open("rb") as content:
-        if content.readline(_HEADER_LINE_BYTES) not in _SIGNATURES:
+        if content.readline(_HEADER_LINE_BYTES) not in BUNDLE_SIGNATURES:
             raise BundleRefused("no es un bundle de git")
         for _ in range(_MAX_HEADER_LINES):
             line = content.readline(_HEADER_LINE_BYTES)

@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from axon_factory.adapters.disk import try_lock
+from axon_factory.adapters.git_command import SLUG
 from axon_factory.adapters.sandbox import ProductRepository, Sandbox
 from axon_factory.ports.product import DeploymentRequest
 
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LOCK_POLL_SECONDS = 0.05
 PRIVATE_FOLDER = stat.S_IFDIR | 0o700
 SOCKET_PATH_BYTES = 100

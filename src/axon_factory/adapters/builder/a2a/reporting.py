@@ -32,10 +32,10 @@ from axon_factory.adapters.builder.a2a.messages import (
     spoken_at,
     status_text,
 )
+from axon_factory.adapters.builder.handover import BUNDLE_SIGNATURES
 from axon_factory.adapters.builder.outside import Delivery, Seen
 from axon_factory.ports.builder import SessionLost, build_failure
 
-_SIGNATURES = (b"# v2 git bundle\n", b"# v3 git bundle\n")
 _SUFFIX = ".bundle"
 _S = TaskState
 _LONGEST_NAME = 100
@@ -153,7 +153,7 @@ def _is_bundle(artifact: Artifact) -> bool:
     if first is None:
         return False
     if first.HasField("raw"):
-        return first.raw.startswith(_SIGNATURES)
+        return first.raw.startswith(BUNDLE_SIGNATURES)
     return first.HasField("url") and _is_named_bundle(first)
 
 
