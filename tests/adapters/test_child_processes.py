@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from axon_factory.adapters.builder.templates.processes import Processes
-from axon_factory.adapters.child_processes import start_group
+from axon_factory.adapters.child_processes import Processes, start_group
 from axon_factory.adapters.git_command import run_git
 from axon_factory.adapters.sandbox.processes import run_captured
 

@@ -18,7 +18,7 @@ import structlog
 from dulwich import porcelain
 
 from axon_factory.accounts.api_keys import ApiKeys
-from axon_factory.adapters.git_host.local import LocalGitHost
+from axon_factory.adapters.git_host import LocalGitHost
 from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import KeyScope
 from tests.support.git import commit, git, make_repository, processes_of, read_git

@@ -14,7 +14,7 @@ from ledger import Ledger
 from ledger_desk import Desk, Watcher
 
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
-from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
+from axon_factory.adapters.secret_box import EnvelopeSecretBox
 from axon_factory.domain.failure import FailureCause
 from axon_factory.factory.ports import LinePorts
 from axon_factory.ports.builder import (
@@ -24,16 +24,20 @@ from axon_factory.ports.builder import (
     BuildStatus,
     MilestoneReport,
 )
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.crossing import crossing
-from axon_factory.ports.deployer import AnsweredRequest, Deployment, DeploymentRequest
-from axon_factory.ports.mailer import Mail
-from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Receipt
+from axon_factory.ports.messages import DeliveryFailed, Destination, Mail, Notification, Receipt
 from axon_factory.ports.planner import (
     PlannerAnswer,
     PlanningOutcome,
     PlanQuestion,
     PlanRequest,
+)
+from axon_factory.ports.product import (
+    AnsweredRequest,
+    CheckReceipt,
+    Deployment,
+    DeploymentRequest,
+    ProductUnderReview,
 )
 
 __all__ = ["CHECKS", "ledger_box", "ledger_ports"]

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from axon_factory.adapters.builder.a2a import A2ABuilder, A2AOptions
-from axon_factory.adapters.builder.chosen import ChosenBuilder
 from axon_factory.adapters.builder.handover import HandoverLimits
+from axon_factory.adapters.builder.outside import ChosenBuilder
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.events import EventKind
 from axon_factory.ports.builder import BuildRequest

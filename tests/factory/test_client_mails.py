@@ -12,7 +12,7 @@ import pytest
 from ledger import Fault
 from rig import ADMIN, Change, Rig, patch
 
-from axon_factory.adapters.mailer.maildir import MaildirMailer
+from axon_factory.adapters.mailer import MaildirMailer
 from axon_factory.domain.messages import ClientMail
 from axon_factory.domain.states import Audience
 from axon_factory.factory.outbox import OutboxSender

@@ -12,8 +12,8 @@ from rig import ADMIN, POLICY, Rig, cancel
 from sqlalchemy import select
 from sqlmodel import col
 
-from axon_factory.adapters.builder.chosen import ChosenBuilder
 from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
+from axon_factory.adapters.builder.outside import ChosenBuilder
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.events import EventKind
 from axon_factory.domain.lifecycle import StepKind

@@ -18,7 +18,7 @@ from axon_factory.adapters.planner.llm import (
     ModelRouter,
     Provider,
 )
-from axon_factory.adapters.planner.llm.outcomes import SENTENCES
+from axon_factory.adapters.planner.llm.reading import SENTENCES
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import PlanStatus
 from axon_factory.orders.approval import reject_plan

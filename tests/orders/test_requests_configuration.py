@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axon_factory.adapters.builder.templates.builder import TEMPLATE_ROOT
-from axon_factory.adapters.builder.templates.layers import MILESTONES
+from axon_factory.adapters.builder.templates.builder import MILESTONES, TEMPLATE_ROOT
 from axon_factory.adapters.builder.templates.render import RenderJob, render
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import ValidationFailed

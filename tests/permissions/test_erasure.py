@@ -12,7 +12,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from axon_factory.adapters.mailer.maildir import MaildirMailer
+from axon_factory.adapters.mailer import MaildirMailer
 from axon_factory.api.routes import declared_routes
 from axon_factory.bootstrap.application import application_of
 from axon_factory.db.audit import cut, verify_audit
@@ -20,7 +20,7 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.lists.folding import fold
 from axon_factory.orders.outbox import post_message
-from axon_factory.ports.mailer import Mail
+from axon_factory.ports.messages import Mail
 from tests.support.canary_orders import (
     CLIENT,
     EMAIL,

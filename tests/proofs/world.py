@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from axon_factory.domain.permissions import KeyScope
 from axon_factory.factory.line import Line
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
+from axon_factory.ports.product import CheckReceipt, ProductUnderReview
 from tests.proofs.copies import Copies
 from tests.proofs.model import OrderModel
 from tests.proofs.rows import Facts, facts

@@ -12,19 +12,19 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import text
 
-from axon_factory.adapters.git_host.local import LocalGitHost
-from axon_factory.adapters.mailer.maildir import MaildirMailer
+from axon_factory.adapters.git_host import LocalGitHost
+from axon_factory.adapters.mailer import MaildirMailer
 from axon_factory.adapters.planner.llm import LlmPlanner
+from axon_factory.adapters.planner.llm.planner import Limits, ModelRouter
 from axon_factory.adapters.planner.llm.providers import ModelAddress, Provider
-from axon_factory.adapters.planner.llm.router import Limits, ModelRouter
 from axon_factory.domain.addresses import OutboundRules
 from axon_factory.domain.messages import Channel
 from axon_factory.domain.states import OrderState
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
 from axon_factory.orders.notifications.destinations import NewDestination, create_destination
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
-from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Receipt
+from axon_factory.ports.messages import DeliveryFailed, Destination, Notification, Receipt
+from axon_factory.ports.product import CheckReceipt, ProductUnderReview
 from tests.support.model_behaviours import good_plan
 from tests.support.model_server import answering, serving
 from tests.support.ports import ExampleCouncil, example_ports

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from axon_factory.adapters.builder.chosen import ChosenBuilder
 from axon_factory.adapters.builder.command import CommandBuilder
+from axon_factory.adapters.builder.outside import ChosenBuilder
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.ports.crossing import crossing
 from tests.support.command_agents import Steps, command_options

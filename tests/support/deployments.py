@@ -12,7 +12,7 @@ import httpx2
 
 from axon_factory.adapters.deployer.local import LocalDeployer
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.ports.deployer import Deployment, DeploymentRequest
+from axon_factory.ports.product import Deployment, DeploymentRequest
 from tests.support.product_runtime import product_python
 
 __all__ = [

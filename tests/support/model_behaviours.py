@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
-from axon_factory.adapters.planner.llm.outcomes import Outcome
+from axon_factory.adapters.planner.llm.reading import Outcome
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.ports.planner import PlanRequest
 from tests.support.model_server import Behaviour, Exchange, answering, status

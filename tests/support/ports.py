@@ -11,17 +11,21 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Milestone, Plan, Resources
 from axon_factory.factory.ports import LinePorts
 from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
-from axon_factory.ports.deployer import AnsweredRequest, Deployment, DeploymentRequest
-from axon_factory.ports.mailer import Mail
-from axon_factory.ports.notifier import Destination, Notification, Receipt
+from axon_factory.ports.messages import Destination, Mail, Notification, Receipt
 from axon_factory.ports.planner import (
     PlannerAnswer,
     PlanningOutcome,
     PlanQuestion,
     PlanRequest,
 )
-from axon_factory.ports.secret_box import SecretBox
+from axon_factory.ports.product import (
+    AnsweredRequest,
+    CheckReceipt,
+    Deployment,
+    DeploymentRequest,
+    ProductUnderReview,
+    SecretBox,
+)
 
 __all__ = ["COMMIT", "PRODUCT_URL", "REPOSITORY_URL", "check_receipt", "example_ports"]
 

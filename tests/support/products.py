@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from axon_factory.ports.council import ProductUnderReview
+from axon_factory.ports.product import ProductUnderReview
 
 __all__ = ["LIGHT_MAIN", "git", "make_product", "under_review", "write", "write_files"]
 

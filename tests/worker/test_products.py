@@ -21,7 +21,7 @@ from axon_factory.domain.product_watch import (
 )
 from axon_factory.orders.incidents import ProductsSeen, note_products, read_products_down
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.product_host import HostSilent
+from axon_factory.ports.product import HostSilent
 from axon_factory.worker.products import ProductWatch
 
 NOW = datetime.now(UTC)

@@ -3,12 +3,12 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-__all__ = ["end_group", "kill_group", "start_group"]
 
 
 async def start_group(
@@ -49,6 +49,24 @@ def kill_group(process: asyncio.subprocess.Process) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@asynccontextmanager
+async def group(
+    *command: str | Path,
+    **options: Any,  # noqa: ANN401 — the options of asyncio
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Start `command` by :func:`start_group`; at the end of the block its group is killed.
+
+    Raises:
+        OSError: the program cannot be started.
+    """
+    process = await start_group(*command, **options)
+    try:
+        yield process
+    finally:
+        kill_group(process)
+        await asyncio.shield(process.wait())
+
+
 async def end_group(process: asyncio.subprocess.Process) -> bytes:
     """Kill the group, wait until the process is gone, and return the rest of its standard error.
 
@@ -60,3 +78,61 @@ async def end_group(process: asyncio.subprocess.Process) -> bytes:
     # Both pipes to their end: asyncio does not see a process end while one of them is full.
     _, complaints = await asyncio.shield(process.communicate())
     return complaints or b""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a process ended. `stderr` is the end of it, for people."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: str
+
+
+class Processes:
+    """The processes that run now, by session."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, set[asyncio.subprocess.Process]] = {}
+
+    async def run(
+        self,
+        session: str,
+        command: Sequence[str | Path],
+        *,
+        environment: Mapping[str, str],
+        directory: Path,
+        stdin: bytes = b"",
+        timeout: float,  # noqa: ASYNC109 — the limit belongs to the process, which it kills
+    ) -> Completed:
+        """Run a command to its end; when the task is cancelled, its whole group is killed.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds and was killed.
+            OSError: it cannot be started.
+        """
+        async with group(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            cwd=directory,
+        ) as process:
+            running = self._running.setdefault(session, set())
+            running.add(process)
+            try:
+                async with asyncio.timeout(timeout):
+                    stdout, stderr = await process.communicate(stdin)
+            finally:
+                running.discard(process)
+                if not running:
+                    self._running.pop(session, None)
+        return Completed(
+            process.returncode or 0, stdout, stderr[-4096:].decode(errors="replace").strip()
+        )
+
+    def kill(self, session: str) -> None:
+        """Kill what a session runs."""
+        for process in self._running.get(session, ()):
+            kill_group(process)

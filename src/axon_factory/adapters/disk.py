@@ -1,16 +1,27 @@
-"""How much room the folders of the factory have left, held against their floors."""
+"""The machine's disk: locks on files, and the room that folders have left above their floors."""
 
+import fcntl
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from axon_factory.domain.failure import MachineTrouble, Trouble
 
-__all__ = ["DiskFloors"]
-
 _MEBIBYTE = 1024 * 1024
 _FEWEST_FILES = 1000
 """Free inodes below which a file system counts as full; one that has no inodes reports 0 of 0."""
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take an open file's exclusive lock; False while another process or task has it.
+
+    The lock is given back when the descriptor is closed, and when its processes have died.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class DiskFloors:

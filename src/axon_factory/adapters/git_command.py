@@ -17,8 +17,6 @@ from pathlib import Path
 from axon_factory.adapters.child_processes import kill_group, start_group
 from axon_factory.domain.failure import MachineTrouble, Trouble, trouble_of, trouble_said
 
-__all__ = ["GIT_OPTIONS", "SLUG", "GitError", "GitLimits", "git_environment", "run_git"]
-
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """What may name a repository; use with `fullmatch`."""
 
@@ -49,7 +47,6 @@ class GitError(Exception):
     """
 
     def __init__(self, message: str, *, trouble: MachineTrouble | None = None) -> None:
-        """`message` is for people."""
         super().__init__(message)
         self.trouble = trouble
 

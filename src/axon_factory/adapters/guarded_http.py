@@ -3,8 +3,8 @@
 The URL is read once, its host resolved once, and every address checked before the first is used.
 The connection goes to a checked address while certificate, SNI and `Host` are those of the name, so
 a resolver that answers differently the second time is never asked a second time. Redirects are not
-followed, proxies of the environment not used, and of the answer only status and fields are read:
-its body is nobody's to see.
+followed and proxies of the environment not used. Of the answer, status and fields are read, and
+never the body.
 """
 
 import asyncio
@@ -25,8 +25,6 @@ from axon_factory.domain.addresses import (
     parse_address,
 )
 
-__all__ = ["Answer", "CallFailed", "GuardedHttp", "Resolver", "system_resolver"]
-
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """(host, port) to the texts of its addresses; raises OSError where there are none."""
 
@@ -41,7 +39,6 @@ class CallFailed(Exception):
     """
 
     def __init__(self, message: str, *, final: bool = False) -> None:
-        """`message` is for the delivery log."""
         super().__init__(message)
         self.final = final
 
@@ -78,8 +75,8 @@ class GuardedHttp:
         """Post `body`, of at most 20,000 bytes, to the URL `text`.
 
         Raises:
-            CallFailed: the URL or an address of its host is not allowed, nobody answered in time,
-                or the answer is no HTTP.
+            CallFailed: the URL or an address of its host is not allowed, no answer came in
+                time, or it is no HTTP.
         """
         if len(body) > _LONGEST_BODY:
             raise CallFailed("El aviso es demasiado largo.", final=True)

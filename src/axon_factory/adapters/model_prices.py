@@ -4,8 +4,6 @@ from decimal import Decimal
 
 from genai_prices import Usage, calc_price
 
-__all__ = ["list_price"]
-
 _MICRODOLLAR = Decimal("0.000001")
 
 

@@ -5,18 +5,17 @@ environment of its own below the root, so that products which run on an earlier 
 """
 
 import asyncio
-import fcntl
 import hashlib
 import os
 import shutil
-import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 
-__all__ = ["ProductRuntime", "RuntimeInstallError"]
+from axon_factory.adapters.child_processes import group
+from axon_factory.adapters.disk import try_lock
 
 LOCK = "product_templates/runtime/requirements.txt"
 MARKER = "axon-lock.sha256"
@@ -97,19 +96,11 @@ class ProductRuntime:
         self._root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            while not _try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
+            while not try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
                 await asyncio.sleep(LOCK_POLL_SECONDS)
             yield
         finally:
             os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _find_uv() -> str | None:
@@ -118,26 +109,19 @@ def _find_uv() -> str | None:
 
 
 async def _run(command: Sequence[str], progress: Callable[[str], None]) -> None:
-    process = await asyncio.create_subprocess_exec(
+    last = ""
+    async with group(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
         # Products may run as another user, who must be able to read this.
         umask=0o022,
-    )
-    last = ""
-    try:
+    ) as process:
         if process.stdout is not None:
             async for line in process.stdout:
                 last = line.decode(errors="replace").rstrip()
                 progress(last)
         code = await process.wait()
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await asyncio.shield(process.wait())
     if code != 0:
         raise RuntimeInstallError(f"No se pudo instalar el entorno de los productos: {last}")

@@ -19,7 +19,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.domain.errors import AxonError, Conflict
-from axon_factory.ports.secret_box import SealedSecret, SecretBox
+from axon_factory.ports.product import SealedSecret, SecretBox
 
 __all__ = [
     "KEPT_FOR",

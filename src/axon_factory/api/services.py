@@ -15,10 +15,9 @@ from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database
 from axon_factory.domain.addresses import OutboundRules
 from axon_factory.orders.policy import Policy
-from axon_factory.ports.git_host import Repositories
-from axon_factory.ports.machine import Machine
+from axon_factory.ports.errors import Machine
 from axon_factory.ports.planner import Planner
-from axon_factory.ports.secret_box import SecretBox
+from axon_factory.ports.product import Repositories, SecretBox
 
 __all__ = ["AccessServices", "ApiServices", "News", "Services"]
 

@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-from axon_factory.adapters.builder.chosen import ChosenBuilder
 from axon_factory.adapters.builder.command import (
     PROFILES,
     CommandBuilder,
@@ -13,18 +12,17 @@ from axon_factory.adapters.builder.command import (
 )
 from axon_factory.adapters.builder.handover import HandoverLimits
 from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
+from axon_factory.adapters.builder.outside import ChosenBuilder
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.adapters.guarded_http import GuardedHttp
-from axon_factory.adapters.mailer.maildir import MaildirMailer
-from axon_factory.adapters.mailer.smtp import SmtpMailer, SmtpServer
+from axon_factory.adapters.mailer import MaildirMailer, SmtpMailer, SmtpServer
 from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.domain.addresses import OutboundRules
 from axon_factory.domain.messages import Channel
 from axon_factory.ports.builder import AgentBuilder, Builder
-from axon_factory.ports.mailer import Mailer
-from axon_factory.ports.notifier import Notifier
+from axon_factory.ports.messages import Mailer, Notifier
 from axon_factory.ports.planner import Planner
 from axon_factory.settings import Settings, SettingsInvalid
 

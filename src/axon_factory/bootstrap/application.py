@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from axon_factory import __version__
-from axon_factory.adapters.git_host.smart_http import SmartHttpRepositories
+from axon_factory.adapters.git_host import SmartHttpRepositories
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.api.app import add_api

@@ -12,12 +12,13 @@ from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.tokens import AccessTokens, TokenKeys
 from axon_factory.adapters.council import LocalCouncil
-from axon_factory.adapters.deployer.local import LocalDeployer, LocalProductHost
+from axon_factory.adapters.deployer.health import LocalProductHost
+from axon_factory.adapters.deployer.local import LocalDeployer
 from axon_factory.adapters.disk import DiskFloors
-from axon_factory.adapters.git_host.local import LocalGitHost
+from axon_factory.adapters.git_host import LocalGitHost
 from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
+from axon_factory.adapters.secret_box import EnvelopeSecretBox
 from axon_factory.bootstrap.adapters import (
     builders_of,
     key_outbound_rules,
@@ -42,7 +43,7 @@ from axon_factory.factory.outbox import OutboxSender
 from axon_factory.factory.ports import LinePorts
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.ports.crossing import crossing
-from axon_factory.ports.product_host import ProductHost
+from axon_factory.ports.product import ProductHost
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
 from axon_factory.worker.products import ProductWatch

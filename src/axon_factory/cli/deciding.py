@@ -38,7 +38,7 @@ from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText, validated
-from axon_factory.ports.secret_box import SecretBox
+from axon_factory.ports.product import SecretBox
 
 STDIN = "-"
 """Names standard input where a file is named."""

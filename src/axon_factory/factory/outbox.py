@@ -22,8 +22,7 @@ from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.notifications.owners import KEY_ENDED, key_serves
 from axon_factory.orders.notifications.sealing import URL, open_secrets, open_value
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.mailer import Mail
-from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification
+from axon_factory.ports.messages import DeliveryFailed, Destination, Mail, Notification
 
 __all__ = ["OutboxSender"]
 

@@ -3,14 +3,10 @@
 from dataclasses import dataclass
 
 from axon_factory.ports.builder import Builder
-from axon_factory.ports.council import Council
-from axon_factory.ports.deployer import Deployer
-from axon_factory.ports.git_host import GitHost
-from axon_factory.ports.machine import Machine
-from axon_factory.ports.mailer import Mailer
-from axon_factory.ports.notifier import Notifier
+from axon_factory.ports.errors import Machine
+from axon_factory.ports.messages import Mailer, Notifier
 from axon_factory.ports.planner import Planner
-from axon_factory.ports.secret_box import SecretBox
+from axon_factory.ports.product import Council, Deployer, GitHost, SecretBox
 
 __all__ = ["LinePorts"]
 

@@ -26,7 +26,7 @@ from axon_factory.orders.line_mode import hold_mode
 from axon_factory.orders.open_questions import open_questions
 from axon_factory.orders.plans.read import find_plan
 from axon_factory.orders.policy import Policy
-from axon_factory.ports.council import ProductUnderReview
+from axon_factory.ports.product import ProductUnderReview
 
 __all__ = ["product_under_review", "read_situation"]
 

@@ -24,7 +24,7 @@ from axon_factory.domain.permissions import Action, Principal, serves_in
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.events import append_event
 from axon_factory.orders.transitions import wake
-from axon_factory.ports.secret_box import SealedSecret, SecretBox
+from axon_factory.ports.product import SealedSecret, SecretBox
 
 __all__ = [
     "LABELS",

@@ -8,26 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from axon_factory.domain.events import LogLevel, Visibility
-from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.failure import FailureCause, MachineTrouble
 from axon_factory.domain.plan import Plan
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.planner import ModelUse
-
-__all__ = [
-    "AgentAnswer",
-    "AgentBuilder",
-    "AgentLog",
-    "AgentQuestion",
-    "BuildReport",
-    "BuildRequest",
-    "BuildStatus",
-    "Builder",
-    "Finding",
-    "MilestoneReport",
-    "ReportedProgress",
-    "SessionLost",
-    "visibility_of",
-]
 
 _TROUBLE = frozenset({LogLevel.WARNING, LogLevel.ERROR})
 
@@ -38,6 +22,18 @@ class SessionLost(PortError):
     def __init__(self, message: str, *, detail: str = "") -> None:
         """`message` says in Spanish what became of it, `detail` in the words of others."""
         super().__init__(message, cause=FailureCause.CONSTRUCCION_FALLIDA, detail=detail)
+
+
+def build_failure(
+    message: str,
+    *,
+    transient: bool = False,
+    detail: str = "",
+    trouble: MachineTrouble | None = None,
+) -> PortError:
+    """Return the failed construction that `message` tells of in Spanish; see `PortError`."""
+    cause = FailureCause.CONSTRUCCION_FALLIDA
+    return PortError(message, cause=cause, transient=transient, detail=detail, trouble=trouble)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Finding:
 class AgentAnswer:
     """The answer to a question that the session has asked. `key` is the question's own.
 
-    `number` is that of the order's question, by which one asked over the API is known.
+    `number` is the number of the order's question; one that came over the API is known by it.
     """
 
     key: str
@@ -99,7 +95,7 @@ class BuildRequest:
 
     @property
     def session_key(self) -> str:
-        """The idempotency key of the session: one an order and attempt, whoever asks and when."""
+        """The idempotency key of the session: one an order and attempt."""
         return f"{self.order_id}:{self.attempt}"
 
 
@@ -222,8 +218,8 @@ class Builder(Protocol):
     ) -> bool:
         """Ask the session to end; return whether it is known to have ended.
 
-        A session that is gone already has ended. With `force` the asking is over: whatever can be
-        done without the session's consent is done.
+        A session that is gone already has ended. With `force` the builder does what it can
+        without the session's consent.
 
         Raises:
             PortError: it could not be asked.

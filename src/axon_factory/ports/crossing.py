@@ -6,8 +6,6 @@ from typing import Any, TypeVar, cast
 
 from axon_factory.failpoints import failpoint
 
-__all__ = ["crossing"]
-
 Port = TypeVar("Port")
 
 

@@ -1,8 +1,9 @@
-"""How a port fails: with a typed cause, and saying whether another try may help."""
+"""How a port fails, and `Machine`, which says whether the machine can do the line's work."""
+
+from collections.abc import Sequence
+from typing import Protocol
 
 from axon_factory.domain.failure import FailureCause, MachineTrouble
-
-__all__ = ["PortError"]
 
 
 class PortError(Exception):
@@ -40,3 +41,11 @@ class PortError(Exception):
     def for_staff(self) -> str:
         """The sentence with what was said outside."""
         return f"{self}: {self.detail}" if self.detail else str(self)
+
+
+class Machine(Protocol):
+    """Looks at the machine that it runs on. No look changes anything or waits for anything."""
+
+    def troubles(self) -> Sequence[MachineTrouble]:
+        """Return what is wrong now; empty: nothing is known to be wrong."""
+        ...

@@ -8,16 +8,6 @@ from typing import Any, Protocol
 
 from axon_factory.domain.plan import Plan
 
-__all__ = [
-    "Budget",
-    "ModelUse",
-    "PlanQuestion",
-    "PlanRequest",
-    "Planner",
-    "PlannerAnswer",
-    "PlanningOutcome",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:

@@ -24,7 +24,7 @@ from axon_factory.domain.product_watch import (
 from axon_factory.orders.incidents import ProductsSeen, note_products
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.product_host import HostBusy, HostSilent, ProductHost
+from axon_factory.ports.product import HostBusy, HostSilent, ProductHost
 
 _log = structlog.get_logger(__name__)
 

@@ -11,11 +11,11 @@ import pytest
 from axon_factory.adapters.builder.handover import (
     HandoverLimits,
     final_milestones,
+    leaves_tree,
     pack_bundle,
     take_bundle,
     verified_milestones,
 )
-from axon_factory.adapters.builder.quarantine import leaves_tree
 from axon_factory.adapters.builder.repository import Repository
 from axon_factory.adapters.git_command import GitError, GitLimits, run_git
 from axon_factory.domain.failure import FailureCause

@@ -20,8 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from axon_factory.adapters.builder.templates.builder import TEMPLATE_ROOT
-from axon_factory.adapters.builder.templates.layers import MILESTONES
+from axon_factory.adapters.builder.templates.builder import MILESTONES, TEMPLATE_ROOT
 from axon_factory.adapters.builder.templates.render import RenderJob, render
 from tests.support.builds import HOSTILE, Built, build, make_plan, make_request
 from tests.support.product_runtime import product_python

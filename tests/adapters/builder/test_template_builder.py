@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.adapters.builder.templates import TemplateBuilder
-from axon_factory.adapters.builder.templates.builder import TEMPLATE_ROOT
-from axon_factory.adapters.builder.templates.layers import MILESTONES, brought_by
+from axon_factory.adapters.builder.templates.builder import MILESTONES, TEMPLATE_ROOT, brought_by
 from axon_factory.adapters.builder.templates.render import RenderJob, render
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.builder import BuildReport, BuildStatus, Finding

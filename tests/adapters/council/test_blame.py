@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from axon_factory.adapters.council.blame import Evidence, is_unproven_kill, machine_trouble
+from axon_factory.adapters.council.verdicts import Evidence, is_unproven_kill, machine_trouble
 from axon_factory.adapters.sandbox import CanarySong, SandboxRun
-from axon_factory.adapters.sandbox.canary import is_slow
+from axon_factory.adapters.sandbox.sandbox import is_slow
 from axon_factory.domain.failure import MachineTrouble, Trouble
 
 _T = Trouble

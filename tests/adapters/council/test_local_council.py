@@ -11,8 +11,8 @@ from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.sandbox import Limits, Sandbox
 from axon_factory.domain.catalogue import REQUIRED_CHECKS
 from axon_factory.domain.failure import FailureCause
-from axon_factory.ports.council import CheckReceipt
 from axon_factory.ports.errors import PortError
+from axon_factory.ports.product import CheckReceipt
 from tests.support import products
 from tests.support.product_runtime import product_python
 

@@ -14,11 +14,11 @@ import pytest
 
 from axon_factory.adapters.council import LocalCouncil
 from axon_factory.adapters.council.bench import Bench
-from axon_factory.adapters.sandbox import MEBIBYTE, Limits, Sandbox, bubblewrap, sing
+from axon_factory.adapters.sandbox import MEBIBYTE, Limits, Sandbox, confinement, sing
 from axon_factory.adapters.sandbox import sandbox as sandbox_module
 from axon_factory.domain.failure import Trouble
-from axon_factory.ports.council import CheckReceipt
 from axon_factory.ports.errors import PortError
+from axon_factory.ports.product import CheckReceipt
 from tests.support import products
 from tests.support.product_runtime import product_python
 
@@ -85,7 +85,7 @@ def _bent(*words: str) -> Callable[..., list[str]]:
     """Return `bubblewrap_arguments` with further words after the sandbox's own devices."""
 
     def bend(*arguments: Any, **names: Any) -> list[str]:  # noqa: ANN401 — passed through
-        made = bubblewrap.bubblewrap_arguments(*arguments, **names)
+        made = confinement.bubblewrap_arguments(*arguments, **names)
         place = made.index("--remount-ro")
         return [*made[:place], *words, *made[place:]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.adapters.deployer.local import LocalDeployer
-from axon_factory.ports.deployer import DeploymentRequest
+from axon_factory.ports.product import DeploymentRequest
 from tests.support import products
 from tests.support.deployments import SECRETS, RequestMaker, make_deployer, supervisors
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.adapters.deployer.local import LocalDeployer
-from axon_factory.ports.deployer import AnsweredRequest, Deployment, DeploymentRequest
+from axon_factory.ports.product import AnsweredRequest, Deployment, DeploymentRequest
 from tests.support import products
 from tests.support.deployments import (
     SECRETS,

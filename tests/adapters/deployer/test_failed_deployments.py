@@ -8,8 +8,8 @@ import pytest
 
 from axon_factory.adapters.deployer.local import LocalDeployer
 from axon_factory.domain.failure import FailureCause, Trouble
-from axon_factory.ports.deployer import DeploymentRequest
 from axon_factory.ports.errors import PortError
+from axon_factory.ports.product import DeploymentRequest
 from tests.support import products
 from tests.support.deployments import (
     SECRETS,

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from axon_factory.adapters.deployer.local import LocalDeployer
-from axon_factory.ports.deployer import DeploymentRequest
+from axon_factory.ports.product import DeploymentRequest
 from tests.support.deployments import (
     SECRETS,
     RequestMaker,

@@ -90,7 +90,7 @@ async def test_the_product_outlives_who_deployed_it(
         from pathlib import Path
         from axon_factory.adapters.deployer.local import LocalDeployer
         from axon_factory.adapters.sandbox import Sandbox
-        from axon_factory.ports.deployer import DeploymentRequest
+        from axon_factory.ports.product import DeploymentRequest
         deployer = LocalDeployer(
             Path({str(tmp_path / "root")!r}), Sandbox(Path({str(product_python())!r})),
             ports=range({ports.start}, {ports.stop}))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.adapters.deployer.local import LocalDeployer, LocalProductHost
+from axon_factory.adapters.deployer.health import LocalProductHost
+from axon_factory.adapters.deployer.local import LocalDeployer
 from axon_factory.domain.product_watch import ProductAction, ProductSighting, RunState
 from tests.support.deployments import (
     RequestMaker,

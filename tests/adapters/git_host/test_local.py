@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.adapters.git_command import GitError, run_git
-from axon_factory.adapters.git_host.local import LocalGitHost
+from axon_factory.adapters.git_host import LocalGitHost
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
 from tests.support.git import commit, git, make_repository
@@ -199,7 +199,7 @@ async def test_simultaneous_publishers_one_works_and_the_others_may_retry(
 PUBLISH = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from axon_factory.adapters.git_host.local import LocalGitHost
+from axon_factory.adapters.git_host import LocalGitHost
 
 seen = 0
 def count(event, arguments):

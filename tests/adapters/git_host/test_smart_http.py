@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.adapters.git_host.local import LocalGitHost
-from axon_factory.adapters.git_host.smart_http import GitReadLimits, SmartHttpRepositories
+from axon_factory.adapters.git_host import GitReadLimits, LocalGitHost, SmartHttpRepositories
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.ports.git_host import FetchRequest, RepositoriesBusy
+from axon_factory.ports.product import FetchRequest, RepositoriesBusy
 from tests.support.git import git, make_repository, processes_of
 
 SLUG = "bot-de-ana"

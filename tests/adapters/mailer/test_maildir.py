@@ -14,11 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.adapters.mailer.maildir import MaildirMailer
-from axon_factory.adapters.mailer.message import compose, message_name
+from axon_factory.adapters.mailer import MaildirMailer, compose, message_name
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.mailer import Mail
+from axon_factory.ports.messages import Mail
 
 SENDER = "Axon Factory <fabrica@axon.example>"
 MAIL = Mail(
@@ -160,8 +159,8 @@ async def test_an_unwritable_folder_is_a_transient_failure(tmp_path: Path) -> No
 KILLED_AT_AN_OPERATION = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from axon_factory.adapters.mailer.maildir import MaildirMailer
-from axon_factory.ports.mailer import Mail
+from axon_factory.adapters.mailer import MaildirMailer
+from axon_factory.ports.messages import Mail
 
 root, kill_at, seen = sys.argv[1], int(sys.argv[2]), 0
 

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from axon_factory.adapters.mailer.message import message_name
-from axon_factory.adapters.mailer.smtp import SmtpMailer, SmtpServer
+from axon_factory.adapters.mailer import SmtpMailer, SmtpServer, message_name
 from axon_factory.bootstrap.adapters import mailer_of
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.mailer import Mail
+from axon_factory.ports.messages import Mail
 from axon_factory.settings import SettingsInvalid, load_settings
 from tests.support.certificates import certificate
 

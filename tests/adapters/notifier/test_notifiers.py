@@ -14,8 +14,13 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from axon_factory.adapters.guarded_http import GuardedHttp
-from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
-from axon_factory.adapters.notifier.slack import escape, message_of
+from axon_factory.adapters.notifier import (
+    ChosenNotifier,
+    SlackNotifier,
+    WebhookNotifier,
+    escape,
+    message_of,
+)
 from axon_factory.domain.addresses import OutboundRules
 from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import (
@@ -25,7 +30,7 @@ from axon_factory.domain.notifications import (
     payload_of,
     text_of,
 )
-from axon_factory.ports.notifier import DeliveryFailed, Destination, Notification, Notifier
+from axon_factory.ports.messages import DeliveryFailed, Destination, Notification, Notifier
 from tests.support.certificates import certificate
 from tests.support.receiver import Receiver, receiving, says
 

@@ -18,7 +18,7 @@ from axon_factory.adapters.planner.llm import (
     ModelRouter,
     Provider,
 )
-from axon_factory.adapters.planner.llm.outcomes import SENTENCES, Outcome
+from axon_factory.adapters.planner.llm.reading import SENTENCES, Outcome
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan_review import problems_of
 from axon_factory.ports.planner import Budget, PlanQuestion

@@ -16,8 +16,13 @@ from axon_factory.adapters.planner.llm import (
     ModelRouter,
     Provider,
 )
-from axon_factory.adapters.planner.llm.order_data import data_of_order, data_of_question
-from axon_factory.adapters.planner.llm.prompts import Prompt, answer_prompt, plan_prompt
+from axon_factory.adapters.planner.llm.prompts import (
+    Prompt,
+    answer_prompt,
+    data_of_order,
+    data_of_question,
+    plan_prompt,
+)
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.text import FOR_MODELS

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from axon_factory.adapters.planner.llm.answer_schema import plan_schema
-from axon_factory.adapters.planner.llm.order_data import data_of_order
 from axon_factory.adapters.planner.llm.prompts import (
     PROMPTS_FOLDER,
     Delimiters,
     answer_prompt,
     data_message,
+    data_of_order,
     plan_prompt,
 )
 from axon_factory.domain.catalogue import INTEGRATIONS, PRODUCT_TYPES

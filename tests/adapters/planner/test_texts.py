@@ -2,7 +2,7 @@
 
 import pytest
 
-from axon_factory.adapters.planner.llm.texts import checked_name, checked_prose, in_spanish
+from axon_factory.adapters.planner.llm.answer_schema import checked_name, checked_prose, in_spanish
 
 PROSE = [
     "",

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axon_factory.adapters.secret_box.envelope import EnvelopeSecretBox
-from axon_factory.ports.secret_box import SealedSecret
+from axon_factory.adapters.secret_box import EnvelopeSecretBox
+from axon_factory.ports.product import SealedSecret
 
 OLD, NEW, STRANGER = b"o" * 32, b"n" * 32, b"s" * 32
 CONTEXT = "credentials|0b7c|api_key|1"

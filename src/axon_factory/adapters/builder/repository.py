@@ -9,8 +9,6 @@ from typing import Self
 
 from axon_factory.adapters.git_command import GitError, run_git
 
-__all__ = ["TRAILER", "GitError", "Repository"]
-
 TRAILER = "Axon-Milestone"
 """The commit trailer `<intento>/<milestone>` by which an interrupted call finds its commit."""
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["Bench"]
+from axon_factory.adapters.disk import try_lock
 
 _PREFIX = "axon-review-"
 _LOCK = ".lock"
@@ -61,7 +61,7 @@ class Bench:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the folders whose process was killed: nobody holds their lock."""
+    """Remove the folders whose process was killed: their lock is free."""
     for folder in parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
             status = folder.lstat()
@@ -78,12 +78,9 @@ def _is_free(lock: Path) -> bool:
     except FileNotFoundError:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(descriptor)
     finally:
         os.close(descriptor)
-    return True
 
 
 def _remove(folder: Path) -> None:

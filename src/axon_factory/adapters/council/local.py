@@ -12,13 +12,15 @@ from pathlib import Path
 
 from axon_factory.adapters.council import probe_health
 from axon_factory.adapters.council.bench import Bench
-from axon_factory.adapters.council.blame import Evidence, is_unproven_kill, machine_trouble
 from axon_factory.adapters.council.verdicts import (
+    Evidence,
     Verdict,
+    is_unproven_kill,
     judge_health,
     judge_security,
     judge_tests,
     limit_findings,
+    machine_trouble,
     room_findings,
 )
 from axon_factory.adapters.sandbox import (
@@ -34,10 +36,8 @@ from axon_factory.adapters.sandbox import (
     sing,
 )
 from axon_factory.domain.failure import FailureCause, MachineTrouble, Trouble, trouble_of
-from axon_factory.ports.council import CheckReceipt, ProductUnderReview
 from axon_factory.ports.errors import PortError
-
-__all__ = ["LocalCouncil"]
+from axon_factory.ports.product import CheckReceipt, ProductUnderReview
 
 CHECK_LIMITS = Limits(disk_bytes=256 * MEBIBYTE)
 PROBER = Path(probe_health.__file__).resolve()
@@ -107,15 +107,6 @@ class LocalCouncil:
         stop_seconds: float = STOP_SECONDS,
         scratch_root: Path | None = None,
     ) -> None:
-        """Set the bounds.
-
-        Args:
-            sandbox: runs the checks, with the products' Python.
-            limits: bounds of each check.
-            health_seconds: how long a product may take to become healthy.
-            stop_seconds: how long it may take to end after SIGTERM.
-            scratch_root: where each check has its folder; the system's without it.
-        """
         self._sandbox = sandbox
         self._limits = limits or CHECK_LIMITS
         self._health_seconds = health_seconds

@@ -78,7 +78,7 @@ class Product:
 
 
 def request(url: str, body: bytes | None = None) -> tuple[int, bytes]:
-    """Return status and body; 0 when nobody answers."""
+    """Return status and body; 0 without an answer."""
     # An opener without handlers of the environment: no proxy stands between us and loopback.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -137,7 +137,7 @@ def webhook_findings(url: str) -> list[str]:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody has."""
+    """Return a free loopback port."""
     with socket.socket() as candidate:
         candidate.bind(("127.0.0.1", 0))
         return candidate.getsockname()[1]

@@ -1,1 +1,1 @@
-"""Deployers: one folder for each place where products can run."""
+"""Deployer of this machine: supervisord as a separate daemon, every product in the sandbox."""

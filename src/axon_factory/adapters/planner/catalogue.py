@@ -11,8 +11,6 @@ from axon_factory.ports.planner import (
     PlanRequest,
 )
 
-__all__ = ["CataloguePlanner"]
-
 # Clients read the notes of a plan too: the reason itself is the approver's word to the planner.
 _SAME_AS_BEFORE = "El catálogo planifica siempre igual: revisa si este plan responde al rechazo"
 

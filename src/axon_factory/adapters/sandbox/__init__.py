@@ -1,9 +1,13 @@
 """Sandbox: runs one command of a product with limits, in bubblewrap where that works."""
 
-from axon_factory.adapters.sandbox.bubblewrap import python_folders
-from axon_factory.adapters.sandbox.canary import CanarySong, sing
-from axon_factory.adapters.sandbox.meter import processor_count
-from axon_factory.adapters.sandbox.model import MEBIBYTE, Capability, Limits, SandboxRun
+from axon_factory.adapters.sandbox.confinement import (
+    MEBIBYTE,
+    Capability,
+    Limits,
+    SandboxRun,
+    python_folders,
+)
+from axon_factory.adapters.sandbox.processes import processor_count
 from axon_factory.adapters.sandbox.product import (
     Manifest,
     ManifestError,
@@ -12,7 +16,7 @@ from axon_factory.adapters.sandbox.product import (
     RepositoryState,
     read_manifest,
 )
-from axon_factory.adapters.sandbox.sandbox import Sandbox
+from axon_factory.adapters.sandbox.sandbox import CanarySong, Sandbox, sing
 
 __all__ = [
     "MEBIBYTE",

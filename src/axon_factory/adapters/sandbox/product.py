@@ -1,7 +1,7 @@
 """A product's repository: its state, one commit of it, and its manifest (product contract).
 
-Git runs inside the sandbox: a repository's own configuration can name programs to run, and
-whoever built the product may have written it.
+Git runs inside the sandbox: a repository's own configuration can name programs to run, and the
+builder may have written it.
 """
 
 import asyncio
@@ -14,19 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from axon_factory.adapters.sandbox.bubblewrap import NOBODY
-from axon_factory.adapters.sandbox.canary import GIT_ENVIRONMENT
-from axon_factory.adapters.sandbox.model import Limits, SandboxRun
-from axon_factory.adapters.sandbox.sandbox import Sandbox
-
-__all__ = [
-    "Manifest",
-    "ManifestError",
-    "ProductRepository",
-    "RepositoryError",
-    "RepositoryState",
-    "read_manifest",
-]
+from axon_factory.adapters.sandbox.confinement import NOBODY, Limits, SandboxRun
+from axon_factory.adapters.sandbox.sandbox import GIT_ENVIRONMENT, Sandbox
 
 MANIFEST = "axon-product.json"
 GIT_LIMITS = Limits(wall_seconds=60, cpu_seconds=60, disk_bytes=1024 * 1024 * 1024)

@@ -34,7 +34,7 @@ from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import AuthenticationRequired, Forbidden, NotFound, Unavailable
 from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.orders.read import read_order_by_slug
-from axon_factory.ports.git_host import FetchRequest, Repositories, RepositoriesBusy
+from axon_factory.ports.product import FetchRequest, Repositories, RepositoriesBusy
 
 __all__ = ["router"]
 

@@ -29,9 +29,14 @@ from axon_factory.orders.evidence import commit_of, keep_deployment, withdraw_de
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import portal_url
 from axon_factory.orders.transitions import wake
-from axon_factory.ports.deployer import Deployer, Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.secret_box import SealedSecret, SecretBox
+from axon_factory.ports.product import (
+    Deployer,
+    Deployment,
+    DeploymentRequest,
+    SealedSecret,
+    SecretBox,
+)
 
 __all__ = ["Deploy", "MakeCredentials", "RotateCredentials", "Undeploy"]
 

@@ -13,7 +13,7 @@ from axon_factory.domain.lifecycle import DueStep
 from axon_factory.factory.step import line_actor
 from axon_factory.orders.events import append_event
 from axon_factory.orders.transitions import wake
-from axon_factory.ports.git_host import GitHost
+from axon_factory.ports.product import GitHost
 
 __all__ = ["PublishRepository"]
 

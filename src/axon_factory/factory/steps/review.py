@@ -19,7 +19,7 @@ from axon_factory.orders.evidence import Receipts, commit_of, keep_check, read_r
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.rework import accept_product, ask_person, send_back
 from axon_factory.orders.transitions import wake
-from axon_factory.ports.council import CheckReceipt, Council, ProductUnderReview
+from axon_factory.ports.product import CheckReceipt, Council, ProductUnderReview
 
 __all__ = ["GiveVerdict", "RunCheck"]
 

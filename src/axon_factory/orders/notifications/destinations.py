@@ -32,7 +32,7 @@ from axon_factory.orders.notifications.sealing import (
     open_value,
     seal_value,
 )
-from axon_factory.ports.secret_box import SecretBox
+from axon_factory.ports.product import SecretBox
 
 __all__ = [
     "ROTATION_GRACE",

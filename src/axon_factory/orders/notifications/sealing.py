@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from axon_factory.db.tables import NotificationDestination
-from axon_factory.ports.secret_box import SealedSecret, SecretBox
+from axon_factory.ports.product import SealedSecret, SecretBox
 
 __all__ = ["PREVIOUS_SECRET", "SECRET", "URL", "open_secrets", "open_value", "seal_value"]
 

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from axon_factory.adapters.builder.command import PROFILES
-from axon_factory.adapters.builder.command.cursor import Cursor
-from axon_factory.adapters.builder.command.output import Reader
+from axon_factory.adapters.builder.command.output import Cursor, Reader
 from axon_factory.adapters.builder.command.profiles.base import Ending
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.domain.events import LogLevel, Visibility

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from axon_factory.adapters.builder.command import PROFILES
-from axon_factory.adapters.builder.command.cursor import Cursor
-from axon_factory.adapters.builder.command.output import Reader
+from axon_factory.adapters.builder.command.output import Cursor, Reader
 from axon_factory.domain.text import Redactor
 from axon_factory.ports.planner import ModelUse
 

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from axon_factory.adapters.builder.command import PROFILES
-from axon_factory.adapters.builder.command.cursor import Cursor
-from axon_factory.adapters.builder.command.output import Reader
+from axon_factory.adapters.builder.command.output import Cursor, Reader
 from axon_factory.adapters.builder.command.profiles.base import Ending
 from axon_factory.domain.events import Visibility
 from axon_factory.domain.text import Redactor

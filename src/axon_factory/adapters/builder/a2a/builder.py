@@ -3,7 +3,10 @@
 import re
 
 import structlog
-from a2a.types.a2a_pb2 import Task, TaskState
+from a2a.types.a2a_pb2 import (
+    Task,
+    TaskState,
+)
 from a2a.utils.errors import (
     MethodNotFoundError,
     TaskNotCancelableError,
@@ -12,30 +15,24 @@ from a2a.utils.errors import (
 )
 
 from axon_factory.adapters.builder.a2a import messages
-from axon_factory.adapters.builder.a2a.bundles import own_bundle
 from axon_factory.adapters.builder.a2a.connection import A2AOptions, Agent, Agents
 from axon_factory.adapters.builder.a2a.errors import (
     NoAnswerInTime,
-    NotHeard,
-    failure,
     told_in_sentences,
 )
-from axon_factory.adapters.builder.a2a.reading import TERMINAL, open_question
-from axon_factory.adapters.builder.a2a.reporting import Looked, report_of
-from axon_factory.adapters.builder.a2a.watching import watched
+from axon_factory.adapters.builder.a2a.messages import TERMINAL, open_question
+from axon_factory.adapters.builder.a2a.reporting import seen_of, watched
 from axon_factory.adapters.builder.handover import HandoverLimits
-from axon_factory.adapters.builder.repository import Repository
+from axon_factory.adapters.builder.outside import OutsideBuilder, own_bundle
 from axon_factory.domain.addresses import LOOPBACK, host_of
 from axon_factory.ports.builder import (
     AgentAnswer,
     BuildReport,
     BuildRequest,
-    BuildStatus,
     SessionLost,
+    build_failure,
 )
 from axon_factory.ports.errors import PortError
-
-__all__ = ["A2ABuilder"]
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:~-]{1,200}")
 _LONGEST_WATCH_SECONDS = 5.0
@@ -44,19 +41,18 @@ _AT_WORK = frozenset({TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKI
 _log = structlog.get_logger(__name__)
 
 
-class A2ABuilder:
-    """Has an agent build, and looks at its task now and then.
+class A2ABuilder(OutsideBuilder):
+    """Looks at the agent's task at each call.
 
     Reading the task is the truth. Its stream and its push notifications only make news arrive
-    sooner: whatever they would say, the next look finds.
+    sooner: the next look finds all that they say.
     """
 
     name = "a2a"
 
     def __init__(self, options: A2AOptions, limits: HandoverLimits) -> None:
         """`options` say where the agent is, `limits` what it may hand over."""
-        self._options = options
-        self._limits = limits
+        super().__init__(options.poll_seconds, limits)
         self._agents = Agents(options)
 
     async def reach(self) -> str:
@@ -67,20 +63,9 @@ class A2ABuilder:
 
         return await self._agents.ask(name)
 
-    async def start(
-        self,
-        request: BuildRequest,
-        *,
-        idempotency_key: str,  # noqa: ARG002 — order and attempt are the key of context and message
-    ) -> str:
-        """Start the task, or find the one that was started before; return its id.
-
-        Raises:
-            PortError: no task can be had.
-        """
-
+    async def _start(self, request: BuildRequest) -> str:
         async def begin(agent: Agent) -> str:
-            found = await _find(agent, request)
+            found = await _find_to_start(agent, request)
             task_id = found or await self._begin(agent, request)
             if _pushes(agent, request):
                 await _ask_for_pushes(agent, request, task_id)
@@ -88,62 +73,28 @@ class A2ABuilder:
 
         return await self._agents.ask(begin)
 
-    async def find(
-        self,
-        request: BuildRequest,
-        *,
-        idempotency_key: str,  # noqa: ARG002 — as in start
-    ) -> str | None:
-        """Return the task of the request's context, if there is one.
-
-        Raises:
-            PortError: the agent cannot say.
-        """
-
+    async def _find(self, request: BuildRequest) -> str | None:
         async def find(agent: Agent) -> str | None:
             with told_in_sentences():
                 return _chosen(await agent.tasks_of(messages.context_id(request)))
 
         return await self._agents.ask(find)
 
-    async def proceed(
-        self,
-        session_id: str,
-        request: BuildRequest,
-        *,
-        idempotency_key: str,  # noqa: ARG002 — looking twice does nothing twice
-    ) -> BuildReport:
-        """Give answers, look at the task, take what it hands over.
+    async def _look(self, session_id: str, request: BuildRequest) -> BuildReport:
+        async def look(agent: Agent) -> BuildReport:
+            task = await agent.task(session_id)
+            for answer in request.answers:
+                task = await _give_answer(agent, task, request, answer)
+            news, pause = bool(request.answers), self._poll_seconds
+            if _is_worth_watching(agent, task, request):
+                longest = min(_LONGEST_WATCH_SECONDS, pause)
+                task, news = await watched(agent, task, seconds=longest)
+            seen = seen_of(agent, task, request.cursor, soon=news, pause=pause)
+            return await self._report(seen, request)
 
-        An agent that is not heard is no failure: it is looked at again, and its silence is noticed.
+        return await self._agents.ask(look)
 
-        Raises:
-            SessionLost: the task is unknown, or was cancelled by somebody else.
-            PortError: the agent failed, refused, or handed over what cannot be taken.
-        """
-        try:
-            return await self._agents.ask(lambda agent: self._look(agent, session_id, request))
-        except NotHeard as error:
-            _log.warning("agent not heard", order_id=request.order_id, error=error.for_staff)
-            return BuildReport(
-                BuildStatus.WORKING,
-                poll_after_seconds=self._options.poll_seconds,
-                cursor=request.cursor,
-                heard=False,
-            )
-
-    async def _look(self, agent: Agent, session_id: str, request: BuildRequest) -> BuildReport:
-        task = await agent.task(session_id)
-        for answer in request.answers:
-            task = await _give_answer(agent, task, request, answer)
-        news = bool(request.answers)
-        if self._is_worth_watching(agent, task, request):
-            longest = min(_LONGEST_WATCH_SECONDS, self._options.poll_seconds)
-            task, news = await watched(agent, task, seconds=longest)
-        looked = Looked(agent, task, news=news, pause=self._options.poll_seconds)
-        return await report_of(looked, request, self._limits)
-
-    async def stop(
+    async def _stop(
         self,
         session_id: str,
         request: BuildRequest,  # noqa: ARG002 — the task's id says all
@@ -151,39 +102,30 @@ class A2ABuilder:
         force: bool,  # noqa: ARG002 — there is nothing beyond asking; the caller gives up
         idempotency_key: str,  # noqa: ARG002 — cancelling twice is cancelling once
     ) -> bool:
-        """Cancel the task; return whether it has ended.
-
-        Raises:
-            PortError: the agent could not be asked.
-        """
-
         async def cancel(agent: Agent) -> bool:
             with told_in_sentences():
                 return await _cancelled(agent, session_id)
 
         return await self._agents.ask(cancel)
 
-    async def forget(self, order_id: str, *, idempotency_key: str) -> None:
-        """Do nothing: what the agent keeps is elsewhere."""
-
     async def _begin(self, agent: Agent, request: BuildRequest) -> str:
-        repository = Repository(request.product_dir)
-        known = await own_bundle(repository, self._limits.bundle_bytes)
-        task = await agent.send(messages.order_request(request, known))
+        base = await own_bundle(request.product_dir, self._limits.bundle_bytes)
+        task = await agent.send(messages.order_request(request, base[1] if base else None))
         if not _TASK_ID.fullmatch(task.id):
-            raise failure("El agente A2A dio a su tarea un identificador que no se acepta.")
+            raise build_failure("El agente A2A dio a su tarea un identificador que no se acepta.")
         return task.id
 
-    def _is_worth_watching(self, agent: Agent, task: Task, request: BuildRequest) -> bool:
-        """A watch holds a place of the worker: none where pushes wake the order anyway."""
-        return (
-            task.status.state in _AT_WORK
-            and agent.card.capabilities.streaming
-            and not _pushes(agent, request)
-        )
+
+def _is_worth_watching(agent: Agent, task: Task, request: BuildRequest) -> bool:
+    """A watch holds a place of the worker: none where pushes wake the order anyway."""
+    return (
+        task.status.state in _AT_WORK
+        and agent.card.capabilities.streaming
+        and not _pushes(agent, request)
+    )
 
 
-async def _find(agent: Agent, request: BuildRequest) -> str | None:
+async def _find_to_start(agent: Agent, request: BuildRequest) -> str | None:
     """Return the task that was started before; None also if the agent does not list its tasks."""
     with told_in_sentences():
         try:
@@ -193,7 +135,7 @@ async def _find(agent: Agent, request: BuildRequest) -> str | None:
 
 
 def _chosen(tasks: list[Task]) -> str | None:
-    """Return the context's task; of several the same one whoever asks, one at work first."""
+    """Return the context's task; of several always the same one, one at work first."""
     usable = [task for task in tasks if _TASK_ID.fullmatch(task.id)]
     ranked = sorted(usable, key=lambda task: (task.status.state in TERMINAL, task.id))
     return ranked[0].id if ranked else None

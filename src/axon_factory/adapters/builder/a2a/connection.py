@@ -1,17 +1,24 @@
-"""One conversation with the agent: the SDK's client with our token, limits and deadlines."""
+"""One conversation with the agent: its card, and the SDK's client with our token and deadlines.
+
+The card is fetched from the configured address, and reduced to what may be used of it.
+"""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
+from urllib.parse import urlsplit
 
 import httpx
+from a2a.client.card_resolver import A2ACardResolver
 from a2a.client.client import Client, ClientConfig
-from a2a.client.client_factory import ClientFactory
+from a2a.client.client_factory import ClientFactory, major_minor
 from a2a.types.a2a_pb2 import (
     AgentCard,
+    AgentInterface,
     CancelTaskRequest,
     GetTaskRequest,
     ListTasksRequest,
@@ -21,14 +28,21 @@ from a2a.types.a2a_pb2 import (
     Task,
     TaskPushNotificationConfig,
 )
+from a2a.utils.constants import TransportProtocol
+from packaging.version import InvalidVersion
 
-from axon_factory.adapters.builder.a2a.card import BINDINGS, fetch_card, origin_of
-from axon_factory.adapters.builder.a2a.errors import failure, told_in_sentences
-from axon_factory.adapters.builder.a2a.transport import BoundedTransport
+from axon_factory.adapters.builder.a2a.errors import BoundedTransport, told_in_sentences
+from axon_factory.ports.builder import build_failure
 from axon_factory.ports.errors import PortError
 
-__all__ = ["A2AOptions", "Agent", "Agents"]
+BINDINGS = (TransportProtocol.JSONRPC.value, TransportProtocol.HTTP_JSON.value)
+"""The transports that are spoken here; the agent's order of preference decides."""
 
+_MAJOR_VERSION = 1
+_A_NAME = re.compile(r"[A-Za-z0-9+/._ -]{1,40}")
+"""What an order's sentence may say of a card: names, and no words of others."""
+_MOST_NAMED = 8
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 Answer = TypeVar("Answer")
 
 _MOST_MESSAGES = 200
@@ -41,6 +55,75 @@ _CONNECTING = 0.5
 _LONGER_FOR_FILES = 10.0
 _BASE64 = 4 / 3
 _BESIDE_THE_BUNDLE = 16 * 2**20
+
+
+async def fetch_card(http: httpx.AsyncClient, url: str) -> AgentCard:
+    """Return the card of the agent at `url`, with only those interfaces that may be used.
+
+    An interface may be used if it speaks version 1 over a transport of ours, on the very origin
+    that the settings name: our token and the client's data go nowhere else.
+
+    Raises:
+        PortError: the agent has no such interface.
+        A2AError: there is no card.
+    """
+    card = await A2ACardResolver(http, url).get_agent_card()
+    usable = [item for item in card.supported_interfaces if _is_usable(item, url)]
+    if not usable:
+        raise build_failure(_why_none(card, url))
+    reduced = AgentCard()
+    reduced.CopyFrom(card)
+    del reduced.supported_interfaces[:]
+    reduced.supported_interfaces.extend(usable)
+    return reduced
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of a URL; ("", "", None) if it is none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return "", "", None
+    return parts.scheme, parts.hostname or "", port
+
+
+def _is_usable(interface: AgentInterface, url: str) -> bool:
+    return (
+        interface.protocol_binding in BINDINGS
+        and _speaks_version(interface)
+        and origin_of(interface.url) == origin_of(url)
+    )
+
+
+def _speaks_version(interface: AgentInterface) -> bool:
+    try:
+        return major_minor(interface.protocol_version)[0] == _MAJOR_VERSION
+    except InvalidVersion:
+        return False
+
+
+def _why_none(card: AgentCard, url: str) -> str:
+    ours = [item for item in card.supported_interfaces if item.protocol_binding in BINDINGS]
+    offered = f"su tarjeta ofrece {_offered(card)}"
+    if not ours:
+        spoken = ", ".join(BINDINGS)
+        return f"El agente A2A no habla ninguno de nuestros transportes ({spoken}): {offered}."
+    if not any(_speaks_version(item) for item in ours):
+        return f"El agente A2A no habla la versión {_MAJOR_VERSION} del protocolo: {offered}."
+    return (
+        f"La tarjeta del agente A2A señala otro servidor que AXON_AGENT_A2A_URL ({url}): {offered}."
+    )
+
+
+def _offered(card: AgentCard) -> str:
+    """Return transports and versions of a card's interfaces, as "GRPC 1.0, JSONRPC 0.3"."""
+    found = {
+        f"{item.protocol_binding} {item.protocol_version}".strip()
+        for item in card.supported_interfaces
+    }
+    named = sorted(one for one in found if _A_NAME.fullmatch(one))
+    return ", ".join(named[:_MOST_NAMED]) or "ninguna interfaz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +165,7 @@ class Agent:
             async for answer in answers:
                 if answer.HasField("task"):
                     return answer.task
-        raise failure("El agente A2A respondió con un mensaje y no con una tarea.")
+        raise build_failure("El agente A2A respondió con un mensaje y no con una tarea.")
 
     async def task(self, task_id: str) -> Task:
         """Return the task with its newest messages and its artifacts.
@@ -148,7 +231,7 @@ class Agent:
             PortError: it is elsewhere, too large, or not to be had.
         """
         if origin_of(url) != origin_of(self._options.url):
-            raise failure("El artefacto del agente A2A está en otro servidor que el agente.")
+            raise build_failure("El artefacto del agente A2A está en otro servidor que el agente.")
         async with self._asking(_LONGER_FOR_FILES):
             answer = await self._http.get(url)
             answer.raise_for_status()
@@ -165,7 +248,6 @@ class Agents:
     """Asks the agent; remembers its card until a call goes wrong."""
 
     def __init__(self, options: A2AOptions) -> None:
-        """`options` hold for every conversation."""
         self._options = options
         self._card: AgentCard | None = None
         self._certificates: ssl.SSLContext | None = None
@@ -219,7 +301,7 @@ class Agents:
         transport = httpx.AsyncHTTPTransport(verify=self._trusted())
         return httpx.AsyncClient(
             headers=headers,
-            # Whoever does not even connect has received nothing: that must be told apart.
+            # Without a connection the agent has received nothing: that must be told apart.
             timeout=httpx.Timeout(
                 options.timeout_seconds, connect=options.timeout_seconds * _CONNECTING
             ),
@@ -234,7 +316,7 @@ class Agents:
         """Return the authorities that vouch for the agent; reading them takes a while, so once."""
         if self._certificates is None:
             is_secure = self._options.url.startswith("https://")
-            # On loopback nobody vouches, and nobody needs to be read.
+            # On loopback there is no TLS, and no authorities need to be read.
             trusts_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self._certificates = httpx.create_ssl_context() if is_secure else trusts_nobody
         return self._certificates

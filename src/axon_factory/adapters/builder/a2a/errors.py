@@ -1,6 +1,7 @@
-"""What the agent's failures mean for the order: gone, again later, or never."""
+"""Bounds of the agent's answers, and what its failures mean: gone, again later, or never."""
 
-from collections.abc import Generator
+import unicodedata
+from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
 
 import httpx
@@ -8,13 +9,14 @@ from a2a.client.errors import A2AClientError
 from a2a.utils.errors import A2AError, InternalError, TaskNotFoundError
 from google.protobuf.json_format import ParseError
 
-from axon_factory.adapters.builder.a2a.texts import readable
+from axon_factory.adapters.builder.outside import Unheard
 from axon_factory.domain.failure import FailureCause
-from axon_factory.ports.builder import SessionLost
+from axon_factory.ports.builder import SessionLost, build_failure
 from axon_factory.ports.errors import PortError
 
-__all__ = ["AnswerTooLarge", "NoAnswerInTime", "NotHeard", "failure", "told_in_sentences"]
-
+_LAYOUT = frozenset("\n\t")
+_NOT_SHOWN = frozenset({"Cc", "Cs", "Co", "Cn"})
+"""Control characters (NUL, which PostgreSQL refuses, among them), surrogates, and no characters."""
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERRORS = 500
 _LONGEST_QUOTE = 300
@@ -23,11 +25,23 @@ _REFUSED_CREDENTIAL = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN
 _UNREADABLE = (ParseError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
+def readable(text: str, longest: int) -> str:
+    """Return `text` without what cannot be shown, cut to `longest` characters."""
+    # Cut first, so that a text of megabytes costs nothing; twice the length leaves room for what
+    # is taken out.
+    kept = "".join(
+        character
+        for character in text[: 2 * longest]
+        if character in _LAYOUT or unicodedata.category(character) not in _NOT_SHOWN
+    ).strip()
+    return kept if len(kept) <= longest else f"{kept[: longest - 1]}…"
+
+
 class AnswerTooLarge(httpx.RequestError):
-    """The agent's answer is longer than it may be, or compressed so that nobody can tell."""
+    """The agent's answer is longer than it may be, or compressed, so that its length is unknown."""
 
 
-class NotHeard(PortError):
+class NotHeard(Unheard):
     """The agent could not be asked, or said nothing that can be understood: it may yet."""
 
     def __init__(self, message: str, *, detail: str = "") -> None:
@@ -40,21 +54,12 @@ class NoAnswerInTime(NotHeard):
     """The agent got the request, as far as anybody can tell, and has not answered it yet."""
 
     def __init__(self) -> None:
-        """Say so."""
         super().__init__("El agente A2A no respondió a tiempo.")
-
-
-def failure(message: str, *, detail: str = "") -> PortError:
-    """Return the failed construction that `message` tells of in Spanish; no retry would help.
-
-    `detail` is what the agent said of it, for staff.
-    """
-    return PortError(message, cause=FailureCause.CONSTRUCCION_FALLIDA, detail=detail)
 
 
 @contextmanager
 def told_in_sentences() -> Generator[None]:
-    """Turn whatever a request to the agent raises into what the order shows.
+    """Turn the errors of a request to the agent into what the order shows.
 
     Raises:
         SessionLost: the agent does not know the task.
@@ -73,7 +78,7 @@ def told_in_sentences() -> Generator[None]:
     except httpx.HTTPError as error:
         raise _of_transport(error, error) from error
     except A2AError as error:
-        kind = NotHeard if isinstance(error, InternalError) else failure
+        kind = NotHeard if isinstance(error, InternalError) else build_failure
         raise kind("El agente A2A rechazó la petición", detail=_quote(error)) from error
     except _UNREADABLE as error:
         raise NotHeard(_NO_ANSWER_OF_A2A) from error
@@ -82,7 +87,7 @@ def told_in_sentences() -> Generator[None]:
 def _of_transport(error: Exception, cause: BaseException) -> PortError:
     """Return what a request that did not bring an answer of the protocol means."""
     if isinstance(cause, AnswerTooLarge):
-        return failure("El agente A2A respondió demasiado", detail=_quote(cause))
+        return build_failure("El agente A2A respondió demasiado", detail=_quote(cause))
     if isinstance(cause, httpx.ReadTimeout):
         return NoAnswerInTime()
     if isinstance(cause, httpx.HTTPStatusError):
@@ -96,13 +101,66 @@ def _of_transport(error: Exception, cause: BaseException) -> PortError:
 
 def _of_status(status: int) -> PortError:
     if status in _REFUSED_CREDENTIAL:
-        return failure(
+        return build_failure(
             f"El agente A2A rechazó nuestra credencial ({status}): revisa AXON_AGENT_A2A_TOKEN."
         )
     later = status == _TOO_MANY_REQUESTS or status >= _SERVER_ERRORS
-    kind = NotHeard if later else failure
+    kind = NotHeard if later else build_failure
     return kind(f"El agente A2A respondió con el código HTTP {status}.")
 
 
 def _quote(error: BaseException) -> str:
     return readable(str(error), _LONGEST_QUOTE) or type(error).__name__
+
+
+class BoundedTransport(httpx.AsyncBaseTransport):
+    """Refuses answers longer than a limit, and compressed ones: a short one can unfold to any size.
+
+    A stream of events counts as a whole.
+    """
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, longest: int) -> None:
+        """`inner` does the work; `longest` is in bytes of the body."""
+        self._inner = inner
+        self._longest = longest
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request; the answer's body is counted as it is read."""
+        request.headers["Accept-Encoding"] = "identity"
+        response = await self._inner.handle_async_request(request)
+        stream = response.stream
+        encoding = response.headers.get("Content-Encoding", "identity")
+        length = response.headers.get("Content-Length", "0")
+        if encoding != "identity" or not length.isdecimal() or int(length) > self._longest:
+            await response.aclose()
+            raise AnswerTooLarge(self._limit if encoding == "identity" else encoding)
+        if not isinstance(stream, httpx.AsyncByteStream):
+            raise TypeError("an asynchronous transport answers with an asynchronous stream")
+        response.stream = _Counted(stream, self._longest, self._limit)
+        return response
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._inner.aclose()
+
+    @property
+    def _limit(self) -> str:
+        return f"más de {self._longest // 2**20} MB"
+
+
+class _Counted(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, longest: int, limit: str) -> None:
+        self._inner = inner
+        self._longest = longest
+        self._limit = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        seen = 0
+        async for chunk in self._inner:
+            seen += len(chunk)
+            if seen > self._longest:
+                raise AnswerTooLarge(self._limit)
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()

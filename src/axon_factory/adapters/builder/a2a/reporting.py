@@ -1,59 +1,48 @@
-"""From a task to a report: its state, its words, and what it has really handed over."""
+"""From a task to what it shows: its state, its words, its updates, the bundles it hands over."""
 
+import asyncio
+import hashlib
 import json
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from a2a.types.a2a_pb2 import Task, TaskState
+import httpx
+from a2a.types.a2a_pb2 import (
+    Artifact,
+    Part,
+    StreamResponse,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskState,
+    TaskStatusUpdateEvent,
+)
+from a2a.utils.errors import A2AError
+from google.protobuf.json_format import ParseError
 
-from axon_factory.adapters.builder.a2a.bundles import Delivery, newest_delivery, written
 from axon_factory.adapters.builder.a2a.connection import Agent
-from axon_factory.adapters.builder.a2a.errors import failure
-from axon_factory.adapters.builder.a2a.reading import (
-    Said,
+from axon_factory.adapters.builder.a2a.errors import readable
+from axon_factory.adapters.builder.a2a.messages import (
+    BUNDLE_TYPE,
+    TERMINAL,
+    is_waiting,
     open_question,
     read_messages,
     spoken_at,
     status_text,
 )
-from axon_factory.adapters.builder.a2a.texts import readable
-from axon_factory.adapters.builder.handover import (
-    HandoverLimits,
-    before_the_end,
-    final_milestones,
-    take_bundle,
-    verified_milestones,
-)
-from axon_factory.adapters.builder.repository import Repository
-from axon_factory.domain.events import LogLevel, Visibility
-from axon_factory.ports.builder import (
-    AgentLog,
-    BuildReport,
-    BuildRequest,
-    BuildStatus,
-    MilestoneReport,
-    SessionLost,
-)
-from axon_factory.ports.errors import PortError
+from axon_factory.adapters.builder.handover import BUNDLE_SIGNATURES
+from axon_factory.adapters.builder.outside import Delivery, Seen
+from axon_factory.ports.builder import SessionLost, build_failure
 
-__all__ = ["Looked", "report_of"]
-
+_SUFFIX = ".bundle"
 _S = TaskState
 _LONGEST_NAME = 100
 _SOON_SECONDS = 1.0
+_SETTLE_SECONDS = 0.5
+"""After the first news, more of it is waited for only so long: one step records a handful."""
 _NO_REASON = "no dice por qué"
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """A task as it was just seen.
-
-    `news` says that more is likely to follow at once, `pause` how many seconds to wait otherwise.
-    """
-
-    agent: Agent
-    task: Task
-    news: bool
-    pause: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,39 +66,44 @@ class _Cursor:
         return json.dumps([self.message, self.delivery])
 
 
-async def report_of(looked: Looked, request: BuildRequest, limits: HandoverLimits) -> BuildReport:
-    """Return what the task has to show.
+def seen_of(agent: Agent, task: Task, cursor: str | None, *, soon: bool, pause: float) -> Seen:
+    """Return what a task shows behind the cursor of an earlier look.
+
+    Args:
+        agent: whose task it is.
+        task: as it was just seen.
+        cursor: of the last report.
+        soon: more is likely to follow at once.
+        pause: how many seconds to wait otherwise.
 
     Raises:
         SessionLost: it was cancelled by somebody else.
-        PortError: it failed, or what it handed over in the end cannot be taken.
+        PortError: it failed, or ended without a repository.
     """
-    task = looked.task
     _require_alive(task)
-    cursor = _Cursor.read(request.cursor)
-    name = readable(looked.agent.card.name, _LONGEST_NAME) or "Agente A2A"
-    said = read_messages(task, after=cursor.message, agent=name)
-    delivery = newest_delivery(task)
-    if task.status.state == _S.TASK_STATE_COMPLETED:
-        return await _finished(looked, request, limits, delivery, said)
-    digest = delivery.digest if delivery else cursor.delivery
-    milestones: tuple[MilestoneReport, ...] = ()
-    logs = said.logs
-    if delivery is not None and digest != cursor.delivery:
-        milestones, refused = await _intermediate(looked.agent, delivery, request, limits)
-        if refused:
-            logs += (_warning(f"entrega-{digest}", name, refused),)
+    known = _Cursor.read(cursor)
+    name = readable(agent.card.name, _LONGEST_NAME) or "Agente A2A"
+    said = read_messages(task, after=known.message, agent=name)
+    artifact = _newest_bundle(task)
+    digest = _digest_of(artifact) if artifact else known.delivery
+    ended = task.status.state == _S.TASK_STATE_COMPLETED
+    if ended and artifact is None:
+        raise build_failure("El agente A2A terminó sin entregar un repositorio (git bundle).")
+    delivery = None
+    # A delivery that was refused while the agent worked has the cursor's digest: the last counts.
+    if artifact is not None and (ended or digest != known.delivery):
+        delivery = Delivery(digest, partial(_fetch, agent, artifact), speaker=name)
     question = open_question(task)
-    alive = bool(logs or milestones or digest != cursor.delivery)
-    return BuildReport(
-        BuildStatus.WORKING,
-        milestones,
-        poll_after_seconds=min(_SOON_SECONDS, looked.pause) if looked.news else looked.pause,
-        logs=logs,
+    is_life = bool(said.logs or delivery)
+    return Seen(
+        ended=ended,
+        delivery=delivery,
+        pause=min(_SOON_SECONDS, pause) if soon else pause,
+        logs=said.logs,
         questions=(question,) if question else (),
         reported=said.reported,
         # Answering for a task is no work on it: its state says when the agent last spoke.
-        heartbeat_at=None if alive else spoken_at(task),
+        heartbeat_at=None if ended or is_life else spoken_at(task),
         cursor=_Cursor(said.last, digest).write(),
     )
 
@@ -118,66 +112,110 @@ def _require_alive(task: Task) -> None:
     said = status_text(task) or _NO_REASON
     match task.status.state:
         case _S.TASK_STATE_FAILED:
-            raise failure("El agente A2A falló", detail=said)
+            raise build_failure("El agente A2A falló", detail=said)
         case _S.TASK_STATE_REJECTED:
-            raise failure("El agente A2A rechazó el encargo", detail=said)
+            raise build_failure("El agente A2A rechazó el encargo", detail=said)
         case _S.TASK_STATE_AUTH_REQUIRED:
-            raise failure("El agente A2A pide una autorización que la fábrica no da", detail=said)
+            raise build_failure(
+                "El agente A2A pide una autorización que la fábrica no da", detail=said
+            )
         case _S.TASK_STATE_CANCELED:
             raise SessionLost("La tarea fue cancelada en el agente A2A", detail=said)
         case _:
             pass
 
 
-async def _finished(
-    looked: Looked,
-    request: BuildRequest,
-    limits: HandoverLimits,
-    delivery: Delivery | None,
-    said: Said,
-) -> BuildReport:
-    """Return the last report; what is in the repository by then is the product."""
-    if delivery is None:
-        raise failure("El agente A2A terminó sin entregar un repositorio (git bundle).")
-    repository = await _take(looked.agent, delivery, request, limits)
-    milestones = await final_milestones(repository, request.attempt, request.plan)
-    return BuildReport(
-        BuildStatus.FINISHED,
-        tuple(item for item in milestones if item.id not in request.completed),
-        logs=said.logs,
-        reported=said.reported,
-        cursor=_Cursor(said.last, delivery.digest).write(),
+def _newest_bundle(task: Task) -> Artifact | None:
+    return next((one for one in reversed(task.artifacts) if _is_bundle(one)), None)
+
+
+def _digest_of(artifact: Artifact) -> str:
+    """Tell one delivery from the next, by content or else by address and metadata."""
+    return hashlib.sha256(artifact.SerializeToString(deterministic=True)).hexdigest()
+
+
+async def _fetch(agent: Agent, artifact: Artifact, target: Path) -> None:
+    """Write the bundle, which the artifact has in its parts or names by its address.
+
+    Raises:
+        PortError: it is not where the agent says, or not on the agent's own server.
+    """
+    content = b"".join(part.raw for part in artifact.parts if part.HasField("raw"))
+    if not content:
+        address = next(part.url for part in artifact.parts if part.HasField("url"))
+        content = await agent.download(address)
+    await asyncio.to_thread(target.write_bytes, content)
+
+
+def _is_bundle(artifact: Artifact) -> bool:
+    """Return whether the artifact is a bundle; raw parts are its pieces, in order."""
+    first = next(iter(artifact.parts), None)
+    if first is None:
+        return False
+    if first.HasField("raw"):
+        return first.raw.startswith(BUNDLE_SIGNATURES)
+    return first.HasField("url") and _is_named_bundle(first)
+
+
+def _is_named_bundle(part: Part) -> bool:
+    address = part.url.partition("?")[0]
+    return (
+        part.media_type == BUNDLE_TYPE
+        or part.filename.endswith(_SUFFIX)
+        or (address.endswith(_SUFFIX))
     )
 
 
-async def _intermediate(
-    agent: Agent, delivery: Delivery, request: BuildRequest, limits: HandoverLimits
-) -> tuple[tuple[MilestoneReport, ...], str]:
-    """Take what an agent at work hands over; return the milestones that it proves.
+async def watched(agent: Agent, task: Task, *, seconds: float) -> tuple[Task, bool]:
+    """Listen to a task at work; return it as it then is, and whether anything happened.
 
-    What cannot be taken is no failure yet, but the agent's log says so (second value).
-
-    Raises:
-        PortError: it cannot be said now.
+    A stream that breaks, or that the agent does not give, is no failure: the next look at the task
+    shows what it would have said.
     """
+    seen = Task()
+    seen.CopyFrom(task)
+    news = False
     try:
-        repository = await _take(agent, delivery, request, limits)
-    except PortError as error:
-        if error.transient:
-            raise
-        return (), error.for_staff
-    proven = await verified_milestones(repository, request.attempt, request.plan)
-    return before_the_end(proven, request.plan, request.completed), ""
+        async with asyncio.timeout(seconds) as limit, aclosing(agent.updates(task.id)) as updates:
+            async for update in updates:
+                happened = _fold(seen, update)
+                if seen.status.state in TERMINAL or is_waiting(seen):
+                    return seen, True
+                if happened and not news:
+                    news = True
+                    until = asyncio.get_running_loop().time() + _SETTLE_SECONDS
+                    limit.reschedule(min(limit.when() or until, until))
+    except (TimeoutError, A2AError, httpx.HTTPError, ParseError, ValueError):
+        pass
+    return seen, news
 
 
-async def _take(
-    agent: Agent, delivery: Delivery, request: BuildRequest, limits: HandoverLimits
-) -> Repository:
-    repository = Repository(request.product_dir)
-    async with written(await delivery.fetch(agent)) as bundle:
-        await take_bundle(repository, bundle, limits=limits)
-    return repository
+def _fold(task: Task, update: StreamResponse) -> bool:
+    """Bring `task` up to date; return whether it has changed."""
+    if update.HasField("task"):
+        before = task.SerializeToString(deterministic=True)
+        task.CopyFrom(update.task)
+        return task.SerializeToString(deterministic=True) != before
+    if update.HasField("status_update"):
+        _fold_status(task, update.status_update)
+        return True
+    if update.HasField("artifact_update"):
+        _fold_artifact(task, update.artifact_update)
+        return True
+    return False
 
 
-def _warning(key: str, agent: str, message: str) -> AgentLog:
-    return AgentLog(key, agent, message, level=LogLevel.WARNING, visibility=Visibility.INTERNO)
+def _fold_status(task: Task, event: TaskStatusUpdateEvent) -> None:
+    if task.status.HasField("message"):
+        task.history.append(task.status.message)
+    task.status.CopyFrom(event.status)
+
+
+def _fold_artifact(task: Task, event: TaskArtifactUpdateEvent) -> None:
+    known = [item for item in task.artifacts if item.artifact_id == event.artifact.artifact_id]
+    if not known:
+        task.artifacts.append(event.artifact)
+    elif event.append:
+        known[0].parts.extend(event.artifact.parts)
+    else:
+        known[0].CopyFrom(event.artifact)

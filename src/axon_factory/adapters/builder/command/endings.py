@@ -1,30 +1,27 @@
-"""What of a run is no success, and why (docs/agents/command.md, "How it ends").
+"""How a launch ends: with a question, with success, or why not (docs/agents/command.md).
 
 An exit code alone proves nothing: the programs end with 0 also where the model's answer was cut,
 was empty, or never came. Words of programs and providers go into `detail`, which staff alone read.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from axon_factory.adapters.builder.command import launcher
-from axon_factory.adapters.builder.command.cursor import Cursor
 from axon_factory.adapters.builder.command.options import CommandOptions
-from axon_factory.adapters.builder.command.output import Verdict
-from axon_factory.adapters.builder.command.profiles.base import Ending
-from axon_factory.adapters.builder.command.sessions import Exit, Session
+from axon_factory.adapters.builder.command.output import Cursor, Verdict
+from axon_factory.adapters.builder.command.profiles.base import Ending, mapping, one_line
+from axon_factory.adapters.builder.command.runs import Exit, Run
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.text import Redactor
+from axon_factory.ports.builder import AgentAnswer, AgentQuestion, build_failure
 from axon_factory.ports.errors import PortError
 
-__all__ = [
-    "complaint_of",
-    "failed",
-    "require_an_end",
-    "require_change",
-    "require_success",
-    "without_progress",
-]
-
+_LONGEST_QUESTION = 1000
+_LONGEST_OPTION = 120
+_MOST_OPTIONS = 10
+_OPERATOR = "operador"
 _MEBIBYTE = 1024 * 1024
 _LONGEST_COMPLAINT = 300
 _UNFINISHED = {
@@ -36,35 +33,68 @@ _UNFINISHED = {
 _NO_QUESTION_EITHER = frozenset({Ending.CUT, Ending.BLOCKED})
 
 
+def read_question(content: str, launch: int, redactor: Redactor) -> dict[str, Any] | None:
+    """Return the question that a launch has left, to be kept; None where the file says nothing.
+
+    A file that is no JSON is a question all the same, for an operator.
+    """
+    try:
+        document = mapping(json.loads(content))
+    except (ValueError, RecursionError):
+        document = {"pregunta": content, "para": _OPERATOR}
+    text = redactor.text(one_line(document.get("pregunta"), _LONGEST_QUESTION))
+    if not text:
+        return None
+    options = document.get("opciones")
+    listed = cast("list[Any]", options)[:_MOST_OPTIONS] if isinstance(options, list) else []
+    cleaned = (redactor.text(one_line(option, _LONGEST_OPTION)) for option in listed)
+    return {
+        "key": f"pregunta-{launch}",
+        "text": text,
+        "options": [option for option in cleaned if option],
+        "to_client": document.get("para") != _OPERATOR,
+    }
+
+
+def as_question(kept: Mapping[str, Any]) -> AgentQuestion:
+    """Return a kept question as the port has it."""
+    return AgentQuestion(kept["key"], kept["text"], tuple(kept["options"]), kept["to_client"])
+
+
+def answer_data(answer: AgentAnswer) -> dict[str, Any]:
+    """Return an answer as the agent reads it."""
+    return {"clave": answer.key, "pregunta": answer.question, "respuesta": answer.answer}
+
+
 def require_success(
     ending: Exit, verdict: Verdict, options: CommandOptions, complaint: str
 ) -> None:
-    """Let pass a run that nothing calls a failure; it may still have ended before its work.
+    """Let pass a launch that nothing calls a failure; it may still have ended before its work.
 
     Args:
-        ending: the exit code, and whether the launcher ended the run.
-        verdict: what the run's own lines say.
-        options: the bounds that the run may have passed.
-        complaint: the end of its standard error, for a run whose lines tell no error.
+        ending: the exit code, and whether the launcher ended it.
+        verdict: what its own lines say.
+        options: the bounds that it may have passed.
+        complaint: the end of its standard error, for a launch whose lines tell no error.
 
     Raises:
-        PortError: the run failed.
+        PortError: it failed.
     """
     detail = verdict.error or complaint
     if ending.reason is not None:
-        raise failed(_overstepped(ending, options), detail=detail)
+        raise build_failure(_overstepped(ending, options), detail=detail)
     if verdict.ending in _NO_QUESTION_EITHER:
         raise _unfinished(_UNFINISHED[verdict.ending], detail=detail)
     if verdict.ending is Ending.GAVE_UP:
-        raise failed(
+        raise build_failure(
             f"El agente dejó el trabajo por un error (código {ending.code})", detail=detail
         )
     if ending.code != 0:
-        raise failed(f"El agente terminó con código {ending.code}", detail=detail)
+        raise build_failure(f"El agente terminó con código {ending.code}", detail=detail)
 
 
 def require_an_end(verdict: Verdict) -> None:
-    """Let pass a run without a question only if its own last event says that it is done.
+    """Let pass a launch without a question only if its own last event says that it is done.
 
     Raises:
         PortError: no line says so, or the model's last answer was empty.
@@ -87,9 +117,9 @@ def require_change(*, changed: bool, missing: Sequence[str]) -> None:
 
 
 def without_progress(cursor: Cursor, verdict: Verdict, options: CommandOptions) -> PortError:
-    """Return the failure of a run that has said nothing but errors for too long.
+    """Return the failure of a launch that has said nothing but errors for too long.
 
-    The line stops a session whose order has failed.
+    The line stops a run whose order has failed.
     """
     times = sum(one.times + 1 for one in cursor.noise)
     return PortError(
@@ -99,21 +129,15 @@ def without_progress(cursor: Cursor, verdict: Verdict, options: CommandOptions) 
     )
 
 
-def complaint_of(session: Session, redactor: Redactor) -> str:
+def complaint_of(run: Run, redactor: Redactor) -> str:
     """Return the end of what the agent wrote to its standard error."""
     try:
-        content = (session.folder / "errors.log").read_bytes()
+        content = (run.folder / "errors.log").read_bytes()
     except OSError:
         return ""
     lines = [line.strip() for line in content[-4096:].decode(errors="replace").splitlines()]
     said = "".join(letter for letter in " ".join(lines[-3:]) if letter.isprintable())
     return redactor.text(said.strip())[:_LONGEST_COMPLAINT]
-
-
-def failed(message: str, *, transient: bool = False, detail: str = "") -> PortError:
-    """Return the failed construction that `message` tells of in Spanish."""
-    cause = FailureCause.CONSTRUCCION_FALLIDA
-    return PortError(message, cause=cause, transient=transient, detail=detail)
 
 
 def _unfinished(message: str, *, detail: str = "") -> PortError:

@@ -1,10 +1,10 @@
-"""Runs one coding agent apart from any worker: started by `sessions`, alone with its session.
+"""Supervises one launch of a coding agent: a process that outlives the worker that started it.
 
-A program of its own that needs nothing but the standard library, so that it outlives the worker
-that started it and every upgrade of the factory. Arguments: the session's folder, the number of
-the run, and an open file whose lock it holds for as long as it lives. Standard input: the launch,
-JSON (`argv`, `environment`, `wall_seconds`, `output_bytes`, `grace_seconds`); it is never written
-down, for its environment holds the keys of model providers.
+It needs nothing but the standard library, so that it outlives every upgrade of the factory too.
+Arguments: the run's folder (see `runs`), the number of the launch, and an open file whose lock it
+holds for as long as it lives. Standard input: the launch, JSON (`argv`, `environment`,
+`wall_seconds`, `output_bytes`, `grace_seconds`). It is never written down, for its environment
+holds the keys of model providers.
 
 SIGTERM asks the agent to end, SIGUSR1 ends it. However the agent ends, nothing it started lives
 on, and then the exit record is written, whole or not at all.
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ASKED, FORCED, TIME, OUTPUT, UNSTARTED = "detenida", "forzada", "tiempo", "salida", "arranque"
-"""Why a run ended: the `reason` of its exit record; null where the agent ended by itself."""
+"""Why a launch ended: the `reason` of its exit record; null where the agent ended by itself."""
 
 _CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER in <linux/prctl.h>
 _CHUNK_BYTES = 64 * 1024
@@ -75,8 +75,8 @@ class _Sink:
         return fits
 
 
-class _Run:
-    """One run of the agent, from its start to its record."""
+class _Supervisor:
+    """One launch of the agent, from its start to its record."""
 
     def __init__(self, folder: Path, number: int, launch: Mapping[str, Any]) -> None:
         self._folder = folder
@@ -210,7 +210,7 @@ def _signal_group(leader: int, number: signal.Signals) -> None:
 
 
 def _end_descendants(spare: int | None = None) -> None:
-    """Kill whatever the agent left: orphans become ours (see `_adopt_orphans`), one by one."""
+    """Kill what the agent left, one by one: orphans become ours (see `_adopt_orphans`)."""
     end = time.monotonic() + _REAP_SECONDS
     while (children := [pid for pid in _children() if pid != spare]) and time.monotonic() < end:
         for pid in children:
@@ -249,7 +249,7 @@ def _now() -> str:
 
 
 def _detach() -> None:
-    """Leave the worker's session and its files behind."""
+    """Leave the worker's session of processes and its files behind."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1):
@@ -267,11 +267,11 @@ def main(folder: Path, number: int, lock: int) -> None:
     os.close(reading)
     _detach()
     _adopt_orphans()
-    run = _Run(folder, number, launch)
-    run.record(None)
+    supervisor = _Supervisor(folder, number, launch)
+    supervisor.record(None)
     os.write(writing, b"1")
     os.close(writing)
-    run.supervise()
+    supervisor.supervise()
 
 
 if __name__ == "__main__":

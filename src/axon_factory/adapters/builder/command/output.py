@@ -1,15 +1,18 @@
-"""Reads what an agent has said since the last look, a bounded piece at a time."""
+"""Reads what an agent has said since the last look, a bounded piece at a time.
+
+The cursor says how far the output was read, and what noise stands at its end. The line keeps it
+between looks.
+"""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
-from axon_factory.adapters.builder.command.brief import PROMPT_VERSION
-from axon_factory.adapters.builder.command.cursor import Cursor, Repeated
 from axon_factory.adapters.builder.command.profiles import Profile
 from axon_factory.adapters.builder.command.profiles.base import (
     LARGEST_AMOUNT,
@@ -21,16 +24,18 @@ from axon_factory.adapters.builder.command.profiles.base import (
     count,
     one_line,
 )
+from axon_factory.adapters.builder.command.starting import PROMPT_VERSION
 from axon_factory.adapters.model_prices import list_price
 from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.domain.text import Redactor
 from axon_factory.ports.builder import AgentLog
 from axon_factory.ports.planner import ModelUse
 
-__all__ = ["AGENT", "News", "Reader", "Verdict"]
-
+_MOST_KINDS = 6
+_LONGEST_TEXT = 60
+_LONGEST_NUMBER = 15
 AGENT = "Builder Agent"
-"""Who speaks in the order's log: the design's name for whoever builds."""
+"""Who speaks in the order's log: the design's name for a builder."""
 
 _PIECE_BYTES = 1024 * 1024
 _LONGEST_LINE = 256 * 1024
@@ -40,6 +45,96 @@ _TAIL_BYTES = 1024 * 1024
 _NEWLINE = b"\n"
 _NO_WORDS = "El modelo empieza una respuesta"
 """What a line without an entry of its own is called where it repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A text that was shown, and how often it has come again since."""
+
+    text: str
+    times: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far the output was read.
+
+    Attributes:
+        offset: where the next look begins, in bytes.
+        alive_at: when a line last was a sign of life.
+        noise_since: when the first line after it came that is none; None where there is none.
+        noise_at: when the newest such line came.
+        noise: what was said since that sign of life, the newest kinds of it.
+    """
+
+    offset: int = 0
+    alive_at: datetime | None = None
+    noise_since: datetime | None = None
+    noise_at: datetime | None = None
+    noise: tuple[Repeated, ...] = ()
+
+    @classmethod
+    def read(cls, text: str | None) -> Self:
+        """Read what :meth:`write` wrote; from the beginning if it cannot be read.
+
+        A number alone is an offset: runs of earlier versions have it.
+        """
+        if text and text.isdecimal() and len(text) <= _LONGEST_NUMBER:
+            return cls(int(text))
+        try:
+            found = json.loads(text or "{}")
+            times = {
+                name: datetime.fromisoformat(found[name]).astimezone(UTC)
+                for name in ("alive_at", "noise_since", "noise_at")
+                if found.get(name)
+            }
+            noise = tuple(Repeated(str(said), int(times)) for said, times in found.get("noise", []))
+            return cls(int(found.get("offset", 0)), noise=noise, **times)
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def write(self) -> str:
+        """Return it for the next request; shorter than 1000 characters."""
+        document = cast("dict[str, object]", asdict(self))
+        for name in ("alive_at", "noise_since", "noise_at"):
+            at = getattr(self, name)
+            document[name] = at and at.isoformat()
+        document["noise"] = [[one.text, one.times] for one in self.noise]
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+    def knows(self, text: str) -> bool:
+        """Say whether a text like this was shown since the last sign of life."""
+        return any(one.text == likeness(text) for one in self.noise)
+
+    def after_life(self, at: datetime) -> Self:
+        """Return it after a sign of life: what was noise before is over."""
+        return replace(self, alive_at=at, noise_since=None, noise_at=None, noise=())
+
+    def after_noise(self, text: str, at: datetime) -> Self:
+        """Return it after a line that is no sign of life."""
+        return replace(self.remembering(text), noise_since=self.noise_since or at, noise_at=at)
+
+    def remembering(self, text: str) -> Self:
+        """Return it with one more of a text, which alone says neither that it is life nor noise."""
+        said = likeness(text)
+        known = next((one for one in self.noise if one.text == said), None)
+        newest = Repeated(said) if known is None else replace(known, times=known.times + 1)
+        others = [one for one in self.noise if one.text != said]
+        return replace(self, noise=(*others[-(_MOST_KINDS - 1) :], newest))
+
+    def noise_seconds(self, alive_at: datetime) -> float:
+        """Return how long there has been nothing but noise since a sign of life, in seconds.
+
+        Silence after an error is not counted: it is the silence of the run, shown elsewhere.
+        """
+        if self.noise_since is None or self.noise_at is None:
+            return 0.0
+        return max(0.0, (self.noise_at - max(self.noise_since, alive_at)).total_seconds())
+
+
+def likeness(text: str) -> str:
+    """Return what is alike in errors that differ in their numbers only, as "1/5" and "2/5" do."""
+    return re.sub(r"\d+", "#", text)[:_LONGEST_TEXT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +156,7 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the lines of a run say that it ended: None where none says it; and their last error."""
+    """How a launch ended by its own lines, None where none says it, and their last error."""
 
     ending: Ending | None
     error: str | None
@@ -114,7 +209,7 @@ class Reader:
         return News(tuple(logs), _summed(uses), cursor, complete=complete)
 
     def verdict(self, output: Path, start: int) -> Verdict:
-        """Return what the lines of a run, which begin at byte `start`, say of its end."""
+        """Return what the lines of a launch, which begin at byte `start`, say of its end."""
         size = output.stat().st_size if output.exists() else 0
         lines, _ = _piece(output, max(start, size - _TAIL_BYTES), size, ended=True)
         error: str | None = None

@@ -13,12 +13,10 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from axon_factory.adapters.builder.command.sessions import Session
+from axon_factory.adapters.builder.command.runs import Run
 from axon_factory.adapters.builder.repository import TRAILER, Repository
 from axon_factory.adapters.git_command import GitError, run_git
 from axon_factory.adapters.sandbox import Limits, Sandbox
-
-__all__ = ["QUESTION", "Workspace", "WorkspaceError"]
 
 QUESTION = "PREGUNTA.json"
 """The file in which the agent asks; see the goal."""
@@ -64,11 +62,11 @@ class WorkspaceError(Exception):
 
 
 class Workspace:
-    """The workspace of one session."""
+    """The workspace of one run."""
 
-    def __init__(self, session: Session, sandbox: Sandbox, user_id: int, *, max_bytes: int) -> None:
+    def __init__(self, run: Run, sandbox: Sandbox, user_id: int, *, max_bytes: int) -> None:
         """`user_id` owns the agent's files where root runs it; `max_bytes` bounds a bundle."""
-        self._session = session
+        self._run = run
         self._sandbox = sandbox
         self._user_id = user_id
         self._max_bytes = max_bytes
@@ -84,17 +82,17 @@ class Workspace:
             await asyncio.to_thread(self._clear)
             await self._clone(product_dir)
             owner = self._user_id if drops_user else None
-            await asyncio.to_thread(_give, self._session.agent, owner)
+            await asyncio.to_thread(_give, self._run.agent, owner)
         except (GitError, OSError) as error:
             raise WorkspaceError(str(error)) from error
 
     def _clear(self) -> None:
-        shutil.rmtree(self._session.agent, ignore_errors=True)
-        for folder in (self._session.agent, self._session.home, self._session.workspace):
+        shutil.rmtree(self._run.agent, ignore_errors=True)
+        for folder in (self._run.agent, self._run.home, self._run.workspace):
             folder.mkdir(mode=0o700, parents=True)
 
     async def _clone(self, product_dir: Path) -> None:
-        home, workspace = self._session.folder, self._session.workspace
+        home, workspace = self._run.folder, self._run.workspace
         git_dir = workspace / ".git"
         if await Repository(product_dir).has_commits():
             # Copied objects: a hard link would give the agent's user the product's own files.
@@ -115,7 +113,7 @@ class Workspace:
     def mark(self) -> str:
         """Return what changes whenever `main` of the workspace moves; "" where there is none."""
         try:
-            status = (self._session.workspace / ".git/refs/heads/main").lstat()
+            status = (self._run.workspace / ".git/refs/heads/main").lstat()
         except OSError:
             return ""
         return f"{status.st_ino}-{status.st_mtime_ns}"
@@ -131,28 +129,28 @@ class Workspace:
             OSError: the sandbox or the disk failed.
         """
         trailer = f"{TRAILER}: {last[0]}/{last[1]}" if last else ""
-        bundle = self._session.agent / _BUNDLE
-        run = await self._sandbox.run(
+        bundle = self._run.agent / _BUNDLE
+        done = await self._sandbox.run(
             ["/bin/sh", "-c", _HAND_OVER, "entrega", str(bundle), trailer],
-            cwd=self._session.workspace,
-            scratch=self._session.agent,
+            cwd=self._run.workspace,
+            scratch=self._run.agent,
             environment=_git_environment(),
             limits=Limits(
                 cpu_seconds=300, wall_seconds=300, file_bytes=max(self._max_bytes, 1 << 26)
             ),
             user_id=self._user_id,
         )
-        if run.exit_code == _NOTHING_YET:
+        if done.exit_code == _NOTHING_YET:
             return None
-        if run.exit_code != 0:
-            said = run.output.decode(errors="replace").strip()[-300:]
-            raise WorkspaceError(said or f"código {run.exit_code}")
+        if done.exit_code != 0:
+            said = done.output.decode(errors="replace").strip()[-300:]
+            raise WorkspaceError(said or f"código {done.exit_code}")
         return await asyncio.to_thread(self._fetch)
 
     def _fetch(self) -> Path:
         """Copy the bundle to where the agent cannot change it any more."""
-        target = self._session.folder / "entrega.bundle"
-        with _agents_file(self._session.agent, _BUNDLE) as source, target.open("wb") as copy:
+        target = self._run.folder / "entrega.bundle"
+        with _agents_file(self._run.agent, _BUNDLE) as source, target.open("wb") as copy:
             left = self._max_bytes + 1  # one more, so that the taker sees that it is too large
             while left > 0 and (chunk := os.read(source, min(left, _CHUNK_BYTES))):
                 copy.write(chunk)
@@ -162,7 +160,7 @@ class Workspace:
     def question(self) -> str | None:
         """Return what the agent has written to ask; None: it asks nothing."""
         try:
-            with _agents_file(self._session.agent, f"workspace/{QUESTION}") as source:
+            with _agents_file(self._run.agent, f"workspace/{QUESTION}") as source:
                 content = os.read(source, _LONGEST_QUESTION)
         except OSError:
             return None
@@ -170,7 +168,7 @@ class Workspace:
 
     def forget_question(self) -> None:
         """Take the question away, so that it is not asked again."""
-        folder = _open_folder(self._session.agent, "workspace")
+        folder = _open_folder(self._run.agent, "workspace")
         try:
             with suppress(FileNotFoundError):
                 os.unlink(QUESTION, dir_fd=folder)
@@ -179,7 +177,7 @@ class Workspace:
 
     def remove(self) -> None:
         """Delete the workspace and the agent's home."""
-        shutil.rmtree(self._session.agent, ignore_errors=True)
+        shutil.rmtree(self._run.agent, ignore_errors=True)
 
 
 @contextmanager

@@ -16,10 +16,10 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from axon_factory.adapters.builder.http.messages import Artifact, clean_text
+from axon_factory.adapters.builder.outside import Unheard
 from axon_factory.domain.failure import FailureCause
+from axon_factory.ports.builder import build_failure
 from axon_factory.ports.errors import PortError
-
-__all__ = ["AgentAddress", "AgentClient", "AgentRefused", "AgentUnreachable"]
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -30,11 +30,10 @@ _UNAUTHORISED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _DOWNLOAD_FACTOR = 10
 
 
-class AgentUnreachable(PortError):
-    """Nobody answers, or the agent says that it cannot at present."""
+class AgentUnreachable(Unheard):
+    """The agent does not answer, or says that it cannot at present."""
 
     def __init__(self, reason: str) -> None:
-        """`reason` completes the sentence."""
         super().__init__(
             f"El agente no responde: {reason}.",
             cause=FailureCause.CONSTRUCTOR_NO_DISPONIBLE,
@@ -73,7 +72,6 @@ class AgentClient:
     """One request a call; no redirect is followed, and no proxy of the environment used."""
 
     def __init__(self, address: AgentAddress) -> None:
-        """Take the address; nothing is opened before the first request."""
         self._address = address
 
     async def read(
@@ -82,7 +80,7 @@ class AgentClient:
         """GET a path.
 
         Raises:
-            AgentUnreachable: nobody answers.
+            AgentUnreachable: the agent does not answer.
             AgentRefused: the answer is an error.
             PortError: the answer is not understood (transient).
         """
@@ -108,7 +106,7 @@ class AgentClient:
         """Fetch a bundle into `target`.
 
         Raises:
-            AgentUnreachable: nobody answers.
+            AgentUnreachable: the agent does not answer.
             AgentRefused: the answer is an error.
             PortError: its address is not the agent's, it is too large (both final), or it is not
                 what was announced (transient).
@@ -253,22 +251,12 @@ def _understood(answer: type[Answer], body: bytes) -> Answer:
 
 
 def _misunderstood(reason: str) -> PortError:
-    return PortError(
-        f"La respuesta del agente no se entiende: {reason}",
-        cause=FailureCause.CONSTRUCCION_FALLIDA,
-        transient=True,
-    )
+    return build_failure(f"La respuesta del agente no se entiende: {reason}", transient=True)
 
 
 def _too_large(limit: int) -> PortError:
-    return PortError(
-        f"El repositorio que entrega el agente pasa de {limit // 1024**2} MB",
-        cause=FailureCause.CONSTRUCCION_FALLIDA,
-    )
+    return build_failure(f"El repositorio que entrega el agente pasa de {limit // 1024**2} MB")
 
 
 def _elsewhere() -> PortError:
-    return PortError(
-        "La dirección del repositorio que entrega el agente no es del agente",
-        cause=FailureCause.CONSTRUCCION_FALLIDA,
-    )
+    return build_failure("La dirección del repositorio que entrega el agente no es del agente")

@@ -14,20 +14,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from axon_factory.domain.text import FOR_BUILDERS
 from axon_factory.ports.builder import BuildRequest
 
-__all__ = [
-    "Artifact",
-    "Cancelled",
-    "FoundSessions",
-    "LogLine",
-    "Question",
-    "SessionReport",
-    "SessionStatus",
-    "StartedSession",
-    "Usage",
-    "clean_text",
-    "session_to_start",
-]
-
 ORIGIN = "orders_system"
 _BUNDLE = "git_bundle"
 _LARGEST_COUNT = 1_000_000_000

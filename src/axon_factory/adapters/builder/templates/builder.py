@@ -1,24 +1,29 @@
-"""TemplateBuilder: one commit a milestone, rendered from the catalogue's templates."""
+"""TemplateBuilder: one commit a milestone, rendered from the catalogue's templates.
+
+A template is made on layers. A layer is a folder with `copier.yml`, `template/` and `layer.json`:
+
+- `requires`: the layers below it. What a template stands on comes along.
+- `milestones`: file patterns by milestone id; the rest belongs to `default_milestone`.
+- `webhooks` and `integrations.<slug>.webhooks`: names and paths for the product's manifest.
+"""
 
 import asyncio
+import fnmatch
 import json
 import os
 import re
 import shutil
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from pydantic import BaseModel, ConfigDict
+
 import axon_factory
 from axon_factory.adapters.builder.repository import GitError, Repository
-from axon_factory.adapters.builder.templates.layers import (
-    UnknownTemplateError,
-    brought_by,
-    load_layers,
-)
-from axon_factory.adapters.builder.templates.processes import Processes
+from axon_factory.adapters.child_processes import Processes
 from axon_factory.domain.failure import FailureCause, MachineTrouble, Trouble, trouble_said
 from axon_factory.domain.plan import Milestone
 from axon_factory.ports.builder import (
@@ -26,21 +31,114 @@ from axon_factory.ports.builder import (
     BuildRequest,
     BuildStatus,
     MilestoneReport,
+    build_failure,
 )
 from axon_factory.ports.errors import PortError
 
-__all__ = ["TEMPLATE_ROOT", "TemplateBuilder"]
+MILESTONES = ("scaffolding", "backend_api", "frontend", "integraciones", "qa")
+"""The milestones that bring files, in the order in which they build on one another."""
 
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 TEMPLATE_ROOT = Path(axon_factory.__file__).parent / "product_templates"
 RENDER_MODULE = "axon_factory.adapters.builder.templates.render"
 MAX_INTEGRATIONS = 50
 
 
+class UnknownTemplateError(LookupError):
+    """A plan names a template that is not installed; the message is the template's id."""
+
+
+class _Integration(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    webhooks: Mapping[str, str] = {}
+
+
+class Layer(BaseModel):
+    """One layer's `layer.json`, with its id (the folder's name)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    version: str
+    requires: tuple[str, ...]
+    webhooks: Mapping[str, str]
+    integrations: Mapping[str, _Integration]
+    default_milestone: str
+    milestones: Mapping[str, tuple[str, ...]]
+
+    def milestone_of(self, path: str) -> str:
+        """Return the milestone that brings a file (POSIX path from the product's root)."""
+        for milestone, patterns in self.milestones.items():
+            if any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns):
+                return milestone
+        return self.default_milestone
+
+
+def load_layers(root: Path, templates: Iterable[str]) -> tuple[Layer, ...]:
+    """Return the layers of these templates and of all they require, lowest first.
+
+    Raises:
+        UnknownTemplateError: there is no such template under `root`.
+    """
+    found: dict[str, Layer] = {}
+    for template in templates:
+        _add(root, template, found)
+    return tuple(found.values())
+
+
+def _add(root: Path, template: str, found: dict[str, Layer]) -> None:
+    if template in found:
+        return
+    file = root / template / "layer.json"
+    if not _IDENTIFIER.fullmatch(template) or not file.is_file():
+        raise UnknownTemplateError(template)
+    layer = Layer.model_validate({"id": template, **json.loads(file.read_text(encoding="utf-8"))})
+    for required in layer.requires:
+        _add(root, required, found)
+    found[template] = layer
+
+
+def brought_by(milestone: str, plan: Sequence[str]) -> frozenset[str]:
+    """Return the file-bringing milestones whose files stand once `milestone` of `plan` is done.
+
+    A milestone brings its own files and those of earlier ones that the plan leaves out; the plan's
+    last one brings the rest; one that is not in :data:`MILESTONES` brings none.
+    """
+    if milestone == plan[-1]:
+        return frozenset(MILESTONES)
+    if milestone not in MILESTONES:
+        return frozenset()
+    return frozenset(MILESTONES[: MILESTONES.index(milestone) + 1])
+
+
+def manifest(
+    layers: Iterable[Layer], *, name: str, slug: str, integrations: Iterable[str]
+) -> dict[str, object]:
+    """Return the product's `axon-product.json`."""
+    wanted = set(integrations)
+    webhooks: dict[str, str] = {}
+    for layer in layers:
+        webhooks |= layer.webhooks
+        for integration, offer in layer.integrations.items():
+            if integration in wanted:
+                webhooks |= offer.webhooks
+    return {
+        "name": name,
+        "slug": slug,
+        "health": "/health",
+        "admin": "/admin",
+        "api": "/api",
+        "docs": "/guia",
+        "webhooks": webhooks,
+    }
+
+
 class TemplateBuilder:
     """Builds in the call: each `proceed` renders and commits the plan's next milestone.
 
-    The repository is the session's only memory, so a session survives any crash and has the same
-    id whoever asks.
+    The repository is the session's only memory: a session survives any crash. Its id follows from
+    order and attempt.
     """
 
     name = "templates"
@@ -94,7 +192,7 @@ class TemplateBuilder:
             PortError: a template is missing or the milestone could not be rendered or committed.
         """
         if session_id != _session_id(request):
-            raise _failure("La sesión de construcción no corresponde a la orden.")
+            raise build_failure("La sesión de construcción no corresponde a la orden.")
         await asyncio.to_thread(self._check, request)
         due = [m for m in request.plan.milestones if m.id not in request.completed]
         if not due:
@@ -111,7 +209,9 @@ class TemplateBuilder:
                     self._message(request, milestone), request.attempt, milestone.id
                 )
         except (GitError, OSError) as error:
-            raise _failure(f"El repositorio del producto falló: {error}", transient=True) from error
+            raise build_failure(
+                f"El repositorio del producto falló: {error}", transient=True
+            ) from error
         report = MilestoneReport(
             milestone.id, milestone.agente, self._message(request, milestone), commit
         )
@@ -141,10 +241,10 @@ class TemplateBuilder:
             raise PortError(message, cause=FailureCause.PLANTILLA_NO_DISPONIBLE) from error
         directory = request.product_dir
         if not directory.is_absolute() or directory.is_symlink() or _is_other_file(directory):
-            raise _failure("La carpeta del producto no es una carpeta propia.")
+            raise build_failure("La carpeta del producto no es una carpeta propia.")
         if shutil.which("git") is None:
             trouble = MachineTrouble(Trouble.FALTA_PROGRAMA, "git")
-            raise _failure("El programa git no está instalado.", trouble=trouble)
+            raise build_failure("El programa git no está instalado.", trouble=trouble)
 
     async def _render(
         self, session_id: str, request: BuildRequest, milestone: Milestone, repository: Repository
@@ -169,14 +269,14 @@ class TemplateBuilder:
         except TimeoutError as error:
             message = f"La plantilla no terminó en {self._render_timeout:.0f} segundos."
             trouble = MachineTrouble(Trouble.SOBRECARGA, message)
-            raise _failure(message, transient=True, trouble=trouble) from error
+            raise build_failure(message, transient=True, trouble=trouble) from error
         if done.exit_code != 0:
             reason = done.stderr.splitlines()[-1:] or [f"código {done.exit_code}"]
             # A signal is the machine's doing (memory, shutdown), an exit code the template's.
             kind = trouble_said(done.stderr)
             if done.exit_code == -signal.SIGKILL:
                 kind = Trouble.SIN_MEMORIA
-            raise _failure(
+            raise build_failure(
                 f"La plantilla no se pudo aplicar: {reason[0][:300]}",
                 transient=done.exit_code < 0,
                 trouble=MachineTrouble(kind, reason[0][:300]) if kind else None,
@@ -249,10 +349,3 @@ def _integrations(configuration: Mapping[str, Any]) -> list[str]:
 
 def _is_other_file(path: Path) -> bool:
     return path.exists() and not path.is_dir()
-
-
-def _failure(
-    message: str, *, transient: bool = False, trouble: MachineTrouble | None = None
-) -> PortError:
-    cause = FailureCause.CONSTRUCCION_FALLIDA
-    return PortError(message, cause=cause, transient=transient, trouble=trouble)

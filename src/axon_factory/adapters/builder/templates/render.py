@@ -13,9 +13,7 @@ from typing import Any
 from copier import run_copy
 from pydantic import BaseModel, ConfigDict
 
-from axon_factory.adapters.builder.templates.layers import load_layers, manifest
-
-__all__ = ["JOURNAL", "RenderJob", "main", "render"]
+from axon_factory.adapters.builder.templates.builder import load_layers, manifest
 
 JOURNAL = Path("docs", "construccion.json")
 """The product's own record of how it was built."""

@@ -3,8 +3,7 @@
 Importing it takes more than a second; only who names a model does.
 """
 
-from axon_factory.adapters.planner.llm.planner import LlmPlanner
+from axon_factory.adapters.planner.llm.planner import Limits, LlmPlanner, ModelRouter
 from axon_factory.adapters.planner.llm.providers import ModelAddress, Provider
-from axon_factory.adapters.planner.llm.router import Limits, ModelRouter
 
 __all__ = ["Limits", "LlmPlanner", "ModelAddress", "ModelRouter", "Provider"]

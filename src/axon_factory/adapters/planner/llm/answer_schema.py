@@ -1,22 +1,44 @@
-"""The schema of a model's plan: the plan of design §2, every part one of the catalogue's.
+"""The schema of a model's plan, and which texts of a model may stand in it.
 
-It is made anew for each product type: templates, integrations, agents and stack are lists to choose
-from, hours and resources have an upper bound, texts are short, and nothing may be added.
+The plan is design §2's, every part one of the catalogue's. The schema is made anew for each product
+type: templates, integrations, agents and stack are lists to choose from, hours and resources have
+an upper bound, texts are short, and nothing may be added. A text is visible Spanish prose, with
+nothing to run or open.
 """
 
 import re
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
-from axon_factory.adapters.planner.llm.texts import checked_name, checked_prose
 from axon_factory.domain.catalogue import INTEGRATIONS, PRODUCT_TYPES, ProductType
 from axon_factory.domain.plan_review import AGENTS
 
-__all__ = ["MOST_TIMES_USUAL", "answer_schema", "known_stack", "plan_schema"]
+NAME_PATTERN = r"^[\w\u00c0-\u024f][\w\u00c0-\u024f .,:()+&/'-]{0,79}$"
+"""Names of milestones: letters, digits and the marks that stand between words."""
 
+_SUSPECT = re.compile(
+    r"""://|\bwww\.|\b(?:javascript|data|file):   # addresses
+    | \.\./|\.\.\\|(?:^|\s)~?/\w+/               # paths
+    | [`|\\]|&&|\$[({\w]*[({]|;\s*(?:rm|curl|sh)\b  # commands
+    | [{}]|\]\(|<[\w/!?|%]                        # templates and markup
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_FOREIGN = frozenset(
+    _WORD.findall(
+        "the and with of for from to this that is are will be on by "
+        "und der die das mit für von ist les des avec pour est dans "
+        "os dos das com uma não gli degli della che per"
+    )
+)
+_SPANISH = frozenset(
+    _WORD.findall("de la el los las y con del en un una para por que se al su sin es lo como más a")
+)
 MOST_TIMES_USUAL = 4
 """How many times the catalogue's hours and resources a model may ask for. Above a quarter more an
 approver is told; above this it is no plan but a mistake."""
@@ -25,6 +47,56 @@ _MOST_MILESTONES = 20
 _MOST_PARTS = 20
 _MOST_NOTES = 10
 _VERSION = re.compile(r" \d{1,4}(?:\.\d{1,4}){0,3}")
+
+
+def checked_prose(text: str) -> str:
+    """Return a text that people will read.
+
+    Raises:
+        ValueError: it holds invisible characters, words for a program, or another script.
+    """
+    if not visible(text):
+        raise ValueError("tiene caracteres invisibles o de control")
+    if _SUSPECT.search(text):
+        raise ValueError("tiene direcciones, rutas, órdenes o marcas: debe ser texto corriente")
+    if not all(_is_latin(character) for character in text):
+        raise ValueError("debe estar en español")
+    return text
+
+
+def checked_name(text: str) -> str:
+    """Return a short name.
+
+    Raises:
+        ValueError: as `checked_prose`, or it has marks that no name needs.
+    """
+    if not re.fullmatch(NAME_PATTERN, checked_prose(text)):
+        raise ValueError("debe ser un nombre corto, de letras, cifras y puntuación corriente")
+    return text
+
+
+def visible(text: str, *, but: str = "") -> bool:
+    """Say whether every character can be seen; those of `but` may be there all the same."""
+    return all(
+        character in but or unicodedata.category(character)[0] not in "CZ" or character == " "
+        for character in text
+    )
+
+
+def in_spanish(texts: Iterable[str]) -> bool:
+    """Say whether texts are Spanish, or too short to tell, by the little words between the others.
+
+    Names of parts ("Backend API") have none, so they never count as a foreign language.
+    """
+    words = _WORD.findall(" ".join(texts).casefold())
+    foreign = sum(word in _FOREIGN for word in words)
+    return foreign <= sum(word in _SPANISH for word in words)
+
+
+def _is_latin(character: str) -> bool:
+    return not character.isalpha() or unicodedata.name(character, "").startswith(
+        ("LATIN", "FEMININE ORDINAL", "MASCULINE ORDINAL")
+    )
 
 
 class _Strict(BaseModel):

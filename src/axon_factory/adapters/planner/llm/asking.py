@@ -22,21 +22,21 @@ from pydantic_ai.exceptions import (
 from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, ToolCallPart, UserPromptPart
 from pydantic_ai.models import ModelRequestParameters
 
-from axon_factory.adapters.planner.llm.bounded_client import AnswerTooLarge
-from axon_factory.adapters.planner.llm.outcomes import Failure, Outcome
-from axon_factory.adapters.planner.llm.prices import (
+from axon_factory.adapters.planner.llm.prompts import Prompt
+from axon_factory.adapters.planner.llm.providers import (
     UNUSED,
+    AnswerTooLarge,
+    ModelAddress,
     TokenCount,
+    connected,
     cost_usd,
     estimated_tokens,
     measured,
+    settings_of,
 )
-from axon_factory.adapters.planner.llm.prompts import Prompt
-from axon_factory.adapters.planner.llm.providers import ModelAddress, connected, settings_of
+from axon_factory.adapters.planner.llm.reading import Failure, Outcome
 from axon_factory.domain.text import Redactor
 from axon_factory.ports.planner import ModelUse
-
-__all__ = ["Exchange", "RequestLimits", "ask"]
 
 _LONGEST_ERROR = 1000
 _BY_CATEGORY: tuple[tuple[type[ModelAPIError], Outcome, bool], ...] = (
@@ -98,7 +98,7 @@ async def ask(
     parameters: ModelRequestParameters,
     limits: RequestLimits,
 ) -> Exchange:
-    """Ask the model once. Whatever goes wrong is a failure in the exchange, never an exception."""
+    """Ask the model once. Every failure is part of the exchange, never an exception."""
     started_at, began = datetime.now(UTC), time.monotonic()
     response: ModelResponse | None = None
     failure: Failure | None = None

@@ -1,7 +1,8 @@
 """Renders prompts: instructions from the files beside this one, data as JSON between delimiters.
 
 A file is `<name>.v<number>.md`; who changes a text adds a file with the next number, so that the
-version on a plan tells what its model had been told. Nothing of a client enters a file.
+version on a plan tells what its model had been told. Nothing of a client enters a file. Of an order
+the data hold what a plan needs, without secrets and of bounded size.
 """
 
 import json
@@ -12,24 +13,20 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import Any, cast
 
 from axon_factory.adapters.planner.llm.answer_schema import MOST_TIMES_USUAL, known_stack
 from axon_factory.adapters.planner.llm.reading import PLAN_TOOL
 from axon_factory.domain.catalogue import INTEGRATIONS, PRODUCT_TYPES, ProductType
 from axon_factory.domain.plan_review import AGENTS, LARGEST_DEVIATION
+from axon_factory.domain.text import FOR_MODELS
+from axon_factory.ports.planner import PlanQuestion, PlanRequest
 
-__all__ = [
-    "ANSWER_PROMPT",
-    "PLAN_PROMPT",
-    "PROMPTS_FOLDER",
-    "Delimiters",
-    "Prompt",
-    "answer_prompt",
-    "data_message",
-    "plan_prompt",
-]
-
+_LONGEST_DATA = 40_000
+_TEXT_LIMITS = (4000, 1000, 200)
+_MOST_ITEMS = 200
+_DEEPEST = 12
+_CUT = "[…]"
 PROMPTS_FOLDER = Path(__file__).with_name("prompts")
 PLAN_PROMPT = "plan.v1"
 ANSWER_PROMPT = "answer.v1"
@@ -37,9 +34,61 @@ ANSWER_PROMPT = "answer.v1"
 _MARKUP = re.compile(r"[<>]|[^\x20-\x7e\xa1-\xac\xae-\u024f\u2010-\u2027\u20a0-\u20bf]")
 
 
+def data_of_order(request: PlanRequest) -> dict[str, Any]:
+    """Return the order as a model is shown it."""
+    data: dict[str, Any] = {
+        "producto": {"tipo": request.product_type, "nombre": request.product_name},
+        "cliente": {"nombre": request.client_name, "industria": request.industry},
+        "configuracion": request.configuration,
+    }
+    if request.answers:
+        data["aclaraciones"] = [
+            {"pregunta": asked, "respuesta": answer} for asked, answer in request.answers
+        ]
+    if request.rejection_reason is not None:
+        rejected: dict[str, Any] = {"motivo": request.rejection_reason}
+        if request.rejected_plan is not None:
+            rejected["plan"] = request.rejected_plan.model_dump(mode="json")
+        data["rechazo"] = rejected
+    return _fitted(FOR_MODELS.data(data))
+
+
+def data_of_question(question: PlanQuestion) -> dict[str, Any]:
+    """Return a question about a plan, with the plan and the order, as a model is shown them."""
+    asked = {"pregunta": question.question, "plan": question.plan.model_dump(mode="json")}
+    return {**_fitted(FOR_MODELS.data(asked)), "pedido": data_of_order(question.request)}
+
+
+def _fitted(data: dict[str, Any]) -> dict[str, Any]:
+    """Return data that a prompt has room for: with shorter texts, at last without configuration."""
+    for limit in _TEXT_LIMITS:
+        shortened = _shortened(data, limit, _DEEPEST)
+        if len(json.dumps(shortened)) <= _LONGEST_DATA:
+            return shortened
+    return {**_shortened(data, _TEXT_LIMITS[-1], 2), "configuracion": _CUT}
+
+
+def _shortened(value: Any, longest: int, depth: int) -> Any:  # noqa: ANN401 — any JSON value
+    match value:
+        case str():
+            return value if len(value) <= longest else value[:longest] + _CUT
+        case dict() | list() if depth == 0:
+            return _CUT
+        case dict():
+            members = list(cast("dict[str, Any]", value).items())[:_MOST_ITEMS]
+            return {
+                name[:longest]: _shortened(member, longest, depth - 1) for name, member in members
+            }
+        case list():
+            items = cast("list[Any]", value)[:_MOST_ITEMS]
+            return [_shortened(item, longest, depth - 1) for item in items]
+        case _:
+            return value
+
+
 @dataclass(frozen=True, slots=True)
 class Delimiters:
-    """The two lines around the data of one call; nobody who writes data can know them."""
+    """The two lines around the data of one call; an author of data cannot know them."""
 
     opening: str
     closing: str

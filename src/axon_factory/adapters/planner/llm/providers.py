@@ -1,18 +1,88 @@
-"""The models behind the planner: which there are, and how each provider's are reached."""
+"""The models behind the planner: how each provider's are reached, and what their tokens cost.
 
-from collections.abc import AsyncGenerator, Callable
+An answer is read up to a number of bytes, without trust in its announced length.
+"""
+
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from ipaddress import ip_address
 
+import httpx2
 from httpx2 import AsyncClient
 from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 
-from axon_factory.adapters.planner.llm.bounded_client import bounded_client
+from axon_factory.adapters.model_prices import list_price
+from axon_factory.domain.addresses import LOOPBACK, host_of
 
-__all__ = ["ModelAddress", "Provider", "connected", "load", "settings_of"]
+_CONNECT_SECONDS = 5.0
+_MOST_TOKENS = 10_000_000  # of one request; more is a lie that would overflow a column
+_BYTES_A_TOKEN = 3  # Spanish has four; to count too many is the safe side of a budget
+
+
+class AnswerTooLarge(httpx2.TransportError):
+    """An answer was longer than is taken, or compressed, so that its length is not known."""
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream, limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        received = 0
+        async for part in self._stream:
+            received += len(part)
+            if received > self._limit:
+                raise AnswerTooLarge(f"more than {self._limit} bytes")
+            yield part
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def bounded_client(base_url: str, *, max_bytes: int, timeout_seconds: float) -> httpx2.AsyncClient:
+    """Return a client for one server that follows no redirect and reads at most `max_bytes`.
+
+    The environment's proxy is used, but not for a server on this machine.
+    """
+
+    async def ask_plain(request: httpx2.Request) -> None:
+        # A compressed answer of a kilobyte can be a gigabyte of text.
+        request.headers["Accept-Encoding"] = "identity"
+
+    async def bound(response: httpx2.Response) -> None:
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise AnswerTooLarge("compressed although that was not asked for")
+        stream = response.stream
+        if isinstance(stream, httpx2.AsyncByteStream):
+            response.stream = _Bounded(stream, max_bytes)
+
+    return httpx2.AsyncClient(
+        timeout=httpx2.Timeout(timeout_seconds, connect=min(timeout_seconds, _CONNECT_SECONDS)),
+        event_hooks={"request": [ask_plain], "response": [bound]},
+        trust_env=not _is_loopback(base_url),
+        verify=_authorities(),
+    )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Return the authorities that TLS trusts, read once: reading takes longer than a request."""
+    return httpx2.create_ssl_context()
+
+
+def _is_loopback(url: str) -> bool:
+    host = host_of(url)
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK
 
 
 class Provider(StrEnum):
@@ -150,3 +220,53 @@ def _load_anthropic() -> _Maker:
         return AnthropicModel(address.name, provider=served)
 
     return make
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """Tokens in and out."""
+
+    input: int
+    output: int
+
+    @property
+    def total(self) -> int:
+        """Both together, as budgets count them."""
+        return self.input + self.output
+
+
+UNUSED = TokenCount(0, 0)
+"""Of a request that the server refused or never got."""
+
+
+def estimated_tokens(text: str) -> int:
+    """Return about how many tokens a text is, rather too many than too few."""
+    return -(-len(text.encode(errors="replace")) // _BYTES_A_TOKEN)
+
+
+def measured(reported: TokenCount, *, prompt: str, answer: str) -> TokenCount:
+    """Return the server's count, or an estimate where it has none: no answer is for nothing."""
+    return TokenCount(
+        _plausible(reported.input) or min(estimated_tokens(prompt), _MOST_TOKENS),
+        _plausible(reported.output) or min(estimated_tokens(answer), _MOST_TOKENS),
+    )
+
+
+def cost_usd(address: ModelAddress, tokens: TokenCount) -> Decimal | None:
+    """Return what the tokens cost, or None where the model's price is not known.
+
+    The configured name decides, not what the answer calls itself. A compatible server has a price
+    only if its address is a known provider's.
+    """
+    is_compatible = address.provider is Provider.COMPATIBLE
+    return list_price(
+        address.name,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        provider=None if is_compatible else address.provider.value,
+        url=address.url if is_compatible else None,
+    )
+
+
+def _plausible(tokens: int) -> int:
+    return min(max(tokens, 0), _MOST_TOKENS)

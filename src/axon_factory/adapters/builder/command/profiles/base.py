@@ -1,34 +1,15 @@
 """What a profile is: a command line, and what its JSON lines mean."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from axon_factory.domain.events import LogLevel
-
-__all__ = [
-    "LARGEST_AMOUNT",
-    "Ending",
-    "Json",
-    "Profile",
-    "Reading",
-    "Said",
-    "Sign",
-    "Used",
-    "amount",
-    "complaint",
-    "count",
-    "mapping",
-    "moment",
-    "one_line",
-    "option_of",
-    "spoken",
-]
 
 Json = Mapping[str, Any]
 
@@ -120,35 +101,35 @@ def complaint(text: str, *, ending: Ending | None = None) -> Reading:
     return Reading(said, error=text, ending=ending, sign=Sign.ERROR)
 
 
-class Profile(Protocol):
-    """A coding agent's command line. The prompt comes by standard input."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A coding agent's command line. The prompt comes by standard input.
+
+    Attributes:
+        name: what `AXON_AGENT_COMMAND_PROFILE` calls it.
+        program: the name under which it is usually installed.
+        first_words: what stands behind the program.
+        last_words: what ends the command line.
+        environment: what it needs to be told besides the words: never a secret.
+        read: returns what a line means; None for one of an unknown kind.
+        configured_model: returns the model that the tool's own configuration names, None: none.
+            It takes further words and environment. The words win, as they do in the tool.
+        priced_as: returns a model's name and the provider whose prices hold for it, None: any.
+    """
 
     name: str
     program: str
-    """The name under which it is usually installed."""
-    environment: Mapping[str, str]
-    """What it needs to be told besides the words: never a secret."""
+    first_words: tuple[str, ...]
+    last_words: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    read: Callable[[Json], Reading | None]
+    configured_model: Callable[[Sequence[str], Mapping[str, str]], str | None]
+    priced_as: Callable[[str], tuple[str, str | None]]
 
     def words(self, program: Path, model: str | None, arguments: Sequence[str]) -> list[str]:
         """Return the command line; `arguments` are further words of the factory's owner."""
-        ...
-
-    def read(self, line: Json) -> Reading | None:
-        """Return what a line means; None for one of an unknown kind."""
-        ...
-
-    def configured_model(
-        self, arguments: Sequence[str], environment: Mapping[str, str]
-    ) -> str | None:
-        """Return the model that the tool's own configuration names; None: it names none.
-
-        Its further words win over its environment, as they do in the tool.
-        """
-        ...
-
-    def priced_as(self, model: str) -> tuple[str, str | None]:
-        """Return a model's name and the provider whose prices hold for it, None: any."""
-        ...
+        chosen = ["--model", model] if model else []
+        return [str(program), *self.first_words, *chosen, *arguments, *self.last_words]
 
 
 def option_of(words: Sequence[str], *names: str) -> str | None:

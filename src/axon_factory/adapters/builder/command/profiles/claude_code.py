@@ -23,12 +23,12 @@ with 0, before the model's first word without a `result`; after SIGTERM with 143
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 from axon_factory.adapters.builder.command.profiles.base import (
     Ending,
     Json,
+    Profile,
     Reading,
     Said,
     Sign,
@@ -42,61 +42,41 @@ from axon_factory.adapters.builder.command.profiles.base import (
 )
 from axon_factory.domain.events import LogLevel
 
-__all__ = ["ClaudeCode"]
-
 _SYNTHETIC = "<synthetic>"
 _TOO_LONG = "output token maximum"
 _REASONS = {"max_tokens": Ending.CUT, "refusal": Ending.BLOCKED}
 
 
-class ClaudeCode:
-    """The profile `claude-code`."""
+def _read(line: Json) -> Reading | None:
+    match line.get("type"):
+        case "assistant":
+            return _assistant(line)
+        case "user":
+            failed = any(block.get("is_error") is True for block in _blocks(line))
+            said = Said("Una herramienta falló", LogLevel.WARNING, internal=True)
+            return Reading(said=(said,) if failed else (), answered=False)
+        case "system" if line.get("subtype") == "api_retry":
+            status = line.get("error_status")
+            code = f" ({status})" if isinstance(status, int) else ""
+            return complaint(
+                f"El modelo no respondió: {one_line(line.get('error')) or 'sin motivo'}{code}"
+            )
+        case "system" | "stream_event" | "rate_limit_event":
+            return Reading()
+        case "result":
+            return _result(line)
+        case _:
+            return None
 
-    name = "claude-code"
-    program = "claude"
-    environment: Mapping[str, str] = {
-        "IS_SANDBOX": "1",
-        "DISABLE_AUTOUPDATER": "1",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-    }
 
-    def words(self, program: Path, model: str | None, arguments: Sequence[str]) -> list[str]:
-        """See the profile."""
-        chosen = ["--model", model] if model else []
-        fixed = ["-p", "--output-format", "stream-json", "--verbose"]
-        return [str(program), *fixed, "--dangerously-skip-permissions", *chosen, *arguments]
+def _configured_model(arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """The lines name the model; this is for those that do not."""
+    return option_of(arguments, "--model") or environment.get("ANTHROPIC_MODEL") or None
 
-    def read(self, line: Json) -> Reading | None:
-        """See the profile."""
-        match line.get("type"):
-            case "assistant":
-                return _assistant(line)
-            case "user":
-                failed = any(block.get("is_error") is True for block in _blocks(line))
-                said = Said("Una herramienta falló", LogLevel.WARNING, internal=True)
-                return Reading(said=(said,) if failed else (), answered=False)
-            case "system" if line.get("subtype") == "api_retry":
-                status = line.get("error_status")
-                code = f" ({status})" if isinstance(status, int) else ""
-                return complaint(
-                    f"El modelo no respondió: {one_line(line.get('error')) or 'sin motivo'}{code}"
-                )
-            case "system" | "stream_event" | "rate_limit_event":
-                return Reading()
-            case "result":
-                return _result(line)
-            case _:
-                return None
 
-    def configured_model(
-        self, arguments: Sequence[str], environment: Mapping[str, str]
-    ) -> str | None:
-        """See the profile: its lines name the model, this is for those that do not."""
-        return option_of(arguments, "--model") or environment.get("ANTHROPIC_MODEL") or None
-
-    def priced_as(self, model: str) -> tuple[str, str | None]:
-        """See the profile: `[1m]` behind a name is the size of its context."""
-        return model.partition("[")[0], "anthropic"
+def _priced_as(model: str) -> tuple[str, str | None]:
+    """`[1m]` behind a name is the size of its context."""
+    return model.partition("[")[0], "anthropic"
 
 
 def _assistant(line: Json) -> Reading:
@@ -175,3 +155,24 @@ def _used_in_all(line: Json, latency: int) -> tuple[Used, ...]:
     asked = sum(count(usage.get(key)) for key in keys)
     cost = amount(line.get("total_cost_usd"))
     return (Used(asked, count(usage.get("output_tokens")), cost, None, latency),)
+
+
+CLAUDE_CODE = Profile(
+    name="claude-code",
+    program="claude",
+    first_words=(
+        "-p",
+        "--output-format",
+        "stream-json",
+        "--verbose",
+        "--dangerously-skip-permissions",
+    ),
+    environment={
+        "IS_SANDBOX": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    },
+    read=_read,
+    configured_model=_configured_model,
+    priced_as=_priced_as,
+)

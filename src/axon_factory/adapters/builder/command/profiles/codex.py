@@ -27,6 +27,7 @@ from typing import Any, cast
 from axon_factory.adapters.builder.command.profiles.base import (
     Ending,
     Json,
+    Profile,
     Reading,
     Said,
     Used,
@@ -39,8 +40,6 @@ from axon_factory.adapters.builder.command.profiles.base import (
 )
 from axon_factory.domain.events import LogLevel
 
-__all__ = ["Codex"]
-
 _NO_WORDS = "error sin mensaje"
 _REASONS = {"max_output_tokens": Ending.CUT, "content_filter": Ending.BLOCKED}
 _RECONNECTING = re.compile(r"^Reconnecting\.\.\. \d+/\d+ \((.*)\)$")
@@ -49,53 +48,38 @@ _NOT_CHANGED = ("failed", "declined")
 _NO_NEWS = ("thread.started", "turn.started", "item.started", "item.updated")
 
 
-class Codex:
-    """The profile `codex`."""
+def _read(line: Json) -> Reading | None:
+    match line.get("type"):
+        case "item.completed":
+            return _item(mapping(line.get("item")))
+        case "turn.completed":
+            usage = mapping(line.get("usage"))
+            used = Used(count(usage.get("input_tokens")), count(usage.get("output_tokens")))
+            return Reading(used=(used,), ending=Ending.DONE)
+        case "turn.failed":
+            text = one_line(mapping(line.get("error")).get("message")) or _NO_WORDS
+            return complaint(text, ending=_why(text))
+        case "error":
+            text = _RECONNECTING.sub(r"\1", one_line(line.get("message")))
+            return complaint(text or _NO_WORDS)
+        case kind if kind in _NO_NEWS:
+            return Reading()
+        case _:
+            return None
 
-    name = "codex"
-    program = "codex"
-    environment: Mapping[str, str] = {}
 
-    def words(self, program: Path, model: str | None, arguments: Sequence[str]) -> list[str]:
-        """See the profile."""
-        chosen = ["--model", model] if model else []
-        fixed = ["--json", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
-        return [str(program), "exec", *fixed, *chosen, *arguments, "-"]
+def _configured_model(arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """`-m`, `-c model=…`, or `config.toml` of `CODEX_HOME`."""
+    named = option_of(arguments, "-m", "--model")
+    for word in arguments:
+        key, separator, value = word.partition("=")
+        if separator and key.strip() == "model":
+            named = value.strip().strip("\"'")
+    return named or _of_file(environment.get("CODEX_HOME"))
 
-    def read(self, line: Json) -> Reading | None:
-        """See the profile."""
-        match line.get("type"):
-            case "item.completed":
-                return _item(mapping(line.get("item")))
-            case "turn.completed":
-                usage = mapping(line.get("usage"))
-                used = Used(count(usage.get("input_tokens")), count(usage.get("output_tokens")))
-                return Reading(used=(used,), ending=Ending.DONE)
-            case "turn.failed":
-                text = one_line(mapping(line.get("error")).get("message")) or _NO_WORDS
-                return complaint(text, ending=_why(text))
-            case "error":
-                text = _RECONNECTING.sub(r"\1", one_line(line.get("message")))
-                return complaint(text or _NO_WORDS)
-            case kind if kind in _NO_NEWS:
-                return Reading()
-            case _:
-                return None
 
-    def configured_model(
-        self, arguments: Sequence[str], environment: Mapping[str, str]
-    ) -> str | None:
-        """See the profile: `-m`, `-c model=…`, or `config.toml` of `CODEX_HOME`."""
-        named = option_of(arguments, "-m", "--model")
-        for word in arguments:
-            key, separator, value = word.partition("=")
-            if separator and key.strip() == "model":
-                named = value.strip().strip("\"'")
-        return named or _of_file(environment.get("CODEX_HOME"))
-
-    def priced_as(self, model: str) -> tuple[str, str | None]:
-        """See the profile."""
-        return model, "openai"
+def _priced_as(model: str) -> tuple[str, str | None]:
+    return model, "openai"
 
 
 def _of_file(folder: str | None) -> str | None:
@@ -155,3 +139,19 @@ def _change(item: Json) -> Reading:
 def _worked(text: str, *, failed: bool = False) -> Reading:
     level = LogLevel.WARNING if failed else LogLevel.INFO
     return Reading(said=(Said(text, level, internal=True),), answered=False)
+
+
+CODEX = Profile(
+    name="codex",
+    program="codex",
+    first_words=(
+        "exec",
+        "--json",
+        "--skip-git-repo-check",
+        "--dangerously-bypass-approvals-and-sandbox",
+    ),
+    last_words=("-",),
+    read=_read,
+    configured_model=_configured_model,
+    priced_as=_priced_as,
+)

@@ -28,6 +28,7 @@ from pathlib import Path
 from axon_factory.adapters.builder.command.profiles.base import (
     Ending,
     Json,
+    Profile,
     Reading,
     Said,
     Sign,
@@ -43,8 +44,6 @@ from axon_factory.adapters.builder.command.profiles.base import (
 )
 from axon_factory.domain.events import LogLevel
 
-__all__ = ["Opencode"]
-
 _GOES_ON, _BROKE_OFF = "tool-calls", "unknown"
 _REASONS = {
     "stop": Ending.DONE,
@@ -54,62 +53,47 @@ _REASONS = {
 _ERRORS = {"ContentFilterError": Ending.BLOCKED, "MessageOutputLengthError": Ending.CUT}
 
 
-class Opencode:
-    """The profile `opencode`."""
+def _read(line: Json) -> Reading | None:
+    reading = _read_line(line)
+    return reading and replace(reading, at=moment(line.get("timestamp")))
 
-    name = "opencode"
-    program = "opencode"
-    environment: Mapping[str, str] = {
-        "OPENCODE_DISABLE_AUTOUPDATE": "1",
-        "OPENCODE_DISABLE_LSP_DOWNLOAD": "1",
-    }
 
-    def words(self, program: Path, model: str | None, arguments: Sequence[str]) -> list[str]:
-        """See the profile."""
-        chosen = ["--model", model] if model else []
-        return [str(program), "run", "--format", "json", "--auto", *chosen, *arguments]
+def _read_line(line: Json) -> Reading | None:
+    part = mapping(line.get("part"))
+    match line.get("type"):
+        case "text":
+            return spoken(one_line(part.get("text")), Sign.TRY)
+        case "tool_use":
+            return Reading(said=(_tool(part),), answered=False)
+        case "step_finish":
+            return _finished(part)
+        case "error":
+            error = mapping(line.get("error"))
+            message = mapping(error.get("data")).get("message") or error.get("name")
+            ending = _ERRORS.get(one_line(error.get("name")), Ending.GAVE_UP)
+            return complaint(one_line(message) or "error sin mensaje", ending=ending)
+        case "step_start":
+            return Reading(answered=False, sign=Sign.TRY)
+        case "reasoning":
+            return Reading()
+        case _:
+            return None
 
-    def read(self, line: Json) -> Reading | None:
-        """See the profile."""
-        reading = self._read(line)
-        return reading and replace(reading, at=moment(line.get("timestamp")))
 
-    def _read(self, line: Json) -> Reading | None:
-        part = mapping(line.get("part"))
-        match line.get("type"):
-            case "text":
-                return spoken(one_line(part.get("text")), Sign.TRY)
-            case "tool_use":
-                return Reading(said=(_tool(part),), answered=False)
-            case "step_finish":
-                return _finished(part)
-            case "error":
-                error = mapping(line.get("error"))
-                message = mapping(error.get("data")).get("message") or error.get("name")
-                ending = _ERRORS.get(one_line(error.get("name")), Ending.GAVE_UP)
-                return complaint(one_line(message) or "error sin mensaje", ending=ending)
-            case "step_start":
-                return Reading(answered=False, sign=Sign.TRY)
-            case "reasoning":
-                return Reading()
-            case _:
-                return None
+def _configured_model(arguments: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """`-m`, or `model` of `OPENCODE_CONFIG_CONTENT` or `OPENCODE_CONFIG`."""
+    named = option_of(arguments, "-m", "--model")
+    if named:
+        return named
+    return _model_in(environment.get("OPENCODE_CONFIG_CONTENT")) or _model_in(
+        _content(environment.get("OPENCODE_CONFIG"))
+    )
 
-    def configured_model(
-        self, arguments: Sequence[str], environment: Mapping[str, str]
-    ) -> str | None:
-        """See the profile: `-m`, or `model` of `OPENCODE_CONFIG_CONTENT` or `OPENCODE_CONFIG`."""
-        named = option_of(arguments, "-m", "--model")
-        if named:
-            return named
-        return _model_in(environment.get("OPENCODE_CONFIG_CONTENT")) or _model_in(
-            _content(environment.get("OPENCODE_CONFIG"))
-        )
 
-    def priced_as(self, model: str) -> tuple[str, str | None]:
-        """See the profile: a model is named `provider/model`."""
-        provider, separator, name = model.partition("/")
-        return (name, provider) if separator else (model, None)
+def _priced_as(model: str) -> tuple[str, str | None]:
+    """A model is named `provider/model`."""
+    provider, separator, name = model.partition("/")
+    return (name, provider) if separator else (model, None)
 
 
 def _content(path: str | None) -> str | None:
@@ -161,3 +145,14 @@ def _used(part: Json) -> Used:
         output_tokens=count(tokens.get("output")) + count(tokens.get("reasoning")),
         cost_usd=amount(part.get("cost")) or None,
     )
+
+
+OPENCODE = Profile(
+    name="opencode",
+    program="opencode",
+    first_words=("run", "--format", "json", "--auto"),
+    environment={"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1"},
+    read=_read,
+    configured_model=_configured_model,
+    priced_as=_priced_as,
+)

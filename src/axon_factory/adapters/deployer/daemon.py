@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from axon_factory.adapters.deployer.local import launcher
-from axon_factory.adapters.deployer.local.layout import Layout, write_private
-
-__all__ = ["FAILED_STATES", "RUNNING_STATES", "Daemon", "DaemonError", "Process"]
+from axon_factory.adapters.deployer import launcher
+from axon_factory.adapters.deployer.layout import Layout, write_private
 
 ANSWER_SECONDS = 15.0
 START_SECONDS = 30.0
@@ -71,7 +69,7 @@ def _command_line(folder: Path) -> list[bytes]:
 class Daemon:
     """The one supervisord of a root, shared by all processes of the factory.
 
-    It daemonizes itself into a session of its own, and so outlives whoever started it.
+    It daemonizes itself into a session of its own, and so outlives the process that started it.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -134,7 +132,7 @@ class Daemon:
         async with self._layout.locked("supervisor"):
             if await self.is_running(answer_seconds):
                 return
-            # What a crash or a removed socket left: a daemon that nobody can reach any more.
+            # What a crash or a removed socket left: a daemon that cannot be reached any more.
             await self._end_process(patience=PRODUCT_STOP_SECONDS)
             runtime = self._layout.runtime()
             (runtime / "s.sock").unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Notifier: delivers one notification to one destination. Called by the outbox only."""
+"""What leaves the factory as a message: mails and notifications. Called by the outbox only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -9,7 +9,37 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.messages import Channel
 from axon_factory.ports.errors import PortError
 
-__all__ = ["DeliveryFailed", "Destination", "Notification", "Notifier", "Receipt"]
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A plain-text message with an optional HTML twin; carries links, never secrets."""
+
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+
+
+class Mailer(Protocol):
+    """Delivers mail at least once; the idempotency key becomes the stable Message-ID."""
+
+    name: str
+
+    async def send(self, mail: Mail, *, idempotency_key: str) -> None:
+        """Deliver `mail`.
+
+        Raises:
+            PortError: it was not accepted.
+        """
+        ...
+
+    async def forget(self, idempotency_keys: Sequence[str]) -> None:
+        """Remove the mails with these keys from where they are kept; what left cannot come back.
+
+        Raises:
+            PortError: one of them could not be removed.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +110,6 @@ class Notifier(Protocol):
         """Deliver `notification` to `destination`.
 
         Raises:
-            DeliveryFailed: it was not taken, or nobody knows whether it was.
+            DeliveryFailed: it was not taken, or it is unknown whether it was.
         """
         ...

@@ -8,27 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from axon_factory.adapters.deployer.local.daemon import (
+from axon_factory.adapters.deployer.daemon import (
     FAILED_STATES,
     RUNNING_STATES,
     Daemon,
 )
-from axon_factory.adapters.deployer.local.failures import failed, port_failures
-from axon_factory.adapters.deployer.local.health import HealthClient, ask_everything
-from axon_factory.adapters.deployer.local.layout import (
+from axon_factory.adapters.deployer.health import (
+    HealthClient,
+    ask_everything,
+    failed,
+    port_failures,
+)
+from axon_factory.adapters.deployer.layout import (
     Layout,
     Record,
     choose_port,
-    is_free,
-    read_json,
-    write_private,
-)
-from axon_factory.adapters.deployer.local.release import (
     erase,
     fetch_release,
+    is_free,
     log_tail,
     prune,
+    read_json,
     retire,
+    write_private,
 )
 from axon_factory.adapters.sandbox import (
     Limits,
@@ -38,10 +40,8 @@ from axon_factory.adapters.sandbox import (
     sing,
 )
 from axon_factory.domain.failure import MachineTrouble, Trouble
-from axon_factory.ports.deployer import Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
-
-__all__ = ["LocalDeployer", "ProductStatus"]
+from axon_factory.ports.product import Deployment, DeploymentRequest
 
 DEFAULT_PORTS = range(20000, 24000)
 DEFAULT_URL = "http://127.0.0.1:{port}"

@@ -13,9 +13,7 @@ from collections.abc import Mapping
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from axon_factory.ports.secret_box import SealedSecret
-
-__all__ = ["KEY_BYTES", "EnvelopeSecretBox"]
+from axon_factory.ports.product import SealedSecret
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12

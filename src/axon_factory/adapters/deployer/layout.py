@@ -1,4 +1,4 @@
-"""What the local deployer keeps on disk, and the locks around it.
+"""What the local deployer keeps on disk: releases, logs, data, and the locks around them.
 
 ::
 
@@ -12,7 +12,6 @@
 """
 
 import asyncio
-import fcntl
 import json
 import os
 import re
@@ -23,16 +22,22 @@ import tempfile
 from collections.abc import AsyncGenerator, Collection, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Layout", "Record", "choose_port", "is_free", "read_json", "write_private"]
+from axon_factory.adapters.disk import try_lock
+from axon_factory.adapters.git_command import SLUG
+from axon_factory.adapters.sandbox import ProductRepository, Sandbox
+from axon_factory.ports.product import DeploymentRequest
 
-SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 LOCK_POLL_SECONDS = 0.05
 PRIVATE_FOLDER = stat.S_IFDIR | 0o700
 SOCKET_PATH_BYTES = 100
 """Linux allows 107 in a Unix socket's address; supervisord first binds a longer temporary name."""
+LOG_LINES = 20
+LOG_BYTES = 2000
+SHORTEST_SECRET = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class Layout:
         # Owner only, and not inherited: the daemon must not keep it.
         descriptor = os.open(self.locks / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            while not _try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
+            while not try_lock(descriptor):  # noqa: ASYNC110 — the holder may be another process
                 await asyncio.sleep(LOCK_POLL_SECONDS)
             os.utime(descriptor)
             yield
@@ -115,7 +120,7 @@ class Layout:
         self.create()
         descriptor = os.open(self.locks / name, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            mine = _try_lock(descriptor)
+            mine = try_lock(descriptor)
             if mine:
                 os.utime(descriptor)
             yield mine
@@ -129,7 +134,7 @@ class Layout:
         except FileNotFoundError:
             return 0.0
         try:
-            return os.fstat(descriptor).st_mtime if _try_lock(descriptor) else None
+            return os.fstat(descriptor).st_mtime if try_lock(descriptor) else None
         finally:
             os.close(descriptor)
 
@@ -170,16 +175,8 @@ class Layout:
         self._runtime_memory.unlink(missing_ok=True)
 
 
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _is_private(folder: Path) -> bool:
-    """Tell whether `folder` exists, is ours, and nobody else can enter it."""
+    """Tell whether `folder` exists, is ours, and is closed to others."""
     try:
         status = folder.lstat()
     except OSError:
@@ -224,5 +221,73 @@ def is_free(host: str, port: int) -> bool:
 
 
 def choose_port(host: str, ports: range, used: Collection[int]) -> int | None:
-    """Return the first port that is promised to nobody and free."""
+    """Return the first port that is free and not promised to a product."""
     return next((port for port in ports if port not in used and is_free(host, port)), None)
+
+
+async def fetch_release(sandbox: Sandbox, layout: Layout, request: DeploymentRequest) -> Path:
+    """Return the folder with the files of the commit, made at the first call.
+
+    Raises:
+        RepositoryError: there is no such commit.
+        OSError: the product's folder is missing.
+    """
+    releases = layout.product(request.slug) / "releases"
+    release = releases / request.commit
+    if release.is_dir():
+        return release
+    releases.mkdir(parents=True, exist_ok=True)
+    # Beside the releases, so that one rename puts the finished export in its place.
+    scratch = await asyncio.to_thread(tempfile.mkdtemp, dir=releases, prefix=".export-")
+    try:
+        repository = await ProductRepository.copy(sandbox, request.product_dir, Path(scratch))
+        files = await repository.export(request.commit, "files")
+        files.rename(release)
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True))
+    return release
+
+
+def prune(release: Path) -> None:
+    """Remove the product's other releases."""
+    for other in release.parent.iterdir():
+        if other != release:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def retire(layout: Layout, slug: str) -> None:
+    """Remove the product's folder; its data move to the retired ones."""
+    folder = layout.product(slug)
+    if (folder / "data").is_dir():
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        (folder / "data").rename(layout.retired / f"{slug}-{now}")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def erase(layout: Layout, slug: str) -> None:
+    """Remove all that is kept of the product.
+
+    Raises:
+        OSError: something of it is still there.
+    """
+    retired = re.compile(rf"{re.escape(slug)}-\d{{8}}T\d{{6}}\.\d{{6}}Z")
+    earlier = [path for path in layout.retired.iterdir() if retired.fullmatch(path.name)]
+    for folder in (layout.product(slug), *earlier):
+        if folder.exists():
+            shutil.rmtree(folder)
+    # Its holder is the caller, and the name is not used again.
+    (layout.locks / f"{slug}.lock").unlink(missing_ok=True)
+
+
+def log_tail(layout: Layout, request: DeploymentRequest) -> str:
+    """Return the last lines that the product wrote, without its secrets."""
+    path = layout.product(request.slug) / "logs" / "product.log"
+    try:
+        text = path.read_bytes()[-LOG_BYTES * 4 :].decode(errors="replace")
+    except OSError:
+        return ""
+    # Before cutting: half a secret would not be found.
+    for value in sorted(request.secrets.values(), key=len, reverse=True):
+        if len(value) >= SHORTEST_SECRET:
+            text = text.replace(value, "•••")
+    return "\n".join(text[-LOG_BYTES:].splitlines()[-LOG_LINES:])

@@ -1,12 +1,15 @@
-"""A session's folder: what is known of it, whether its agent runs, and signals that only it gets.
+"""A run: one agent's work on an order's attempt, known by its folder.
+
+Its agent may be launched several times, once more for each answer. The folder says whether it is
+alive, and signals reach only it.
 
 `<order>-<attempt>/` holds:
 
 - `lock`: held by the launcher for as long as it lives. A lock dies with its holder, be it killed
   or the machine restarted, and is seen from every container that shares the folder.
-- `state.json`: what the worker knows (see `SessionState`).
-- `run-N.json`, `exit-N.json`: the launcher's records of run N. A run with neither lock nor exit
-  record has vanished.
+- `state.json`: what the worker knows (see `RunState`).
+- `run-N.json`, `exit-N.json`: the launcher's records of launch N. A launch
+  with neither lock nor exit record has vanished.
 - `output.jsonl`, `errors.log`: what the agent said.
 - `goal.md`, `datos/`: what it was given; it sees them read-only.
 - `agent/`: the one folder that it may write to, with `workspace` (the repository) and `home`.
@@ -29,24 +32,18 @@ from pathlib import Path
 from typing import Any, cast
 
 from axon_factory.adapters.builder.command import launcher
-
-__all__ = [
-    "Exit",
-    "Launch",
-    "Session",
-    "SessionBusy",
-    "SessionState",
-    "Unlaunchable",
-    "forget_sessions",
-]
+from axon_factory.adapters.child_processes import start_group
+from axon_factory.adapters.disk import try_lock
 
 _KEY = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,80}-[0-9]{1,6}")
+_LAUNCH_KEY = "run"
+"""What `state.json` calls the launch: runs of earlier versions go on."""
 _LAUNCH_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 
 
-class SessionBusy(Exception):
-    """Somebody else holds the session: its launcher, or another worker that is starting it."""
+class RunBusy(Exception):
+    """Somebody else holds the run: its launcher, or another worker that is starting it."""
 
 
 class Unlaunchable(Exception):
@@ -66,28 +63,28 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a run ended. `reason` is one of the launcher's, None where the agent ended by itself."""
+    """How a launch ended. `reason` is the launcher's word, None where the agent ended by itself."""
 
     code: int
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class SessionState:
-    """What the worker remembers of a session.
+class RunState:
+    """What the worker remembers of a run.
 
     Attributes:
-        run: number of the newest run; 0: none yet.
-        output_from: where the newest run's lines begin in the output, in bytes.
+        launch: number of the newest launch; 0: none yet.
+        output_from: where the newest launch's lines begin in the output, in bytes.
         taken: the mark of the workspace's newest commit that was taken over.
         proven: the milestones that commits proved then (`MilestoneReport` as JSON).
-        question: what the newest run has asked and nobody has answered yet.
+        question: what the newest launch has asked, until it is answered.
         answers: everything that was answered, for the agent to read.
-        finished: the commit with which the session ended.
-        base: the product's commit when the session began; None: it had none.
+        finished: the commit with which the run ended.
+        base: the product's commit when the run began; None: it had none.
     """
 
-    run: int = 0
+    launch: int = 0
     output_from: int = 0
     taken: str = ""
     proven: tuple[Mapping[str, str], ...] = ()
@@ -98,26 +95,26 @@ class SessionState:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A session by its folder, which may not be there yet."""
+class Run:
+    """A run by its folder, which may not be there yet."""
 
     folder: Path
 
     @classmethod
-    def of(cls, root: Path, order_id: str, attempt: int) -> "Session":
-        """Return the session of an order's attempt below `root`.
+    def of(cls, root: Path, order_id: str, attempt: int) -> "Run":
+        """Return the run of an order's attempt below `root`.
 
         Raises:
             ValueError: the id cannot be part of a folder's name.
         """
         key = f"{order_id}-{attempt}"
         if not _KEY.fullmatch(key):
-            raise ValueError(f"'{key}' cannot name a session")
+            raise ValueError(f"'{key}' cannot name a run")
         return cls(root / key)
 
     @property
     def id(self) -> str:
-        """The session's name for the order."""
+        """The run's name for the order."""
         return f"comando-{self.folder.name}"
 
     @property
@@ -157,36 +154,38 @@ class Session:
         except OSError:
             return 0
 
-    def state(self) -> SessionState | None:
-        """Return what is remembered; None when the session was not made ready."""
+    def state(self) -> RunState | None:
+        """Return what is remembered; None when the run was not made ready."""
         content = _read_json(self.folder / "state.json")
         if content is None:
             return None
         content |= {name: tuple(content[name]) for name in ("proven", "answers")}
-        return SessionState(**content)
+        return RunState(launch=content.pop(_LAUNCH_KEY), **content)
 
-    def remember(self, state: SessionState, **changes: Any) -> SessionState:  # noqa: ANN401 — fields of SessionState
+    def remember(self, state: RunState, **changes: Any) -> RunState:  # noqa: ANN401 — fields of RunState
         """Write what is remembered, with `changes`; return it."""
         changed = replace(state, **changes)
-        launcher.write_record(self.folder / "state.json", asdict(changed))
+        content = asdict(changed)
+        record = {_LAUNCH_KEY: content.pop("launch"), **content}
+        launcher.write_record(self.folder / "state.json", record)
         return changed
 
-    def was_launched(self, run: int) -> bool:
-        """Say whether the launcher of a run has recorded itself."""
-        return run > 0 and (self.folder / f"run-{run}.json").exists()
+    def was_launched(self, launch: int) -> bool:
+        """Say whether the launcher has recorded itself."""
+        return launch > 0 and (self.folder / f"run-{launch}.json").exists()
 
-    def exit_of(self, run: int) -> Exit | None:
-        """Return how a run ended; None while it runs, or when it vanished."""
-        content = _read_json(self.folder / f"exit-{run}.json")
+    def exit_of(self, launch: int) -> Exit | None:
+        """Return how a launch ended; None while it runs, or when it vanished."""
+        content = _read_json(self.folder / f"exit-{launch}.json")
         return None if content is None else Exit(content["code"], content["reason"])
 
-    def began_at(self, run: int) -> datetime | None:
-        """Return when a run began."""
-        content = _read_json(self.folder / f"run-{run}.json")
+    def began_at(self, launch: int) -> datetime | None:
+        """Return when a launch began."""
+        content = _read_json(self.folder / f"run-{launch}.json")
         return None if content is None else datetime.fromisoformat(content["at"]).astimezone(UTC)
 
     def is_alive(self) -> bool:
-        """Say whether a launcher (or somebody about to start one) holds the session."""
+        """Say whether a launcher (or somebody about to start one) holds the run."""
         try:
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -202,21 +201,22 @@ class Session:
 
     @contextmanager
     def held(self) -> Generator[int]:
-        """Hold the session, so that nobody else starts it meanwhile; yields the lock's file.
+        """Hold the run, so that no other worker starts it meanwhile; yields the lock's file.
 
         Raises:
-            SessionBusy: somebody has it.
+            RunBusy: somebody has it.
         """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            _take(descriptor)
+            if not try_lock(descriptor):
+                raise RunBusy("la sesión está en otras manos")
             yield descriptor
         finally:
             os.close(descriptor)
 
-    async def launch(self, run: int, launch: Launch, *, lock: int) -> None:
-        """Start the launcher of a run, which takes over the lock that we hold (see `held`).
+    async def launch(self, number: int, launch: Launch, *, lock: int) -> None:
+        """Start a launcher, which takes over the lock that we hold (see `held`).
 
         Whenever we die in this: either the launcher has recorded itself and goes on alone, or no
         agent was started.
@@ -225,19 +225,18 @@ class Session:
             Unlaunchable: it did not start.
         """
         with (self.folder / "launcher.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
+            process = await start_group(
                 sys.executable,
                 "-I",
                 launcher.__file__,
                 str(self.folder),
-                str(run),
+                str(number),
                 str(lock),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=log,
                 env={"PATH": os.defpath, "LANG": "C.UTF-8"},
                 pass_fds=(lock,),
-                start_new_session=True,
                 umask=0o022,
             )
         content = json.dumps(asdict(launch)).encode()
@@ -251,18 +250,18 @@ class Session:
                 with suppress(ProcessLookupError):
                     process.kill()
                 await asyncio.shield(process.wait())
-        if not self.was_launched(run):
+        if not self.was_launched(number):
             raise Unlaunchable("El lanzador del agente no arrancó")
 
-    async def end(self, run: int, *, force: bool, patience: float) -> bool:
-        """Ask a run to end, or end it; return whether nothing of it is left after `patience` s."""
+    async def end(self, launch: int, *, force: bool, patience: float) -> bool:
+        """Ask a launch to end, or end it; return whether it is gone after `patience` seconds."""
         number = signal.SIGUSR1 if force else signal.SIGTERM
-        self._signal(run, "pid", "started", number)
+        self._signal(launch, "pid", "started", number)
         if await self._is_gone(patience) or not force:
             return not self.is_alive()
         # The launcher itself does not react any more.
-        self._signal(run, "agent_pid", "agent_started", signal.SIGKILL)
-        self._signal(run, "pid", "started", signal.SIGKILL)
+        self._signal(launch, "agent_pid", "agent_started", signal.SIGKILL)
+        self._signal(launch, "pid", "started", signal.SIGKILL)
         return await self._is_gone(patience)
 
     async def _is_gone(self, patience: float) -> bool:
@@ -273,9 +272,9 @@ class Session:
             await asyncio.sleep(_POLL_SECONDS)  # a lock gives no event
         return True
 
-    def _signal(self, run: int, pid: str, identity: str, number: signal.Signals) -> None:
+    def _signal(self, launch: int, pid: str, identity: str, number: signal.Signals) -> None:
         """Signal a recorded process, unless its number has passed on to another."""
-        record = _read_json(self.folder / f"run-{run}.json") or {}
+        record = _read_json(self.folder / f"run-{launch}.json") or {}
         if pid not in record:
             return
         with suppress(ProcessLookupError):
@@ -288,25 +287,18 @@ class Session:
                 os.close(descriptor)
 
 
-def forget_sessions(root: Path, order_id: str) -> None:
-    """Remove the folders of an order's sessions that have ended.
+def forget_runs(root: Path, order_id: str) -> None:
+    """Remove the folders of an order's runs that have ended.
 
     Raises:
-        SessionBusy: an agent is still at work in one.
+        RunBusy: an agent is still at work in one.
         OSError: one could not be removed.
     """
     for folder in root.glob(f"{order_id}-*"):
-        session = Session(folder)
-        if session.is_alive():
-            raise SessionBusy("la sesión sigue en marcha")
+        run = Run(folder)
+        if run.is_alive():
+            raise RunBusy("la sesión sigue en marcha")
         shutil.rmtree(folder)
-
-
-def _take(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise SessionBusy("la sesión está en otras manos") from None
 
 
 def _started(pid: int) -> str | None:

@@ -1,1 +1,0 @@
-"""GitHost adapters: where products' repositories can be cloned from."""

@@ -1,1 +1,0 @@
-"""Mailer adapters: how messages leave the factory."""

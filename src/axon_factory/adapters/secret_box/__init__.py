@@ -1,1 +1,0 @@
-"""SecretBox adapters: how secrets rest encrypted."""
