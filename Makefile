@@ -18,7 +18,7 @@ SOURCES := src tests benchmarks
 # Python starts in half the time when it keeps what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench builders crash matrix races fuzz long proven lock clean system browser \
+.PHONY: help run assets test check bench builders crash variants races fuzz long proven nightly lock clean system browser \
   servers
 
 help: ## List the targets
@@ -54,8 +54,9 @@ crash: $(VENV)/.dev system ## Kill -9 at every crossing of an order's life, and 
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests/crash tests/acceptance/test_crashes.py -m crash_matrix --timeout 7200 $(ARGS)
 
-matrix: $(VENV)/.dev system ## Ask every operation as every caller in every state over HTTP (minutes)
-	$(BIN)/pytest tests/permissions tests/proofs -m nightly $(ARGS)
+variants: $(VENV)/.dev system ## Ask every operation as every caller in every state, and whatever else the gate tries one of (minutes)
+	@$(BIN)/axon runtime install
+	AXON_TEST_ALL=1 $(BIN)/pytest tests -n $(JOBS) --dist loadfile -m nightly $(ARGS)
 
 races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty times (AXON_TEST_RACES; an hour)
 	$(BIN)/pytest tests -m races -s $(ARGS)
@@ -71,6 +72,11 @@ proven: $(VENV)/.dev assets $(CLIENT)/.installed browser system ## Run the tests
 	@$(BIN)/axon runtime install
 	AXON_TEST_ALL=1 $(BIN)/pytest tests -n $(JOBS) --dist loadfile -m 'proven and not nightly' $(ARGS)
 	$(BIN)/python -m tests.support.proven
+
+nightly: ## Run every other target of tests whole, one after the other, and name those that failed (a night)
+	@failed=; for target in proven variants builders races long crash fuzz; do \
+	  echo "== make $$target"; $(MAKE) --no-print-directory $$target || failed="$$failed $$target"; done; \
+	  test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
 lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
 	@for name in requirements requirements-dev requirements-build requirements-client requirements-generators \

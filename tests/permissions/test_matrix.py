@@ -2,7 +2,7 @@
 
 In `make test` the refusal is asked in process for all of them. Over HTTP a fixed list proves that
 every route obeys: each verdict once a route, each state where states count, each caller once a
-verdict. `make matrix` asks for every cell over HTTP.
+verdict. `make variants` asks for every cell over HTTP.
 """
 
 from collections.abc import Mapping, Sequence

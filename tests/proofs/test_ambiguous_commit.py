@@ -1,7 +1,7 @@
 """The commit's answer is lost: the repeated request finds the first result, and there is one.
 
 One endpoint of each kind in `make test`: `test_idempotency.py` proves there that every endpoint
-writes its answer and its work in one transaction. All of them in `make matrix`.
+writes its answer and its work in one transaction. All of them in `make variants`.
 """
 
 from collections.abc import AsyncIterator

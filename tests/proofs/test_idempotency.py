@@ -1,6 +1,6 @@
 """`Idempotency-Key` on every writing route of the route table (resolutions 17).
 
-Twenty at once: one route of each kind in `make test`, all of them in `make matrix`.
+Twenty at once: one route of each kind in `make test`, all of them in `make variants`.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """All 64 pairs of states, asked for by everybody who may write: the verdict is the model's.
 
 In `make test` an admin asks over HTTP, and the function that says what everybody may do is asked in
-process; `make matrix` asks as everybody over HTTP.
+process; `make variants` asks as everybody over HTTP.
 """
 
 import asyncio
