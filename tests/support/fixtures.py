@@ -33,7 +33,8 @@ async def workshop(
     folder = tmp_path_factory.mktemp("factory")
     async with (
         copied_database(postgres_url, template_database) as url,
-        open_workshop(url, folder) as opened,
+        # A busy machine makes a run long.
+        open_workshop(url, folder, access_token_minutes=60) as opened,
     ):
         yield opened
 

@@ -78,8 +78,7 @@ def make_container(
         rate_limit_writes=0,
         rate_limit_costly=0,
         rate_limit_anonymous=0,
-        # One workshop serves a whole run, which a busy machine makes long.
-        **{"access_token_minutes": 60, **limits},
+        **limits,
     )
     return Container(settings, database_url, hash_cost=CHEAP)
 
