@@ -14,10 +14,9 @@ from sqlmodel import col
 from axon_factory.bootstrap import Factory
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.approval import approve_plan
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.read import read_order
+from axon_factory.orders.plans.decisions import approve_plan
+from axon_factory.orders.read import lock_order_by_id, read_order
 from axon_factory.orders.requests import NewOrder, validated
 from benchmarks.orders import EXAMPLE, PRINCIPAL
 

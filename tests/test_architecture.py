@@ -9,7 +9,7 @@ from typing import get_type_hints
 
 import pytest
 
-from axon_factory.factory.ports import LinePorts
+from axon_factory.factory.step import LinePorts
 from tests.support.workshop import make_factory
 
 ROOT = Path(__file__).parents[1]

@@ -10,8 +10,8 @@ from sqlmodel import col
 from axon_factory.db.tables import AuditRow, OrderEvent
 from axon_factory.domain.silence import Silence
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.liveness import mark_silent
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.read import lock_order_by_id
+from axon_factory.orders.runs.liveness import mark_silent
 from tests.support.workshop import Headers, Json, Workshop
 
 

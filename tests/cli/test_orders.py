@@ -12,8 +12,7 @@ from axon_factory.bootstrap import Factory
 from axon_factory.cli.exits import Exit
 from axon_factory.db.tables import Order
 from axon_factory.factory.line import Line
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.read import read_order
+from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import OrderPatch, validated
 from axon_factory.orders.update import patch_order
 from tests.cli.program import Program, Running

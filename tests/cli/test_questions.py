@@ -8,9 +8,9 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import Actor, ActorKind
 from axon_factory.factory.line import Line
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.questions import NewQuestion, ask_question
+from axon_factory.orders.plans.decisions import approve_plan
+from axon_factory.orders.questions.asking import NewQuestion, ask_question
+from axon_factory.orders.read import lock_order_by_id
 from tests.cli.program import Program
 from tests.support.ports import example_ports
 from tests.support.workshop import ADMIN

@@ -25,13 +25,12 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.outbound import OutboundRules
-from axon_factory.orders.asking import answer_as
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.notifications.destinations import NewDestination, create_destination
-from axon_factory.orders.open_questions import open_questions
-from axon_factory.orders.plans.questions import ask_about_plan
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.plans.decisions import ask_about_plan
+from axon_factory.orders.questions.asking import Audience, answer_as
+from axon_factory.orders.questions.open import open_questions
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.orders.requests import ClientData, NewOrder
 from tests.support.databases import copied_database
 

@@ -17,10 +17,9 @@ from crash_rig import Host, Scene, scene
 from rig import ADMIN, POLICY
 from sqlalchemy import text
 
-from axon_factory.orders.asking import answer_as
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.plans.questions import ask_about_plan
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.plans.decisions import ask_about_plan
+from axon_factory.orders.questions.asking import Audience, answer_as
+from axon_factory.orders.read import lock_order_by_id
 
 _A_ROUND = 12
 _CROSSINGS = tuple(

@@ -29,7 +29,7 @@ from axon_factory.domain.states import (
     ActorKind,
     OrderState,
 )
-from axon_factory.orders.personal_data import NOT_OF_ORDERS, PLACES, Place
+from axon_factory.orders.erasure import NOT_OF_ORDERS, PLACES, Place
 from axon_factory.settings import Settings
 from tests.support.published_errors import published_errors
 

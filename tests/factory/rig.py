@@ -23,14 +23,14 @@ from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.priority import Priority
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
-from axon_factory.factory.ports import LinePorts
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.cancel import cancel_order
+from axon_factory.factory.step import LinePorts
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.moves import cancel_order
+from axon_factory.orders.plans.decisions import approve_plan
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch
-from axon_factory.orders.rework import accept_for_person
+from axon_factory.orders.reviewing import accept_for_person
 from axon_factory.orders.update import patch_order
 from axon_factory.worker.runner import Worker, WorkerOptions
 

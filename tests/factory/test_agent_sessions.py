@@ -16,8 +16,8 @@ from axon_factory.db.tables import Order, OrderMilestone
 from axon_factory.domain.errors import AttemptEnded
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.plan import Plan
-from axon_factory.orders.retry import retry_order
-from axon_factory.orders.rework import send_back
+from axon_factory.orders.moves import retry_order
+from axon_factory.orders.reviewing import send_back
 
 AGENT = Principal("token:x", "Builder Agent", Role.SYSTEM, Grant.SYSTEM_PERMANENT)
 STUBBORN = Fault("builder.stop", "deaf", times=None)

@@ -16,9 +16,8 @@ from axon_factory.adapters.mailer.maildir import MaildirMailer
 from axon_factory.domain.client_mails import ClientMail
 from axon_factory.domain.questions import Audience
 from axon_factory.factory.outbox import OutboxSender
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.asking import answer_as
-from axon_factory.orders.questions import NewQuestion, ask_question
+from axon_factory.orders.plans.decisions import approve_plan
+from axon_factory.orders.questions.asking import NewQuestion, answer_as, ask_question
 from axon_factory.orders.requests import OrderPatch
 from axon_factory.orders.update import patch_order
 from axon_factory.settings import SettingsInvalid, load_settings

@@ -11,7 +11,7 @@ from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.priority import AGEING_INTERVAL, Priority
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.approval import reject_plan
+from axon_factory.orders.plans.decisions import reject_plan
 from axon_factory.orders.policy import ApprovalRules
 from axon_factory.worker.maintenance import age_waiting_orders
 

@@ -15,7 +15,7 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.machine import MachineTrouble, Trouble
 from axon_factory.insights.line_health import read_line_health
 from axon_factory.insights.line_status import read_line_status
-from axon_factory.orders.retry import retry_order
+from axon_factory.orders.moves import retry_order
 from axon_factory.worker.maintenance import sweep
 
 PLACES = {

@@ -34,7 +34,7 @@ from axon_factory.orders.notifications.destinations import (
     remove_destination,
     rotate_secret,
 )
-from axon_factory.orders.outbox import notify, post_message
+from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.worker.maintenance import sweep
 from tests.support.receiver import Receiver, receiving, says
 

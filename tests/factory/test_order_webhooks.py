@@ -22,6 +22,7 @@ from axon_factory.domain.permissions import KeyScope
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.questions import Audience
 from axon_factory.factory.outbox import OutboxSender
+from axon_factory.orders.moves import retry_order
 from axon_factory.orders.notifications.deliveries import redeliver, send_test
 from axon_factory.orders.notifications.destinations import (
     CreatedDestination,
@@ -30,10 +31,9 @@ from axon_factory.orders.notifications.destinations import (
     change_destination,
     create_destination,
 )
-from axon_factory.orders.notifications.owners import KEY_ENDED
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
-from axon_factory.orders.questions import NewQuestion, ask_question
-from axon_factory.orders.retry import retry_order
+from axon_factory.orders.notifications.outbox import KEY_ENDED
+from axon_factory.orders.plans.decisions import PlanEdit, edit_plan
+from axon_factory.orders.questions.asking import NewQuestion, ask_question
 from axon_factory.worker.maintenance import switch_off_orphans
 from tests.support.receiver import Receiver, receiving
 

@@ -13,12 +13,10 @@ from rig import ADMIN, Change, Rig, approve
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.catalogue.default_plan import default_plan
 from axon_factory.domain.errors import TransitionRefused
-from axon_factory.orders.approval import reject_plan
 from axon_factory.orders.budget import decide_budget
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
-from axon_factory.orders.plans.questions import ask_about_plan
+from axon_factory.orders.plans.decisions import PlanEdit, ask_about_plan, edit_plan, reject_plan
 from axon_factory.orders.policy import BudgetRules
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.questions.asking import Audience
 from axon_factory.ports.planner import (
     ModelUse,
     PlannerAnswer,

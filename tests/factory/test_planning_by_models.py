@@ -21,7 +21,7 @@ from axon_factory.adapters.planner.llm import (
 from axon_factory.adapters.planner.llm.outcomes import SENTENCES
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import PlanStatus
-from axon_factory.orders.approval import reject_plan
+from axon_factory.orders.plans.decisions import reject_plan
 from axon_factory.orders.policy import BudgetRules
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.crossing import crossing

@@ -11,8 +11,8 @@ from rig import ADMIN, Rig, approve, patch
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.asking import answer_as
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.questions.asking import answer_as
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.ports.builder import (
     AgentQuestion,
     Builder,

@@ -20,7 +20,7 @@ from axon_factory.orders.credentials import (
     rotate_credentials,
 )
 from axon_factory.orders.line_control import ModeChange, change_mode
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.read import lock_order_by_id
 
 ENVIRONMENT = {
     "admin_password_temporal": "ADMIN_PASSWORD",

@@ -13,8 +13,8 @@ from axon_factory.adapters.mailer.message import compose
 from axon_factory.domain.client_mails import ClientMail, Language, language_of
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.domain.waiting import WaitsFor
-from axon_factory.orders.mails.rendering import plain_line, render_mail, spoken_time
-from axon_factory.orders.outbox import Letter
+from axon_factory.orders.notifications.outbox import Letter
+from axon_factory.orders.notifications.rendering import plain_line, render_mail, spoken_time
 from axon_factory.ports.mailer import Mail
 
 LINK = "https://fabrica.example/portal/" + "A1b2" * 12

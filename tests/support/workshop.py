@@ -15,9 +15,8 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
 from axon_factory.domain.states import OrderState
 from axon_factory.factory.line import Line
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.read import read_order
+from axon_factory.orders.plans.decisions import approve_plan
+from axon_factory.orders.read import lock_order_by_id, read_order
 from axon_factory.settings import load_settings
 from tests.support.conformance import Conformance
 from tests.support.ports import example_ports

@@ -20,10 +20,9 @@ from axon_factory.domain.errors import OwnOrder
 from axon_factory.domain.evidence import NO_EVIDENCE
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
 from axon_factory.factory.situation import read_situation
-from axon_factory.orders.approval import approve_plan, reject_plan
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
+from axon_factory.orders.plans.decisions import PlanEdit, approve_plan, edit_plan, reject_plan
 from axon_factory.orders.policy import ApprovalRules
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.orders.requests import OrderPatch
 from axon_factory.orders.transitions import legal_targets
 from axon_factory.orders.update import patch_order

@@ -15,8 +15,8 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.audit import Fact
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
-from axon_factory.orders.approval import PlanReference
-from axon_factory.orders.locking import lock_order
+from axon_factory.orders.plans.decisions import PlanReference
+from axon_factory.orders.read import lock_order
 from axon_factory.orders.requests import LongText
 
 __all__ = ["Decide", "PlanRead", "Reason", "decided", "locked", "now"]

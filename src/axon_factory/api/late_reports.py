@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from axon_factory.db.sessions import Database
 from axon_factory.domain.errors import AttemptEnded
-from axon_factory.orders.late_reports import append_late_report, is_known_late
+from axon_factory.orders.runs.liveness import append_late_report, is_known_late
 
 __all__ = ["record_late_report"]
 

@@ -28,7 +28,7 @@ from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import McpEndpoint, mcp_routes
-from axon_factory.orders.mails import rendering
+from axon_factory.orders.notifications import rendering
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import home, portal, reference

@@ -23,8 +23,7 @@ from axon_factory.cli.render import add_row, table
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
 from axon_factory.orders import views
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.mails.client import client_mails_of
+from axon_factory.orders.notifications.client_mails import client_mails_of
 from axon_factory.orders.portal_administration import (
     link_document,
     links_document,
@@ -33,7 +32,7 @@ from axon_factory.orders.portal_administration import (
     withdraw_link,
 )
 from axon_factory.orders.portal_links import links_of
-from axon_factory.orders.read import read_order
+from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import OrderPatch, validated
 from axon_factory.orders.update import patch_order
 

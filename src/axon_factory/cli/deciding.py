@@ -24,11 +24,10 @@ from axon_factory.domain.audit import Fact
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.states import Actor, PlanStatus
-from axon_factory.orders.approval import PlanReference
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.plans.read import find_plan
+from axon_factory.orders.plans.decisions import PlanReference
+from axon_factory.orders.plans.versions import find_plan
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.read import read_order
+from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import LongText, validated
 from axon_factory.ports.secret_box import SecretBox
 

@@ -35,17 +35,16 @@ from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.times import timestamp
-from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
-from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.credentials import (
     ROTATABLE,
     reveal_credentials,
     rotate_credentials,
 )
 from axon_factory.orders.erasure import erase_order, require_number
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.retry import retry_order
-from axon_factory.orders.rework import accept_for_person
+from axon_factory.orders.moves import cancel_order, retry_order
+from axon_factory.orders.plans.decisions import PlanReference, approve_plan, reject_plan
+from axon_factory.orders.read import lock_order
+from axon_factory.orders.reviewing import accept_for_person
 
 __all__ = ["Reference", "register"]
 

@@ -19,11 +19,11 @@ from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
 from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.orders.approval import PlanReference, approve_plan
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.outbox import count_unsent
+from axon_factory.orders.notifications.outbox import count_unsent
+from axon_factory.orders.plans.decisions import PlanReference, approve_plan
 from axon_factory.orders.policy import ApprovalRules
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.orders.requests import NewOrder, validated
 
 __all__ = ["run_demo"]

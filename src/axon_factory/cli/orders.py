@@ -35,16 +35,16 @@ from axon_factory.domain.permissions import Action
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
 from axon_factory.orders import views
-from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.create import create_order
 from axon_factory.orders.evidence import Receipts, read_receipts
 from axon_factory.orders.lists.fields import SUMMARY
 from axon_factory.orders.lists.page import Page, list_orders
 from axon_factory.orders.lists.query import ListQuery
-from axon_factory.orders.plans.read import find_plan
+from axon_factory.orders.plans.versions import find_plan
 from axon_factory.orders.read import newest_events, read_order
 from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.result import result_of
+from axon_factory.orders.runs.capacity import place_in_queue
 
 __all__ = ["register"]
 

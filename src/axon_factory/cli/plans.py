@@ -32,16 +32,25 @@ from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.render_plans import render_comparison, render_plans
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.plan import Plan
-from axon_factory.orders.approval import PlanReference
-from axon_factory.orders.budget import decide_budget
-from axon_factory.orders.plans.compare import CATALOGUE, Against, PlanComparison, compare_plans
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
-from axon_factory.orders.plans.questions import ask_about_plan, read_approver_questions
-from axon_factory.orders.plans.read import read_plan, read_plans
+from axon_factory.orders.budget import decide_budget, usage_of
+from axon_factory.orders.plans.decisions import (
+    PlanEdit,
+    PlanReference,
+    ask_about_plan,
+    edit_plan,
+    read_approver_questions,
+)
 from axon_factory.orders.plans.requests import PlanDraft
-from axon_factory.orders.plans.usage import usage_of
+from axon_factory.orders.plans.versions import (
+    CATALOGUE,
+    Against,
+    PlanComparison,
+    compare_plans,
+    read_plan,
+    read_plans,
+)
 from axon_factory.orders.plans.views import plans_document, version_document
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.questions.asking import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import validated
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from axon_factory.cli.render import add_row, facts, local_time, plan_details, safe, table
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_diff import Change, Difference
-from axon_factory.orders.plans.compare import CATALOGUE, PlanComparison
+from axon_factory.orders.plans.versions import CATALOGUE, PlanComparison
 
 __all__ = ["render_comparison", "render_plans"]
 

@@ -18,9 +18,8 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.machine import MachineTrouble, trouble_of
-from axon_factory.factory.ports import LinePorts
 from axon_factory.factory.situation import read_situation
-from axon_factory.factory.step import LocalStep, PortStep, Ticket
+from axon_factory.factory.step import LinePorts, LocalStep, PortStep, Ticket
 from axon_factory.factory.steps import build_steps
 from axon_factory.factory.tickets import (
     StepSuperseded,
@@ -32,10 +31,9 @@ from axon_factory.factory.tickets import (
     hold_order,
     release_order,
 )
-from axon_factory.orders.capacity import take_place
-from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.read import read_watch
+from axon_factory.orders.read import lock_order_by_id, read_watch
+from axon_factory.orders.runs.capacity import take_place
 from axon_factory.ports.errors import PortError
 
 __all__ = ["Line"]

@@ -17,9 +17,9 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import NotificationDestination, OutboxAttempt, OutboxMessage
 from axon_factory.domain.deliveries import Channel, delay_after
 from axon_factory.domain.events import ERASED
-from axon_factory.factory.ports import LinePorts
+from axon_factory.factory.step import LinePorts
 from axon_factory.jobs.queue import enqueue_message
-from axon_factory.orders.notifications.owners import KEY_ENDED, key_serves
+from axon_factory.orders.notifications.outbox import KEY_ENDED, key_serves
 from axon_factory.orders.notifications.sealing import URL, open_secrets, open_value
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.mailer import Mail

@@ -14,13 +14,13 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import Claim, OrderState, PlanStatus, needs_evidence
 from axon_factory.domain.waiting import WaitsFor
-from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
 from axon_factory.orders.credentials import pending_version
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.line_mode import hold_mode
-from axon_factory.orders.open_questions import open_questions
-from axon_factory.orders.plans.read import find_plan
+from axon_factory.orders.plans.versions import find_plan
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.questions.open import open_questions
+from axon_factory.orders.runs.state import OWN_BUILDER, sessions_of, unwanted_session
 from axon_factory.ports.council import ProductUnderReview
 
 __all__ = ["product_under_review", "read_situation"]

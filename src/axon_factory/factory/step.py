@@ -1,4 +1,4 @@
-"""What a step of the line is: a change of the order alone, or a port call between two."""
+"""What a step of the line is, and the ports that steps call."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,34 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.states import Actor, ActorKind
+from axon_factory.ports.builder import Builder
+from axon_factory.ports.council import Council
+from axon_factory.ports.deployer import Deployer
+from axon_factory.ports.git_host import GitHost
+from axon_factory.ports.machine import Machine
+from axon_factory.ports.mailer import Mailer
+from axon_factory.ports.notifier import Notifier
+from axon_factory.ports.planner import Planner
+from axon_factory.ports.secret_box import SecretBox
 
-__all__ = ["LocalStep", "PortStep", "Ticket", "line_actor"]
+__all__ = ["LinePorts", "LocalStep", "PortStep", "Ticket", "line_actor"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinePorts:
+    """One adapter a port."""
+
+    planner: Planner
+    builder: Builder
+    council: Council
+    deployer: Deployer
+    git_host: GitHost
+    mailer: Mailer
+    notifier: Notifier
+    secret_box: SecretBox
+    machine: Machine | None = None
+    """Looked at before each step, and after each that failed; None: only ports tell of trouble."""
+
 
 Work = TypeVar("Work")
 Outcome = TypeVar("Outcome")

@@ -13,15 +13,15 @@ from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.lifecycle import DueStep, StepKind
 from axon_factory.domain.machine import MachineTrouble
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
-from axon_factory.factory.lost_session import resume_without_session
 from axon_factory.factory.step import Ticket, line_actor
-from axon_factory.factory.unanswered import give_up_question
-from axon_factory.orders.build_sessions import give_up_sessions
+from axon_factory.factory.steps.plan import give_up_question
+from axon_factory.factory.steps.session import resume_without_session
 from axon_factory.orders.events import append_event
-from axon_factory.orders.failing import fail_order
-from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.machine_wait import end_machine_wait, wait_for_machine
+from axon_factory.orders.moves import fail_order
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.read import lock_order_by_id
+from axon_factory.orders.runs.state import give_up_sessions
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError

@@ -24,9 +24,9 @@ from axon_factory.domain.redaction import FOR_BUILDERS, HIDDEN_SECRET, is_secret
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
 from axon_factory.orders.events import append_event
-from axon_factory.orders.mails.client import tell_link, withhold_mails
-from axon_factory.orders.plans.questions import close_planner_questions
-from axon_factory.orders.plans.read import find_plan
+from axon_factory.orders.notifications.client_mails import tell_link, withhold_mails
+from axon_factory.orders.plans.decisions import close_planner_questions
+from axon_factory.orders.plans.versions import find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import LinkReason, issue_link
 from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch, validated

@@ -16,7 +16,7 @@ from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.product_watch import TROUBLES, ProductTrouble
 from axon_factory.domain.states import Actor, ActorKind
 from axon_factory.orders.events import append_event
-from axon_factory.orders.outbox import notify, post_message
+from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.orders.policy import Policy
 
 __all__ = ["Downtime", "ProductsDown", "ProductsSeen", "note_products", "read_products_down"]

@@ -13,12 +13,11 @@ from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Principal
 from axon_factory.jobs.queue import enqueue_advances, pull_forward
-from axon_factory.orders.build_sessions import OWN_BUILDER
-from axon_factory.orders.capacity import wake_waiting
-from axon_factory.orders.line_mode import lock_mode
-from axon_factory.orders.outbox import notify, post_message
+from axon_factory.orders.line_mode import enqueue_stranded, lock_mode
+from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.stranded import enqueue_stranded
+from axon_factory.orders.runs.capacity import wake_waiting
+from axon_factory.orders.runs.state import OWN_BUILDER
 
 __all__ = ["ModeChange", "change_mode", "read_control"]
 

@@ -18,9 +18,9 @@ from axon_factory.domain.states import Actor
 from axon_factory.domain.waiting import WaitsFor
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.events import append_event
-from axon_factory.orders.open_questions import wait_for_answers
-from axon_factory.orders.outbox import post_message
+from axon_factory.orders.notifications.outbox import post_message
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.questions.open import wait_for_answers
 from axon_factory.orders.transitions import note_change, wake
 
 __all__ = ["end_machine_wait", "retry_now", "wait_for_machine"]

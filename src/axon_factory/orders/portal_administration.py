@@ -10,7 +10,7 @@ from axon_factory.db.tables import Order, OutboxMessage, PortalLink
 from axon_factory.domain.client_mails import EVENT_PREFIX
 from axon_factory.domain.states import Actor
 from axon_factory.domain.times import timestamp
-from axon_factory.orders.mails.client import tell_link
+from axon_factory.orders.notifications.client_mails import tell_link
 from axon_factory.orders.notifications.deliveries import state_of
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import (

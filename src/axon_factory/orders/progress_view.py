@@ -15,7 +15,7 @@ from axon_factory.domain.states import Claim, OrderState
 from axon_factory.domain.times import timestamp
 from axon_factory.orders.evidence import Receipts
 from axon_factory.orders.promise import promise_of
-from axon_factory.orders.reported import reported_percent
+from axon_factory.orders.runs.state import reported_percent
 
 __all__ = ["progress_detail", "promise_detail"]
 

@@ -11,9 +11,9 @@ from axon_factory.domain.estimate import remaining_time
 from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.pace import measured_pace
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import portal_url
+from axon_factory.orders.promise import measured_pace
 from axon_factory.orders.views import timestamp
 
 __all__ = ["result_of"]

@@ -34,10 +34,10 @@ from axon_factory.domain.states import (
 from axon_factory.domain.times import timestamp
 from axon_factory.domain.waiting import OBSTACLES, WaitsFor
 from axon_factory.jobs.queue import enqueue_advance
-from axon_factory.orders.build_sessions import release_session
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import read_evidence
-from axon_factory.orders.open_questions import close_questions
+from axon_factory.orders.questions.open import close_questions
+from axon_factory.orders.runs.state import release_session
 
 __all__ = ["enter_first_state", "legal_targets", "note_change", "refuse", "transition", "wake"]
 

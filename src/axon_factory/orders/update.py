@@ -24,21 +24,17 @@ from axon_factory.domain.states import (
     PlanStatus,
 )
 from axon_factory.jobs.queue import change_priority
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.build_sessions import adopt_session
-from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.correct import correct_order
 from axon_factory.orders.events import append_event, content_key
 from axon_factory.orders.evidence import names_given_by, read_evidence
-from axon_factory.orders.failing import fail_order
-from axon_factory.orders.handover import hand_over
-from axon_factory.orders.liveness import note_caller
-from axon_factory.orders.mails.client import tell_moved_promise
+from axon_factory.orders.moves import cancel_order, fail_order, hand_over, retry_order
+from axon_factory.orders.notifications.client_mails import tell_moved_promise
+from axon_factory.orders.plans.decisions import approve_plan
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.reported import keep_report
 from axon_factory.orders.requests import LogEntry, OrderPatch
-from axon_factory.orders.retry import retry_order
-from axon_factory.orders.rework import accept_product, send_back
+from axon_factory.orders.reviewing import accept_product, send_back
+from axon_factory.orders.runs.liveness import note_caller
+from axon_factory.orders.runs.state import adopt_session, keep_report
 from axon_factory.orders.transitions import refuse, transition, wake
 from axon_factory.ports.builder import ReportedProgress
 

@@ -12,8 +12,8 @@ from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
 from axon_factory.domain.times import timestamp
+from axon_factory.orders.create import OrderPreview
 from axon_factory.orders.evidence import Receipts
-from axon_factory.orders.preview import OrderPreview
 from axon_factory.orders.progress_view import progress_detail, promise_detail
 from axon_factory.orders.transitions import legal_targets
 

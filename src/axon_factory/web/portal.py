@@ -26,19 +26,18 @@ from axon_factory.domain.evidence import Evidence
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.states import Claim, OrderState
-from axon_factory.orders.asking import answer_by_link
 from axon_factory.orders.evidence import read_evidence
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.mails.client import has_account
-from axon_factory.orders.open_questions import open_questions
+from axon_factory.orders.notifications.client_mails import has_account
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import PortalLinks, serves
-from axon_factory.orders.questions import (
+from axon_factory.orders.questions.asking import (
     CLIENT_NAME,
     QuestionClosed,
+    answer_by_link,
     is_answered,
 )
-from axon_factory.orders.read import read_order_for_portal
+from axon_factory.orders.questions.open import open_questions
+from axon_factory.orders.read import lock_order_by_id, read_order_for_portal
 from axon_factory.orders.requests import QuestionAnswer, validated
 from axon_factory.web.pages import render_page
 

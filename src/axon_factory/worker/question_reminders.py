@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.question_mail import tell_of_question
+from axon_factory.orders.questions.open import tell_of_question
 
 __all__ = ["remind_of_questions"]
 

@@ -16,7 +16,7 @@ from axon_factory.db.tables import Order, OrderPlan, OrderQuestion
 from axon_factory.domain.states import OrderState, PlanStatus, PlanVersionStatus
 from axon_factory.orders.plans.notices import remind_approver, tell_answer, tell_escalation
 from axon_factory.orders.policy import ApprovalRules, Policy
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.questions.asking import Audience
 
 __all__ = ["remind_approvers", "tell_answers"]
 

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order
 from axon_factory.domain.silence import silence_of
-from axon_factory.orders.liveness import mark_silent
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.runs.liveness import mark_silent
 
 __all__ = ["notice_silence"]
 

@@ -16,16 +16,15 @@ from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.times import timestamp
 from axon_factory.orders import views
-from axon_factory.orders.approval import approve_plan, reject_plan
-from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.credentials import (
     RotationInProgress,
     reveal_credentials,
     rotate_credentials,
 )
 from axon_factory.orders.erasure import erase_order, require_number
+from axon_factory.orders.moves import cancel_order, retry_order
+from axon_factory.orders.plans.decisions import approve_plan, reject_plan
 from axon_factory.orders.requests import LongText
-from axon_factory.orders.retry import retry_order
 
 __all__ = ["router"]
 

@@ -25,7 +25,7 @@ from axon_factory.orders.notifications.deliveries import (
     list_deliveries,
     redeliver,
 )
-from axon_factory.orders.notifications.owners import family_of
+from axon_factory.orders.notifications.outbox import family_of
 from axon_factory.orders.read import read_order
 
 __all__ = ["router"]

@@ -10,8 +10,8 @@ from axon_factory.api.schemas.hints import HintTaken
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
-from axon_factory.orders.hints import look_now
-from axon_factory.orders.locking import lock_order
+from axon_factory.orders.read import lock_order
+from axon_factory.orders.runs.liveness import look_now
 
 __all__ = ["router"]
 

@@ -45,7 +45,7 @@ from axon_factory.orders.notifications.destinations import (
     remove_destination,
     rotate_secret,
 )
-from axon_factory.orders.notifications.owners import family_of
+from axon_factory.orders.notifications.outbox import family_of
 from axon_factory.orders.requests.values import ClientId, ShortText
 
 __all__ = ["router"]

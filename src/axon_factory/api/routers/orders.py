@@ -23,11 +23,10 @@ from axon_factory.domain.errors import (
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence, in_english
 from axon_factory.orders import views
-from axon_factory.orders.cancel import delete_order
 from axon_factory.orders.correct import ConfigurationFixed
-from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.preview import plan_request, preview_order
+from axon_factory.orders.create import create_order, plan_request, preview_order
+from axon_factory.orders.moves import delete_order
+from axon_factory.orders.read import lock_order
 from axon_factory.orders.requests import NewOrder, OrderPatch
 from axon_factory.orders.update import patch_order
 from axon_factory.ports.errors import PortError

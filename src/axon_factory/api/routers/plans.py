@@ -31,15 +31,17 @@ from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence
-from axon_factory.orders.budget import decide_budget
-from axon_factory.orders.plans.compare import CATALOGUE, compare_plans
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
-from axon_factory.orders.plans.questions import ask_about_plan, read_approver_questions
-from axon_factory.orders.plans.read import read_plan, read_plans
+from axon_factory.orders.budget import decide_budget, usage_of
+from axon_factory.orders.plans.decisions import (
+    PlanEdit,
+    ask_about_plan,
+    edit_plan,
+    read_approver_questions,
+)
 from axon_factory.orders.plans.requests import PlanDraft, Question
-from axon_factory.orders.plans.usage import usage_of
+from axon_factory.orders.plans.versions import CATALOGUE, compare_plans, read_plan, read_plans
 from axon_factory.orders.plans.views import plans_document, version_document
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.questions.asking import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.requests.messages import error_line

@@ -15,8 +15,7 @@ from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.mails.client import client_mails_of
+from axon_factory.orders.notifications.client_mails import client_mails_of
 from axon_factory.orders.portal_administration import (
     link_document,
     links_document,
@@ -25,7 +24,7 @@ from axon_factory.orders.portal_administration import (
     withdraw_link,
 )
 from axon_factory.orders.portal_links import links_of
-from axon_factory.orders.read import read_order
+from axon_factory.orders.read import lock_order, read_order
 
 __all__ = ["router"]
 

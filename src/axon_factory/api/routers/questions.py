@@ -14,11 +14,9 @@ from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import Conflict, NotFound
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders.asking import answer_as, ask_as
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.question_view import question_document, questions_document
-from axon_factory.orders.questions import QuestionClosed, questions_for
-from axon_factory.orders.read import read_order
+from axon_factory.orders.questions.asking import QuestionClosed, answer_as, ask_as, questions_for
+from axon_factory.orders.questions.view import question_document, questions_document
+from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import QuestionAnswer, QuestionRequest
 
 __all__ = ["router"]

@@ -19,7 +19,6 @@ from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import in_english
 from axon_factory.orders import views
-from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.evidence import read_receipts
 from axon_factory.orders.read import (
     NEWEST_EVENTS,
@@ -28,6 +27,7 @@ from axon_factory.orders.read import (
     read_order,
 )
 from axon_factory.orders.result import result_of
+from axon_factory.orders.runs.capacity import place_in_queue
 
 __all__ = ["router"]
 

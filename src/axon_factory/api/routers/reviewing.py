@@ -19,8 +19,12 @@ from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.evidence import read_receipts
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import CheckReport
-from axon_factory.orders.reviewing import check_document, evidence_document, record_check
-from axon_factory.orders.rework import accept_for_person
+from axon_factory.orders.reviewing import (
+    accept_for_person,
+    check_document,
+    evidence_document,
+    record_check,
+)
 
 __all__ = ["router"]
 

@@ -13,8 +13,8 @@ from axon_factory.domain.errors import Conflict
 from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.states import OrderState
 from axon_factory.domain.times import timestamp
-from axon_factory.orders.liveness import take_heartbeat
-from axon_factory.orders.locking import lock_order
+from axon_factory.orders.read import lock_order
+from axon_factory.orders.runs.liveness import take_heartbeat
 
 __all__ = ["router"]
 

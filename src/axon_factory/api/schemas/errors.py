@@ -51,7 +51,7 @@ from axon_factory.domain.machine import TROUBLES, Trouble
 from axon_factory.domain.permissions import Action, KeyScope, Role
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.bulk import SelectionChanged
-from axon_factory.orders.questions import QuestionClosed
+from axon_factory.orders.questions.asking import QuestionClosed
 
 __all__ = ["error_example", "error_schema"]
 

@@ -6,15 +6,17 @@ from typing import Any
 
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.domain.lifecycle import StepKind
-from axon_factory.factory.ports import LinePorts
-from axon_factory.factory.step import LocalStep, PortStep
-from axon_factory.factory.steps.answer import AnswerQuestion
-from axon_factory.factory.steps.build import BuildNext, FinishBuild
-from axon_factory.factory.steps.deliver import Deliver
-from axon_factory.factory.steps.deploy import Deploy, MakeCredentials, RotateCredentials, Undeploy
+from axon_factory.factory.step import LinePorts, LocalStep, PortStep
+from axon_factory.factory.steps.build import BuildNext, FinishBuild, PublishRepository
+from axon_factory.factory.steps.deploy import (
+    Deliver,
+    Deploy,
+    MakeCredentials,
+    RotateCredentials,
+    Undeploy,
+)
 from axon_factory.factory.steps.erase import EraseOrder
-from axon_factory.factory.steps.plan import AutoApprove, Claim, MakePlan
-from axon_factory.factory.steps.publish import PublishRepository
+from axon_factory.factory.steps.plan import AnswerQuestion, AutoApprove, Claim, MakePlan
 from axon_factory.factory.steps.review import GiveVerdict, RunCheck
 from axon_factory.factory.steps.session import InterruptSession, StartSession, StopSession
 from axon_factory.orders.policy import Policy

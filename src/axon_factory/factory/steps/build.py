@@ -1,5 +1,6 @@
-"""Build: one milestone a step, and whatever else the session has to say (design §5.3, §5.4)."""
+"""Build: one milestone a step, whatever else the run has to say, then the repository's address."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,22 +16,22 @@ from axon_factory.domain.progress import BEFORE_QA_PASSES, build_progress
 from axon_factory.domain.questions import LONGEST_QUESTION, MOST_OPTIONS, Audience
 from axon_factory.domain.speakers import reserved_for
 from axon_factory.domain.states import Actor, ActorKind, OrderState
-from axon_factory.factory.build_request import build_request
 from axon_factory.factory.step import line_actor
+from axon_factory.factory.steps.build_request import build_request
 from axon_factory.factory.steps.session import SessionWork
 from axon_factory.orders.budget import record_uses
-from axon_factory.orders.build_sessions import OWN_BUILDER, SessionEnd, current_session
-from axon_factory.orders.capacity import free_place
 from axon_factory.orders.events import append_event
-from axon_factory.orders.liveness import note_life
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.questions import NewQuestion, ask_question
-from axon_factory.orders.reported import keep_report
+from axon_factory.orders.questions.asking import NewQuestion, ask_question
+from axon_factory.orders.runs.capacity import free_place
+from axon_factory.orders.runs.liveness import note_life
+from axon_factory.orders.runs.state import OWN_BUILDER, SessionEnd, current_session, keep_report
 from axon_factory.orders.transitions import transition, wake
 from axon_factory.ports.builder import Builder, BuildReport, BuildStatus
 from axon_factory.ports.errors import PortError
+from axon_factory.ports.git_host import GitHost
 
-__all__ = ["BuildNext", "FinishBuild"]
+__all__ = ["BuildNext", "FinishBuild", "PublishRepository"]
 
 
 class BuildNext:
@@ -229,3 +230,49 @@ def _speaker(order: Order, name: str) -> Actor:
         return line_actor(name)
     spoken = name if reserved_for(name) is None else "Builder Agent"
     return Actor(ActorKind.BUILDER, f"sesion:{order.session_id}", spoken)
+
+
+_BUILDER = line_actor("Builder Agent")
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """What is to be published."""
+
+    slug: str
+    product_dir: Path
+
+
+class PublishRepository:
+    """Push the product's repository to the git host."""
+
+    cause = FailureCause.CONSTRUCCION_FALLIDA
+
+    def __init__(self, git_host: GitHost, products: Path) -> None:
+        """`products` is the folder of the products' repositories."""
+        self._git_host = git_host
+        self._products = products
+
+    async def prepare(self, _session: AsyncSession, order: Order, _step: DueStep) -> Repository:
+        """Name the repository."""
+        return Repository(order.slug, self._products / order.slug)
+
+    async def call(self, work: Repository, *, idempotency_key: str) -> str:
+        """Publish it."""
+        return await self._git_host.publish(
+            work.slug, work.product_dir, idempotency_key=idempotency_key
+        )
+
+    async def record(
+        self, session: AsyncSession, order: Order, _work: Repository, outcome: str, now: datetime
+    ) -> None:
+        """Keep the address."""
+        order.repo_url = outcome
+        event = NewEvent(
+            kind=EventKind.REPOSITORIO_PUBLICADO,
+            agent=_BUILDER.name,
+            message=f"Repositorio publicado: {outcome}",
+            metadata={"repo_url": outcome},
+        )
+        await append_event(session, order, event, actor=_BUILDER, now=now)
+        await wake(session, order, now)

@@ -1,4 +1,4 @@
-"""Deploy: make the client's credentials, run the product, fill `resultado` (design §5.6)."""
+"""Deploy: make the client's credentials, run the product, fill `resultado`, hand over (§5.6)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +26,7 @@ from axon_factory.orders.credentials import (
 )
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import commit_of, keep_deployment, withdraw_deployments
+from axon_factory.orders.moves import hand_over
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import portal_url
 from axon_factory.orders.transitions import wake
@@ -33,7 +34,7 @@ from axon_factory.ports.deployer import Deployer, Deployment, DeploymentRequest
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.secret_box import SealedSecret, SecretBox
 
-__all__ = ["Deploy", "MakeCredentials", "RotateCredentials", "Undeploy"]
+__all__ = ["Deliver", "Deploy", "MakeCredentials", "RotateCredentials", "Undeploy"]
 
 _OPS = line_actor("Ops Agent")
 _EMAIL = "admin_email"
@@ -269,3 +270,15 @@ class Undeploy:
         )
         await append_event(session, order, event, actor=_OPS, now=now)
         await wake(session, order, now)
+
+
+class Deliver:
+    """Move the order to `entregado`; the mail leaves by the outbox."""
+
+    def __init__(self, policy: Policy) -> None:
+        """`policy` has the addresses that the mail names."""
+        self._policy = policy
+
+    async def apply(self, session: AsyncSession, order: Order, now: datetime) -> None:
+        """Hand over the locked order."""
+        await hand_over(session, order, actor=line_actor("Ops Agent"), policy=self._policy, now=now)

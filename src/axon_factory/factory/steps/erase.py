@@ -14,8 +14,7 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.events import EventKind, NewEvent, Visibility
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
-from axon_factory.factory.ports import LinePorts
-from axon_factory.factory.step import line_actor
+from axon_factory.factory.step import LinePorts, line_actor
 from axon_factory.orders.erasure import mail_keys, note_erased
 from axon_factory.orders.events import append_event
 from axon_factory.ports.errors import PortError

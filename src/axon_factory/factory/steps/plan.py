@@ -1,30 +1,69 @@
-"""Plan: claim the order, have a plan made, tell the approver (design §5.2, resolutions 22, 23)."""
+"""Plan: claim the order, have a plan made and questions answered, tell the approver (§5.2)."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.tables import Order
+from axon_factory.db.tables import Order, OrderPlan, OrderQuestion
 from axon_factory.domain.catalogue import ProductType
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
+from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import flags_of, problems_of
-from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.factory.plan_request import plan_request
+from axon_factory.domain.states import OrderState, PlanStatus, PlanVersionStatus
 from axon_factory.factory.step import line_actor
-from axon_factory.orders.approval import APPROVER, approve_plan
-from axon_factory.orders.budget import ask_for_budget, record_uses
+from axon_factory.orders.budget import ask_for_budget, models_allowed, record_uses, remaining_budget
 from axon_factory.orders.events import append_event
-from axon_factory.orders.plans.notices import tell_waiting_plan
-from axon_factory.orders.plans.questions import close_planner_questions
-from axon_factory.orders.plans.versions import NewVersion, add_version
+from axon_factory.orders.plans.decisions import (
+    APPROVER,
+    answered_by_client,
+    approve_plan,
+    close_planner_questions,
+)
+from axon_factory.orders.plans.notices import tell_answer, tell_waiting_plan
+from axon_factory.orders.plans.versions import NewVersion, add_version, find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.transitions import transition, wake
 from axon_factory.ports.errors import PortError
-from axon_factory.ports.planner import Planner, PlanningOutcome, PlanRequest
+from axon_factory.ports.planner import (
+    Planner,
+    PlannerAnswer,
+    PlanningOutcome,
+    PlanQuestion,
+    PlanRequest,
+)
 
-__all__ = ["AutoApprove", "Claim", "MakePlan"]
+__all__ = ["AnswerQuestion", "AutoApprove", "Claim", "MakePlan", "give_up_question", "plan_request"]
+
+
+async def plan_request(
+    session: AsyncSession, order: Order, policy: Policy, now: datetime
+) -> PlanRequest:
+    """Collect what the planner may know of the order, and what it may cost."""
+    rejected = await _last_rejection(session, order)
+    return PlanRequest(
+        order_id=str(order.id),
+        order_number=order.order_number,
+        product_type=order.tipo_producto,
+        product_name=order.nombre_producto,
+        industry=order.datos_cliente.get("industria", "general"),
+        configuration=order.datos_cliente["configuracion"],
+        client_name=order.datos_cliente["nombre"],
+        rejection_reason=rejected.motivo if rejected else None,
+        rejected_plan=Plan.model_validate(rejected.plan) if rejected else None,
+        answers=await answered_by_client(session, order),
+        budget=await remaining_budget(session, order, policy, now),
+        models_allowed=models_allowed(order),
+    )
+
+
+async def _last_rejection(session: AsyncSession, order: Order) -> OrderPlan | None:
+    newest = await find_plan(session, order, order.plan_version)
+    rejected = newest is not None and newest.estado == PlanVersionStatus.RECHAZADO
+    return newest if rejected else None
+
 
 _SUPER_AXON = line_actor("Super Axon Agent")
 _PLANNER = line_actor("Planner Agent")
@@ -149,3 +188,107 @@ class AutoApprove:
             now=now,
             note="auto_aprobar",
         )
+
+
+_LONGEST_ANSWER = 8000
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    number: int
+    question: PlanQuestion
+
+
+class AnswerQuestion:
+    """Have the planner answer one question; nothing else follows from the answer."""
+
+    cause = FailureCause.PLANIFICACION_FALLIDA
+
+    def __init__(self, planner: Planner, policy: Policy) -> None:
+        """`policy` says whom to tell and what an answer may cost."""
+        self._planner = planner
+        self._policy = policy
+
+    async def prepare(self, session: AsyncSession, order: Order, step: DueStep) -> _Asked:
+        """Collect the question, the plan that it is about, and what the planner may know."""
+        asked = await session.get_one(OrderQuestion, (order.id, int(step.subject)))
+        request = await plan_request(session, order, self._policy, datetime.now(UTC))
+        plan = Plan.model_validate(order.plan)
+        return _Asked(asked.number, PlanQuestion(request, plan, asked.question))
+
+    async def call(self, work: _Asked, *, idempotency_key: str) -> PlannerAnswer:
+        """Ask the planner.
+
+        Raises:
+            PortError: it answered nothing.
+        """
+        outcome = await self._planner.answer(work.question, idempotency_key=idempotency_key)
+        if not outcome.budget_spent and not outcome.text.strip():
+            raise PortError("El planificador no dijo nada", cause=self.cause)
+        return outcome
+
+    async def record(
+        self,
+        session: AsyncSession,
+        order: Order,
+        work: _Asked,
+        outcome: PlannerAnswer,
+        now: datetime,
+    ) -> None:
+        """Keep the answer and tell the approver; without budget a person is asked for it."""
+        await record_uses(session, order, outcome.uses, "respuesta")
+        if outcome.budget_spent:
+            await ask_for_budget(session, order, actor=_PLANNER, policy=self._policy, now=now)
+            await wake(session, order, now)
+            return
+        asked = await session.get_one(OrderQuestion, (order.id, work.number))
+        answer = outcome.text.replace("\x00", "").strip()[:_LONGEST_ANSWER]
+        asked.answer, asked.answered_at = answer, now
+        asked.answered_by, asked.answered_by_name = _PLANNER.id, _PLANNER.name
+        asked.delivered_at = now
+        await append_event(
+            session,
+            order,
+            NewEvent(
+                kind=EventKind.RESPUESTA,
+                agent=_PLANNER.name,
+                message=f"Respuesta a la pregunta {asked.number}: {answer}",
+                metadata={"pregunta": asked.number, "planificador": outcome.planner},
+                visibility=Visibility.INTERNO,
+            ),
+            actor=_PLANNER,
+            now=now,
+        )
+        await tell_answer(session, order, asked, answer, policy=self._policy, now=now)
+        await wake(session, order, now)
+
+
+async def give_up_question(
+    session: AsyncSession,
+    order: Order,
+    step: DueStep,
+    reason: str,
+    *,
+    policy: Policy,
+    now: datetime,
+) -> None:
+    """Close the question that `step` is about without an answer, and tell the approver why."""
+    asked = await session.get_one(OrderQuestion, (order.id, int(step.subject)))
+    asked.closed_at = asked.delivered_at = now
+    told = f"El planificador no pudo responder: {reason}"
+    await append_event(
+        session,
+        order,
+        NewEvent(
+            kind=EventKind.RESPUESTA,
+            agent=_PLANNER.name,
+            message=f"Pregunta {asked.number}: {told}",
+            level=LogLevel.WARNING,
+            metadata={"pregunta": asked.number},
+            visibility=Visibility.INTERNO,
+        ),
+        actor=_PLANNER,
+        now=now,
+    )
+    await tell_answer(session, order, asked, told, policy=policy, now=now)
+    await wake(session, order, now)

@@ -17,7 +17,7 @@ from axon_factory.factory.step import line_actor
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import Receipts, commit_of, keep_check, read_receipts
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.rework import accept_product, ask_person, send_back
+from axon_factory.orders.reviewing import accept_product, ask_person, send_back
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.council import CheckReceipt, Council, ProductUnderReview
 

@@ -1,7 +1,7 @@
 """A builder's session: begun once an attempt, found again after a crash, ended when not wanted.
 
 It is remembered before it is asked for, and until it is known to have ended
-(`orders/build_sessions.py`).
+(`orders/runs/state.py`).
 """
 
 from dataclasses import dataclass, replace
@@ -9,32 +9,43 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from axon_factory.accounts.system_tokens import SystemTokens
-from axon_factory.db.tables import Order, OrderSession
+from axon_factory.db.tables import Order, OrderEvent, OrderSession
 from axon_factory.domain.builders import BuilderName
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
-from axon_factory.domain.failure import FailureCause
+from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.lifecycle import DueStep
-from axon_factory.factory.build_request import build_request
+from axon_factory.domain.states import OrderState
 from axon_factory.factory.step import line_actor
-from axon_factory.orders.attempts import begin_attempt
-from axon_factory.orders.build_sessions import (
+from axon_factory.factory.steps.build_request import build_request
+from axon_factory.orders.events import append_event
+from axon_factory.orders.moves import begin_attempt, fail_order
+from axon_factory.orders.notifications.client_mails import tell_moved_promise
+from axon_factory.orders.policy import Policy
+from axon_factory.orders.questions.asking import Audience
+from axon_factory.orders.runs.capacity import free_place
+from axon_factory.orders.runs.state import (
     SessionEnd,
     begin_session,
+    current_session,
     find_session,
     release_session,
 )
-from axon_factory.orders.capacity import free_place
-from axon_factory.orders.events import append_event
-from axon_factory.orders.policy import Policy
-from axon_factory.orders.questions import Audience
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.builder import Builder, BuildRequest, SessionLost
 from axon_factory.ports.errors import PortError
 
-__all__ = ["InterruptSession", "SessionWork", "StartSession", "StopSession"]
+__all__ = [
+    "InterruptSession",
+    "SessionWork",
+    "StartSession",
+    "StopSession",
+    "resume_without_session",
+]
 
 _log = structlog.get_logger(__name__)
 _SUPER_AXON = line_actor("Super Axon Agent")
@@ -216,3 +227,42 @@ async def _session_of(session: AsyncSession, order: Order, attempt: str) -> Orde
     if found is None:
         raise LookupError(f"attempt {attempt} of {order.order_number} has no session")
     return found
+
+
+_LINE = line_actor("Super Axon Agent")
+
+
+async def resume_without_session(
+    session: AsyncSession, order: Order, loss: SessionLost, *, policy: Policy, now: datetime
+) -> None:
+    """Go on with the locked order in a new attempt, from the milestones that are verified.
+
+    An order that loses one session after another fails, with what was lost last as its cause.
+    """
+    vanished = await current_session(session, order)
+    if vanished is not None:
+        limits = policy.limits
+        await free_place(session, order, vanished, SessionEnd.LOST, limits=limits, now=now)
+    lost = await session.scalar(
+        select(func.count()).where(
+            col(OrderEvent.order_id) == order.id, col(OrderEvent.kind) == EventKind.SESION_PERDIDA
+        )
+    )
+    if (lost or 0) >= policy.agents.max_lost_sessions:
+        state = OrderState(order.estado)
+        failure = Failure(FailureCause.SESION_PERDIDA, str(loss), state, detail=loss.detail)
+        await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
+        return
+    event = NewEvent(
+        kind=EventKind.SESION_PERDIDA,
+        agent=_LINE.name,
+        message=f"Se perdió la sesión de construcción y se inicia otra: {loss.for_staff}",
+        level=LogLevel.WARNING,
+        visibility=Visibility.INTERNO,
+        metadata={"session_id": order.session_id, "intento": order.intento},
+    )
+    await append_event(session, order, event, actor=_LINE, now=now)
+    await begin_attempt(session, order, now)
+    order.espera = order.espera_causa = None
+    await tell_moved_promise(session, order, policy=policy, now=now)
+    await wake(session, order, now)

@@ -9,7 +9,7 @@ from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import PlanFlag
-from axon_factory.orders.outbox import post_message
+from axon_factory.orders.notifications.outbox import post_message
 from axon_factory.orders.policy import Policy
 
 __all__ = ["remind_approver", "tell_answer", "tell_escalation", "tell_waiting_plan"]

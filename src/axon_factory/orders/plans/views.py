@@ -6,7 +6,7 @@ from typing import Any
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.fields import PLAN_READERS, readable
 from axon_factory.domain.permissions import Principal
-from axon_factory.orders.plans.read import PlanVersion
+from axon_factory.orders.plans.versions import PlanVersion
 from axon_factory.orders.views import timestamp
 
 __all__ = ["plans_document", "version_document"]

@@ -1,12 +1,12 @@
-"""Sessions of builders: one an attempt, remembered until it is known to have ended.
+"""Runs of builders: one an attempt, remembered until it is known to have ended.
 
-A session that its order does not want any more is to be stopped, whatever the order does
-meanwhile; the line asks it, and forces it by a deadline. Its tokens die with its right to report.
+A run that its order does not want any more is to be stopped, whatever the order does meanwhile. The
+line asks it, and forces it by a deadline. Its tokens die with its right to report.
 """
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,8 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderSession, SystemToken
 from axon_factory.domain.states import OrderState
+from axon_factory.domain.times import timestamp
+from axon_factory.ports.builder import ReportedProgress
 
 __all__ = [
     "LINE",
@@ -25,7 +27,9 @@ __all__ = [
     "end_session",
     "find_session",
     "give_up_sessions",
+    "keep_report",
     "release_session",
+    "reported_percent",
     "sessions_of",
     "unwanted_session",
 ]
@@ -164,3 +168,24 @@ async def _revoke_tokens(session: AsyncSession, of: OrderSession, now: datetime)
         )
         .values(revoked_at=now)
     )
+
+
+_MOST_MILESTONES = 100
+_LONGEST_NAME = 120
+
+
+def keep_report(order: Order, said: ReportedProgress, now: datetime) -> None:
+    """Keep the agent's newest word about the locked order; what it leaves out stays as it was."""
+    kept: dict[str, Any] = dict(order.reported or {})
+    if said.percent is not None:
+        kept["percent"] = max(0, min(100, said.percent))
+    if said.completed_actions is not None:
+        kept["completed_actions"] = max(0, said.completed_actions)
+    if said.milestones:
+        kept["milestones"] = [name[:_LONGEST_NAME] for name in said.milestones[:_MOST_MILESTONES]]
+    order.reported = {**kept, "at": timestamp(now)}
+
+
+def reported_percent(order: Order) -> int | None:
+    """Return the percentage that the agent gives of itself, None if it gives none."""
+    return (order.reported or {}).get("percent")

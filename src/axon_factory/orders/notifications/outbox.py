@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Text, func, literal, or_, select
+from sqlalchemy import ColumnElement, Text, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.tables import NotificationDestination, Order, OutboxMessage
+from axon_factory.db.tables import ApiKey, NotificationDestination, Order, OutboxMessage
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.events import NewEvent
 from axon_factory.domain.notifications import (
@@ -21,19 +21,87 @@ from axon_factory.domain.notifications import (
     payload_of,
     text_of,
 )
+from axon_factory.domain.permissions import (
+    PERMISSIONS,
+    SCOPE_GRANTS,
+    Action,
+    Principal,
+)
 from axon_factory.domain.states import OrderState
 from axon_factory.jobs.queue import enqueue_message
-from axon_factory.orders.notifications.owners import owner_serves
 
 __all__ = [
+    "KEY_ENDED",
     "Letter",
     "address_to",
     "count_unsent",
+    "end_orphans",
+    "family_of",
+    "key_serves",
     "notify",
+    "owner_serves",
     "post_letter",
     "post_message",
     "tell_event",
 ]
+
+KEY_ENDED = "La clave de API del destino terminó."
+"""What answers and the delivery log show where the owner of a destination is gone."""
+
+_KEYS = frozenset(SCOPE_GRANTS.values())
+_READS = PERMISSIONS[Action.READ_ORDER].grants & PERMISSIONS[Action.MANAGE_NOTIFICATIONS].grants
+_READING = [scope.value for scope, grant in SCOPE_GRANTS.items() if grant in _READS]
+
+
+async def family_of(session: AsyncSession, principal: Principal) -> str | None:
+    """Return the family of keys whose destinations the caller keeps, None for an administrator.
+
+    A key that was rotated keeps those of the key before: the family stays the same.
+    """
+    if principal.grant not in _KEYS:
+        return None
+    key_id = principal.id.removeprefix("key:")
+    return (
+        await session.scalar(select(col(ApiKey.family)).where(col(ApiKey.id) == key_id)) or key_id
+    )
+
+
+def owner_serves(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a key of the destination's owner holds and may read orders."""
+    return exists().where(
+        col(ApiKey.family) == col(NotificationDestination.owner),
+        ApiKey.holds_at(now),
+        col(ApiKey.scope).in_(_READING),
+    )
+
+
+async def end_orphans(session: AsyncSession, now: datetime) -> None:
+    """Switch off the destinations of keys that have ended: none is told anything any more."""
+    await session.execute(
+        update(NotificationDestination)
+        .where(
+            col(NotificationDestination.active),
+            col(NotificationDestination.owner).is_not(None),
+            ~owner_serves(now),
+        )
+        .values(
+            active=False,
+            disabled_reason=KEY_ENDED,
+            version=col(NotificationDestination.version) + 1,
+        )
+    )
+
+
+async def key_serves(
+    session: AsyncSession, destination: NotificationDestination, now: datetime
+) -> bool:
+    """Return whether the destination's owner may still be told: always so of administrators."""
+    if destination.owner is None:
+        return True
+    serving = select(col(NotificationDestination.id)).where(
+        col(NotificationDestination.id) == destination.id, owner_serves(now)
+    )
+    return await session.scalar(serving) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from axon_factory.db.tables import Order, OrderQuestion, OutboxMessage, PortalLi
 from axon_factory.domain.client_mails import ClientMail, language_of
 from axon_factory.domain.permissions import Role
 from axon_factory.domain.states import ACTIVE_STATES, Actor, ActorKind, OrderState
-from axon_factory.orders.outbox import post_letter
+from axon_factory.orders.notifications.outbox import post_letter
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import portal_url_to_send
 
@@ -177,7 +177,7 @@ async def _tell(
     if kind not in policy.client_mails:
         return
     # Imported here: templates and calendars, which most commands do not need.
-    from axon_factory.orders.mails.rendering import render_mail  # noqa: PLC0415 — see above
+    from axon_factory.orders.notifications.rendering import render_mail  # noqa: PLC0415 — see above
 
     client = order.datos_cliente
     link = await portal_url_to_send(session, order, actor=_SENDER, policy=policy, now=now)
@@ -207,7 +207,7 @@ async def _tell(
 
 def _promise(order: Order, policy: Policy, *, before: datetime | None = None) -> dict[str, object]:
     """Return the moments of the promise as the client reads them."""
-    from axon_factory.orders.mails.rendering import spoken_time  # noqa: PLC0415 — as in _tell
+    from axon_factory.orders.notifications.rendering import spoken_time  # noqa: PLC0415 — as in _tell
 
     language = language_of(order.datos_cliente)
     moments = {"since": order.promised_from, "until": order.promised_until, "before": before}

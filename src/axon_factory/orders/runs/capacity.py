@@ -25,10 +25,9 @@ from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import Actor, ActorKind
 from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances
-from axon_factory.orders.build_sessions import LINE, SessionEnd, current_session, end_session
 from axon_factory.orders.events import append_event
-from axon_factory.orders.line_mode import current_mode
-from axon_factory.orders.stranded import ACTIVE
+from axon_factory.orders.line_mode import ACTIVE, current_mode
+from axon_factory.orders.runs.state import LINE, SessionEnd, current_session, end_session
 from axon_factory.orders.transitions import note_change
 
 __all__ = ["count_ahead", "free_place", "place_in_queue", "take_place", "wake_waiting"]

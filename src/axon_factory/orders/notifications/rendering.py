@@ -16,7 +16,7 @@ from babel.dates import format_date, format_time, get_timezone_gmt, get_timezone
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from axon_factory.domain.client_mails import ClientMail, Language
-from axon_factory.orders.outbox import Letter
+from axon_factory.orders.notifications.outbox import Letter
 
 __all__ = ["plain_line", "render_mail", "spoken_time"]
 

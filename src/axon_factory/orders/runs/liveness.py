@@ -1,10 +1,17 @@
-"""Signs of life of a session that builds, and its silence (resolutions 25)."""
+"""Signs of life of a run: heartbeats, hints and silence (resolutions 25); reports too late.
+
+A hint is a reason to look and nothing more (threat A15). Its text is not read: a forged hint makes
+the line look at the agent once more, and the line finds the truth there.
+"""
 
 from datetime import datetime
+from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
-from axon_factory.db.tables import Order
+from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.errors import Conflict
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.permissions import Action, Principal, serves_in
@@ -13,10 +20,19 @@ from axon_factory.domain.silence import Silence
 from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.events import append_event
-from axon_factory.orders.outbox import post_message
+from axon_factory.orders.notifications.outbox import post_message
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.read import lock_order_by_id
 
-__all__ = ["mark_silent", "note_caller", "note_life", "take_heartbeat"]
+__all__ = [
+    "append_late_report",
+    "is_known_late",
+    "look_now",
+    "mark_silent",
+    "note_caller",
+    "note_life",
+    "take_heartbeat",
+]
 
 _LINE = Actor(ActorKind.WORKER, "worker", "Super Axon Agent")
 _WORDS = {
@@ -113,3 +129,62 @@ async def mark_silent(
 def _changed(order: Order, now: datetime) -> None:
     order.version += 1
     order.updated_at = now
+
+
+async def look_now(session: AsyncSession, order: Order) -> bool:
+    """Have the line look at the locked order's session now; return whether there is one.
+
+    The order itself is not changed: its version stays what it is.
+    """
+    at_work = order.estado == OrderState.CONSTRUCCION and order.session_id is not None
+    if not at_work or order.espera is not None:
+        return False
+    await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank)
+    return True
+
+
+async def is_known_late(
+    session: AsyncSession, order_id: UUID, token_id: str, now: datetime
+) -> bool:
+    """Return whether this minute's report by the token is on the order's history already."""
+    found = await session.scalar(
+        select(col(OrderEvent.position)).where(
+            col(OrderEvent.order_id) == order_id,
+            col(OrderEvent.dedupe_key) == _key(token_id, now),
+        )
+    )
+    return found is not None
+
+
+async def append_late_report(
+    session: AsyncSession,
+    order_id: UUID,
+    *,
+    token_id: str,
+    agent: str,
+    attempt: int,
+    now: datetime,
+) -> None:
+    """Note for the factory's people that an agent still reports on an `attempt` that is over.
+
+    The order's version stays: whoever may not write it must not make others' `If-Match` fail.
+
+    Raises:
+        OrderNotFound: there is no such order.
+    """
+    order = await lock_order_by_id(session, order_id)
+    event = NewEvent(
+        kind=EventKind.INTENTO_ANTERIOR,
+        agent=agent,
+        message=f"Un agente del intento {attempt} sigue reportando: se le rechaza",
+        level=LogLevel.WARNING,
+        visibility=Visibility.INTERNO,
+        metadata={"intento_del_agente": attempt, "token": token_id},
+        dedupe_key=_key(token_id, now),
+    )
+    actor = Actor(ActorKind.BUILDER, f"token:{token_id}", agent)
+    await append_event(session, order, event, actor=actor, now=now)
+
+
+def _key(token_id: str, now: datetime) -> str:
+    return f"intento_anterior:{token_id}:{now:%Y-%m-%dT%H:%M}"
