@@ -12,6 +12,7 @@ from axon_factory.bootstrap import Factory
 from axon_factory.cli.exits import Exit
 from axon_factory.db.tables import Order
 from axon_factory.factory.line import Line
+from axon_factory.orders.change import Change
 from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import OrderPatch, validated
 from axon_factory.orders.update import patch_order
@@ -188,7 +189,9 @@ async def test_reject_cancel_and_retry(
         order = await lock_order(session, number, ADMIN)
         assert order.plan_version == 2
         failing = validated(OrderPatch, {"estado": "fallido", "motivo": "Se rompió"})
-        await patch_order(session, order, failing, ADMIN, factory.policy, order.updated_at)
+        await patch_order(
+            Change(session, order, ADMIN.actor, factory.policy, order.updated_at), failing, ADMIN
+        )
 
     answers = await axon.many(
         [

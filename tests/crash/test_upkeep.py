@@ -17,6 +17,7 @@ from crash_rig import Host, Scene, scene
 from rig import ADMIN, POLICY
 from sqlalchemy import text
 
+from axon_factory.orders.change import Change
 from axon_factory.orders.plans.decisions import ask_about_plan
 from axon_factory.orders.questions.asking import Audience, answer_as
 from axon_factory.orders.read import lock_order_by_id
@@ -88,16 +89,12 @@ async def _begin(host: Host, stage: Scene) -> None:
         order = await lock_order_by_id(session, stage.order_id)
         for question in ("¿Cuántos usuarios?", "¿Qué idioma?"):
             await ask_about_plan(
-                session,
-                order,
+                Change(session, order, ADMIN.actor, POLICY, now),
                 question,
                 Audience.CLIENTE,
-                actor=ADMIN.actor,
-                policy=POLICY,
                 plan=None,
-                now=now,
             )
-        await answer_as(session, order, 2, "Español", ADMIN, POLICY, now)
+        await answer_as(Change(session, order, ADMIN.actor, POLICY, now), 2, "Español", ADMIN)
         for table, column in (("order_plans", "created_at"), ("order_questions", "asked_at")):
             await session.execute(
                 text(f"UPDATE {table} SET {column} = {column} - interval '25 hours'")  # noqa: S608 — names from above

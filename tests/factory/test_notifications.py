@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from ledger import Fault
-from rig import Change, Rig
+from rig import Act, Rig
 from sqlalchemy.exc import IntegrityError
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -70,7 +70,7 @@ async def listen(
         )
 
 
-def told(kind: Kind = Kind.PLAN_PENDIENTE, topic: str = "t") -> Change:
+def told(kind: Kind = Kind.PLAN_PENDIENTE, topic: str = "t") -> Act:
     async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
         await notify(session, order, kind, topic=topic, now=now)
 

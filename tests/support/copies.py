@@ -11,6 +11,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.domain.speakers import SUPER_AXON
+from axon_factory.orders.change import Change
 from axon_factory.orders.credentials import (
     SealedCredential,
     credential_context,
@@ -99,9 +101,10 @@ async def _seal_anew(
             for name, value in values.items()
         ]
         order = original.model_copy(update={"id": copy})
-        await store_credentials(session, order, sealed, now)
+        change = Change(session, order, SUPER_AXON, workshop.factory.policy, now)
+        await store_credentials(change, sealed)
         if all(item.in_service_at for item in kept.values()):
-            await note_in_service(session, order, now)
+            await note_in_service(change)
 
 
 async def _copy_rows(session: AsyncSession, original: UUID, ids: Sequence[UUID]) -> None:

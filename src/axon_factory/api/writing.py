@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -30,10 +31,12 @@ from axon_factory.api.late_reports import record_late_report
 from axon_factory.api.parameters import IfMatch, refuse_repeated
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.db.audit import append_audit
+from axon_factory.db.tables import Order
 from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry, Fact
 from axon_factory.domain.errors import AttemptEnded, Forbidden, ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence, in_english
+from axon_factory.orders.change import Change
 
 __all__ = ["Answer", "Write", "write_as"]
 
@@ -72,6 +75,10 @@ class Write:
     origin: Origin
     english: bool
     """In which language the caller reads the sentences of the answer."""
+
+    def change(self, tx: AsyncSession, order: Order) -> Change:
+        """Return what the caller does to the locked order, from now on."""
+        return Change(tx, order, self.principal.actor, self.services.policy, datetime.now(UTC))
 
     async def kept(self) -> Response | None:
         """Return what this key was answered before, for writes that prepare at a cost.

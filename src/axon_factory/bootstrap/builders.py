@@ -6,6 +6,7 @@ from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.bootstrap.command_agent import command_builder_of
+from axon_factory.domain.builders import BuilderName
 from axon_factory.ports.builder import AgentBuilder, Builder
 from axon_factory.settings import Settings
 
@@ -22,7 +23,7 @@ def builders_of(settings: Settings, sandbox: Sandbox) -> Builder:
     Raises:
         SettingsInvalid: a chosen agent cannot be run on this machine.
     """
-    return ChosenBuilder({"templates": TemplateBuilder(), **agents_of(settings, sandbox)})
+    return ChosenBuilder({BuilderName.TEMPLATES: TemplateBuilder(), **agents_of(settings, sandbox)})
 
 
 def agents_of(settings: Settings, sandbox: Sandbox) -> dict[str, AgentBuilder]:

@@ -23,6 +23,7 @@ from axon_factory.cli.render import add_row, table
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
 from axon_factory.orders import views
+from axon_factory.orders.change import Change
 from axon_factory.orders.notifications.client_mails import client_mails_of
 from axon_factory.orders.portal_administration import (
     link_document,
@@ -111,7 +112,11 @@ def correct(  # noqa: PLR0913 — one option for each thing that is corrected
         ):
             order = await lock_order(session, reference, local_principal())
             now = datetime.now(UTC)
-            await patch_order(session, order, patch, local_principal(), factory.policy, now)
+            await patch_order(
+                Change(session, order, local_principal().actor, factory.policy, now),
+                patch,
+                local_principal(),
+            )
             await record(session, Action.UPDATE_ORDER, order_id=order.id)
             return order
 
@@ -224,7 +229,7 @@ def renew(
         ):
             order = await lock_order(session, reference, local_principal())
             policy, now, actor = factory.policy, datetime.now(UTC), local_principal().actor
-            link = await renew_link(session, order, send=mail, actor=actor, policy=policy, now=now)
+            link = await renew_link(Change(session, order, actor, policy, now), send=mail)
             await record(session, Action.MANAGE_PORTAL_LINKS, order_id=order.id)
             return link_document(order, link, policy, now)
 
@@ -256,7 +261,7 @@ def revoke(
         ):
             order = await lock_order(session, reference, local_principal())
             now, actor = datetime.now(UTC), local_principal().actor
-            link = await withdraw_link(session, order, number, actor=actor, now=now)
+            link = await withdraw_link(Change(session, order, actor, factory.policy, now), number)
             await record(session, Action.MANAGE_PORTAL_LINKS, order_id=order.id)
             return link_document(order, link, factory.policy, now)
 

@@ -35,6 +35,7 @@ from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.times import timestamp
+from axon_factory.orders.change import Change
 from axon_factory.orders.credentials import (
     ROTATABLE,
     reveal_credentials,
@@ -84,9 +85,7 @@ def approve(
         plan = _shown_plan(reference, data_dir, ask=not yes, as_json=as_json)
 
     async def decision(by: Deciding) -> None:
-        await approve_plan(
-            by.session, by.order, actor=by.actor, policy=by.policy, now=by.now, plan=plan
-        )
+        await approve_plan(by.change, plan=plan)
 
     decide(
         reference,
@@ -116,7 +115,7 @@ def reject(
 
     async def decision(by: Deciding) -> None:
         told, plan = checked_text("reason", reason), given_plan(plan_version, plan_hash)
-        await reject_plan(by.session, by.order, actor=by.actor, now=by.now, reason=told, plan=plan)
+        await reject_plan(by.change, reason=told, plan=plan)
 
     decide(
         reference,
@@ -144,7 +143,7 @@ def accept(
 
     async def decision(by: Deciding) -> None:
         told = checked_text("reason", reason)
-        await accept_for_person(by.session, by.order, actor=by.actor, reason=told, now=by.now)
+        await accept_for_person(by.change, reason=told)
 
     decide(
         reference,
@@ -170,9 +169,7 @@ def cancel(
 
     async def decision(by: Deciding) -> None:
         told = checked_text("reason", reason)
-        await cancel_order(
-            by.session, by.order, actor=by.actor, reason=told, policy=by.policy, now=by.now
-        )
+        await cancel_order(by.change, reason=told)
 
     decide(
         reference,
@@ -193,7 +190,7 @@ def retry(
     """
 
     async def decision(by: Deciding) -> None:
-        await retry_order(by.session, by.order, actor=by.actor, now=by.now)
+        await retry_order(by.change)
 
     decide(
         reference,
@@ -228,7 +225,9 @@ def reveal(
         ):
             order = await lock_order(session, reference, principal)
             box, now = factory.secret_box, datetime.now(UTC)
-            values = await reveal_credentials(session, order, principal, box, now)
+            values = await reveal_credentials(
+                Change(session, order, principal.actor, factory.policy, now), box
+            )
             await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
         # Only now, after the commit: shown without a record is impossible.
         return order, values
@@ -272,8 +271,7 @@ def rotate(
         typer.confirm("Las credenciales actuales dejan de servir. ¿Rotarlas ahora?", abort=True)
 
     async def decision(by: Deciding) -> Mapping[str, object]:
-        principal = local_principal()
-        chosen = await rotate_credentials(by.session, by.order, names, principal, by.box, by.now)
+        chosen = await rotate_credentials(by.change, names, by.box)
         return {"credenciales": list(chosen)}
 
     decide(
@@ -309,14 +307,14 @@ def erase(
         number = typer.prompt("Se borran sus datos personales. Escribe el número de la orden")
 
     async def decision(by: Deciding) -> Mapping[str, object]:
-        require_number(by.order, by.order.order_number if number is None else number, "orden")
-        told, principal = checked_text("reason", reason), local_principal()
-        done = await erase_order(
-            by.session, by.order, principal, reason=told, product=product, now=by.now
+        require_number(
+            by.change.order, by.change.order.order_number if number is None else number, "orden"
         )
+        told = checked_text("reason", reason)
+        done = await erase_order(by.change, reason=told, product=product)
         by.facts.update(done.facts if done else {}, producto=product)
-        pending = by.order.erasure_pending
-        return {"borrado_at": timestamp(by.order.borrado_at), "borrado_pendiente": pending}
+        pending = by.change.order.erasure_pending
+        return {"borrado_at": timestamp(by.change.order.borrado_at), "borrado_pendiente": pending}
 
     decide(
         reference,

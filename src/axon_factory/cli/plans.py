@@ -139,9 +139,7 @@ def edit(
     async def decision(by: Deciding) -> dict[str, Any]:
         if reason is not None:
             checked_text("reason", reason)
-        made = await edit_plan(
-            by.session, by.order, change, actor=by.actor, policy=by.policy, now=by.now
-        )
+        made = await edit_plan(by.change, change)
         return {"plan_version": made.version, "plan_hash": made.hash}
 
     sentence = "Plan editado y aprobado" if approve else "Plan editado; espera aprobación"
@@ -167,14 +165,10 @@ def ask(
 
     async def decision(by: Deciding) -> dict[str, Any]:
         asked = await ask_about_plan(
-            by.session,
-            by.order,
+            by.change,
             checked_text("pregunta", question),
             Audience.CLIENTE if client else Audience.PLANIFICADOR,
-            actor=by.actor,
-            policy=by.policy,
             plan=given_plan(plan_version, plan_hash),
-            now=by.now,
         )
         return {"pregunta": asked.number, "para": asked.audience}
 
@@ -207,7 +201,7 @@ def budget(
 
     async def decision(by: Deciding) -> dict[str, Any]:
         amount = _amount(usd, catalogue=catalogue)
-        await decide_budget(by.session, by.order, usd=amount, actor=by.actor, now=by.now)
+        await decide_budget(by.change, usd=amount)
         return {"presupuesto_usd": None if amount is None else f"{amount:f}"}
 
     decide(

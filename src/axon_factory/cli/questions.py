@@ -22,6 +22,7 @@ from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, local_time, safe
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.permissions import Action
+from axon_factory.orders.change import Change
 from axon_factory.orders.questions.asking import answer_as, questions_for
 from axon_factory.orders.questions.view import question_document, questions_document
 from axon_factory.orders.read import lock_order, read_order
@@ -81,7 +82,9 @@ def answer(
         ):
             order = await lock_order(session, reference, principal)
             policy, now = factory.policy, datetime.now(UTC)
-            question = await answer_as(session, order, number, given, principal, policy, now)
+            question = await answer_as(
+                Change(session, order, principal.actor, policy, now), number, given, principal
+            )
             await record(session, Action.ANSWER_QUESTION, order_id=order.id)
             return order, question
 

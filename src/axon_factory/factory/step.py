@@ -1,16 +1,12 @@
 """What a step of the line is, and the ports that steps call."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from axon_factory.db.tables import Order
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
-from axon_factory.domain.states import Actor, ActorKind
+from axon_factory.orders.change import Change
 from axon_factory.ports.builder import Builder
 from axon_factory.ports.council import Council
 from axon_factory.ports.deployer import Deployer
@@ -21,7 +17,7 @@ from axon_factory.ports.notifier import Notifier
 from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
 
-__all__ = ["LinePorts", "LocalStep", "PortStep", "Ticket", "line_actor"]
+__all__ = ["LinePorts", "LocalStep", "PortStep", "Ticket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +40,6 @@ Work = TypeVar("Work")
 Outcome = TypeVar("Outcome")
 
 
-def line_actor(name: str) -> Actor:
-    """Return the line itself as an actor, speaking as one of the design's agents."""
-    return Actor(ActorKind.WORKER, "worker", name)
-
-
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """The right to record one step's outcome: it lapses when the order's fence moves on."""
@@ -63,7 +54,7 @@ class Ticket:
 class LocalStep(Protocol):
     """A step that needs no port: one transaction."""
 
-    async def apply(self, session: AsyncSession, order: Order, now: datetime, /) -> None:
+    async def apply(self, change: Change, /) -> None:
         """Change the locked order and enqueue what follows."""
         ...
 
@@ -74,7 +65,7 @@ class PortStep(Protocol[Work, Outcome]):
     cause: FailureCause
     """The cause that the order shows when the call fails in a way no adapter foresaw."""
 
-    async def prepare(self, session: AsyncSession, order: Order, step: DueStep, /) -> Work:
+    async def prepare(self, change: Change, step: DueStep, /) -> Work:
         """Read what the call needs, in the transaction that records the step's beginning."""
         ...
 
@@ -86,8 +77,6 @@ class PortStep(Protocol[Work, Outcome]):
         """
         ...
 
-    async def record(
-        self, session: AsyncSession, order: Order, work: Work, outcome: Outcome, now: datetime, /
-    ) -> None:
+    async def record(self, change: Change, work: Work, outcome: Outcome, /) -> None:
         """Write the outcome to the locked order and enqueue what follows."""
         ...

@@ -10,19 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import ModelCall, Order
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Actor, OrderState
-from axon_factory.orders.events import append_event
-from axon_factory.orders.notifications.outbox import post_message
+from axon_factory.domain.states import OrderState
+from axon_factory.domain.waiting import WaitsFor
+from axon_factory.orders.change import Change
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.transitions import refuse, wake
 from axon_factory.ports.planner import Budget, ModelUse
 
 __all__ = [
-    "WAITS_FOR_BUDGET",
     "ask_for_budget",
     "decide_budget",
     "models_allowed",
@@ -31,7 +29,6 @@ __all__ = [
     "usage_of",
 ]
 
-WAITS_FOR_BUDGET = "presupuesto"
 _NOTHING = Decimal(0)
 _ENDED = Sentence(
     "La orden terminó: ningún modelo trabaja ya para ella",
@@ -77,9 +74,7 @@ async def remaining_budget(
     return Budget(tokens=tokens, usd=min(amounts, default=None))
 
 
-async def decide_budget(
-    session: AsyncSession, order: Order, *, usd: Decimal | None, actor: Actor, now: datetime
-) -> None:
+async def decide_budget(change: Change, *, usd: Decimal | None) -> None:
     """Record what models may cost for the locked order altogether; None: no model is asked.
 
     If the order waits for this, it goes on; else the decision counts from now on.
@@ -88,11 +83,12 @@ async def decide_budget(
         TransitionRefused: the order has come to its end.
         ValidationFailed: the models have used that much already.
     """
+    order = change.order
     state = OrderState(order.estado)
     if not serves_in(Action.DECIDE_BUDGET, state):
-        raise await refuse(session, order, state, actor, _ENDED)
+        raise await change.refuse(state, _ENDED)
     if usd is not None:
-        spent: Decimal = await session.scalar(_SPENT, {"order_id": order.id}) or _NOTHING
+        spent: Decimal = await change.tx.scalar(_SPENT, {"order_id": order.id}) or _NOTHING
         if usd <= spent:
             raise ValidationFailed(
                 {
@@ -103,23 +99,15 @@ async def decide_budget(
                 }
             )
     order.budget_usd = _NOTHING if usd is None else usd
-    if order.espera == WAITS_FOR_BUDGET:
+    if order.espera == WaitsFor.PRESUPUESTO:
         order.espera = order.espera_causa = None
     limit = "sin modelos, con el catálogo" if usd is None else f"hasta {usd:f} USD"
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.PRESUPUESTO_DECIDIDO,
-            agent=actor.name,
-            message=f"Presupuesto de modelos decidido: {limit}",
-            metadata={"presupuesto_usd": None if usd is None else f"{usd:f}"},
-            visibility=Visibility.INTERNO,
-        ),
-        actor=actor,
-        now=now,
+    await change.tell_staff(
+        EventKind.PRESUPUESTO_DECIDIDO,
+        f"Presupuesto de modelos decidido: {limit}",
+        presupuesto_usd=None if usd is None else f"{usd:f}",
     )
-    await wake(session, order, now)
+    await change.wake()
 
 
 def models_allowed(order: Order) -> bool:
@@ -152,30 +140,18 @@ async def record_uses(
     await session.flush()
 
 
-async def ask_for_budget(
-    session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
-) -> None:
+async def ask_for_budget(change: Change) -> None:
     """Let the locked order wait for a person who decides about its budget, and tell them."""
-    order.espera, order.espera_causa = WAITS_FOR_BUDGET, None
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.PRESUPUESTO_AGOTADO,
-            agent=actor.name,
-            message="El presupuesto de modelos se agotó; decide una persona",
-            level=LogLevel.WARNING,
-            visibility=Visibility.INTERNO,
-        ),
-        actor=actor,
-        now=now,
+    order = change.order
+    order.espera, order.espera_causa = WaitsFor.PRESUPUESTO, None
+    await change.tell_staff(
+        EventKind.PRESUPUESTO_AGOTADO,
+        "El presupuesto de modelos se agotó; decide una persona",
+        level=LogLevel.WARNING,
     )
-    await post_message(
-        session,
-        order,
+    await change.mail_approver(
         topic=f"presupuesto_{order.event_seq}",
         kind=NotificationKind.ORDEN_PRESUPUESTO_AGOTADO,
-        recipient=policy.approver_email,
         subject=f"{order.order_number}: se agotó el presupuesto de modelos",
         body=(
             f"La orden {order.order_number} ({order.nombre_producto}) espera: los modelos han "
@@ -183,7 +159,6 @@ async def ask_for_budget(
             f"Para ampliarlo: axon orders budget {order.order_number} --usd 5\n"
             f"Para seguir con el catálogo: axon orders budget {order.order_number} --catalogue\n"
         ),
-        now=now,
     )
 
 

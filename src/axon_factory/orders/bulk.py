@@ -40,6 +40,7 @@ from axon_factory.orders.bulk_requests import (
     RetryOrders,
     TagOrders,
 )
+from axon_factory.orders.change import Change
 from axon_factory.orders.lists.conditions import condition_of
 from axon_factory.orders.lists.index import Connection
 from axon_factory.orders.lists.query import ListQuery
@@ -217,7 +218,9 @@ async def act_on_orders(
         orders = await lock_orders(session, list(set(named.values())))
     results: dict[UUID, BulkResult] = {}
     for order in orders:
-        results[order.id] = await _apply(session, order, act, principal, policy, now)
+        results[order.id] = await _apply(
+            Change(session, order, principal.actor, policy, now), act, principal
+        )
     return _as_sent(references, named, results)
 
 
@@ -248,53 +251,40 @@ async def _locked_by_filter(
     return orders
 
 
-async def _apply(
-    session: AsyncSession,
-    order: Order,
-    act: BulkAct,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
-) -> BulkResult:
+async def _apply(change: Change, act: BulkAct, principal: Principal) -> BulkResult:
+    order = change.order
     reference = str(order.id)
     try:
-        async with savepoint(session):
-            message = await _do(session, order, act, principal, policy, now)
+        async with savepoint(change.tx):
+            message = await _do(change, act, principal)
     except AxonError as refusal:
-        await session.refresh(order)  # what the savepoint took back
+        await change.tx.refresh(order)  # what the savepoint took back
         return BulkResult(reference, order, _told(refusal), refusal)
     return BulkResult(reference, order, message)
 
 
-async def _do(
-    session: AsyncSession,
-    order: Order,
-    act: BulkAct,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
-) -> Sentence:
+async def _do(change: Change, act: BulkAct, principal: Principal) -> Sentence:
+    order = change.order
     if order.borrado_at is not None:
         raise OrderErased(order.order_number)
-    actor = principal.actor
     match act:
         case CancelOrders():
             reason = act.motivo
-            await cancel_order(session, order, actor=actor, reason=reason, policy=policy, now=now)
+            await cancel_order(change, reason=reason)
             return Sentence("Orden cancelada", "Order cancelled")
         case RetryOrders():
-            await retry_order(session, order, actor=actor, now=now)
+            await retry_order(change)
             number = order.intento
             return Sentence(f"Intento {number} en marcha", f"Attempt {number} is under way")
         case PrioritiseOrders():
-            change = {"prioridad": act.prioridad} if act.prioridad != order.prioridad else {}
+            fields = {"prioridad": act.prioridad} if act.prioridad != order.prioridad else {}
         case TagOrders():
             tags = _tagged(order, act)
-            change = {"tags": tags} if tags != order.tags else {}
-    if not change:
+            fields = {"tags": tags} if tags != order.tags else {}
+    if not fields:
         return Sentence("Ya estaba así", "It was so already")
-    patch = validated(OrderPatch, change)
-    await patch_order(session, order, patch, principal, policy, now)
+    patch = validated(OrderPatch, fields)
+    await patch_order(change, patch, principal)
     return Sentence("Orden actualizada", "Order updated")
 
 

@@ -15,19 +15,19 @@ from axon_factory.domain.builders import BuilderName
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.estimate import Pace, Remaining, remaining
-from axon_factory.domain.events import EventKind, NewEvent
+from axon_factory.domain.events import EventKind
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.events import append_event
+from axon_factory.orders.change import Change
 from axon_factory.orders.notifications.client_mails import tell_received
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import LinkReason, issue_link
 from axon_factory.orders.promise import measured_pace
 from axon_factory.orders.requests import NewOrder
 from axon_factory.orders.runs.capacity import count_ahead
-from axon_factory.orders.transitions import enter_first_state, wake
+from axon_factory.orders.transitions import enter_first_state
 from axon_factory.ports.planner import PlanRequest
 
 __all__ = [
@@ -86,23 +86,13 @@ async def create_order(
     session.add(order)
     await session.flush()
     await enter_first_state(session, order, actor=principal.actor, now=now)
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.ORDEN_CREADA,
-            agent=principal.name,
-            message=f"Orden {number} creada",
-            metadata={"estado_nuevo": OrderState.NUEVO.value},
-        ),
-        actor=principal.actor,
-        now=now,
+    change = Change(session, order, principal.actor, policy, now)
+    await change.tell(
+        EventKind.ORDEN_CREADA, f"Orden {number} creada", estado_nuevo=OrderState.NUEVO.value
     )
-    await issue_link(
-        session, order, reason=LinkReason.ALTA, actor=principal.actor, policy=policy, now=now
-    )
-    await tell_received(session, order, policy=policy, now=now)
-    await wake(session, order, now)
+    await issue_link(change, reason=LinkReason.ALTA)
+    await tell_received(change)
+    await change.wake()
     return order
 
 

@@ -6,7 +6,6 @@ The database forgets in the transaction of the request. The line then removes wh
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import MappingProxyType
 
 from sqlalchemy import select, text
@@ -17,13 +16,12 @@ from axon_factory.db.tables import Order, OutboxMessage
 from axon_factory.domain.audit import Fact
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.errors import Conflict, ValidationFailed
-from axon_factory.domain.events import ERASED, EventKind, LogLevel, NewEvent, Visibility
-from axon_factory.domain.permissions import Action, Principal, serves_in
+from axon_factory.domain.events import ERASED, EventKind, LogLevel
+from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.change import Change
 from axon_factory.orders.credentials import RotationInProgress, pending_version
-from axon_factory.orders.events import append_event
-from axon_factory.orders.transitions import wake
 
 __all__ = [
     "ERASED_CLIENT",
@@ -53,15 +51,7 @@ class Erasure:
         return {"cuantas": self.events, "eventos_sha256": self.digest}
 
 
-async def erase_order(
-    session: AsyncSession,
-    order: Order,
-    principal: Principal,
-    *,
-    reason: str,
-    product: bool,
-    now: datetime,
-) -> Erasure | None:
+async def erase_order(change: Change, *, reason: str, product: bool) -> Erasure | None:
     """Erase the personal data of the locked order and enqueue the rest.
 
     `product`: also what runs of it, its data and its repository. None if nothing was left to
@@ -71,6 +61,7 @@ async def erase_order(
         Conflict: the order has not ended.
         RotationInProgress: the product stays and is being given new credentials.
     """
+    order = change.order
     if not serves_in(Action.ERASE_ORDER, OrderState(order.estado)):
         raise Conflict(
             f"La orden {order.order_number} está en '{order.estado}': cancélala antes de borrarla",
@@ -80,28 +71,27 @@ async def erase_order(
     if order.borrado_at is not None and (order.product_erased or not product):
         return None
     in_service = order.estado == OrderState.ENTREGADO and not product
-    if in_service and await pending_version(session, order.id) is not None:
+    if in_service and await pending_version(change.tx, order.id) is not None:
         # Its restart would be given up half way, and the product stays.
         raise RotationInProgress
     erasure = Erasure(0, "")
     if order.borrado_at is None:
-        erasure = await _erase_rows(session, order, product=product, now=now)
-        await session.refresh(order)
+        erasure = await _erase_rows(change, product=product)
+        await change.tx.refresh(order)
     else:
         order.repo_url = order.deploy_url = None
     order.erasure_pending = True
     order.product_erased = product
     order.fence += 1  # a removal that runs knows of less than is asked now
-    event = NewEvent(
-        kind=EventKind.ORDEN_BORRADA,
-        agent=principal.name,
-        message=f"Datos personales borrados: {reason}",
+    await change.tell_staff(
+        EventKind.ORDEN_BORRADA,
+        f"Datos personales borrados: {reason}",
         level=LogLevel.WARNING,
-        metadata={"producto": product, "eventos": erasure.events, "sha256": erasure.digest},
-        visibility=Visibility.INTERNO,
+        producto=product,
+        eventos=erasure.events,
+        sha256=erasure.digest,
     )
-    await append_event(session, order, event, actor=principal.actor, now=now)
-    await wake(session, order, now)
+    await change.wake()
     return erasure
 
 
@@ -132,26 +122,30 @@ async def mail_keys(session: AsyncSession, order: Order) -> list[str]:
     return list(found)
 
 
-async def note_erased(session: AsyncSession, order: Order, now: datetime, *, product: bool) -> None:
+async def note_erased(change: Change, *, product: bool) -> None:
     """Record that nothing of the locked order is left outside the database."""
+    order = change.order
     order.erasure_pending = False
     if product:
         order.deployment_open = False
         # The name came from the client's.
         order.slug = f"borrada-{order.id}"
-    await wake(session, order, now)
+    await change.wake()
 
 
-async def _erase_rows(
-    session: AsyncSession, order: Order, *, product: bool, now: datetime
-) -> Erasure:
-    await session.flush()
-    parameters = {"order_id": order.id, "product": product, "now": now, "erased": ERASED}
+async def _erase_rows(change: Change, *, product: bool) -> Erasure:
+    await change.tx.flush()
+    parameters = {
+        "order_id": change.order.id,
+        "product": product,
+        "now": change.now,
+        "erased": ERASED,
+    }
     erasure = Erasure(0, "")
     for place in PLACES:
         if place.statement is None:
             continue
-        result = await session.execute(text(place.statement), parameters)
+        result = await change.tx.execute(text(place.statement), parameters)
         if place.table == _EVENTS:
             row = result.one()
             erasure = Erasure(row.erased, bytes(row.digest).hex())

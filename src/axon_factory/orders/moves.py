@@ -1,30 +1,24 @@
 """Move an order: hand it over, cancel it, fail it, retry it."""
 
-from datetime import datetime
-
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.tables import Order
 from axon_factory.domain.errors import NotCancellable
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Actor, OrderState
+from axon_factory.domain.speakers import OPS
+from axon_factory.domain.states import OrderState
 from axon_factory.domain.waiting import WaitsFor
-from axon_factory.orders.events import append_event
+from axon_factory.orders.change import Change
 from axon_factory.orders.machine_wait import retry_now
 from axon_factory.orders.notifications.client_mails import (
     tell_cancelled,
     tell_delivered,
     tell_failed,
 )
-from axon_factory.orders.notifications.outbox import post_message
-from axon_factory.orders.policy import Policy
 from axon_factory.orders.questions.open import close_questions
-from axon_factory.orders.transitions import refuse, transition
 
 __all__ = [
     "begin_attempt",
@@ -36,45 +30,25 @@ __all__ = [
 ]
 
 
-async def hand_over(
-    session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
-) -> None:
+async def hand_over(change: Change) -> None:
     """Move the deployed, locked order to `entregado` and tell the client.
 
     Raises:
         TransitionRefused: the order is not `listo`, not deployed, or the actor may not.
     """
-    order.asignado_a = "Ops Agent"
-    await transition(
-        session,
-        order,
+    order = change.order
+    order.asignado_a = OPS.name
+    await change.move(
         OrderState.ENTREGADO,
-        actor=actor,
-        now=now,
-        event=NewEvent(
-            kind=EventKind.ENTREGADO,
-            agent=actor.name,
-            message="🎉 Producto desplegado y entregado al cliente",
-            level=LogLevel.SUCCESS,
-            metadata={
-                "estado_anterior": OrderState.LISTO.value,
-                "estado_nuevo": OrderState.ENTREGADO.value,
-                "deploy_url": order.deploy_url,
-            },
-        ),
+        "🎉 Producto desplegado y entregado al cliente",
+        kind=EventKind.ENTREGADO,
+        level=LogLevel.SUCCESS,
+        deploy_url=order.deploy_url,
     )
-    await tell_delivered(session, order, policy=policy, now=now)
+    await tell_delivered(change)
 
 
-async def cancel_order(
-    session: AsyncSession,
-    order: Order,
-    *,
-    actor: Actor,
-    reason: str,
-    policy: Policy,
-    now: datetime,
-) -> OrderState:
+async def cancel_order(change: Change, *, reason: str) -> OrderState:
     """Cancel the locked order from any state that is not terminal; return the state it was in.
 
     The client is told, without the reason.
@@ -82,37 +56,24 @@ async def cancel_order(
     Raises:
         TransitionRefused: it is delivered or cancelled already, or the actor may not.
     """
-    before = OrderState(order.estado)
-    await transition(
-        session,
-        order,
+    before = OrderState(change.order.estado)
+    await change.move(
         OrderState.CANCELADO,
-        actor=actor,
-        now=now,
-        event=NewEvent(
-            kind=EventKind.ESTADO_CAMBIADO,
-            agent=actor.name,
-            message=f"Orden cancelada: {reason}" if reason else "Orden cancelada",
-            level=LogLevel.WARNING,
-            metadata={
-                "estado_anterior": before.value,
-                "estado_nuevo": OrderState.CANCELADO.value,
-                "motivo": reason,
-            },
-        ),
+        f"Orden cancelada: {reason}" if reason else "Orden cancelada",
+        level=LogLevel.WARNING,
+        motivo=reason,
     )
-    await tell_cancelled(session, order, policy=policy, now=now)
+    await tell_cancelled(change)
     return before
 
 
-async def delete_order(
-    session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
-) -> OrderState:
+async def delete_order(change: Change) -> OrderState:
     """Cancel as `DELETE` does: only from `nuevo` and `planificacion`.
 
     Raises:
         NotCancellable: the documented 400, with `estado_actual`.
     """
+    order = change.order
     if not serves_in(Action.DELETE_ORDER, OrderState(order.estado)):
         raise NotCancellable(
             f"La orden está en estado '{order.estado}'. Solo se pueden cancelar órdenes en estado "
@@ -121,7 +82,7 @@ async def delete_order(
             "'planificacion' can be cancelled",
             extra={"estado_actual": order.estado},
         )
-    return await cancel_order(session, order, actor=actor, reason="", policy=policy, now=now)
+    return await cancel_order(change, reason="")
 
 
 _FOR_EVERYBODY = {
@@ -130,15 +91,7 @@ _FOR_EVERYBODY = {
 }
 
 
-async def fail_order(
-    session: AsyncSession,
-    order: Order,
-    *,
-    failure: Failure,
-    actor: Actor,
-    policy: Policy,
-    now: datetime,
-) -> None:
+async def fail_order(change: Change, *, failure: Failure) -> None:
     """Move the locked order to `fallido`; what went wrong in detail is for the factory's people.
 
     Words of a program or provider outside (`failure.detail`) are in the internal event and in the
@@ -147,55 +100,29 @@ async def fail_order(
     Raises:
         TransitionRefused: the order is not active, or the actor may not.
     """
+    order = change.order
     said = f"{failure.message}: {failure.detail}" if failure.detail else failure.message
-    await transition(
-        session,
-        order,
+    await change.move(
         OrderState.FALLIDO,
-        actor=actor,
-        now=now,
+        f"La orden falló en '{failure.state}'{_FOR_EVERYBODY.get(failure.cause, '')}",
+        level=LogLevel.ERROR,
         failure=failure,
-        event=NewEvent(
-            kind=EventKind.ESTADO_CAMBIADO,
-            agent=actor.name,
-            message=f"La orden falló en '{failure.state}'{_FOR_EVERYBODY.get(failure.cause, '')}",
-            level=LogLevel.ERROR,
-            metadata={
-                "estado_anterior": failure.state.value,
-                "estado_nuevo": OrderState.FALLIDO.value,
-                "causa": failure.cause.value,
-            },
-        ),
+        causa=failure.cause.value,
     )
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.FALLO_DETALLADO,
-            agent=actor.name,
-            message=said,
-            level=LogLevel.ERROR,
-            metadata={"paso": failure.step},
-            visibility=Visibility.INTERNO,
-        ),
-        actor=actor,
-        now=now,
+    await change.tell_staff(
+        EventKind.FALLO_DETALLADO, said, level=LogLevel.ERROR, paso=failure.step
     )
-    await post_message(
-        session,
-        order,
+    await change.mail_approver(
         topic="orden_fallida",
         kind=NotificationKind.ORDEN_FALLIDA,
-        recipient=policy.approver_email,
         subject=f"{order.order_number}: falló en {failure.state}",
         body=(
             f"La orden {order.order_number} ({order.nombre_producto}) falló en "
             f"'{failure.state}'.\n\nCausa: {failure.cause}\n{said}\n\n"
             f"Para reintentar desde ese paso: axon orders retry {order.order_number}\n"
         ),
-        now=now,
     )
-    await tell_failed(session, order, policy=policy, now=now)
+    await tell_failed(change)
 
 
 # What an attempt had finished counts for the next one: it resumes, it does not start over.
@@ -219,16 +146,17 @@ _CARRY_PASSED_CHECKS = text(
 )
 
 
-async def begin_attempt(session: AsyncSession, order: Order, now: datetime) -> None:
+async def begin_attempt(change: Change) -> None:
     """Give the locked order its next attempt, with what was finished, and without a session.
 
     Tokens of the attempt before do not hold from here on, its open questions are moot, and a
     session of it that is still open is stopped (`orders/runs/state.py`).
     """
-    await close_questions(session, order, now)
+    order = change.order
+    await close_questions(change.tx, order, change.now)
     parameters = {"order_id": order.id, "current": order.intento, "next": order.intento + 1}
-    await session.execute(_CARRY_MILESTONES, parameters)
-    await session.execute(_CARRY_PASSED_CHECKS, parameters)
+    await change.tx.execute(_CARRY_MILESTONES, parameters)
+    await change.tx.execute(_CARRY_PASSED_CHECKS, parameters)
     order.intento += 1
     order.session_id = None
     order.session_open = False
@@ -237,9 +165,7 @@ async def begin_attempt(session: AsyncSession, order: Order, now: datetime) -> N
     order.silence = None
 
 
-async def retry_order(
-    session: AsyncSession, order: Order, *, actor: Actor, now: datetime
-) -> OrderState:
+async def retry_order(change: Change) -> OrderState:
     """Move the locked, failed order back to the state that failed, as a new attempt; return it.
 
     An order that waits for the machine stays where it is, and its step is tried at once.
@@ -248,33 +174,22 @@ async def retry_order(
         TransitionRefused: the order has neither failed nor waits for the machine, or the actor
             may not.
     """
+    order = change.order
     if order.espera == WaitsFor.MAQUINA:
-        await retry_now(session, order, actor=actor, now=now)
+        await retry_now(change)
         return OrderState(order.estado)
     if order.estado != OrderState.FALLIDO or order.fallo is None:
         only_failed = Sentence(
             "Solo se reintenta una orden en 'fallido'", "Only an order in 'fallido' is retried"
         )
-        raise await refuse(session, order, OrderState(order.estado), actor, only_failed)
+        raise await change.refuse(OrderState(order.estado), only_failed)
     target = OrderState(order.fallo["estado"])
     step = order.fallo.get("paso")
-    await begin_attempt(session, order, now)
-    await transition(
-        session,
-        order,
+    await begin_attempt(change)
+    await change.move(
         target,
-        actor=actor,
-        now=now,
-        event=NewEvent(
-            kind=EventKind.ESTADO_CAMBIADO,
-            agent=actor.name,
-            message=f"Reintento {order.intento}: la orden continúa en '{target}'",
-            metadata={
-                "estado_anterior": OrderState.FALLIDO.value,
-                "estado_nuevo": target.value,
-                "paso": step,
-                "intento": order.intento,
-            },
-        ),
+        f"Reintento {order.intento}: la orden continúa en '{target}'",
+        paso=step,
+        intento=order.intento,
     )
     return target

@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from axon_factory.domain.builders import BuilderName
 from axon_factory.domain.capacity import BuildLimits
 from axon_factory.domain.client_mails import ClientMail
 
@@ -67,9 +68,9 @@ class AgentRules:
     `estancado`. A session that vanished is begun anew at most `max_lost_sessions` times.
     """
 
-    builder: str = "templates"
+    builder: str = BuilderName.TEMPLATES
     builder_by_type: Mapping[str, str] = field(default_factory=dict[str, str])
-    offered: frozenset[str] = frozenset({"templates"})
+    offered: frozenset[str] = frozenset({BuilderName.TEMPLATES})
     stop_deadline: timedelta = timedelta(seconds=60)
     stop_poll: timedelta = timedelta(seconds=5)
     silent: timedelta = timedelta(minutes=5)

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from axon_factory.db.tables import Order, OutboxMessage, PortalLink
 from axon_factory.domain.client_mails import EVENT_PREFIX
-from axon_factory.domain.states import Actor
 from axon_factory.domain.times import timestamp
+from axon_factory.orders.change import Change
 from axon_factory.orders.notifications.client_mails import tell_link
 from axon_factory.orders.notifications.deliveries import state_of
 from axon_factory.orders.policy import Policy
@@ -20,42 +18,30 @@ from axon_factory.orders.portal_links import (
     link_state,
     revoke_link,
 )
-from axon_factory.orders.transitions import note_change
 
 __all__ = ["link_document", "links_document", "mails_document", "renew_link", "withdraw_link"]
 
 
-async def renew_link(
-    session: AsyncSession,
-    order: Order,
-    *,
-    send: bool,
-    actor: Actor,
-    policy: Policy,
-    now: datetime,
-) -> PortalLink:
+async def renew_link(change: Change, *, send: bool) -> PortalLink:
     """Give the locked order another link, and `send` it to the client; the one before ends."""
-    link = await issue_link(
-        session, order, reason=LinkReason.PERSONA, actor=actor, policy=policy, now=now
-    )
+    link = await issue_link(change, reason=LinkReason.PERSONA)
     if send:
-        await tell_link(session, order, link, policy=policy, now=now)
-    await note_change(session, order, now)
+        await tell_link(change, link)
+    await change.touch()
     return link
 
 
-async def withdraw_link(
-    session: AsyncSession, order: Order, number: int, *, actor: Actor, now: datetime
-) -> PortalLink:
+async def withdraw_link(change: Change, number: int) -> PortalLink:
     """Revoke a link of the locked order; a second time changes nothing.
 
     Raises:
         NotFound: the order has no link of this number.
     """
+    order = change.order
     events = order.event_seq
-    link = await revoke_link(session, order, number, actor=actor, now=now)
+    link = await revoke_link(change, number)
     if order.event_seq != events:
-        await note_change(session, order, now)
+        await change.touch()
     return link
 
 

@@ -5,22 +5,20 @@ rests on receipts (`orders.evidence`). A person may accept without them, with a 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order, OrderCheck
 from axon_factory.domain.errors import ReceiptRefused, ValidationFailed
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.permissions import Action, Principal, serves_in
+from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.progress import AFTER_REJECTION, DONE
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Actor, Claim, OrderState
+from axon_factory.domain.speakers import APPROVER_NAME, BUILDER, OPS
+from axon_factory.domain.states import Claim, OrderState
 from axon_factory.domain.times import timestamp
 from axon_factory.domain.waiting import OBSTACLES, WaitsFor
-from axon_factory.orders.events import append_event
+from axon_factory.orders.change import Change
 from axon_factory.orders.evidence import (
     Receipts,
     keep_check,
@@ -29,11 +27,7 @@ from axon_factory.orders.evidence import (
     refuse_own_judge,
     required_checks,
 )
-from axon_factory.orders.notifications.outbox import post_message
-from axon_factory.orders.plans.decisions import APPROVER
-from axon_factory.orders.policy import Policy
 from axon_factory.orders.requests import CheckReport
-from axon_factory.orders.transitions import transition, wake
 
 __all__ = [
     "accept_for_person",
@@ -49,9 +43,7 @@ _ISOLATION = "externo"
 """What stands for the isolation of a check that did not run in the line's sandbox."""
 
 
-async def record_check(
-    session: AsyncSession, order: Order, report: CheckReport, principal: Principal, now: datetime
-) -> OrderCheck:
+async def record_check(change: Change, report: CheckReport) -> OrderCheck:
     """Keep the receipt of a check that a council has run on the locked order; return it.
 
     The receipt counts as one of the line's own. The line gives the verdict when all are there.
@@ -62,13 +54,14 @@ async def record_check(
         ReceiptRefused: the order is not in `qa` or waits for a person, the receipt is for another
             attempt or commit, or there is one already.
     """
-    await refuse_own_judge(session, order, principal.actor)
+    order = change.order
+    await refuse_own_judge(change.tx, order, change.actor)
     required = required_checks(order)
     if report.verificacion not in required:
         options = ", ".join(required)
         told = Sentence(f"No es una de: {options}", f"It is none of: {options}")
         raise ValidationFailed({"verificacion": told})
-    receipts = await read_receipts(session, order)
+    receipts = await read_receipts(change.tx, order)
     _require_current(order, report, receipts)
     receipt = OrderCheck(
         order_id=order.id,
@@ -85,28 +78,24 @@ async def record_check(
         timed_out=False,
         truncated=False,
         commit_id=report.commit,
-        actor=principal.id,
-        created_at=now,
+        actor=change.actor.id,
+        created_at=change.now,
     )
-    await keep_check(session, receipt)
+    await keep_check(change.tx, receipt)
     outcome = "aprobada ✅" if report.aprobada else "no pasó ❌"
     findings = f": {'; '.join(report.hallazgos)}" if report.hallazgos else ""
-    event = NewEvent(
-        kind=EventKind.VERIFICACION,
-        agent=principal.name,
-        message=f"Verificación '{report.verificacion}' {outcome}{findings}",
+    await change.tell(
+        EventKind.VERIFICACION,
+        f"Verificación '{report.verificacion}' {outcome}{findings}",
         level=LogLevel.SUCCESS if report.aprobada else LogLevel.ERROR,
-        metadata={
-            "verificacion": report.verificacion,
-            "aprobada": report.aprobada,
-            "exit_code": report.exit_code,
-            "duracion_segundos": round(report.duracion_segundos, 2),
-            "sha256": report.sha256,
-            "aislamiento": _ISOLATION,
-        },
+        verificacion=report.verificacion,
+        aprobada=report.aprobada,
+        exit_code=report.exit_code,
+        duracion_segundos=round(report.duracion_segundos, 2),
+        sha256=report.sha256,
+        aislamiento=_ISOLATION,
     )
-    await append_event(session, order, event, actor=principal.actor, now=now)
-    await wake(session, order, now)
+    await change.wake()
     return receipt
 
 
@@ -188,37 +177,18 @@ def check_document(receipt: OrderCheck) -> dict[str, Any]:
     }
 
 
-async def accept_product(
-    session: AsyncSession, order: Order, *, actor: Actor, now: datetime
-) -> None:
+async def accept_product(change: Change) -> None:
     """Move the reviewed order to `listo` at 100 %.
 
     Raises:
         Forbidden: the actor has built this attempt.
         TransitionRefused: the order is not in qa, the actor may not, or a receipt is missing.
     """
-    await refuse_own_judge(session, order, actor)
-    order.progreso = DONE
-    order.asignado_a = "Ops Agent"
-    await transition(
-        session,
-        order,
-        OrderState.LISTO,
-        actor=actor,
-        now=now,
-        event=NewEvent(
-            kind=EventKind.ESTADO_CAMBIADO,
-            agent=actor.name,
-            message="✅ Producto aprobado por Review Council",
-            level=LogLevel.SUCCESS,
-            metadata=_states(OrderState.QA, OrderState.LISTO),
-        ),
-    )
+    await refuse_own_judge(change.tx, change.order, change.actor)
+    await _accept(change, "✅ Producto aprobado por Review Council", level=LogLevel.SUCCESS)
 
 
-async def accept_for_person(
-    session: AsyncSession, order: Order, *, actor: Actor, reason: str, now: datetime
-) -> None:
+async def accept_for_person(change: Change, *, reason: str) -> None:
     """Move the order in `qa` to `listo` on a person's word; what was not proven goes on record.
 
     Nothing of it says that the council has approved the product.
@@ -226,106 +196,64 @@ async def accept_for_person(
     Raises:
         TransitionRefused: the order is not in qa, or the actor may not.
     """
-    evidence = await read_evidence(session, order)
-    order.progreso = DONE
-    order.asignado_a = "Ops Agent"
-    await transition(
-        session,
-        order,
-        OrderState.LISTO,
-        actor=actor,
-        now=now,
-        overridden=True,
-        event=NewEvent(
-            kind=EventKind.ESTADO_CAMBIADO,
-            agent=actor.name,
-            message="Nuestro equipo aceptó el producto; sigue su puesta en marcha",
-            metadata=_states(OrderState.QA, OrderState.LISTO),
-        ),
-    )
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.PRODUCTO_ACEPTADO,
-            agent=actor.name,
-            message=f"Una persona aceptó el producto en lugar de la revisión. Motivo: {reason}",
-            level=LogLevel.WARNING,
-            visibility=Visibility.INTERNO,
-            metadata={"motivo": reason, **evidence.missing(Claim.REVIEWED)},
-        ),
-        actor=actor,
-        now=now,
+    evidence = await read_evidence(change.tx, change.order)
+    told = "Nuestro equipo aceptó el producto; sigue su puesta en marcha"
+    await _accept(change, told, level=LogLevel.INFO, overridden=True)
+    await change.tell_staff(
+        EventKind.PRODUCTO_ACEPTADO,
+        f"Una persona aceptó el producto en lugar de la revisión. Motivo: {reason}",
+        level=LogLevel.WARNING,
+        motivo=reason,
+        **evidence.missing(Claim.REVIEWED),
     )
 
 
-async def send_back(
-    session: AsyncSession, order: Order, *, actor: Actor, reasons: Sequence[str], now: datetime
+async def _accept(
+    change: Change, message: str, *, level: LogLevel, overridden: bool = False
 ) -> None:
+    change.order.progreso = DONE
+    change.order.asignado_a = OPS.name
+    await change.move(OrderState.LISTO, message, level=level, overridden=overridden)
+
+
+async def send_back(change: Change, *, reasons: Sequence[str]) -> None:
     """Move the order back to `construccion` as a new attempt with the council's findings.
 
     Raises:
         Forbidden: the actor has built this attempt.
         TransitionRefused: the order is not in qa, or the actor may not.
     """
-    await refuse_own_judge(session, order, actor)
+    order = change.order
+    await refuse_own_judge(change.tx, order, change.actor)
     order.intento += 1
     order.retrabajos += 1
     order.progreso = AFTER_REJECTION
     order.session_id = None
-    order.asignado_a = "Builder Agent"
-    await transition(
-        session,
-        order,
+    order.asignado_a = BUILDER.name
+    await change.move(
         OrderState.CONSTRUCCION,
-        actor=actor,
-        now=now,
-        event=NewEvent(
-            kind=EventKind.PRODUCTO_RECHAZADO,
-            agent=actor.name,
-            message=f"❌ Producto rechazado. Razón: {'; '.join(reasons) or 'sin detalle'}",
-            level=LogLevel.ERROR,
-            metadata={
-                **_states(OrderState.QA, OrderState.CONSTRUCCION),
-                "hallazgos": list(reasons),
-                "intento": order.intento,
-            },
-        ),
+        f"❌ Producto rechazado. Razón: {'; '.join(reasons) or 'sin detalle'}",
+        kind=EventKind.PRODUCTO_RECHAZADO,
+        level=LogLevel.ERROR,
+        hallazgos=list(reasons),
+        intento=order.intento,
     )
 
 
-async def ask_person(
-    session: AsyncSession,
-    order: Order,
-    *,
-    actor: Actor,
-    reasons: Sequence[str],
-    policy: Policy,
-    now: datetime,
-) -> None:
+async def ask_person(change: Change, *, reasons: Sequence[str]) -> None:
     """Leave the order in `qa` for a person to decide, and tell the approver (ADR 15)."""
+    order = change.order
     order.espera, order.espera_causa = WaitsFor.PERSONA, None
-    order.asignado_a = APPROVER
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.DECISION_REQUERIDA,
-            agent=actor.name,
-            message=f"Rechazado tras {order.retrabajos} retrabajos; decide una persona",
-            level=LogLevel.WARNING,
-            visibility=Visibility.INTERNO,
-            metadata={"hallazgos": list(reasons)},
-        ),
-        actor=actor,
-        now=now,
+    order.asignado_a = APPROVER_NAME
+    await change.tell_staff(
+        EventKind.DECISION_REQUERIDA,
+        f"Rechazado tras {order.retrabajos} retrabajos; decide una persona",
+        level=LogLevel.WARNING,
+        hallazgos=list(reasons),
     )
-    await post_message(
-        session,
-        order,
+    await change.mail_approver(
         topic="decision_requerida",
         kind=NotificationKind.QA_DECISION_REQUERIDA,
-        recipient=policy.approver_email,
         subject=f"{order.order_number}: la revisión pide una decisión",
         body=(
             f"La orden {order.order_number} ({order.nombre_producto}) fue rechazada por la "
@@ -336,10 +264,5 @@ async def ask_person(
             f"(PATCH /api/orders/{order.order_number}), o cancelarla (axon orders cancel "
             f"{order.order_number}).\n"
         ),
-        now=now,
     )
-    await wake(session, order, now)
-
-
-def _states(before: OrderState, after: OrderState) -> dict[str, str]:
-    return {"estado_anterior": before.value, "estado_nuevo": after.value}
+    await change.wake()

@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderQuestion
+from axon_factory.domain.speakers import SUPER_AXON
+from axon_factory.orders.change import Change
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.questions.open import tell_of_question
+from axon_factory.orders.questions.asking import tell_of_question
 
 __all__ = ["remind_of_questions"]
 
@@ -63,5 +65,5 @@ async def _remind(
     order = await session.get_one(Order, question.order_id)
     question.reminders += 1
     question.reminded_at = now
-    await tell_of_question(session, order, question, policy=policy, now=now)
+    await tell_of_question(Change(session, order, SUPER_AXON, policy, now), question)
     return True

@@ -13,7 +13,9 @@ from sqlmodel import col
 
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderPlan, OrderQuestion
+from axon_factory.domain.speakers import SUPER_AXON
 from axon_factory.domain.states import OrderState, PlanStatus, PlanVersionStatus
+from axon_factory.orders.change import Change
 from axon_factory.orders.plans.notices import remind_approver, tell_answer, tell_escalation
 from axon_factory.orders.policy import ApprovalRules, Policy
 from axon_factory.orders.questions.asking import Audience
@@ -39,12 +41,14 @@ async def remind_approvers(database: Database, policy: Policy, now: datetime) ->
                 plan.reminders += 1
                 plan.reminded_at = now
                 await remind_approver(
-                    session, order, number=plan.reminders, hours=hours, policy=policy, now=now
+                    Change(session, order, SUPER_AXON, policy, now),
+                    number=plan.reminders,
+                    hours=hours,
                 )
                 written += 1
             if plan.escalated_at is None and waited >= rules.escalation:
                 plan.escalated_at = now
-                await tell_escalation(session, order, hours=hours, policy=policy, now=now)
+                await tell_escalation(Change(session, order, SUPER_AXON, policy, now), hours=hours)
                 written += 1
     if written:
         _log.info("approvers reminded", count=written)
@@ -61,7 +65,7 @@ async def tell_answers(database: Database, policy: Policy, now: datetime) -> int
         for question, order in await session.execute(_ANSWERED):
             question.delivered_at = now
             answer = question.answer or ""
-            await tell_answer(session, order, question, answer, policy=policy, now=now)
+            await tell_answer(Change(session, order, SUPER_AXON, policy, now), question, answer)
             told += 1
     return told
 

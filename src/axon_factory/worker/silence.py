@@ -15,6 +15,8 @@ from sqlalchemy import text
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order
 from axon_factory.domain.silence import silence_of
+from axon_factory.domain.speakers import SUPER_AXON
+from axon_factory.orders.change import Change
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.runs.liveness import mark_silent
 
@@ -69,7 +71,7 @@ async def notice_silence(database: Database, policy: Policy) -> int:
                 continue
             level = silence_of(order.heartbeat_at, now, silent=rules.silent, stuck=rules.stuck)
             if level is not None:
-                await mark_silent(session, order, level, policy=policy, now=now)
+                await mark_silent(Change(session, order, SUPER_AXON, policy, now), level)
     if found:
         _log.warning("sessions silent", count=len(found))
     return len(found)

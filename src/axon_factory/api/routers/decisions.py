@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.decisions import Decide, PlanRead, Reason, decided, locked, now
+from axon_factory.api.decisions import Decide, PlanRead, Reason, decided, locked
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.schemas.orders import Decision, OrderCancellation
 from axon_factory.api.schemas.results import CredentialsRotation, ErasedOrder, RevealedCredentials
@@ -84,13 +84,7 @@ async def approve(
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
         await approve_plan(
-            session,
-            order,
-            actor=write.principal.actor,
-            policy=write.services.policy,
-            now=now(),
-            plan=decision.reference,
-            note=decision.motivo or "",
+            write.change(session, order), plan=decision.reference, note=decision.motivo or ""
         )
         return decided(order, Sentence("Plan aprobado", "Plan approved"))
 
@@ -114,12 +108,7 @@ async def reject(
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
         await reject_plan(
-            session,
-            order,
-            actor=write.principal.actor,
-            now=now(),
-            plan=decision.reference,
-            reason=decision.motivo,
+            write.change(session, order), plan=decision.reference, reason=decision.motivo
         )
         return decided(order, Sentence("Plan rechazado", "Plan rejected"))
 
@@ -142,14 +131,7 @@ async def cancel(
 
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
-        before = await cancel_order(
-            session,
-            order,
-            actor=write.principal.actor,
-            reason=reason.motivo,
-            policy=write.services.policy,
-            now=now(),
-        )
+        before = await cancel_order(write.change(session, order), reason=reason.motivo)
         told = views.cancelled(order, before)
         return decided(order, **told)
 
@@ -175,7 +157,7 @@ async def retry(
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
         before = order.intento
-        await retry_order(session, order, actor=write.principal.actor, now=now())
+        await retry_order(write.change(session, order))
         told = Sentence(
             f"Intento {order.intento} en marcha", f"Attempt {order.intento} is under way"
         )
@@ -205,7 +187,7 @@ async def reveal(
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
         box = write.services.secret_box
-        values = await reveal_credentials(session, order, write.principal, box, now())
+        values = await reveal_credentials(write.change(session, order), box)
         body = {"order_id": str(order.id), "credentials": dict(values)}
         return Answer(body, order_id=order.id)
 
@@ -233,7 +215,7 @@ async def rotate(
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
         box = write.services.secret_box
-        chosen = await rotate_credentials(session, order, names, write.principal, box, now())
+        chosen = await rotate_credentials(write.change(session, order), names, box)
         told = Sentence(
             "El producto se reinicia con credenciales nuevas; en unos segundos se pueden revelar",
             "The product restarts with new credentials; they can be revealed in a few seconds",
@@ -264,12 +246,7 @@ async def erase(
         order = await locked(session, id, write, erased=True)
         require_number(order, erasure.orden, "orden")
         done = await erase_order(
-            session,
-            order,
-            write.principal,
-            reason=erasure.motivo,
-            product=erasure.producto,
-            now=now(),
+            write.change(session, order), reason=erasure.motivo, product=erasure.producto
         )
         facts = {**(done.facts if done else {}), "producto": erasure.producto}
         told = Sentence(

@@ -105,8 +105,7 @@ async def update(
 
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
-        policy = write.services.policy
-        await patch_order(session, order, patch, write.principal, policy, datetime.now(UTC))
+        await patch_order(write.change(session, order), patch, write.principal)
         headers = {"ETag": version_etag(order.version)}
         return Answer(views.updated(order, write.principal), headers=headers, order_id=order.id)
 
@@ -128,10 +127,7 @@ async def delete(
 
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
-        actor, policy = write.principal.actor, write.services.policy
-        before = await delete_order(
-            session, order, actor=actor, policy=policy, now=datetime.now(UTC)
-        )
+        before = await delete_order(write.change(session, order))
         return Answer(views.cancelled(order, before), order_id=order.id)
 
     return await write.once("delete", work)

@@ -16,7 +16,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.decisions import Decide, PlanRead, decided, locked, now
+from axon_factory.api.decisions import Decide, PlanRead, decided, locked
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.schemas.plans import (
     BudgetDecided,
@@ -217,11 +217,10 @@ async def edit(
 
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
-        change = PlanEdit(
+        plan_edit = PlanEdit(
             edited.plan.plan, edited.reference, edited.aprobar, note=edited.motivo or ""
         )
-        actor, policy = write.principal.actor, write.services.policy
-        version = await edit_plan(session, order, change, actor=actor, policy=policy, now=now())
+        version = await edit_plan(write.change(session, order), plan_edit)
         told = (
             Sentence("Plan editado y aprobado", "Plan edited and approved")
             if edited.aprobar
@@ -252,14 +251,10 @@ async def ask(
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
         asked = await ask_about_plan(
-            session,
-            order,
+            write.change(session, order),
             inquiry.pregunta,
             Audience(inquiry.para),
-            actor=write.principal.actor,
-            policy=write.services.policy,
             plan=inquiry.reference,
-            now=now(),
         )
         told = Sentence("Pregunta enviada", "The question was sent")
         return decided(order, told, pregunta=asked.number, para=asked.audience)
@@ -286,8 +281,7 @@ async def budget(
 
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
-        actor, time = write.principal.actor, now()
-        await decide_budget(session, order, usd=choice.usd, actor=actor, now=time)
+        await decide_budget(write.change(session, order), usd=choice.usd)
         told = Sentence("Presupuesto decidido", "The budget was decided")
         return decided(order, told, presupuesto_usd=choice.presupuesto_usd, espera=order.espera)
 

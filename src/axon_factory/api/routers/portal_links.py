@@ -77,14 +77,7 @@ async def create(
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
         policy, now = write.services.policy, datetime.now(UTC)
-        link = await renew_link(
-            session,
-            order,
-            send=wanted is None or wanted.enviar,
-            actor=write.principal.actor,
-            policy=policy,
-            now=now,
-        )
+        link = await renew_link(write.change(session, order), send=wanted is None or wanted.enviar)
         body = link_document(order, link, policy, now)
         headers = {"ETag": version_etag(order.version)}
         return Answer(body, status.HTTP_201_CREATED, headers, order.id)
@@ -109,7 +102,7 @@ async def revoke(
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
         policy, now = write.services.policy, datetime.now(UTC)
-        link = await withdraw_link(session, order, numero, actor=write.principal.actor, now=now)
+        link = await withdraw_link(write.change(session, order), numero)
         body = link_document(order, link, policy, now)
         headers = {"ETag": version_etag(order.version)}
         return Answer(body, headers=headers, order_id=order.id)

@@ -1,6 +1,5 @@
 """Questions about an order: asked by agents and staff, answered by clients and staff."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response, status
@@ -43,10 +42,7 @@ async def ask(
 
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
-        policy = write.services.policy
-        asked, fresh = await ask_as(
-            session, order, question, write.principal, policy, datetime.now(UTC)
-        )
+        asked, fresh = await ask_as(write.change(session, order), question, write.principal)
         headers = {"ETag": version_etag(order.version)}
         if fresh:
             headers["Location"] = f"/api/orders/{order.id}/preguntas"
@@ -92,9 +88,8 @@ async def answer(
 
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
-        policy = write.services.policy
         question = await answer_as(
-            session, order, numero, given.respuesta, write.principal, policy, datetime.now(UTC)
+            write.change(session, order), numero, given.respuesta, write.principal
         )
         body = question_document(question, write.principal)
         return Answer(body, headers={"ETag": version_etag(order.version)}, order_id=order.id)

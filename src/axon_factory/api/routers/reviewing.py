@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.decisions import Reason, decided, locked, now
+from axon_factory.api.decisions import Reason, decided, locked
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.schemas.orders import Decision
 from axon_factory.api.schemas.reviewing import CheckReceipt, OrderEvidence
@@ -67,7 +67,7 @@ async def record(
 
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
-        receipt = await record_check(session, order, report, write.principal, now())
+        receipt = await record_check(write.change(session, order), report)
         return Answer(check_document(receipt), status.HTTP_201_CREATED, order_id=order.id)
 
     return await write.once("record_check", work)
@@ -89,8 +89,7 @@ async def accept(
 
     async def work(session: AsyncSession) -> Answer:
         order = await locked(session, id, write)
-        actor = write.principal.actor
-        await accept_for_person(session, order, actor=actor, reason=reason.motivo, now=now())
+        await accept_for_person(write.change(session, order), reason=reason.motivo)
         told = Sentence(
             "Producto aceptado por una persona; queda registrado lo que faltaba",
             "The product was accepted by a person; what was missing is on record",

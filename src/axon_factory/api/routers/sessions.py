@@ -1,6 +1,5 @@
 """What the agent of an attempt does besides reporting: give signs of life, renew its token."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response, status
@@ -36,7 +35,7 @@ async def beat(
 
     async def work(session: AsyncSession) -> Answer:
         order = await lock_order(session, id, write.principal, if_version=write.if_match)
-        await take_heartbeat(session, order, actor=write.principal.actor, now=datetime.now(UTC))
+        await take_heartbeat(write.change(session, order))
         body = {
             "order_id": str(order.id),
             "intento": order.intento,

@@ -19,13 +19,12 @@ from axon_factory.factory.steps.erase import EraseOrder
 from axon_factory.factory.steps.plan import AnswerQuestion, AutoApprove, Claim, MakePlan
 from axon_factory.factory.steps.review import GiveVerdict, RunCheck
 from axon_factory.factory.steps.session import InterruptSession, StartSession, StopSession
-from axon_factory.orders.policy import Policy
 
 __all__ = ["build_steps"]
 
 
 def build_steps(
-    ports: LinePorts, policy: Policy, products: Path, tokens: SystemTokens
+    ports: LinePorts, products: Path, tokens: SystemTokens
 ) -> Mapping[StepKind, LocalStep | PortStep[Any, Any]]:
     """Return every kind's step.
 
@@ -33,20 +32,20 @@ def build_steps(
     """
     return {
         StepKind.CLAIM: Claim(),
-        StepKind.PLAN: MakePlan(ports.planner, policy),
-        StepKind.ANSWER: AnswerQuestion(ports.planner, policy),
-        StepKind.AUTO_APPROVE: AutoApprove(policy),
-        StepKind.START_SESSION: StartSession(ports.builder, policy, products, tokens),
-        StepKind.BUILD: BuildNext(ports.builder, policy, products),
+        StepKind.PLAN: MakePlan(ports.planner),
+        StepKind.ANSWER: AnswerQuestion(ports.planner),
+        StepKind.AUTO_APPROVE: AutoApprove(),
+        StepKind.START_SESSION: StartSession(ports.builder, products, tokens),
+        StepKind.BUILD: BuildNext(ports.builder, products),
         StepKind.PUBLISH: PublishRepository(ports.git_host, products),
-        StepKind.FINISH_BUILD: FinishBuild(policy),
+        StepKind.FINISH_BUILD: FinishBuild(),
         StepKind.CHECK: RunCheck(ports.council, products),
-        StepKind.VERDICT: GiveVerdict(policy),
+        StepKind.VERDICT: GiveVerdict(),
         StepKind.CREDENTIALS: MakeCredentials(ports.secret_box),
-        StepKind.DEPLOY: Deploy(ports.deployer, ports.secret_box, policy, products),
-        StepKind.DELIVER: Deliver(policy),
-        StepKind.ROTATE: RotateCredentials(ports.deployer, ports.secret_box, policy, products),
-        StepKind.STOP_SESSION: StopSession(ports.builder, policy, products),
+        StepKind.DEPLOY: Deploy(ports.deployer, ports.secret_box, products),
+        StepKind.DELIVER: Deliver(),
+        StepKind.ROTATE: RotateCredentials(ports.deployer, ports.secret_box, products),
+        StepKind.STOP_SESSION: StopSession(ports.builder, products),
         StepKind.INTERRUPT: InterruptSession(),
         StepKind.UNDEPLOY: Undeploy(ports.deployer),
         StepKind.ERASE: EraseOrder(ports, products),

@@ -13,7 +13,9 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderQuestion, OutboxMessage, PortalLink, User
 from axon_factory.domain.client_mails import ClientMail, language_of
 from axon_factory.domain.permissions import Role
+from axon_factory.domain.speakers import FACTORY_NAME
 from axon_factory.domain.states import ACTIVE_STATES, Actor, ActorKind, OrderState
+from axon_factory.orders.change import Change
 from axon_factory.orders.notifications.outbox import post_letter
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import portal_url_to_send
@@ -33,85 +35,68 @@ __all__ = [
 ]
 
 _EVENTS = [kind.event for kind in ClientMail]
-_SENDER = Actor(ActorKind.WORKER, "worker:correo", "Axon Factory")
+_SENDER = Actor(ActorKind.WORKER, "worker:correo", FACTORY_NAME)
 
 
-async def tell_received(
-    session: AsyncSession, order: Order, *, policy: Policy, now: datetime
-) -> None:
+async def tell_received(change: Change) -> None:
     """Tell the client that their order was placed, with the link to its page."""
-    await _tell(session, order, ClientMail.RECIBIDA, {}, policy=policy, now=now)
+    await _tell(change, ClientMail.RECIBIDA, {})
 
 
-async def tell_approval(
-    session: AsyncSession, order: Order, *, policy: Policy, now: datetime
-) -> None:
+async def tell_approval(change: Change) -> None:
     """Tell the client of the approved, locked order what was promised."""
+    order = change.order
     order.promise_told_until = order.promised_until
-    facts = _promise(order, policy)
+    facts = _promise(order, change.policy)
     topic = f"{ClientMail.APROBADA.event}:v{order.plan_version}"
-    await _tell(session, order, ClientMail.APROBADA, facts, policy=policy, now=now, topic=topic)
+    await _tell(change, ClientMail.APROBADA, facts, topic=topic)
 
 
-async def tell_moved_promise(
-    session: AsyncSession, order: Order, *, policy: Policy, now: datetime
-) -> None:
+async def tell_moved_promise(change: Change) -> None:
     """Tell the client of the locked order that the promise has moved since they were last told.
 
     Nothing is told while its clock stands still, and of less than `policy.promise_told_after`: what
     was not told counts the next time.
     """
+    order = change.order
     before, until = order.promise_told_until, order.promised_until
     if before is None or until is None or order.paused_at is not None:
         # A promise of which the client was never told is from before there were these mails.
         return
-    if OrderState(order.estado) not in ACTIVE_STATES or until - before < policy.promise_told_after:
+    if (
+        OrderState(order.estado) not in ACTIVE_STATES
+        or until - before < change.policy.promise_told_after
+    ):
         return
     order.promise_told_until = until
-    facts = _promise(order, policy, before=before)
+    facts = _promise(order, change.policy, before=before)
     topic = f"{ClientMail.PLAZO.event}:{until.isoformat()}"
-    await _tell(session, order, ClientMail.PLAZO, facts, policy=policy, now=now, topic=topic)
+    await _tell(change, ClientMail.PLAZO, facts, topic=topic)
 
 
-async def tell_delivered(
-    session: AsyncSession, order: Order, *, policy: Policy, now: datetime
-) -> None:
+async def tell_delivered(change: Change) -> None:
     """Tell the client where their product is, and how they get the credentials."""
-    facts = {"has_account": await has_account(session, order)}
-    await _tell(session, order, ClientMail.ENTREGADA, facts, policy=policy, now=now)
+    facts = {"has_account": await has_account(change.tx, change.order)}
+    await _tell(change, ClientMail.ENTREGADA, facts)
 
 
-async def tell_failed(
-    session: AsyncSession, order: Order, *, policy: Policy, now: datetime
-) -> None:
+async def tell_failed(change: Change) -> None:
     """Tell the client that the work has stopped; the cause is for the staff."""
-    await _tell(session, order, ClientMail.FALLIDA, {}, policy=policy, now=now)
+    await _tell(change, ClientMail.FALLIDA, {})
 
 
-async def tell_cancelled(
-    session: AsyncSession, order: Order, *, policy: Policy, now: datetime
-) -> None:
+async def tell_cancelled(change: Change) -> None:
     """Tell the client that the order was cancelled; the reason is for the staff."""
-    await _tell(session, order, ClientMail.CANCELADA, {}, policy=policy, now=now)
+    await _tell(change, ClientMail.CANCELADA, {})
 
 
-async def tell_link(
-    session: AsyncSession, order: Order, link: PortalLink, *, policy: Policy, now: datetime
-) -> None:
+async def tell_link(change: Change, link: PortalLink) -> None:
     """Send the client of the locked order the link that was just issued."""
     topic = f"{ClientMail.ENLACE.event}:{link.number}"
-    await _tell(session, order, ClientMail.ENLACE, {}, policy=policy, now=now, topic=topic)
+    await _tell(change, ClientMail.ENLACE, {}, topic=topic)
 
 
-async def ask_client(
-    session: AsyncSession,
-    order: Order,
-    question: OrderQuestion,
-    *,
-    topic: str,
-    policy: Policy,
-    now: datetime,
-) -> None:
+async def ask_client(change: Change, question: OrderQuestion, *, topic: str) -> None:
     """Send the client an open question: the first time, or the reminder that its row counts.
 
     `topic` is unique to this question and reminder.
@@ -122,7 +107,7 @@ async def ask_client(
         "blocking": question.blocking,
         "reminder": question.reminders > 0,
     }
-    await _tell(session, order, ClientMail.PREGUNTA, facts, policy=policy, now=now, topic=topic)
+    await _tell(change, ClientMail.PREGUNTA, facts, topic=topic)
 
 
 async def has_account(session: AsyncSession, order: Order) -> bool:
@@ -146,41 +131,33 @@ async def client_mails_of(session: AsyncSession, order: Order) -> Sequence[Outbo
     return list(await session.scalars(in_order))
 
 
-async def withhold_mails(
-    session: AsyncSession, order: Order, recipient: str, now: datetime
-) -> None:
+async def withhold_mails(change: Change, recipient: str) -> None:
     """Give up the mails to the client that are still to be sent to an address that was wrong."""
-    await session.execute(
+    await change.tx.execute(
         update(OutboxMessage)
         .where(
-            col(OutboxMessage.order_id) == order.id,
+            col(OutboxMessage.order_id) == change.order.id,
             col(OutboxMessage.recipient) == recipient,
             col(OutboxMessage.event).in_(_EVENTS),
             col(OutboxMessage.sent_at).is_(None),
             col(OutboxMessage.given_up_at).is_(None),
         )
-        .values(given_up_at=now, last_error="La dirección del cliente se corrigió.")
+        .values(given_up_at=change.now, last_error="La dirección del cliente se corrigió.")
     )
 
 
 async def _tell(
-    session: AsyncSession,
-    order: Order,
-    kind: ClientMail,
-    facts: Mapping[str, object],
-    *,
-    policy: Policy,
-    now: datetime,
-    topic: str = "",
+    change: Change, kind: ClientMail, facts: Mapping[str, object], *, topic: str = ""
 ) -> None:
     """Post the mail, unless its kind is switched off."""
-    if kind not in policy.client_mails:
+    order = change.order
+    if kind not in change.policy.client_mails:
         return
     # Imported here: templates and calendars, which most commands do not need.
     from axon_factory.orders.notifications.rendering import render_mail  # noqa: PLC0415 — see above
 
     client = order.datos_cliente
-    link = await portal_url_to_send(session, order, actor=_SENDER, policy=policy, now=now)
+    link = await portal_url_to_send(change.by(_SENDER))
     letter = render_mail(
         kind,
         language_of(client),
@@ -188,20 +165,20 @@ async def _tell(
             "client": client["nombre"],
             "product": order.nombre_producto,
             "number": order.order_number,
-            "support": policy.support_email,
+            "support": change.policy.support_email,
             "link": link,
-            "told": [told.value for told in policy.client_mails],
+            "told": [told.value for told in change.policy.client_mails],
             **facts,
         },
     )
     await post_letter(
-        session,
+        change.tx,
         order,
         letter,
         topic=topic or kind.event,
         event=kind.event,
         recipient=client["email"],
-        now=now,
+        now=change.now,
     )
 
 

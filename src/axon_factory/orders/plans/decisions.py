@@ -5,7 +5,6 @@ A decision is bound to the version and hash that the decider read.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,13 +13,13 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderPlan, OrderQuestion
 from axon_factory.domain.catalogue import ProductType
 from axon_factory.domain.errors import OwnOrder, ValidationFailed
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, LogLevel, Visibility
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import flags_of, problems_by_field
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
-from axon_factory.orders.budget import WAITS_FOR_BUDGET
-from axon_factory.orders.events import append_event
+from axon_factory.domain.waiting import WaitsFor
+from axon_factory.orders.change import Change
 from axon_factory.orders.notifications.client_mails import tell_approval
 from axon_factory.orders.plans.notices import tell_waiting_plan
 from axon_factory.orders.plans.versions import (
@@ -30,14 +29,12 @@ from axon_factory.orders.plans.versions import (
     add_version,
     waiting_plan,
 )
-from axon_factory.orders.policy import ApprovalRules, Policy
+from axon_factory.orders.policy import ApprovalRules
 from axon_factory.orders.promise import make_promise
 from axon_factory.orders.questions.asking import Audience, NewQuestion, ask_question
 from axon_factory.orders.questions.open import open_questions
-from axon_factory.orders.transitions import transition, wake
 
 __all__ = [
-    "APPROVER",
     "PlanEdit",
     "PlanReference",
     "answered_by_client",
@@ -49,9 +46,6 @@ __all__ = [
     "reject_plan",
     "require_may_approve",
 ]
-
-APPROVER = "Aprobador"
-"""Whom an order shows as responsible while it waits for a decision; clients see no address."""
 
 
 def require_may_approve(order: Order, actor: Actor, rules: ApprovalRules) -> None:
@@ -65,14 +59,7 @@ def require_may_approve(order: Order, actor: Actor, rules: ApprovalRules) -> Non
 
 
 async def approve_plan(
-    session: AsyncSession,
-    order: Order,
-    *,
-    actor: Actor,
-    policy: Policy,
-    now: datetime,
-    plan: PlanReference | None = None,
-    note: str = "",
+    change: Change, *, plan: PlanReference | None = None, note: str = ""
 ) -> None:
     """Record the approval of the locked order's waiting plan and start construction.
 
@@ -85,75 +72,47 @@ async def approve_plan(
         TransitionRefused: no plan waits for approval.
         PlanOutdated: another plan waits than the one decided about; it shows what changed.
     """
-    require_may_approve(order, actor, policy.approval)
-    waiting = await waiting_plan(session, order, actor, plan)
+    order = change.order
+    require_may_approve(order, change.actor, change.policy.approval)
+    waiting = await waiting_plan(change, plan)
     waiting.estado = PlanVersionStatus.APROBADO
-    waiting.decided_at, waiting.decided_by, waiting.motivo = now, actor.id, note or None
+    waiting.decided_at, waiting.decided_by = change.now, change.actor.id
+    waiting.motivo = note or None
     order.plan_estado = PlanStatus.APROBADO
-    order.aprobado_at = now
-    await make_promise(session, order, now)
-    await close_planner_questions(session, order, now)
-    await transition(
-        session,
-        order,
+    order.aprobado_at = change.now
+    await make_promise(change.tx, order, change.now)
+    await close_planner_questions(change)
+    await change.move(
         OrderState.CONSTRUCCION,
-        actor=actor,
-        now=now,
-        event=NewEvent(
-            kind=EventKind.PLAN_APROBADO,
-            agent=actor.name,
-            message=f"Plan v{waiting.version} aprobado; empieza la construcción",
-            level=LogLevel.SUCCESS,
-            metadata={
-                "estado_anterior": OrderState.PLANIFICACION.value,
-                "estado_nuevo": OrderState.CONSTRUCCION.value,
-                "plan_version": waiting.version,
-                "plan_hash": waiting.hash,
-            },
-        ),
+        f"Plan v{waiting.version} aprobado; empieza la construcción",
+        kind=EventKind.PLAN_APROBADO,
+        level=LogLevel.SUCCESS,
+        plan_version=waiting.version,
+        plan_hash=waiting.hash,
     )
-    await tell_approval(session, order, policy=policy, now=now)
+    await tell_approval(change)
 
 
-async def reject_plan(
-    session: AsyncSession,
-    order: Order,
-    *,
-    actor: Actor,
-    now: datetime,
-    reason: str,
-    plan: PlanReference | None = None,
-) -> None:
+async def reject_plan(change: Change, *, reason: str, plan: PlanReference | None = None) -> None:
     """Record the rejection of the waiting plan; the order is planned again with the reason.
 
     Raises:
         TransitionRefused: no plan waits for approval.
         PlanOutdated: another plan waits than the one decided about; it shows what changed.
     """
-    waiting = await waiting_plan(session, order, actor, plan)
+    waiting = await waiting_plan(change, plan)
     waiting.estado = PlanVersionStatus.RECHAZADO
-    waiting.decided_at, waiting.decided_by, waiting.motivo = now, actor.id, reason
-    order.plan_estado = PlanStatus.RECHAZADO
-    await close_planner_questions(session, order, now)
-    await transition(
-        session,
-        order,
+    waiting.decided_at, waiting.decided_by, waiting.motivo = change.now, change.actor.id, reason
+    change.order.plan_estado = PlanStatus.RECHAZADO
+    await close_planner_questions(change)
+    await change.move(
         OrderState.PLANIFICACION,
-        actor=actor,
-        now=now,
-        event=NewEvent(
-            kind=EventKind.PLAN_RECHAZADO,
-            agent=actor.name,
-            message=f"Plan v{waiting.version} rechazado: {reason}",
-            level=LogLevel.WARNING,
-            visibility=Visibility.INTERNO,  # the reason is the approver's word to the planner
-            metadata={
-                "estado_anterior": OrderState.PLANIFICACION.value,
-                "estado_nuevo": OrderState.PLANIFICACION.value,
-                "plan_version": waiting.version,
-                "motivo": reason,
-            },
-        ),
+        f"Plan v{waiting.version} rechazado: {reason}",
+        kind=EventKind.PLAN_RECHAZADO,
+        level=LogLevel.WARNING,
+        visibility=Visibility.INTERNO,  # the reason is the approver's word to the planner
+        plan_version=waiting.version,
+        motivo=reason,
     )
 
 
@@ -177,15 +136,7 @@ class PlanEdit:
     note: str = ""
 
 
-async def edit_plan(
-    session: AsyncSession,
-    order: Order,
-    edit: PlanEdit,
-    *,
-    actor: Actor,
-    policy: Policy,
-    now: datetime,
-) -> OrderPlan:
+async def edit_plan(change: Change, edit: PlanEdit) -> OrderPlan:
     """Put a person's version in the place of the locked order's waiting plan, and return it.
 
     Raises:
@@ -194,39 +145,32 @@ async def edit_plan(
         PlanOutdated: another plan waits than the one that was edited.
         ValidationFailed: the line cannot take this plan, or nothing was changed in it.
     """
+    order = change.order
     if edit.approve:
-        require_may_approve(order, actor, policy.approval)
-    before = await waiting_plan(session, order, actor, edit.base)
+        require_may_approve(order, change.actor, change.policy.approval)
+    before = await waiting_plan(change, edit.base)
     product = ProductType.from_snapshot(order.catalogo)
     _require_sound(edit.plan, before, product)
     before.estado = PlanVersionStatus.REEMPLAZADO
-    before.decided_at, before.decided_by, before.motivo = now, actor.id, edit.note or None
-    await close_planner_questions(session, order, now)
+    before.decided_at, before.decided_by = change.now, change.actor.id
+    before.motivo = edit.note or None
+    await close_planner_questions(change)
     flags = flags_of(edit.plan, product, order.datos_cliente["configuracion"])
-    new = NewVersion(edit.plan, BY_A_PERSON, flags, actor.id, before.version)
-    version = await add_version(session, order, new, now)
+    new = NewVersion(edit.plan, BY_A_PERSON, flags, change.actor.id, before.version)
+    version = await add_version(change, new)
     order.fence += 1  # what is being answered about the plan before counts for nothing
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.PLAN_EDITADO,
-            agent=actor.name,
-            message=f"Plan v{version.version} escrito a partir del v{before.version}",
-            metadata={
-                "plan_version": version.version,
-                "plan_hash": version.hash,
-                "version_base": before.version,
-            },
-        ),
-        actor=actor,
-        now=now,
+    await change.tell(
+        EventKind.PLAN_EDITADO,
+        f"Plan v{version.version} escrito a partir del v{before.version}",
+        plan_version=version.version,
+        plan_hash=version.hash,
+        version_base=before.version,
     )
     if edit.approve:
-        await approve_plan(session, order, actor=actor, policy=policy, now=now, note=edit.note)
+        await approve_plan(change, note=edit.note)
     else:
-        await tell_waiting_plan(session, order, edit.plan, flags, policy=policy, now=now)
-        await wake(session, order, now)
+        await tell_waiting_plan(change, edit.plan, flags)
+        await change.wake()
     return version
 
 
@@ -239,15 +183,7 @@ def _require_sound(edited: Plan, before: OrderPlan, product: ProductType) -> Non
 
 
 async def ask_about_plan(
-    session: AsyncSession,
-    order: Order,
-    question: str,
-    audience: Audience,
-    *,
-    actor: Actor,
-    policy: Policy,
-    plan: PlanReference | None,
-    now: datetime,
+    change: Change, question: str, audience: Audience, *, plan: PlanReference | None
 ) -> OrderQuestion:
     """Ask about the waiting plan; the plan goes on waiting and may be decided at any time.
 
@@ -257,27 +193,19 @@ async def ask_about_plan(
         TransitionRefused: no plan waits for approval.
         PlanOutdated: another plan waits than the one that was read.
     """
-    await waiting_plan(session, order, actor, plan)
-    asked = await ask_question(
-        session,
-        order,
-        NewQuestion(audience, question, blocking=False),
-        actor=actor,
-        policy=policy,
-        now=now,
-    )
-    await wake(session, order, now)
+    await waiting_plan(change, plan)
+    asked = await ask_question(change, NewQuestion(audience, question, blocking=False))
+    await change.wake()
     return asked
 
 
-async def close_planner_questions(session: AsyncSession, order: Order, now: datetime) -> None:
+async def close_planner_questions(change: Change) -> None:
     """Let nobody wait any more for what was asked of the planner about a plan that is decided."""
-    for question in await open_questions(session, order, Audience.PLANIFICADOR):
-        question.closed_at = now
-        if order.espera == WAITS_FOR_BUDGET:
-            order.espera = order.espera_causa = (
-                None  # it waited for what the answer would have cost
-            )
+    order = change.order
+    for question in await open_questions(change.tx, order, Audience.PLANIFICADOR):
+        question.closed_at = change.now
+        if order.espera == WaitsFor.PRESUPUESTO:  # it waited for what the answer would have cost
+            order.espera = order.espera_causa = None
 
 
 async def answered_by_client(session: AsyncSession, order: Order) -> tuple[tuple[str, str], ...]:

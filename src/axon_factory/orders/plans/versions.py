@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import select, text
@@ -18,8 +17,8 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_diff import Difference, differences
 from axon_factory.domain.plan_review import PlanFlag
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
-from axon_factory.orders.transitions import refuse
+from axon_factory.domain.states import OrderState, PlanStatus, PlanVersionStatus
+from axon_factory.orders.change import Change
 from axon_factory.orders.views import actor_name
 
 __all__ = [
@@ -59,10 +58,9 @@ class NewVersion:
     prompt_version: str | None = None
 
 
-async def add_version(
-    session: AsyncSession, order: Order, new: NewVersion, now: datetime
-) -> OrderPlan:
+async def add_version(change: Change, new: NewVersion) -> OrderPlan:
     """Make `new` the locked order's newest version, which waits for approval, and return it."""
+    order = change.order
     document = new.plan.model_dump(mode="json")
     order.plan_version += 1
     order.plan, order.plan_hash = document, new.plan.digest()
@@ -79,10 +77,10 @@ async def add_version(
         prompt_version=new.prompt_version,
         flags=[flag.document() for flag in new.flags],
         estado=PlanVersionStatus.PENDIENTE_APROBACION,
-        created_at=now,
+        created_at=change.now,
     )
-    session.add(version)
-    await session.flush()
+    change.tx.add(version)
+    await change.tx.flush()
     return version
 
 
@@ -190,9 +188,7 @@ class PlanReference:
     digest: str
 
 
-async def waiting_plan(
-    session: AsyncSession, order: Order, actor: Actor, reference: PlanReference | None
-) -> OrderPlan:
+async def waiting_plan(change: Change, reference: PlanReference | None) -> OrderPlan:
     """Return the plan of the locked order that waits for a decision.
 
     `reference` is what the decider read; None takes whatever waits.
@@ -201,16 +197,17 @@ async def waiting_plan(
         TransitionRefused: no plan waits for approval.
         PlanOutdated: another plan waits than the one that was read; it shows what changed.
     """
+    order = change.order
     if (
         order.estado != OrderState.PLANIFICACION
         or order.plan_estado != PlanStatus.PENDIENTE_APROBACION
     ):
-        raise await refuse(session, order, OrderState.PLANIFICACION, actor, _NO_PLAN)
-    waiting = await find_plan(session, order, order.plan_version)
+        raise await change.refuse(OrderState.PLANIFICACION, _NO_PLAN)
+    waiting = await find_plan(change.tx, order, order.plan_version)
     if waiting is None:
-        raise await refuse(session, order, OrderState.PLANIFICACION, actor, _NO_PLAN)
+        raise await change.refuse(OrderState.PLANIFICACION, _NO_PLAN)
     if reference is not None and reference != PlanReference(waiting.version, waiting.hash):
-        raise await _outdated(session, order, waiting, reference)
+        raise await _outdated(change.tx, order, waiting, reference)
     return waiting
 
 

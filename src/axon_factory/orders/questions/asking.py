@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,22 +10,23 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.errors import Conflict, NotFound, ValidationFailed
-from axon_factory.domain.events import EventKind, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, Visibility
+from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action, Grant, Principal, serves_in
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.speakers import CLIENT_NAME
 from axon_factory.domain.states import Actor, ActorKind, OrderState
-from axon_factory.orders.events import append_event
-from axon_factory.orders.notifications.client_mails import tell_moved_promise
-from axon_factory.orders.policy import Policy
-from axon_factory.orders.questions.open import tell_of_question, wait_for_answers
+from axon_factory.domain.waiting import WaitsFor
+from axon_factory.orders.change import Change
+from axon_factory.orders.notifications.client_mails import ask_client, tell_moved_promise
+from axon_factory.orders.notifications.outbox import notify
+from axon_factory.orders.questions.open import wait_for_answers
 from axon_factory.orders.requests import QuestionRequest
 from axon_factory.orders.runs.liveness import note_caller
-from axon_factory.orders.transitions import wake
 
 __all__ = [
     "AGENT_KEY",
-    "CLIENT_NAME",
     "Audience",
     "NewQuestion",
     "QuestionClosed",
@@ -36,13 +37,12 @@ __all__ = [
     "ask_question",
     "find_question",
     "is_answered",
+    "portal_actor",
     "questions_for",
     "require_question",
+    "tell_of_question",
     "undelivered_answers",
 ]
-
-CLIENT_NAME = "Cliente"
-"""What the history calls whoever has answered for the client."""
 
 
 class QuestionClosed(Conflict):
@@ -64,15 +64,7 @@ class NewQuestion:
     dedupe_key: str | None = None
 
 
-async def ask_question(
-    session: AsyncSession,
-    order: Order,
-    question: NewQuestion,
-    *,
-    actor: Actor,
-    policy: Policy,
-    now: datetime,
-) -> OrderQuestion:
+async def ask_question(change: Change, question: NewQuestion) -> OrderQuestion:
     """Keep a question about the locked order, which waits for the answer if it is blocking.
 
     Whoever has to answer is told. Returns the question as it is kept: the earlier one if its key is
@@ -81,77 +73,66 @@ async def ask_question(
     Raises:
         Conflict: the order has ended or failed: nothing waits for an answer.
     """
+    order = change.order
     _require_active(order, Action.ASK_QUESTION)
-    known = await find_question(session, order, question.dedupe_key)
+    known = await find_question(change.tx, order, question.dedupe_key)
     if known is not None:
         return known
     kept = OrderQuestion(
         order_id=order.id,
-        number=await _next_number(session, order),
+        number=await _next_number(change.tx, order),
         intento=order.intento,
         audience=question.audience,
         question=question.text,
         options=list(question.options),
         blocking=question.blocking,
         dedupe_key=question.dedupe_key,
-        asked_by=actor.id,
-        asked_by_name=actor.name,
-        asked_at=now,
+        asked_by=change.actor.id,
+        asked_by_name=change.actor.name,
+        asked_at=change.now,
     )
-    session.add(kept)
-    await session.flush()
-    await wait_for_answers(session, order, now)
-    event = NewEvent(
-        kind=EventKind.PREGUNTA,
-        agent=actor.name,
-        message=question.text,
+    change.tx.add(kept)
+    await change.tx.flush()
+    await wait_for_answers(change.tx, order, change.now)
+    await change.tell(
+        EventKind.PREGUNTA,
+        question.text,
         visibility=_visibility(kept),
-        metadata={
-            "numero": kept.number,
-            "destinatario": kept.audience,
-            "opciones": kept.options,
-            "bloquea": kept.blocking,
-        },
+        numero=kept.number,
+        destinatario=kept.audience,
+        opciones=kept.options,
+        bloquea=kept.blocking,
     )
-    await append_event(session, order, event, actor=actor, now=now)
-    await tell_of_question(session, order, kept, policy=policy, now=now)
+    await tell_of_question(change, kept)
     return kept
 
 
-async def answer_question(
-    session: AsyncSession,
-    order: Order,
-    question: OrderQuestion,
-    answer: str,
-    *,
-    actor: Actor,
-    now: datetime,
-) -> None:
+async def answer_question(change: Change, question: OrderQuestion, answer: str) -> None:
     """Record the answer to a question of the locked order, and let go on what waited for it.
 
     Raises:
         QuestionClosed: it was answered already, or it is closed.
         ValidationFailed: the answer is none of the question's options.
     """
+    order = change.order
     _require_open(order, question)
     if question.options and answer not in question.options:
         options = "; ".join(question.options)
         raise ValidationFailed(
             {"respuesta": Sentence(f"Opciones: {options}", f"One of: {options}")}
         )
-    question.answer, question.answered_at = answer, now
-    question.answered_by, question.answered_by_name = actor.id, actor.name
-    await session.flush()
-    await wait_for_answers(session, order, now)
-    event = NewEvent(
-        kind=EventKind.RESPUESTA,
-        agent=actor.name,
-        message=answer,
+    question.answer, question.answered_at = answer, change.now
+    question.answered_by, question.answered_by_name = change.actor.id, change.actor.name
+    await change.tx.flush()
+    await wait_for_answers(change.tx, order, change.now)
+    await change.tell(
+        EventKind.RESPUESTA,
+        answer,
         visibility=_visibility(question),
-        metadata={"numero": question.number, "pregunta": question.question},
+        numero=question.number,
+        pregunta=question.question,
     )
-    await append_event(session, order, event, actor=actor, now=now)
-    await wake(session, order, now)
+    await change.wake()
 
 
 async def questions_for(
@@ -275,12 +256,7 @@ AGENT_KEY = "agente:"
 
 
 async def ask_as(
-    session: AsyncSession,
-    order: Order,
-    request: QuestionRequest,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
+    change: Change, request: QuestionRequest, principal: Principal
 ) -> tuple[OrderQuestion, bool]:
     """Ask a question about the locked order; return it, and whether it is a new one.
 
@@ -290,9 +266,10 @@ async def ask_as(
     Raises:
         Conflict: the order has ended or failed.
     """
-    await note_caller(session, order, principal, now)
+    order = change.order
+    await note_caller(change, principal)
     key = _key(order, request, principal)
-    known = await find_question(session, order, key)
+    known = await find_question(change.tx, order, key)
     if known is not None:
         return known, False
     question = NewQuestion(
@@ -302,21 +279,13 @@ async def ask_as(
         blocking=request.bloquea,
         dedupe_key=key,
     )
-    asked = await ask_question(
-        session, order, question, actor=principal.actor, policy=policy, now=now
-    )
-    await wake(session, order, now)
+    asked = await ask_question(change, question)
+    await change.wake()
     return asked, True
 
 
 async def answer_as(
-    session: AsyncSession,
-    order: Order,
-    number: int,
-    answer: str,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
+    change: Change, number: int, answer: str, principal: Principal
 ) -> OrderQuestion:
     """Answer a question of the locked order; staff also answers in the client's place.
 
@@ -327,19 +296,17 @@ async def answer_as(
         QuestionClosed: it does not wait for an answer any more.
         ValidationFailed: the answer is none of its options.
     """
-    question = await require_question(session, order, number, principal.grant)
-    actor = principal.actor
+    question = await require_question(change.tx, change.order, number, principal.grant)
+    actor = change.actor
     if principal.grant is Grant.CLIENT_OWN:
         # How a client's people are called is not for the other readers of the history.
         actor = Actor(actor.kind, actor.id, CLIENT_NAME)
-    await answer_question(session, order, question, answer, actor=actor, now=now)
-    await tell_moved_promise(session, order, policy=policy, now=now)
+    await answer_question(change.by(actor), question, answer)
+    await tell_moved_promise(change)
     return question
 
 
-async def answer_by_link(
-    session: AsyncSession, order: Order, number: int, answer: str, policy: Policy, now: datetime
-) -> OrderQuestion:
+async def answer_by_link(change: Change, number: int, answer: str) -> OrderQuestion:
     """Answer a question to the client of the locked order, as whoever holds its portal's link.
 
     The same answer once more, by an impatient second click, changes nothing.
@@ -349,12 +316,16 @@ async def answer_by_link(
         QuestionClosed: it does not wait for an answer any more.
         ValidationFailed: the answer is none of its options.
     """
-    client = Actor(ActorKind.CLIENT, f"portal:{order.id}", CLIENT_NAME)
-    question = await require_question(session, order, number, Grant.CLIENT_OWN)
-    if question.answer != answer or question.answered_by != client.id:
-        await answer_question(session, order, question, answer, actor=client, now=now)
-        await tell_moved_promise(session, order, policy=policy, now=now)
+    question = await require_question(change.tx, change.order, number, Grant.CLIENT_OWN)
+    if question.answer != answer or question.answered_by != change.actor.id:
+        await answer_question(change, question, answer)
+        await tell_moved_promise(change)
     return question
+
+
+def portal_actor(order_id: UUID) -> Actor:
+    """Return the holder of the order's portal link as an actor."""
+    return Actor(ActorKind.CLIENT, f"portal:{order_id}", CLIENT_NAME)
 
 
 def _key(order: Order, request: QuestionRequest, principal: Principal) -> str | None:
@@ -362,3 +333,47 @@ def _key(order: Order, request: QuestionRequest, principal: Principal) -> str | 
         return None
     asker = "equipo:" if principal.attempt is None else AGENT_KEY
     return f"{asker}{order.intento}:{request.clave}"
+
+
+async def tell_of_question(change: Change, question: OrderQuestion) -> None:
+    """Post the mail about an open question: the first, or the reminder that its row counts.
+
+    The client gets the link to their page, the approver the command; a planner reads no mail.
+    """
+    order = change.order
+    reminder = f":recordatorio:{question.reminders}" if question.reminders else ""
+    topic = f"pregunta:{question.number}{reminder}"
+    kind = (
+        NotificationKind.ORDEN_PREGUNTA_RECORDATORIO
+        if reminder
+        else NotificationKind.ORDEN_PREGUNTA
+    )
+    match question.audience:
+        case WaitsFor.CLIENTE:
+            await ask_client(change, question, topic=topic)
+            if reminder:  # of the question itself the event has told
+                await notify(change.tx, order, kind, topic=topic, now=change.now)
+        case WaitsFor.OPERADOR:
+            subject = f"{order.order_number}: pregunta {question.number} para el equipo"
+            await change.mail_approver(
+                topic=topic,
+                kind=kind,
+                subject=f"Recordatorio: {subject}" if reminder else subject,
+                body=_to_operator(order, question),
+            )
+        case _:
+            pass
+
+
+def _to_operator(order: Order, question: OrderQuestion) -> str:
+    return (
+        f"{question.asked_by_name} pregunta por la orden {order.order_number} "
+        f"({order.nombre_producto}):\n\n{_quoted(question)}\n\n"
+        f'Para responder: axon orders answer {order.order_number} {question.number} "…"\n'
+    )
+
+
+def _quoted(question: OrderQuestion) -> str:
+    """Return the question and its options, set apart from our own words."""
+    lines = [f"> {line}" for line in question.question.splitlines()]
+    return "\n".join([*lines, *(f"  - {option}" for option in question.options)])

@@ -1,4 +1,4 @@
-"""Questions without an answer: what they hold up, when they close, who is told of them.
+"""Questions without an answer: what they hold up, and when they close.
 
 Apart from `asking`, because a change of state closes them and `asking` needs changes of state.
 """
@@ -11,15 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderQuestion
-from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.questions import Audience
 from axon_factory.domain.waiting import FOR_AN_ANSWER, WaitsFor
-from axon_factory.orders.notifications.client_mails import ask_client
-from axon_factory.orders.notifications.outbox import notify, post_message
-from axon_factory.orders.policy import Policy
 from axon_factory.orders.promise import pause_promise, resume_promise
 
-__all__ = ["close_questions", "open_questions", "tell_of_question", "wait_for_answers"]
+__all__ = ["close_questions", "open_questions", "wait_for_answers"]
 
 
 async def open_questions(
@@ -74,52 +70,3 @@ def _open_in(order: Order) -> tuple[ColumnElement[bool], ...]:
         col(OrderQuestion.answered_at).is_(None),
         col(OrderQuestion.closed_at).is_(None),
     )
-
-
-async def tell_of_question(
-    session: AsyncSession, order: Order, question: OrderQuestion, *, policy: Policy, now: datetime
-) -> None:
-    """Post the mail about an open question: the first, or the reminder that its row counts.
-
-    The client gets the link to their page, the approver the command; a planner reads no mail.
-    """
-    reminder = f":recordatorio:{question.reminders}" if question.reminders else ""
-    topic = f"pregunta:{question.number}{reminder}"
-    kind = (
-        NotificationKind.ORDEN_PREGUNTA_RECORDATORIO
-        if reminder
-        else NotificationKind.ORDEN_PREGUNTA
-    )
-    match question.audience:
-        case WaitsFor.CLIENTE:
-            await ask_client(session, order, question, topic=topic, policy=policy, now=now)
-            if reminder:  # of the question itself the event has told
-                await notify(session, order, kind, topic=topic, now=now)
-        case WaitsFor.OPERADOR:
-            subject = f"{order.order_number}: pregunta {question.number} para el equipo"
-            await post_message(
-                session,
-                order,
-                topic=topic,
-                kind=kind,
-                recipient=policy.approver_email,
-                subject=f"Recordatorio: {subject}" if reminder else subject,
-                body=_to_operator(order, question),
-                now=now,
-            )
-        case _:
-            pass
-
-
-def _to_operator(order: Order, question: OrderQuestion) -> str:
-    return (
-        f"{question.asked_by_name} pregunta por la orden {order.order_number} "
-        f"({order.nombre_producto}):\n\n{_quoted(question)}\n\n"
-        f'Para responder: axon orders answer {order.order_number} {question.number} "…"\n'
-    )
-
-
-def _quoted(question: OrderQuestion) -> str:
-    """Return the question and its options, set apart from our own words."""
-    lines = [f"> {line}" for line in question.question.splitlines()]
-    return "\n".join([*lines, *(f"  - {option}" for option in question.options)])

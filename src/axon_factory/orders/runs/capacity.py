@@ -20,19 +20,16 @@ from axon_factory.domain.capacity import (
     grant_places,
     rank_waiting,
 )
-from axon_factory.domain.events import EventKind, NewEvent
+from axon_factory.domain.events import EventKind
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.priority import Priority
-from axon_factory.domain.states import Actor, ActorKind
+from axon_factory.domain.speakers import SUPER_AXON
 from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances
-from axon_factory.orders.events import append_event
+from axon_factory.orders.change import Change
 from axon_factory.orders.line_mode import ACTIVE, current_mode
-from axon_factory.orders.runs.state import LINE, SessionEnd, current_session, end_session
-from axon_factory.orders.transitions import note_change
+from axon_factory.orders.runs.state import SessionEnd, current_session, end_session
 
 __all__ = ["count_ahead", "free_place", "place_in_queue", "take_place", "wake_waiting"]
-
-_SUPER_AXON = Actor(ActorKind.WORKER, LINE, "Super Axon Agent")
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('axon.capacity', 0))")
 _CLIENT = "coalesce(o.cliente_id, lower(o.datos_cliente ->> 'email'))"
@@ -72,43 +69,34 @@ _AHEAD = text(
 _ANYBODY_WAITS = text("SELECT EXISTS (SELECT FROM orders WHERE queued_at IS NOT NULL)")
 
 
-async def take_place(
-    session: AsyncSession, order: Order, limits: BuildLimits, mode: LineMode, now: datetime
-) -> bool:
+async def take_place(change: Change, mode: LineMode) -> bool:
     """Return whether the locked order may be given a session now; if not, it waits without a job.
 
     The caller begins the session in this transaction: that is what takes the place. An order that
     waits longer, or is more urgent, goes first.
     """
-    if not limits.any or await current_session(session, order) is not None:
+    order = change.order
+    if not change.policy.limits.any or await current_session(change.tx, order) is not None:
         return True
-    await session.execute(_LOCK)
-    taken = await _taken(session)
-    if taken.shortage(limits, _candidate(order, now)) is None:
-        waiting = await _waiting(session, mode)
+    await change.tx.execute(_LOCK)
+    taken = await _taken(change.tx)
+    if taken.shortage(change.policy.limits, _candidate(order, change.now)) is None:
+        waiting = await _waiting(change.tx, mode)
         if all(one.order_id != order.id for one in waiting):
-            waiting.append(_candidate(order, now))
-        granted = grant_places(limits, taken, waiting, now)
+            waiting.append(_candidate(order, change.now))
+        granted = grant_places(change.policy.limits, taken, waiting, change.now)
         if any(one.order_id == order.id for one in granted):
             return True
-    await _queue(session, order, now)
+    await _queue(change)
     return False
 
 
-async def free_place(
-    session: AsyncSession,
-    order: Order,
-    ended: OrderSession,
-    how: SessionEnd,
-    *,
-    limits: BuildLimits,
-    now: datetime,
-) -> None:
+async def free_place(change: Change, ended: OrderSession, how: SessionEnd) -> None:
     """End a session of the locked order, and wake those whose turn it is now."""
-    if limits.any:
-        await session.execute(_LOCK)
-    await end_session(session, order, ended, how, now)
-    await wake_waiting(session, limits, now)
+    if change.policy.limits.any:
+        await change.tx.execute(_LOCK)
+    await end_session(change.tx, change.order, ended, how, change.now)
+    await wake_waiting(change.tx, change.policy.limits, change.now)
 
 
 async def wake_waiting(session: AsyncSession, limits: BuildLimits, now: datetime) -> int:
@@ -142,18 +130,14 @@ async def count_ahead(session: AsyncSession, *, rank: int) -> int:
     return await session.scalar(_AHEAD, parameters) or 0
 
 
-async def _queue(session: AsyncSession, order: Order, now: datetime) -> None:
+async def _queue(change: Change) -> None:
     """Have the order wait: told once, however often it is looked at."""
+    order = change.order
     if order.queued_at is not None:
         return
-    order.queued_at = now
-    event = NewEvent(
-        kind=EventKind.EN_COLA,
-        agent=_SUPER_AXON.name,
-        message="La orden espera su turno de construcción",
-    )
-    await append_event(session, order, event, actor=_SUPER_AXON, now=now)
-    await note_change(session, order, now)
+    order.queued_at = change.now
+    await change.by(SUPER_AXON).tell(EventKind.EN_COLA, "La orden espera su turno de construcción")
+    await change.touch()
 
 
 async def _taken(session: AsyncSession) -> Occupancy:

@@ -17,11 +17,11 @@ from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
 from axon_factory.domain.permissions import Action, Principal, serves_in
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.silence import Silence
+from axon_factory.domain.speakers import SUPER_AXON
 from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.jobs.queue import enqueue_advance
+from axon_factory.orders.change import Change
 from axon_factory.orders.events import append_event
-from axon_factory.orders.notifications.outbox import post_message
-from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import lock_order_by_id
 
 __all__ = [
@@ -34,16 +34,13 @@ __all__ = [
     "take_heartbeat",
 ]
 
-_LINE = Actor(ActorKind.WORKER, "worker", "Super Axon Agent")
 _WORDS = {
     Silence.SIN_RESPUESTA: "no responde",
     Silence.ESTANCADO: "parece estancada",
 }
 
 
-async def take_heartbeat(
-    session: AsyncSession, order: Order, *, actor: Actor, now: datetime
-) -> None:
+async def take_heartbeat(change: Change) -> None:
     """Note that the agent of the locked order lives, and let its builder be looked at soon.
 
     The order's version stays: a beat changes nothing that anybody decides by.
@@ -51,79 +48,66 @@ async def take_heartbeat(
     Raises:
         Conflict: nothing is being built: the agent may stop.
     """
+    order = change.order
     if not serves_in(Action.SEND_HEARTBEAT, OrderState(order.estado)):
         raise Conflict(
             f"La orden {order.order_number} está en '{order.estado}': ya no se construye",
             message_en=f"Order {order.order_number} is in '{order.estado}': "
             "it is not being built any more",
         )
-    await note_life(session, order, at=now, actor=actor, now=now)
+    await note_life(change, at=change.now)
     if order.espera is None:
-        await enqueue_advance(session, order.id, rank=Priority(order.prioridad).rank)
+        await enqueue_advance(change.tx, order.id, rank=Priority(order.prioridad).rank)
 
 
-async def note_caller(
-    session: AsyncSession, order: Order, principal: Principal, now: datetime
-) -> None:
+async def note_caller(change: Change, principal: Principal) -> None:
     """Note that whoever asks lives, if it is the agent of the locked order's attempt."""
-    if principal.attempt is not None and order.estado == OrderState.CONSTRUCCION:
-        await note_life(session, order, at=now, actor=principal.actor, now=now)
+    if principal.attempt is not None and change.order.estado == OrderState.CONSTRUCCION:
+        await note_life(change, at=change.now)
 
 
-async def note_life(
-    session: AsyncSession, order: Order, *, at: datetime, actor: Actor, now: datetime
-) -> None:
+async def note_life(change: Change, *, at: datetime) -> None:
     """Note a sign of life of the locked order's session; a newer one ends its silence."""
+    order = change.order
     if order.heartbeat_at is not None and at <= order.heartbeat_at:
         return
     order.heartbeat_at = at
     if order.silence is None:
         return
     order.silence = None
-    event = NewEvent(
-        kind=EventKind.SESION_EN_SILENCIO,
-        agent=actor.name,
-        message="La sesión volvió a dar señales de vida",
-        visibility=Visibility.INTERNO,
-        metadata={"silencio": None},
+    await change.tell_staff(
+        EventKind.SESION_EN_SILENCIO, "La sesión volvió a dar señales de vida", silencio=None
     )
-    await append_event(session, order, event, actor=actor, now=now)
-    _changed(order, now)
+    _changed(order, change.now)
 
 
-async def mark_silent(
-    session: AsyncSession, order: Order, level: Silence, *, policy: Policy, now: datetime
-) -> None:
+async def mark_silent(change: Change, level: Silence) -> None:
     """Show the locked order's session as silent, and tell the factory's people once a level."""
-    since = order.heartbeat_at or now
+    order = change.order
+    since = order.heartbeat_at or change.now
     order.silence = level
-    minutes = int((now - since).total_seconds() // 60)
-    event = NewEvent(
-        kind=EventKind.SESION_EN_SILENCIO,
-        agent=_LINE.name,
-        message=f"La sesión {_WORDS[level]}: {minutes} minutos sin señales de vida",
+    minutes = int((change.now - since).total_seconds() // 60)
+    await change.by(SUPER_AXON).tell_staff(
+        EventKind.SESION_EN_SILENCIO,
+        f"La sesión {_WORDS[level]}: {minutes} minutos sin señales de vida",
         level=LogLevel.WARNING,
-        visibility=Visibility.INTERNO,
-        metadata={"silencio": level.value, "session_id": order.session_id},
+        silencio=level.value,
+        session_id=order.session_id,
     )
-    await append_event(session, order, event, actor=_LINE, now=now)
-    await post_message(
-        session,
-        order,
+    builder = order.builder or change.policy.agents.builder
+    await change.mail_approver(
         # One message a level of each silence: after a sign of life it is another silence.
         topic=f"silencio:{level}:{since.timestamp():.0f}",
-        recipient=policy.approver_email,
         subject=f"{order.order_number}: la construcción {_WORDS[level]}",
         body=(
             f"El agente que construye la orden {order.order_number} ({order.nombre_producto}) "
             f"lleva {minutes} minutos sin dar señales de vida.\n\n"
-            f"Sesión: {order.session_id}\nConstructor: {order.builder or policy.agents.builder}\n\n"
+            f"Sesión: {order.session_id}\nConstructor: {builder}\n\n"
             "La orden no falla por eso y la línea sigue mirando. Si el agente no vuelve:\n"
             f'axon orders cancel {order.order_number} --reason "…"\n'
         ),
-        now=now,
     )
-    _changed(order, now)
+    _changed(order, change.now)
 
 
 def _changed(order: Order, now: datetime) -> None:

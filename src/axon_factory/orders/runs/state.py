@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderSession, SystemToken
+from axon_factory.domain.builders import BuilderName
 from axon_factory.domain.states import OrderState
 from axon_factory.domain.times import timestamp
 from axon_factory.ports.builder import ReportedProgress
@@ -34,7 +35,7 @@ __all__ = [
     "unwanted_session",
 ]
 
-OWN_BUILDER: Final = "templates"
+OWN_BUILDER: Final = BuilderName.TEMPLATES
 """The factory itself: it builds within the call, and nothing of it goes on by itself."""
 
 LINE: Final = "worker"

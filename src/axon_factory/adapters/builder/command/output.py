@@ -24,12 +24,13 @@ from axon_factory.adapters.builder.command.profiles.base import (
 from axon_factory.adapters.model_prices import list_price
 from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.domain.redaction import Redactor
+from axon_factory.domain.speakers import BUILDER
 from axon_factory.ports.builder import AgentLog
 from axon_factory.ports.planner import ModelUse
 
 __all__ = ["AGENT", "News", "Reader", "Verdict"]
 
-AGENT = "Builder Agent"
+AGENT = BUILDER.name
 """Who speaks in the order's log: the design's name for whoever builds."""
 
 _PIECE_BYTES = 1024 * 1024

@@ -19,6 +19,7 @@ from axon_factory.adapters.builder.templates.layers import (
     load_layers,
 )
 from axon_factory.adapters.builder.templates.processes import Processes
+from axon_factory.domain.builders import BuilderName
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.machine import MachineTrouble, Trouble, trouble_said
 from axon_factory.domain.plan import Milestone
@@ -44,7 +45,7 @@ class TemplateBuilder:
     id whoever asks.
     """
 
-    name = "templates"
+    name: str = BuilderName.TEMPLATES
 
     def __init__(
         self,
