@@ -20,7 +20,7 @@ from axon_factory.orders.credentials import (
     reveal_credentials,
     rotate_credentials,
 )
-from axon_factory.orders.line_control import ModeChange, change_mode
+from axon_factory.orders.line_mode import ModeChange, change_mode
 from axon_factory.orders.read import lock_order_by_id
 
 ENVIRONMENT = {

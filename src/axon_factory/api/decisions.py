@@ -1,7 +1,6 @@
 """What routes share in which people decide about an order."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -19,7 +18,7 @@ from axon_factory.orders.plans.decisions import PlanReference
 from axon_factory.orders.read import lock_order
 from axon_factory.orders.requests import LongText
 
-__all__ = ["Decide", "PlanRead", "Reason", "decided", "locked", "now"]
+__all__ = ["Decide", "PlanRead", "Reason", "decided", "locked"]
 
 Decide = Annotated[Write, Depends(write_as(Action.DECIDE_PLAN))]
 
@@ -44,11 +43,6 @@ class Reason(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     motivo: LongText
-
-
-def now() -> datetime:
-    """Return the time of a decision."""
-    return datetime.now(UTC)
 
 
 async def locked(

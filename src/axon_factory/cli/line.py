@@ -28,7 +28,7 @@ from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import Action
 from axon_factory.insights.line_status import read_line_status
 from axon_factory.orders.incidents import read_products_down
-from axon_factory.orders.line_control import ModeChange, change_mode, read_control
+from axon_factory.orders.line_mode import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText, validated
 
 __all__ = ["drained", "register"]

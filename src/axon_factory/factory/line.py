@@ -40,11 +40,11 @@ __all__ = ["Line"]
 
 _log = structlog.get_logger(__name__)
 _CLEANUP = frozenset({StepKind.STOP_SESSION, StepKind.UNDEPLOY, StepKind.ROTATE, StepKind.ERASE})
-"""What is done whatever the line's mode."""
+"""What is done in any mode of the line."""
 
 
 class _LineStopped(Exception):
-    """Somebody has stopped the line: what runs is interrupted."""
+    """A person has stopped the line: what runs is interrupted."""
 
 
 class Line:
@@ -82,10 +82,10 @@ class Line:
         )
 
     async def advance(self, order_id: UUID) -> DueStep | None:
-        """Do the one thing that is due for the order; return it, or None when nothing is.
+        """Do the one step that is due for the order and return it. Return None if none is due.
 
-        Idempotent: whatever is not due any more is not done. An order that has to wait for a place
-        among those that are built has nothing due until it is woken.
+        Idempotent: a step that is not due any more is not done. An order that waits for a place has
+        no step due until it is woken.
         """
         try:
             ticket, work, step = await self._decide(order_id)
@@ -121,8 +121,8 @@ class Line:
             step = due_step(situation)
             if step is None or not await self._may_begin(change, step, situation.mode):
                 return None, None, None
-            action: Any = self._steps[step.kind]
-            if hasattr(action, "apply"):
+            action = self._steps[step.kind]
+            if isinstance(action, LocalStep):
                 await action.apply(change)
                 return None, None, step
             ticket = await begin_step(
@@ -142,7 +142,7 @@ class Line:
         return Change(tx, order, SUPER_AXON, self._policy, datetime.now(UTC))
 
     async def _call(self, action: PortStep[Any, Any], work: Any, ticket: Ticket) -> Any:  # noqa: ANN401 — the step's own types
-        """Call the step's port within its time; whatever it raises becomes a PortError."""
+        """Call the step's port within its time. Every exception of it becomes a PortError."""
         try:
             async with asyncio.timeout(self._step_timeout):
                 return await self._call_while_wanted(action, work, ticket)
@@ -158,7 +158,7 @@ class Line:
 
     async def _may_begin(self, change: Change, step: DueStep, mode: LineMode) -> bool:
         """Return whether the machine can do the step and there is a place; else the order waits."""
-        if step.kind not in _CLEANUP and not hasattr(self._steps[step.kind], "apply"):
+        if step.kind not in _CLEANUP and not isinstance(self._steps[step.kind], LocalStep):
             trouble = self._present_trouble()
             if trouble is not None:
                 await wait_for_machine(change, trouble, step=step.key)

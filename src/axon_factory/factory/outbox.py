@@ -196,7 +196,7 @@ class OutboxSender:
 
 
 async def _locked(session: AsyncSession, message_id: UUID) -> OutboxMessage | None:
-    """Return the message if it is still to be sent; nobody else changes it until the end."""
+    """Lock the message and return it if it is still to be sent."""
     return await session.scalar(
         select(OutboxMessage)
         .where(

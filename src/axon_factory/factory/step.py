@@ -1,7 +1,7 @@
 """What a step of the line is, and the ports that steps call."""
 
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from axon_factory.domain.failure import FailureCause
@@ -51,6 +51,7 @@ class Ticket:
     idempotency_key: str
 
 
+@runtime_checkable
 class LocalStep(Protocol):
     """A step that needs no port: one transaction."""
 

@@ -18,11 +18,11 @@ from axon_factory.domain.machine import MachineTrouble
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
 from axon_factory.factory.step import Ticket
 from axon_factory.factory.steps.plan import give_up_question
-from axon_factory.factory.steps.session import resume_without_session
+from axon_factory.factory.steps.run import resume_lost_run
 from axon_factory.orders.change import Change
 from axon_factory.orders.machine_wait import end_machine_wait, wait_for_machine
 from axon_factory.orders.moves import fail_order
-from axon_factory.orders.runs.state import give_up_sessions
+from axon_factory.orders.runs.state import give_up_runs
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
@@ -85,7 +85,7 @@ async def begin_step(
         )
         change.tx.add(record)
     if record.finished_at is not None:
-        # A session is asked again and again for its next milestone: only troubles in a row count.
+        # A run is asked again and again for its next milestone: only troubles in a row count.
         record.attempts = record.failures = 0
     record.attempts += 1
     record.fence, record.worker, record.started_at = order.fence, worker, change.now
@@ -126,7 +126,7 @@ async def fail_step(
         return
     await end_machine_wait(change)
     if isinstance(error, SessionLost) and _is_active(order):
-        await resume_without_session(change, error)
+        await resume_lost_run(change, error)
         return
     record = await _record_of(change.tx, order, step)
     if record is None:
@@ -183,11 +183,11 @@ async def give_back_step(change: Change, ticket: Ticket) -> None:
 async def fail_damaged(change: Change, error: Exception) -> None:
     """Fail the locked order because its records do not say what to do next.
 
-    Of one that has failed or was cancelled, the session that it cannot name any more is given up.
+    Of one that has failed or was cancelled, the run that it cannot name any more is given up.
     """
     order = change.order
     if not _is_active(order):
-        await give_up_sessions(change.tx, order, change.now)
+        await give_up_runs(change.tx, order, change.now)
         await change.wake()
         return
     state = OrderState(order.estado)

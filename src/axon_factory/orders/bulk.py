@@ -113,8 +113,8 @@ async def read_orders(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Or
 async def lock_orders(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Order]:
     """Lock these orders, all before the first is written and always in order of id.
 
-    So two acts on the same orders cannot wait for one another in a circle, and whatever else a
-    write locks (its audit chain, its job) is locked by who holds the order already.
+    So two acts on the same orders cannot wait for one another in a circle. What else a write
+    locks (its audit chain, its job) is locked by the holder of the order.
     """
     query = select(Order).where(col(Order.id).in_(ids)).order_by(col(Order.id)).with_for_update()
     return list(await session.scalars(query))
@@ -145,7 +145,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "tag": Action.UPDATE_ORDER,
     }
 )
-"""The permission that each act needs besides that of acting on many."""
+"""The permission that each act needs, besides the permission to act on many orders."""
 
 _SAMPLE = 5
 

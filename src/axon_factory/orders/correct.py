@@ -2,7 +2,7 @@
 
 Everything may be corrected until construction begins. Afterwards the configuration stays, because
 the product is built from it. A correction of the configuration withdraws the plan that waits, so
-that the plan that somebody approves was made from the new configuration.
+that a person only approves a plan that was made from the new configuration.
 """
 
 import json

@@ -21,12 +21,12 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.change import Change
+from axon_factory.orders.line_mode import count_ahead
 from axon_factory.orders.notifications.client_mails import tell_received
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import LinkReason, issue_link
 from axon_factory.orders.promise import measured_pace
 from axon_factory.orders.requests import NewOrder
-from axon_factory.orders.runs.capacity import count_ahead
 from axon_factory.orders.transitions import enter_first_state
 from axon_factory.ports.planner import PlanRequest
 

@@ -254,8 +254,7 @@ async def reveal_credentials(change: Change, box: SecretBox) -> Mapping[str, str
         por=change.actor.id,
         credenciales=[item.name for item in fresh if item.secret],
     )
-    order.version += 1
-    order.updated_at = change.now
+    await change.touch()
     return shown
 
 

@@ -30,7 +30,7 @@ _WORSE = frozenset(
 """An open incident that becomes one of these is told again."""
 _MOST_AT_ONCE = 500
 
-# The condition is that of the partial index `orders_running_idx`.
+# The same condition as in the partial index `orders_running_idx`.
 _SHALL_RUN = """
     orders.deployment_open AND orders.deploy_url IS NOT NULL
     AND orders.estado IN ('listo', 'entregado')
@@ -67,7 +67,7 @@ _DOWN = text(
 class ProductsSeen:
     """What one machine's watch says of its `slugs`.
 
-    `products` are those of them of which it knows how they stand: trouble, or None if they run.
+    `products` has the trouble of each product that was looked at, None for one that runs.
     """
 
     machine: str
@@ -88,7 +88,7 @@ class Downtime:
 
 @dataclass(frozen=True, slots=True)
 class ProductsDown:
-    """Products in trouble, the oldest incident first, and how many of the rest nobody watches."""
+    """Products in trouble, the oldest incident first, and how many others no machine watches."""
 
     down: Sequence[Downtime]
     unwatched: int
@@ -215,9 +215,9 @@ async def _tell(
 ) -> None:
     """Write an internal event a product, tell who listens, and write one mail for all of them."""
     for one in told:
-        await _tell_staff(Change(session, one.order, OPS, policy, now), one.incident, over=over)
-        one.order.version += 1
-        one.order.updated_at = now
+        change = Change(session, one.order, OPS, policy, now)
+        await _tell_staff(change, one.incident, over=over)
+        await change.touch()
         kind = NotificationKind.PRODUCTO_RECUPERADO if over else NotificationKind.PRODUCTO_CAIDO
         await notify(session, one.order, kind, topic=_topic(one, over=over), now=now)
     first = told[0]

@@ -1,33 +1,133 @@
-"""In which mode the line runs, and which orders should have a job in it; `line_control` changes it.
+"""In which mode the line runs, who changes it, and which orders should have a job in it.
 
 What waits (for a person, for a place, for the line to run again) should have no job.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.db.tables import LineControl
+from axon_factory.domain.errors import PreconditionFailed
 from axon_factory.domain.line_mode import LineMode
-from axon_factory.jobs.queue import enqueue_advances
-from axon_factory.orders.policy import ApprovalRules
+from axon_factory.domain.notifications import NotificationKind
+from axon_factory.domain.permissions import Principal
+from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances, pull_forward
+from axon_factory.orders.notifications.outbox import notify, post_message
+from axon_factory.orders.policy import ApprovalRules, Policy
+from axon_factory.orders.read import current_mode
+from axon_factory.orders.runs.capacity import wake_waiting
+from axon_factory.orders.runs.state import OWN_BUILDER
 
-__all__ = ["ACTIVE", "BATCH", "current_mode", "enqueue_stranded", "hold_mode", "lock_mode"]
+__all__ = [
+    "BATCH",
+    "ModeChange",
+    "change_mode",
+    "count_ahead",
+    "enqueue_stranded",
+    "hold_mode",
+    "lock_mode",
+    "read_control",
+]
+
+_AT_WORK_OUTSIDE = text(
+    """
+    SELECT id, prioridad_rank FROM orders
+    WHERE session_open AND estado = 'construccion' AND builder <> :own
+    """
+)
+
+_TOLD = MappingProxyType(
+    {
+        LineMode.ACTIVA: NotificationKind.LINEA_REANUDADA,
+        LineMode.DRENANDO: NotificationKind.LINEA_PAUSADA,
+        LineMode.PAUSADA: NotificationKind.LINEA_PAUSADA,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChange:
+    """What a person wants of the line, and why. `if_version`: only if the control is at it."""
+
+    mode: LineMode
+    reason: str = ""
+    if_version: int | None = None
+
+
+async def read_control(session: AsyncSession) -> LineControl:
+    """Return the one row that says how the line runs."""
+    return (await session.scalars(select(LineControl))).one()
+
+
+async def change_mode(
+    session: AsyncSession, change: ModeChange, principal: Principal, policy: Policy, now: datetime
+) -> LineControl:
+    """Have the line run as `change` says; a mode that it has already is left as it is.
+
+    After the commit no worker begins a step that the mode forbids. A stop ends the runs of outside
+    builders and tells the approver. A resume wakes the orders that waited for the line.
+
+    Raises:
+        PreconditionFailed: the control is at another version than `if_version`.
+    """
+    await lock_mode(session)
+    control = (await session.scalars(select(LineControl).with_for_update())).one()
+    if change.if_version is not None and control.version != change.if_version:
+        raise PreconditionFailed(
+            f"El control de la línea está en la versión {control.version}; léelo de nuevo",
+            message_en=f"The line's control is at version {control.version}; read it again",
+            version=control.version,
+        )
+    if control.mode == change.mode:
+        return control
+    control.mode, control.reason = change.mode, change.reason
+    control.changed_by, control.changed_at = principal.name, now
+    control.version += 1
+    await session.flush()
+    if change.mode is LineMode.DETENIDA:
+        await _stop(session, control, policy, now)
+    else:
+        await enqueue_stranded(session, change.mode, approval=policy.approval)
+        await wake_waiting(session, policy.limits, now)
+        kind = _TOLD[change.mode]
+        await notify(session, None, kind, topic=f"control:{control.version}", now=now)
+    return control
+
+
+async def _stop(session: AsyncSession, control: LineControl, policy: Policy, now: datetime) -> None:
+    """Have the orders that are built outside looked at now, and tell the approver."""
+    rows = (await session.execute(_AT_WORK_OUTSIDE, {"own": OWN_BUILDER})).all()
+    await pull_forward(session, [row[0] for row in rows])
+    await enqueue_advances(session, [(row[0], row[1]) for row in rows])
+    await post_message(
+        session,
+        None,
+        topic=f"control:{control.version}",
+        kind=NotificationKind.LINEA_DETENIDA,
+        recipient=policy.approver_email,
+        subject="La línea está detenida",
+        body=(
+            f"{control.changed_by} detuvo la línea.\n\nMotivo: {control.reason}\n\n"
+            "Los pasos en curso se interrumpen y los agentes externos reciben la orden de parar; "
+            "no empieza nada más.\n\nPara reanudarla: axon line resume\n"
+        ),
+        now=now,
+    )
+
 
 _HOLD = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('axon.line', 0))")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('axon.line', 0))")
-_MODE = text("SELECT mode FROM line_controls")
-
-
-async def current_mode(session: AsyncSession) -> LineMode:
-    """Return the mode as it is at this moment."""
-    return LineMode(await session.scalar(_MODE))
 
 
 async def hold_mode(session: AsyncSession) -> LineMode:
-    """Return the mode, which nobody changes before the transaction ends.
+    """Return the mode, and keep it from changing until the transaction ends.
 
-    So no step begins after whoever paused the line has been answered.
+    So no step begins after the person who paused the line has been answered.
     """
     await session.execute(_HOLD)
     return await current_mode(session)
@@ -48,7 +148,7 @@ _ORPHANED = """
     )
 """
 # The conditions of orders_due_idx, word for word: the planner takes it for nothing else.
-ACTIVE = """
+_ACTIVE = """
     o.espera IS NULL AND o.queued_at IS NULL AND (
         o.estado IN ('nuevo', 'construccion', 'qa', 'listo')
         OR o.estado = 'planificacion' AND o.plan_estado <> 'pendiente_aprobacion'
@@ -104,14 +204,14 @@ _HELD_BY_MACHINE = text(
 _DUE = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM orders o
-    WHERE {ACTIVE} {_ORPHANED}
+    WHERE {_ACTIVE} {_ORPHANED}
     ORDER BY o.prioridad_rank DESC, o.created_at LIMIT {BATCH}
     """  # noqa: S608 — constants of this module
 )
 _BEGUN = text(
     f"""
     SELECT o.id, o.prioridad_rank FROM orders o
-    WHERE {ACTIVE} AND {_HAS_BEGUN} {_ORPHANED}
+    WHERE {_ACTIVE} AND {_HAS_BEGUN} {_ORPHANED}
     ORDER BY o.prioridad_rank DESC, o.created_at LIMIT {BATCH}
     """  # noqa: S608 — constants of this module
 )
@@ -144,8 +244,8 @@ async def enqueue_stranded(
 ) -> int:
     """Enqueue every order that should have a job in this mode and has none; return how many.
 
-    `approval`: also those that wait for approval and may approve themselves by these rules, which
-    only a changed setting or a line that ran on makes due; whether they do is the line's to say.
+    `approval`: also the orders that wait for approval and may approve themselves by these rules. A
+    changed setting or a resumed line makes them due; the line decides whether they do.
     """
     found = 0
     for statement in _statements(mode):
@@ -188,3 +288,32 @@ async def _enqueue_all(
         found += await enqueue_advances(session, [(row[0], row[1]) for row in rows])
         if len(rows) < BATCH:
             return found
+
+
+# A waiting job may have aged to a higher priority. Orders that the line is busy with are not ahead:
+# orders in a step or a run, and orders that it looks at again later.
+_AHEAD = text(
+    f"""
+    SELECT count(DISTINCT o.id) FROM orders o
+    LEFT JOIN procrastinate_jobs j ON j.lock = 'order:' || o.id::text AND j.status = 'todo'
+    WHERE (({_ACTIVE}) OR o.queued_at IS NOT NULL AND o.estado = 'construccion')
+      AND coalesce(j.priority, o.prioridad_rank * :a_rank) >= :priority
+      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
+      AND NOT EXISTS (
+          SELECT FROM order_sessions s WHERE s.order_id = o.id AND s.ended_at IS NULL
+      )
+      AND NOT EXISTS (
+          SELECT FROM procrastinate_jobs d
+          WHERE d.lock = 'order:' || o.id::text AND d.status = 'doing'
+      )
+    """  # noqa: S608 — constants of this module
+)
+
+
+async def count_ahead(session: AsyncSession, *, rank: int) -> int:
+    """Return how many orders the line takes before one that is placed now with `rank`.
+
+    In any mode of the line: while it is paused, orders wait without a job.
+    """
+    parameters = {"priority": rank * PRIORITIES_A_RANK, "a_rank": PRIORITIES_A_RANK}
+    return await session.scalar(_AHEAD, parameters) or 0

@@ -21,7 +21,7 @@ from axon_factory.orders.questions.open import wait_for_answers
 __all__ = ["end_machine_wait", "retry_now", "wait_for_machine"]
 
 _MOST_DOUBLINGS = 16
-# Two workers must not both find that nobody has been told yet.
+# Two workers must not both find that the approver has not been told yet.
 _ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended('axon.machine', 0))")
 
 
@@ -33,7 +33,7 @@ async def wait_for_machine(change: Change, trouble: MachineTrouble, *, step: str
     """
     order = change.order
     if order.espera not in {None, WaitsFor.MAQUINA}:
-        return  # meanwhile it waits for somebody: what ends that has the step tried again
+        return  # meanwhile it waits for a person, whose act has the step tried again
     known = order.espera_causa or {}
     tries = int(known.get("intentos", 0)) + 1
     changed = order.espera != WaitsFor.MAQUINA or known.get("codigo") != trouble.kind

@@ -147,10 +147,10 @@ _CARRY_PASSED_CHECKS = text(
 
 
 async def begin_attempt(change: Change) -> None:
-    """Give the locked order its next attempt, with what was finished, and without a session.
+    """Give the locked order its next attempt, with what was finished, and without a run.
 
     Tokens of the attempt before do not hold from here on, its open questions are moot, and a
-    session of it that is still open is stopped (`orders/runs/state.py`).
+    run of it that is still open is stopped (`orders/runs/state.py`).
     """
     order = change.order
     await close_questions(change.tx, order, change.now)

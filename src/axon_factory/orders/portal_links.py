@@ -1,8 +1,7 @@
 """Links to an order's portal page: unguessable, revocable, without a secret (resolutions 28).
 
 A link is the permission to read the page and to answer the client's questions. It is signed, so the
-database holds no link that somebody could use; a row says whether it still serves. Each request
-reads that row.
+database holds no usable link. A row says whether the link still serves, and each request reads it.
 """
 
 import base64
@@ -51,7 +50,7 @@ class LinkReason(StrEnum):
     CORREO = "correo"
     """The client's mail address was corrected."""
     PERSONA = "persona"
-    """Somebody of the staff asked for another one."""
+    """A person of the staff asked for another one."""
     VENCIDO = "vencido"
     """The one before had expired when a mail needed one."""
 
@@ -72,7 +71,7 @@ class PortalLinks:
     """
 
     def __init__(self, key: bytes, public_url: str, *, previous: Sequence[bytes] = ()) -> None:
-        """`key` is 32 random bytes, `previous` those that made links which still serve.
+        """`key` is 32 random bytes. `previous`: older keys whose links are still accepted.
 
         `public_url` has no trailing slash.
         """

@@ -17,6 +17,7 @@ from axon_factory.domain.states import OrderState, attempt_is_over
 
 __all__ = [
     "NEWEST_EVENTS",
+    "current_mode",
     "events_after",
     "lock_order",
     "lock_order_by_id",
@@ -169,6 +170,11 @@ async def read_watch(session: AsyncSession, order_id: UUID) -> tuple[int | None,
     fence = select(col(Order.fence)).where(col(Order.id) == order_id).scalar_subquery()
     found = (await session.execute(select(fence, col(LineControl.mode)))).one()
     return found[0], LineMode(found[1])
+
+
+async def current_mode(tx: AsyncSession) -> LineMode:
+    """Return the line's mode as it is at this moment."""
+    return LineMode(await tx.scalar(select(col(LineControl.mode))))
 
 
 async def read_order_by_slug(

@@ -37,7 +37,7 @@ from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.questions.open import close_questions
-from axon_factory.orders.runs.state import release_session
+from axon_factory.orders.runs.state import release_run
 
 __all__ = ["enter_first_state", "legal_targets", "note_change", "refuse", "transition", "wake"]
 
@@ -97,7 +97,7 @@ async def transition(
     _stamp(order, target, now)
     await close_questions(session, order, now)
     if source is OrderState.CONSTRUCCION:
-        await release_session(session, order, now, reviewed=target is OrderState.QA)
+        await release_run(session, order, now, reviewed=target is OrderState.QA)
     await _enter_stage(session, order, actor, now)
     states = {"estado_anterior": source.value, "estado_nuevo": target.value}
     told = replace(event, metadata={**states, **event.metadata})

@@ -1,4 +1,4 @@
-"""PATCH an order (design §3.5, resolutions 15): agents and staff report, nobody overwrites."""
+"""PATCH an order (design §3.5, resolutions 15): agents and staff report, and overwrite nothing."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ from axon_factory.orders.plans.decisions import approve_plan
 from axon_factory.orders.requests import LogEntry, OrderPatch
 from axon_factory.orders.reviewing import accept_product, send_back
 from axon_factory.orders.runs.liveness import note_caller
-from axon_factory.orders.runs.state import adopt_session, keep_report
+from axon_factory.orders.runs.state import adopt_run, keep_report
 from axon_factory.ports.builder import ReportedProgress
 
 __all__ = ["patch_order"]
@@ -78,7 +78,7 @@ async def patch_order(change: Change, patch: OrderPatch, principal: Principal) -
     _set_fields(order, patch)
     if patch.session_id is not None and order.estado == OrderState.CONSTRUCCION:
         builder = order.builder or change.policy.agents.builder_of(order.tipo_producto)
-        await adopt_session(change.tx, order, patch.session_id, builder, change.now)
+        await adopt_run(change.tx, order, patch.session_id, builder, change.now)
     for entry in patch.logs:
         await change.append(_event(entry, principal))
 

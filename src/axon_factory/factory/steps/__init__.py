@@ -18,7 +18,7 @@ from axon_factory.factory.steps.deploy import (
 from axon_factory.factory.steps.erase import EraseOrder
 from axon_factory.factory.steps.plan import AnswerQuestion, AutoApprove, Claim, MakePlan
 from axon_factory.factory.steps.review import GiveVerdict, RunCheck
-from axon_factory.factory.steps.session import InterruptSession, StartSession, StopSession
+from axon_factory.factory.steps.run import InterruptRun, StartRun, StopRun
 
 __all__ = ["build_steps"]
 
@@ -35,7 +35,7 @@ def build_steps(
         StepKind.PLAN: MakePlan(ports.planner),
         StepKind.ANSWER: AnswerQuestion(ports.planner),
         StepKind.AUTO_APPROVE: AutoApprove(),
-        StepKind.START_SESSION: StartSession(ports.builder, products, tokens),
+        StepKind.START_SESSION: StartRun(ports.builder, products, tokens),
         StepKind.BUILD: BuildNext(ports.builder, products),
         StepKind.PUBLISH: PublishRepository(ports.git_host, products),
         StepKind.FINISH_BUILD: FinishBuild(),
@@ -45,8 +45,8 @@ def build_steps(
         StepKind.DEPLOY: Deploy(ports.deployer, ports.secret_box, products),
         StepKind.DELIVER: Deliver(),
         StepKind.ROTATE: RotateCredentials(ports.deployer, ports.secret_box, products),
-        StepKind.STOP_SESSION: StopSession(ports.builder, products),
-        StepKind.INTERRUPT: InterruptSession(),
+        StepKind.STOP_SESSION: StopRun(ports.builder, products),
+        StepKind.INTERRUPT: InterruptRun(),
         StepKind.UNDEPLOY: Undeploy(ports.deployer),
         StepKind.ERASE: EraseOrder(ports, products),
     }

@@ -1,4 +1,4 @@
-"""Build: one milestone a step, whatever else the run has to say, then the repository's address."""
+"""Build: one milestone a step, the run's other reports, then the repository's address."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,13 +16,13 @@ from axon_factory.domain.questions import LONGEST_QUESTION, MOST_OPTIONS, Audien
 from axon_factory.domain.speakers import BUILDER, COUNCIL, line_actor, reserved_for
 from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.factory.steps.build_request import build_request
-from axon_factory.factory.steps.session import SessionWork
+from axon_factory.factory.steps.run import RunWork
 from axon_factory.orders.budget import record_uses
 from axon_factory.orders.change import Change
 from axon_factory.orders.questions.asking import NewQuestion, ask_question
 from axon_factory.orders.runs.capacity import free_place
 from axon_factory.orders.runs.liveness import note_life
-from axon_factory.orders.runs.state import OWN_BUILDER, SessionEnd, current_session, keep_report
+from axon_factory.orders.runs.state import OWN_BUILDER, RunEnd, current_run, keep_report
 from axon_factory.ports.builder import Builder, BuildReport, BuildStatus
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.git_host import GitHost
@@ -31,7 +31,7 @@ __all__ = ["BuildNext", "FinishBuild", "PublishRepository"]
 
 
 class BuildNext:
-    """Have the session do, or show, its next milestone."""
+    """Have the run do, or show, its next milestone."""
 
     cause = FailureCause.CONSTRUCCION_FALLIDA
 
@@ -40,13 +40,13 @@ class BuildNext:
         self._builder = builder
         self._products = products
 
-    async def prepare(self, change: Change, _step: DueStep) -> SessionWork:
-        """Collect the session and what it has completed."""
+    async def prepare(self, change: Change, _step: DueStep) -> RunWork:
+        """Collect the run and what it has completed."""
         order = change.order
         request = await build_request(change.tx, order, change.policy, self._products)
-        return SessionWork(order.session_id, request)
+        return RunWork(order.session_id, request)
 
-    async def call(self, work: SessionWork, *, idempotency_key: str) -> BuildReport:
+    async def call(self, work: RunWork, *, idempotency_key: str) -> BuildReport:
         """Ask the builder."""
         if work.session_id is None:
             raise PortError("La orden no tiene sesión", cause=self.cause)
@@ -54,8 +54,8 @@ class BuildNext:
             work.session_id, work.request, idempotency_key=idempotency_key
         )
 
-    async def record(self, change: Change, work: SessionWork, outcome: BuildReport) -> None:
-        """Record what the session has shown; what it only says is kept as its word."""
+    async def record(self, change: Change, work: RunWork, outcome: BuildReport) -> None:
+        """Record what the run has shown; what it only says is kept as its word."""
         order = change.order
         pause = outcome.poll_after_seconds
         again = change.now + timedelta(seconds=pause) if pause else None
@@ -83,10 +83,10 @@ class FinishBuild:
         """Move the order to `qa` before the long review begins."""
         order = change.order
         order.progreso = BEFORE_QA_PASSES
-        current = await current_session(change.tx, order)
+        current = await current_run(change.tx, order)
         # One that goes on outside is stopped before its product is looked at.
         if current is not None and (current.builder == OWN_BUILDER or current.finished_at):
-            await free_place(change, current, SessionEnd.FINISHED)
+            await free_place(change, current, RunEnd.FINISHED)
         order.asignado_a = COUNCIL.name
         await change.by(BUILDER).move(
             OrderState.QA, "Código completo; el Review Council revisa el producto"
@@ -94,15 +94,15 @@ class FinishBuild:
 
 
 async def _note_end(change: Change, report: BuildReport) -> None:
-    """Note whether the session says that it has nothing left to do."""
-    current = await current_session(change.tx, change.order)
+    """Note whether the run says that it has nothing left to do."""
+    current = await current_run(change.tx, change.order)
     if current is not None:
         finished = report.status is BuildStatus.FINISHED
         current.finished_at = (current.finished_at or change.now) if finished else None
 
 
-async def _mark_delivered(change: Change, work: SessionWork) -> None:
-    """Note that the session has the answers that this call has brought it."""
+async def _mark_delivered(change: Change, work: RunWork) -> None:
+    """Note that the run has the answers that this call has brought it."""
     numbers = [answer.number for answer in work.request.answers]
     if numbers:
         await change.tx.execute(
@@ -133,7 +133,7 @@ async def _keep_logs(change: Change, report: BuildReport) -> None:
         )
 
 
-async def _complete_milestones(change: Change, work: SessionWork, report: BuildReport) -> None:
+async def _complete_milestones(change: Change, work: RunWork, report: BuildReport) -> None:
     """Record completed milestones of the plan; others count for nothing (resolutions 24)."""
     order = change.order
     planned = {milestone.id: milestone for milestone in work.request.plan.milestones}
@@ -185,7 +185,7 @@ def _agent_of(order: Order) -> str:
 
 
 def _speaker(order: Order, name: str) -> Actor:
-    """Return the order's session as an actor; a name reserved for others becomes a builder's.
+    """Return the order's run as an actor; a name reserved for others becomes a builder's.
 
     What the factory builds itself it says itself.
     """

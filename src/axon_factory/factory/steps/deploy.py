@@ -175,7 +175,7 @@ class Deploy:
 class RotateCredentials(Deploy):
     """Restart the running product with the credentials that are not in service yet.
 
-    Whatever happens to this process, the product has one working set: the newest, once it answers.
+    The product always has one working set, even if this process dies: the newest, once it answers.
     """
 
     async def call(self, work: DeploymentWork, *, idempotency_key: str) -> Deployment:

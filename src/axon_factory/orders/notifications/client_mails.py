@@ -61,7 +61,7 @@ async def tell_moved_promise(change: Change) -> None:
     order = change.order
     before, until = order.promise_told_until, order.promised_until
     if before is None or until is None or order.paused_at is not None:
-        # A promise of which the client was never told is from before there were these mails.
+        # A promise that the client was never told is older than these mails.
         return
     if (
         OrderState(order.estado) not in ACTIVE_STATES
@@ -111,7 +111,7 @@ async def ask_client(change: Change, question: OrderQuestion, *, topic: str) -> 
 
 
 async def has_account(session: AsyncSession, order: Order) -> bool:
-    """Return whether somebody of the client may log in and see the order."""
+    """Return whether a person of the client may log in and see the order."""
     if order.cliente_id is None:
         return False
     query = select(col(User.id)).where(

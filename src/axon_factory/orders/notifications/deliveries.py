@@ -148,7 +148,7 @@ async def redeliver(session: AsyncSession, message_id: UUID, family: str | None 
 async def send_test(
     session: AsyncSession, destination_id: UUID, now: datetime, *, family: str | None = None
 ) -> Delivery:
-    """Enqueue a test notification to one destination, whatever it listens to.
+    """Enqueue a test notification to one destination, even if it does not listen to any.
 
     Raises:
         NotFound: there is none.

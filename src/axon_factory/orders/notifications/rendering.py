@@ -74,7 +74,7 @@ def _paragraph(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return what somebody wrote, each line marked as theirs."""
+    """Return a person's words, each line marked as theirs."""
     return "\n".join(f"> {plain_line(line)}".rstrip() for line in text.splitlines())
 
 

@@ -49,7 +49,7 @@ __all__ = [
 
 
 def require_may_approve(order: Order, actor: Actor, rules: ApprovalRules) -> None:
-    """Refuse whoever placed the order, where a setting says that somebody else approves.
+    """Refuse the actor that placed the order, where a setting wants another approver.
 
     Raises:
         OwnOrder: the actor placed it.
@@ -68,7 +68,7 @@ async def approve_plan(
     `plan` binds the decision to what the decider read; None takes the plan that waits.
 
     Raises:
-        OwnOrder: the actor placed the order, and the policy says that somebody else approves.
+        OwnOrder: the actor placed the order, and the policy wants another approver.
         TransitionRefused: no plan waits for approval.
         PlanOutdated: another plan waits than the one decided about; it shows what changed.
     """
@@ -124,7 +124,7 @@ _SAME = Sentence(
 
 @dataclass(frozen=True, slots=True)
 class PlanEdit:
-    """A person's own version. `base` is the plan that was edited, None for whatever waits.
+    """A person's own version. `base` is the plan that was edited, None for the plan that waits.
 
     With `approve` construction begins; else the new version waits for a person's approval, which no
     policy gives it. `note` is kept with the version that is replaced.
@@ -200,7 +200,7 @@ async def ask_about_plan(
 
 
 async def close_planner_questions(change: Change) -> None:
-    """Let nobody wait any more for what was asked of the planner about a plan that is decided."""
+    """Close the questions to the planner: the plan that they are about is decided."""
     order = change.order
     for question in await open_questions(change.tx, order, Audience.PLANIFICADOR):
         question.closed_at = change.now

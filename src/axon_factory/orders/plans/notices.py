@@ -48,7 +48,7 @@ async def remind_approver(change: Change, *, number: int, hours: int) -> None:
 
 
 async def tell_escalation(change: Change, *, hours: int) -> None:
-    """Tell whoever plans are escalated to that one has waited for `hours`."""
+    """Tell the person that plans are escalated to that the plan has waited for `hours`."""
     order = change.order
     await post_message(
         change.tx,

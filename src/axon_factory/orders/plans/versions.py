@@ -191,7 +191,7 @@ class PlanReference:
 async def waiting_plan(change: Change, reference: PlanReference | None) -> OrderPlan:
     """Return the plan of the locked order that waits for a decision.
 
-    `reference` is what the decider read; None takes whatever waits.
+    `reference` is the plan that the decider read. None takes the plan that waits.
 
     Raises:
         TransitionRefused: no plan waits for approval.

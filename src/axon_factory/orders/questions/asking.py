@@ -46,7 +46,7 @@ __all__ = [
 
 
 class QuestionClosed(Conflict):
-    """The question was answered already, or nobody needs the answer any more."""
+    """The question was answered already, or its answer is not needed any more."""
 
     codigo = "pregunta_cerrada"
     title = "La pregunta ya no espera respuesta"
@@ -67,8 +67,8 @@ class NewQuestion:
 async def ask_question(change: Change, question: NewQuestion) -> OrderQuestion:
     """Keep a question about the locked order, which waits for the answer if it is blocking.
 
-    Whoever has to answer is told. Returns the question as it is kept: the earlier one if its key is
-    known (`find_question`). The caller wakes the order.
+    The person who has to answer gets a mail. Returns the stored question: the earlier one if its
+    key is known (`find_question`). The caller wakes the order.
 
     Raises:
         Conflict: the order has ended or failed: nothing waits for an answer.
@@ -140,7 +140,7 @@ async def questions_for(
 ) -> Sequence[OrderQuestion]:
     """Return the order's questions that this caller may read, oldest first.
 
-    Clients read those that are theirs to answer, agents those of their own attempt.
+    Clients read the questions to them, agents the questions of their own attempt.
     """
     query = select(OrderQuestion).where(col(OrderQuestion.order_id) == order.id)
     if principal.grant is Grant.CLIENT_OWN:
@@ -156,7 +156,7 @@ async def questions_for(
 async def require_question(
     session: AsyncSession, order: Order, number: int, grant: Grant
 ) -> OrderQuestion:
-    """Return a question of the order that somebody with `grant` may answer.
+    """Return a question of the order that a principal with `grant` may answer.
 
     Raises:
         NotFound: there is none, or it is not theirs to read.
@@ -186,7 +186,7 @@ async def is_answered(session: AsyncSession, order: Order, number: int) -> bool:
 
 
 async def undelivered_answers(session: AsyncSession, order: Order) -> Sequence[OrderQuestion]:
-    """Return the answered questions of this attempt that its session has not been given yet."""
+    """Return the answered questions of this attempt that its run has not been given yet."""
     found = await session.scalars(
         select(OrderQuestion)
         .where(
@@ -307,7 +307,7 @@ async def answer_as(
 
 
 async def answer_by_link(change: Change, number: int, answer: str) -> OrderQuestion:
-    """Answer a question to the client of the locked order, as whoever holds its portal's link.
+    """Answer a question to the client of the locked order, as the holder of its portal link.
 
     The same answer once more, by an impatient second click, changes nothing.
 

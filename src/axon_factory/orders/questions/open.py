@@ -31,11 +31,10 @@ async def open_questions(
 
 
 async def wait_for_answers(session: AsyncSession, order: Order, now: datetime) -> None:
-    """Let the locked order wait for whoever owes it an answer, or for nobody any more.
+    """Set the locked order's `espera` from its blocking questions. Clear it if none is left.
 
-    It waits for the oldest of the questions that block it. A wait for a person's decision stays.
-    The clock of the promise stands still while the client owes any of those answers: with a
-    question that blocks nothing the work goes on, and so does the clock.
+    The oldest blocking question counts. A wait for a person's decision stays. The clock of the
+    promise stands still while the client owes an answer to a blocking question.
     """
     owing = list(
         await session.scalars(
@@ -57,7 +56,7 @@ async def wait_for_answers(session: AsyncSession, order: Order, now: datetime) -
 
 
 async def close_questions(session: AsyncSession, order: Order, now: datetime) -> None:
-    """Close the locked order's open questions: nobody needs the answers where it goes now."""
+    """Close the locked order's open questions, whose answers are not needed any more."""
     await session.execute(update(OrderQuestion).where(*_open_in(order)).values(closed_at=now))
     if order.espera in FOR_AN_ANSWER:
         order.espera = order.espera_causa = None

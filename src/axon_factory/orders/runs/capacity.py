@@ -1,8 +1,8 @@
 """Places for orders that are being built: taken one by one, waited for without a job.
 
 An advisory lock lets one transaction at a time count and take places, so that two workers never
-pass a limit together. An order without a place has `queued_at` and no job; whoever frees a place
-enqueues those whose turn it is, in the same transaction.
+pass a limit together. An order without a place has `queued_at` and no job. The
+transaction that frees a place enqueues the orders whose turn it is.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ from axon_factory.domain.events import EventKind
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.speakers import SUPER_AXON
-from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances
+from axon_factory.jobs.queue import enqueue_advances
 from axon_factory.orders.change import Change
-from axon_factory.orders.line_mode import ACTIVE, current_mode
-from axon_factory.orders.runs.state import SessionEnd, current_session, end_session
+from axon_factory.orders.read import current_mode
+from axon_factory.orders.runs.state import RunEnd, current_run, end_run
 
-__all__ = ["count_ahead", "free_place", "place_in_queue", "take_place", "wake_waiting"]
+__all__ = ["free_place", "place_in_queue", "take_place", "wake_waiting"]
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('axon.capacity', 0))")
 _CLIENT = "coalesce(o.cliente_id, lower(o.datos_cliente ->> 'email'))"
@@ -48,35 +48,17 @@ _WAITING = text(
       AND (NOT :begun OR EXISTS (SELECT FROM order_sessions s WHERE s.order_id = o.id))
     """  # noqa: S608 — a constant of this module
 )
-# A waiting job may have aged to a higher priority. Orders that the line is busy with are not ahead:
-# those in a step or a session, and those that it looks at again later.
-_AHEAD = text(
-    f"""
-    SELECT count(DISTINCT o.id) FROM orders o
-    LEFT JOIN procrastinate_jobs j ON j.lock = 'order:' || o.id::text AND j.status = 'todo'
-    WHERE (({ACTIVE}) OR o.queued_at IS NOT NULL AND o.estado = 'construccion')
-      AND coalesce(j.priority, o.prioridad_rank * :a_rank) >= :priority
-      AND (j.scheduled_at IS NULL OR j.scheduled_at <= now())
-      AND NOT EXISTS (
-          SELECT FROM order_sessions s WHERE s.order_id = o.id AND s.ended_at IS NULL
-      )
-      AND NOT EXISTS (
-          SELECT FROM procrastinate_jobs d
-          WHERE d.lock = 'order:' || o.id::text AND d.status = 'doing'
-      )
-    """  # noqa: S608 — constants of this module
-)
-_ANYBODY_WAITS = text("SELECT EXISTS (SELECT FROM orders WHERE queued_at IS NOT NULL)")
+_ANY_WAITS = text("SELECT EXISTS (SELECT FROM orders WHERE queued_at IS NOT NULL)")
 
 
 async def take_place(change: Change, mode: LineMode) -> bool:
-    """Return whether the locked order may be given a session now; if not, it waits without a job.
+    """Return whether the locked order may be given a run now; if not, it waits without a job.
 
-    The caller begins the session in this transaction: that is what takes the place. An order that
+    The caller begins the run in this transaction: that is what takes the place. An order that
     waits longer, or is more urgent, goes first.
     """
     order = change.order
-    if not change.policy.limits.any or await current_session(change.tx, order) is not None:
+    if not change.policy.limits.any or await current_run(change.tx, order) is not None:
         return True
     await change.tx.execute(_LOCK)
     taken = await _taken(change.tx)
@@ -91,11 +73,11 @@ async def take_place(change: Change, mode: LineMode) -> bool:
     return False
 
 
-async def free_place(change: Change, ended: OrderSession, how: SessionEnd) -> None:
-    """End a session of the locked order, and wake those whose turn it is now."""
+async def free_place(change: Change, ended: OrderSession, how: RunEnd) -> None:
+    """End a run of the locked order, and wake those whose turn it is now."""
     if change.policy.limits.any:
         await change.tx.execute(_LOCK)
-    await end_session(change.tx, change.order, ended, how, change.now)
+    await end_run(change.tx, change.order, ended, how, change.now)
     await wake_waiting(change.tx, change.policy.limits, change.now)
 
 
@@ -103,7 +85,7 @@ async def wake_waiting(session: AsyncSession, limits: BuildLimits, now: datetime
     """Enqueue the waiting orders for which there is a place; return how many."""
     if limits.any:
         await session.execute(_LOCK)
-    if not await session.scalar(_ANYBODY_WAITS):
+    if not await session.scalar(_ANY_WAITS):
         return 0
     mode = await current_mode(session)
     if mode in {LineMode.PAUSADA, LineMode.DETENIDA}:
@@ -119,15 +101,6 @@ async def place_in_queue(session: AsyncSession, order: Order, now: datetime) -> 
     waiting = rank_waiting(await _waiting(session, LineMode.ACTIVA), now)
     ids: Sequence[UUID] = [one.order_id for one in waiting]
     return ids.index(order.id) + 1 if order.id in ids else None
-
-
-async def count_ahead(session: AsyncSession, *, rank: int) -> int:
-    """Return how many orders the line takes before one that is placed now with `rank`.
-
-    In any mode of the line: while it is paused, orders wait without a job.
-    """
-    parameters = {"priority": rank * PRIORITIES_A_RANK, "a_rank": PRIORITIES_A_RANK}
-    return await session.scalar(_AHEAD, parameters) or 0
 
 
 async def _queue(change: Change) -> None:
@@ -148,7 +121,7 @@ async def _taken(session: AsyncSession) -> Occupancy:
 
 
 async def _waiting(session: AsyncSession, mode: LineMode) -> list[Candidate]:
-    """Return who waits; while the line drains only those that were begun already."""
+    """Return the orders that wait; while the line drains only those with a run in their past."""
     found = await session.execute(_WAITING, {"begun": mode is LineMode.DRENANDO})
     return [
         Candidate(order_id, product_type, client, Priority(priority), since)

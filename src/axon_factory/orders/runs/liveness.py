@@ -43,7 +43,7 @@ _WORDS = {
 async def take_heartbeat(change: Change) -> None:
     """Note that the agent of the locked order lives, and let its builder be looked at soon.
 
-    The order's version stays: a beat changes nothing that anybody decides by.
+    The order's version stays: a beat changes nothing that a person decides by.
 
     Raises:
         Conflict: nothing is being built: the agent may stop.
@@ -61,13 +61,13 @@ async def take_heartbeat(change: Change) -> None:
 
 
 async def note_caller(change: Change, principal: Principal) -> None:
-    """Note that whoever asks lives, if it is the agent of the locked order's attempt."""
+    """Note that the caller lives, if it is the agent of the locked order's attempt."""
     if principal.attempt is not None and change.order.estado == OrderState.CONSTRUCCION:
         await note_life(change, at=change.now)
 
 
 async def note_life(change: Change, *, at: datetime) -> None:
-    """Note a sign of life of the locked order's session; a newer one ends its silence."""
+    """Note a sign of life of the locked order's run; a newer one ends its silence."""
     order = change.order
     if order.heartbeat_at is not None and at <= order.heartbeat_at:
         return
@@ -78,11 +78,11 @@ async def note_life(change: Change, *, at: datetime) -> None:
     await change.tell_staff(
         EventKind.SESION_EN_SILENCIO, "La sesión volvió a dar señales de vida", silencio=None
     )
-    _changed(order, change.now)
+    await change.touch()
 
 
 async def mark_silent(change: Change, level: Silence) -> None:
-    """Show the locked order's session as silent, and tell the factory's people once a level."""
+    """Show the locked order's run as silent, and tell the factory's people once a level."""
     order = change.order
     since = order.heartbeat_at or change.now
     order.silence = level
@@ -107,16 +107,11 @@ async def mark_silent(change: Change, level: Silence) -> None:
             f'axon orders cancel {order.order_number} --reason "…"\n'
         ),
     )
-    _changed(order, change.now)
-
-
-def _changed(order: Order, now: datetime) -> None:
-    order.version += 1
-    order.updated_at = now
+    await change.touch()
 
 
 async def look_now(session: AsyncSession, order: Order) -> bool:
-    """Have the line look at the locked order's session now; return whether there is one.
+    """Have the line look at the locked order's run now; return whether there is one.
 
     The order itself is not changed: its version stays what it is.
     """
@@ -151,7 +146,7 @@ async def append_late_report(
 ) -> None:
     """Note for the factory's people that an agent still reports on an `attempt` that is over.
 
-    The order's version stays: whoever may not write it must not make others' `If-Match` fail.
+    The order's version stays: an agent without a right to write must not break others' `If-Match`.
 
     Raises:
         OrderNotFound: there is no such order.

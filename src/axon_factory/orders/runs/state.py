@@ -1,7 +1,7 @@
 """Runs of builders: one an attempt, remembered until it is known to have ended.
 
-A run that its order does not want any more is to be stopped, whatever the order does meanwhile. The
-line asks it, and forces it by a deadline. Its tokens die with its right to report.
+A run that its order does not want any more is to be stopped, also if the order moves on meanwhile.
+The line asks the run to stop, and forces it by a deadline. Its tokens die with its right to report.
 """
 
 from datetime import datetime
@@ -21,18 +21,18 @@ from axon_factory.ports.builder import ReportedProgress
 __all__ = [
     "LINE",
     "OWN_BUILDER",
-    "SessionEnd",
-    "adopt_session",
-    "begin_session",
-    "current_session",
-    "end_session",
-    "find_session",
-    "give_up_sessions",
+    "RunEnd",
+    "adopt_run",
+    "begin_run",
+    "current_run",
+    "end_run",
+    "find_run",
+    "give_up_runs",
     "keep_report",
-    "release_session",
+    "release_run",
     "reported_percent",
-    "sessions_of",
-    "unwanted_session",
+    "runs_of",
+    "unwanted_run",
 ]
 
 OWN_BUILDER: Final = BuilderName.TEMPLATES
@@ -42,8 +42,8 @@ LINE: Final = "worker"
 """Id of the line as an actor; the tokens that it hands to agents are minted in its name."""
 
 
-class SessionEnd(StrEnum):
-    """How a session ended."""
+class RunEnd(StrEnum):
+    """How a run ended."""
 
     FINISHED = "terminada"
     STOPPED = "detenida"
@@ -51,30 +51,30 @@ class SessionEnd(StrEnum):
     LOST = "perdida"
 
 
-async def sessions_of(session: AsyncSession, order: Order) -> list[OrderSession]:
-    """Return the order's sessions, the oldest first."""
+async def runs_of(tx: AsyncSession, order: Order) -> list[OrderSession]:
+    """Return the order's runs, the oldest first."""
     query = select(OrderSession).where(col(OrderSession.order_id) == order.id)
-    return list(await session.scalars(query.order_by(col(OrderSession.intento))))
+    return list(await tx.scalars(query.order_by(col(OrderSession.intento))))
 
 
-async def find_session(session: AsyncSession, order: Order, attempt: int) -> OrderSession | None:
-    """Return the session of an attempt, if it ever had one."""
-    return await session.get(OrderSession, (order.id, attempt))
+async def find_run(tx: AsyncSession, order: Order, attempt: int) -> OrderSession | None:
+    """Return the run of an attempt, if it ever had one."""
+    return await tx.get(OrderSession, (order.id, attempt))
 
 
-async def current_session(session: AsyncSession, order: Order) -> OrderSession | None:
-    """Return the open session of the order's attempt, None if there is none."""
-    found = await find_session(session, order, order.intento)
+async def current_run(tx: AsyncSession, order: Order) -> OrderSession | None:
+    """Return the open run of the order's attempt, None if there is none."""
+    found = await find_run(tx, order, order.intento)
     return found if found is not None and found.ended_at is None else None
 
 
-def unwanted_session(order: Order, sessions: list[OrderSession]) -> OrderSession | None:
-    """Return the oldest session that is still open though the order does not want it."""
+def unwanted_run(order: Order, runs: list[OrderSession]) -> OrderSession | None:
+    """Return the oldest run that is still open though the order does not want it."""
     building = order.estado == OrderState.CONSTRUCCION
     return next(
         (
             one
-            for one in sessions
+            for one in runs
             if one.ended_at is None
             and (one.stop_requested_at or one.intento < order.intento or not building)
         ),
@@ -82,40 +82,38 @@ def unwanted_session(order: Order, sessions: list[OrderSession]) -> OrderSession
     )
 
 
-async def begin_session(
-    session: AsyncSession, order: Order, builder: str, now: datetime
-) -> OrderSession:
-    """Remember, before it is asked for, that this attempt has a session; the order is locked."""
-    begun = await find_session(session, order, order.intento)
+async def begin_run(tx: AsyncSession, order: Order, builder: str, now: datetime) -> OrderSession:
+    """Remember that the locked order's attempt has a run, before a builder is asked for it."""
+    begun = await find_run(tx, order, order.intento)
     if begun is None:
         begun = OrderSession(
             order_id=order.id, intento=order.intento, builder=builder, started_at=now
         )
-        session.add(begun)
+        tx.add(begun)
     order.session_open = True
     order.queued_at = None
-    await session.flush()
+    await tx.flush()
     return begun
 
 
-async def adopt_session(
-    session: AsyncSession, order: Order, session_id: str, builder: str, now: datetime
+async def adopt_run(
+    tx: AsyncSession, order: Order, session_id: str, builder: str, now: datetime
 ) -> None:
-    """Take note of a session that somebody reports for the locked order under construction.
+    """Take note of a run that a PATCH reports for the locked order under construction.
 
     It takes a place without having been given one.
     """
-    known = await find_session(session, order, order.intento)
+    known = await find_run(tx, order, order.intento)
     if known is not None and known.ended_at is not None:
         return
-    adopted = known or await begin_session(session, order, builder, now)
+    adopted = known or await begin_run(tx, order, builder, now)
     adopted.session_id = session_id
 
 
-async def release_session(
-    session: AsyncSession, order: Order, now: datetime, *, reviewed: bool = False
+async def release_run(
+    tx: AsyncSession, order: Order, now: datetime, *, reviewed: bool = False
 ) -> None:
-    """Have the open session of the locked order's attempt stopped: it is not wanted any more.
+    """Have the open run of the locked order's attempt stopped: it is not wanted any more.
 
     What it reports from now on is refused, because its tokens die here. `reviewed`: it has handed
     over its work, and may report until it has ended.
@@ -123,21 +121,21 @@ async def release_session(
     order.session_open = False
     order.silence = None
     order.queued_at = None
-    current = await current_session(session, order)
+    current = await current_run(tx, order)
     if current is None or current.stop_requested_at is not None:
         return
     current.stop_requested_at = now
     if not reviewed:
-        await _revoke_tokens(session, current, now)
-    await session.flush()
+        await _revoke_tokens(tx, current, now)
+    await tx.flush()
 
 
-async def end_session(
-    session: AsyncSession, order: Order, ended: OrderSession, how: SessionEnd, now: datetime
+async def end_run(
+    tx: AsyncSession, order: Order, ended: OrderSession, how: RunEnd, now: datetime
 ) -> None:
-    """Note that a session of the locked order has ended; a second time changes nothing.
+    """Note that a run of the locked order has ended; a second time changes nothing.
 
-    Whoever ends one frees a place: see `capacity.free_place`.
+    The end of a run frees a place: call `capacity.free_place`.
     """
     if ended.ended_at is not None:
         return
@@ -145,21 +143,21 @@ async def end_session(
     if ended.intento == order.intento:
         order.session_open = False
         order.silence = None
-    if how is not SessionEnd.FINISHED:
-        await _revoke_tokens(session, ended, now)
-    await session.flush()
+    if how is not RunEnd.FINISHED:
+        await _revoke_tokens(tx, ended, now)
+    await tx.flush()
 
 
-async def give_up_sessions(session: AsyncSession, order: Order, now: datetime) -> None:
-    """End every open session of an order whose records do not say how to reach them."""
+async def give_up_runs(tx: AsyncSession, order: Order, now: datetime) -> None:
+    """End every open run of an order whose records do not say how to reach them."""
     order.session_open = False
-    for one in await sessions_of(session, order):
-        await end_session(session, order, one, SessionEnd.ABANDONED, now)
+    for one in await runs_of(tx, order):
+        await end_run(tx, order, one, RunEnd.ABANDONED, now)
 
 
-async def _revoke_tokens(session: AsyncSession, of: OrderSession, now: datetime) -> None:
-    """Revoke what the line has handed to the session; tokens of other making are left alone."""
-    await session.execute(
+async def _revoke_tokens(tx: AsyncSession, of: OrderSession, now: datetime) -> None:
+    """Revoke what the line has handed to the run; tokens of other making are left alone."""
+    await tx.execute(
         update(SystemToken)
         .where(
             col(SystemToken.order_id) == of.order_id,

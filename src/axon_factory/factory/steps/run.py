@@ -1,4 +1,4 @@
-"""A builder's session: begun once an attempt, found again after a crash, ended when not wanted.
+"""Run: begin a builder's work on an attempt, find it after a crash, end it when not wanted.
 
 It is remembered before it is asked for, and until it is known to have ended
 (`orders/runs/state.py`).
@@ -27,40 +27,40 @@ from axon_factory.orders.notifications.client_mails import tell_moved_promise
 from axon_factory.orders.questions.asking import Audience
 from axon_factory.orders.runs.capacity import free_place
 from axon_factory.orders.runs.state import (
-    SessionEnd,
-    begin_session,
-    current_session,
-    find_session,
-    release_session,
+    RunEnd,
+    begin_run,
+    current_run,
+    find_run,
+    release_run,
 )
 from axon_factory.ports.builder import Builder, BuildRequest, SessionLost
 from axon_factory.ports.errors import PortError
 
 __all__ = [
-    "InterruptSession",
-    "SessionWork",
-    "StartSession",
-    "StopSession",
-    "resume_without_session",
+    "InterruptRun",
+    "RunWork",
+    "StartRun",
+    "StopRun",
+    "resume_lost_run",
 ]
 
 _log = structlog.get_logger(__name__)
 _REPORT_BY_API = frozenset({BuilderName.HTTP, BuilderName.A2A})
 """A command line works in a sandbox, and is read (ADR 25)."""
-_ASKED_BY_THE_SESSION = frozenset({Audience.CLIENTE, Audience.OPERADOR})
+_ASKED_BY_THE_RUN = frozenset({Audience.CLIENTE, Audience.OPERADOR})
 
 
 @dataclass(frozen=True, slots=True)
-class SessionWork:
-    """A session, by its id once it has one, and what it builds."""
+class RunWork:
+    """A run, by its id once it has one, and what it builds."""
 
     session_id: str | None
     request: BuildRequest
     force: bool = False
 
 
-class StartSession:
-    """Start, or find again, the builder's session of this attempt."""
+class StartRun:
+    """Start, or find again, the builder's run of this attempt."""
 
     cause = FailureCause.CONSTRUCCION_FALLIDA
 
@@ -71,13 +71,13 @@ class StartSession:
         self._tokens = tokens
 
     async def prepare(self, change: Change, _step: DueStep) -> BuildRequest:
-        """Collect the goal, the plan, the findings, and a token for whoever reports by itself.
+        """Collect goal, plan and findings, and a token for an agent that reports by itself.
 
         A token minted for a call that did not come back dies with the attempt like the rest.
         """
         order = change.order
         order.builder = order.builder or change.policy.agents.builder_of(order.tipo_producto)
-        await begin_session(change.tx, order, order.builder, change.now)
+        await begin_run(change.tx, order, order.builder, change.now)
         request = await build_request(change.tx, order, change.policy, self._products)
         if order.builder not in _REPORT_BY_API:
             return request
@@ -95,9 +95,9 @@ class StartSession:
         return await self._builder.start(work, idempotency_key=idempotency_key)
 
     async def record(self, change: Change, work: BuildRequest, outcome: str) -> None:
-        """Keep the session's id on the order."""
+        """Keep the run's id on the order."""
         order = change.order
-        begun = await begin_session(change.tx, order, work.builder, change.now)
+        begun = await begin_run(change.tx, order, work.builder, change.now)
         begun.session_id = order.session_id = outcome
         order.session_cursor = None
         order.heartbeat_at, order.silence = change.now, None
@@ -112,8 +112,8 @@ class StartSession:
         await change.wake()
 
 
-class StopSession:
-    """End a session that its order does not want any more: asked, then forced by a deadline."""
+class StopRun:
+    """End a run that its order does not want any more: asked, then forced by a deadline."""
 
     cause = FailureCause.CONSTRUCCION_FALLIDA
 
@@ -122,23 +122,23 @@ class StopSession:
         self._builder = builder
         self._products = products
 
-    async def prepare(self, change: Change, step: DueStep) -> SessionWork:
-        """Collect the session, which may have started without the order knowing its id."""
+    async def prepare(self, change: Change, step: DueStep) -> RunWork:
+        """Collect the run, which may have started without the order knowing its id."""
         order = change.order
         now = change.now
-        unwanted = await _session_of(change.tx, order, step.subject)
+        unwanted = await _run_of(change.tx, order, step.subject)
         unwanted.stop_requested_at = unwanted.stop_requested_at or now
         unwanted.asked_at = unwanted.asked_at or now
         request = await build_request(change.tx, order, change.policy, self._products)
         deadline = unwanted.asked_at + change.policy.agents.stop_deadline
-        return SessionWork(
+        return RunWork(
             unwanted.session_id,
             replace(request, attempt=unwanted.intento, builder=unwanted.builder),
             force=now >= deadline,
         )
 
-    async def call(self, work: SessionWork, *, idempotency_key: str) -> bool:
-        """Find a session that was started but not recorded, and ask it to stop.
+    async def call(self, work: RunWork, *, idempotency_key: str) -> bool:
+        """Find a run that was started but not recorded, and ask it to stop.
 
         An agent that cannot be reached has not confirmed: it is asked again until the deadline,
         and given up then. Its tokens are dead in any case.
@@ -158,15 +158,15 @@ class StopSession:
             _log.warning("session not reached", session=work.session_id, error=error.for_staff)
             return False
 
-    async def record(self, change: Change, work: SessionWork, outcome: bool) -> None:  # noqa: FBT001 — what the port has answered
-        """Note that the session has ended, which frees its place, or ask again soon."""
-        unwanted = await _session_of(change.tx, change.order, str(work.request.attempt))
+    async def record(self, change: Change, work: RunWork, outcome: bool) -> None:  # noqa: FBT001 — what the port has answered
+        """Note that the run has ended, which frees its place, or ask again soon."""
+        unwanted = await _run_of(change.tx, change.order, str(work.request.attempt))
         if not outcome and not work.force:
             rules = change.policy.agents
             deadline = (unwanted.asked_at or change.now) + rules.stop_deadline
             await change.wake(at=min(change.now + rules.stop_poll, max(change.now, deadline)))
             return
-        how = SessionEnd.STOPPED if outcome else SessionEnd.ABANDONED
+        how = RunEnd.STOPPED if outcome else RunEnd.ABANDONED
         await free_place(change, unwanted, how)
         await change.by(SUPER_AXON).tell(
             EventKind.RECURSOS_LIBERADOS,
@@ -182,13 +182,13 @@ class StopSession:
         await change.wake()
 
 
-class InterruptSession:
-    """The line was stopped: end the outside session, and leave the order to a new attempt."""
+class InterruptRun:
+    """The line was stopped: end the outside run, and leave the order to a new attempt."""
 
     async def apply(self, change: Change) -> None:
-        """Release the session of the locked order; its verified milestones stay."""
+        """Release the run of the locked order; its verified milestones stay."""
         order = change.order
-        await release_session(change.tx, order, change.now)
+        await release_run(change.tx, order, change.now)
         await change.by(SUPER_AXON).tell(
             EventKind.CONSTRUCCION_INTERRUMPIDA,
             (
@@ -200,27 +200,27 @@ class InterruptSession:
         )
         await begin_attempt(change)
         order.fence += 1
-        if order.espera in _ASKED_BY_THE_SESSION:
+        if order.espera in _ASKED_BY_THE_RUN:
             order.espera = order.espera_causa = None
         await change.wake()
 
 
-async def _session_of(session: AsyncSession, order: Order, attempt: str) -> OrderSession:
-    found = await find_session(session, order, int(attempt))
+async def _run_of(tx: AsyncSession, order: Order, attempt: str) -> OrderSession:
+    found = await find_run(tx, order, int(attempt))
     if found is None:
-        raise LookupError(f"attempt {attempt} of {order.order_number} has no session")
+        raise LookupError(f"attempt {attempt} of {order.order_number} has no run")
     return found
 
 
-async def resume_without_session(change: Change, loss: SessionLost) -> None:
+async def resume_lost_run(change: Change, loss: SessionLost) -> None:
     """Go on with the locked order in a new attempt, from the milestones that are verified.
 
-    An order that loses one session after another fails, with what was lost last as its cause.
+    An order that loses one run after another fails, with what was lost last as its cause.
     """
     order = change.order
-    vanished = await current_session(change.tx, order)
+    vanished = await current_run(change.tx, order)
     if vanished is not None:
-        await free_place(change, vanished, SessionEnd.LOST)
+        await free_place(change, vanished, RunEnd.LOST)
     lost = await change.tx.scalar(
         select(func.count()).where(
             col(OrderEvent.order_id) == order.id, col(OrderEvent.kind) == EventKind.SESION_PERDIDA
