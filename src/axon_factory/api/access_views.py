@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from axon_factory.db.tables import ApiKey, SystemToken, User, UserSession
-from axon_factory.orders.views import timestamp
+from axon_factory.domain.times import timestamp
 
 __all__ = ["key_document", "session_document", "standing", "token_document", "user_document"]
 

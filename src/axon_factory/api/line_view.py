@@ -7,9 +7,9 @@ from axon_factory.db.tables import LineControl
 from axon_factory.domain.capacity import BuildLimits
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.times import timestamp
 from axon_factory.insights.line_status import LineStatus
 from axon_factory.orders.incidents import ProductsDown
-from axon_factory.orders.views import timestamp
 
 __all__ = ["line_document"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from axon_factory.db.tables import NotificationDestination, OutboxAttempt
 from axon_factory.domain.sentences import Sentence
+from axon_factory.domain.times import timestamp
 from axon_factory.orders.notifications.deliveries import Delivery, state_of
-from axon_factory.orders.views import timestamp
 
 __all__ = ["attempt_documents", "delivery_document", "destination_document"]
 

@@ -34,10 +34,10 @@ from axon_factory.api.refusals import (
 )
 from axon_factory.api.routes import declared_routes, documented_path
 from axon_factory.api.schemas import components as shared
-from axon_factory.api.schemas.base import AnswerModel
 from axon_factory.api.schemas.errors import error_example, error_schema
 from axon_factory.api.schemas.texts import PARAMETERS, PATH_IDS, SCHEMAS, TAGS
 from axon_factory.api.versioning import CURRENT, UnknownVersion
+from axon_factory.domain.answers import AnswerModel
 from axon_factory.domain.errors import (
     AttemptEnded,
     AuthenticationRequired,

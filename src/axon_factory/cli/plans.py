@@ -32,6 +32,7 @@ from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.render_plans import render_comparison, render_plans
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.plan import Plan
+from axon_factory.orders.answers.plans import plans_document, version_document
 from axon_factory.orders.approval import PlanReference
 from axon_factory.orders.budget import decide_budget
 from axon_factory.orders.plans.compare import CATALOGUE, Against, PlanComparison, compare_plans
@@ -40,7 +41,6 @@ from axon_factory.orders.plans.questions import ask_about_plan, read_approver_qu
 from axon_factory.orders.plans.read import read_plan, read_plans
 from axon_factory.orders.plans.requests import PlanDraft
 from axon_factory.orders.plans.usage import usage_of
-from axon_factory.orders.plans.views import plans_document, version_document
 from axon_factory.orders.questions import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import validated

@@ -1,7 +1,6 @@
-"""Receipts that a council from outside the line writes, and how the evidence reads in answers."""
+"""Receipts that a council from outside the line writes."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,8 +9,7 @@ from axon_factory.domain.errors import ReceiptRefused, ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
 from axon_factory.domain.permissions import Action, Principal, serves_in
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.states import Claim, OrderState
-from axon_factory.domain.times import timestamp
+from axon_factory.domain.states import OrderState
 from axon_factory.domain.waiting import OBSTACLES, WaitsFor
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import (
@@ -24,7 +22,7 @@ from axon_factory.orders.evidence import (
 from axon_factory.orders.requests import CheckReport
 from axon_factory.orders.transitions import wake
 
-__all__ = ["check_document", "evidence_document", "record_check"]
+__all__ = ["record_check"]
 
 _ISOLATION = "externo"
 """What stands for the isolation of a check that did not run in the line's sandbox."""
@@ -120,50 +118,3 @@ def _require_current(order: Order, report: CheckReport, receipts: Receipts) -> N
     else:
         return
     raise ReceiptRefused(told, message_en=told.en, extra=facts)
-
-
-def evidence_document(order: Order, receipts: Receipts) -> dict[str, Any]:
-    """Return the answer of GET /checks: what is proven, what is missing, each receipt."""
-    evidence = receipts.evidence
-    return {
-        "order_id": str(order.id),
-        "order_number": order.order_number,
-        "estado": order.estado,
-        "intento": order.intento,
-        "commit": evidence.commit,
-        "revisado": evidence.proves(Claim.REVIEWED),
-        "desplegado": evidence.proves(Claim.DEPLOYED),
-        "hitos_pendientes": list(evidence.missing_milestones),
-        "verificaciones_requeridas": list(evidence.required),
-        "verificaciones_pendientes": list(evidence.missing_checks),
-        "count": len(receipts.checks),
-        "verificaciones": [check_document(one) for one in receipts.checks],
-        "despliegues": [
-            {
-                "commit": one.commit_id,
-                "url": one.url,
-                "solicitudes": one.requests,
-                "created_at": timestamp(one.created_at),
-                "retirado_at": timestamp(one.withdrawn_at),
-            }
-            for one in receipts.deployments
-        ],
-    }
-
-
-def check_document(receipt: OrderCheck) -> dict[str, Any]:
-    """Return one receipt as answers show it; the output's end stays in the database."""
-    return {
-        "verificacion": receipt.check_name,
-        "aprobada": receipt.passed,
-        "intento": receipt.intento,
-        "commit": receipt.commit_id,
-        "comando": receipt.command,
-        "exit_code": receipt.exit_code,
-        "duracion_segundos": round(receipt.duration_seconds, 3),
-        "sha256": receipt.output_digest,
-        "hallazgos": receipt.findings,
-        "aislamiento": receipt.isolation,
-        "actor": receipt.actor,
-        "created_at": timestamp(receipt.created_at),
-    }

@@ -19,7 +19,7 @@ from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence, in_english
-from axon_factory.orders import views
+from axon_factory.orders.answers.order import summary
 from axon_factory.orders.bulk import (
     ACTIONS,
     BulkPreview,
@@ -134,5 +134,5 @@ def _count(act: BulkAct, preview: BulkPreview, principal: Principal) -> dict[str
         "rechazadas": preview.refused,
         "no_encontradas": preview.not_found,
         "por_estado": preview.states,
-        "muestra": [views.summary(order, principal) for order in preview.sample],
+        "muestra": [summary(order, principal) for order in preview.sample],
     }

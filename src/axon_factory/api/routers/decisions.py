@@ -8,14 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.decisions import Decide, PlanRead, Reason, decided, locked, now
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.orders import Decision, OrderCancellation
-from axon_factory.api.schemas.results import CredentialsRotation, ErasedOrder, RevealedCredentials
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.times import timestamp
-from axon_factory.orders import views
+from axon_factory.orders.answers.acts import (
+    CredentialsRotation,
+    Decision,
+    ErasedOrder,
+    OrderCancellation,
+    cancelled,
+)
+from axon_factory.orders.answers.results import RevealedCredentials
 from axon_factory.orders.approval import approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.credentials import (
@@ -151,7 +156,7 @@ async def cancel(
             policy=write.services.policy,
             now=now(),
         )
-        told = views.cancelled(order, before)
+        told = cancelled(order, before)
         return decided(order, **told)
 
     return await write.once("cancel", work)

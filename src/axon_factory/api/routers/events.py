@@ -12,12 +12,11 @@ from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.media_types import prefers
-from axon_factory.api.schemas.feeds import EVENT_BATCH, AccountEventPage
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import AuthenticationRequired, OrderNotFound
 from axon_factory.domain.events import EventKind
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders import views
+from axon_factory.orders.answers.events import EVENT_BATCH, AccountEventPage, cloud_event
 from axon_factory.orders.feed import (
     MOST_ENTRIES,
     FeedPage,
@@ -126,7 +125,7 @@ async def list_all(
     """
     query = await _query(filters, services, principal)
     page = await _waited(query, filters.wait, request, services, principal)
-    events = [views.cloud_event(one.order_number, one.event, principal) for one in page.entries]
+    events = [cloud_event(one.order_number, one.event, principal) for one in page.entries]
     headers = {"Vary": "Accept", "Link": f'<{_following(filters, page.cursor)}>; rel="next"'}
     if prefers(request.headers.get("accept", ""), _BATCH, over="application/json"):
         return json_response(request, events, headers=headers, media_type=_BATCH)

@@ -8,11 +8,16 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers
-from axon_factory.api.schemas.feeds import EVENT_BATCH, EventPage, History
 from axon_factory.api.services import Services
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders import views
-from axon_factory.orders.history import history_document, read_stages
+from axon_factory.orders.answers.events import (
+    EVENT_BATCH,
+    EventPage,
+    History,
+    cloud_event,
+    history_document,
+)
+from axon_factory.orders.history import read_stages
 from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
 
 __all__ = ["After", "PageSize", "router"]
@@ -67,7 +72,7 @@ async def show_events(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         found = await events_after(session, order, principal, after, limit)
-    events = [views.cloud_event(order.order_number, event, principal) for event in found]
+    events = [cloud_event(order.order_number, event, principal) for event in found]
     next_after = found[-1].seq if found else after
     headers = {
         "Vary": "Accept",

@@ -14,11 +14,11 @@ from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers
 from axon_factory.api.list_parameters import CSV, RequestedDialect, RequestedList
 from axon_factory.api.media_types import prefers
-from axon_factory.api.schemas.order_fields import OrderPage
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import Unavailable
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders.lists.export import Dialect, export_orders
+from axon_factory.orders.lists.fields import OrderPage
 from axon_factory.orders.lists.page import Page, list_orders
 from axon_factory.orders.lists.query import ListQuery
 

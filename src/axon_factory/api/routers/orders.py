@@ -8,8 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import rendered, version_etag
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.feeds import OrderPreview
-from axon_factory.api.schemas.orders import OrderCancelled, OrderCreated, OrderUpdated
 from axon_factory.api.services import ApiServices
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import (
@@ -22,7 +20,16 @@ from axon_factory.domain.errors import (
 )
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence, in_english
-from axon_factory.orders import views
+from axon_factory.orders.answers.acts import (
+    OrderCancelled,
+    OrderCreated,
+    OrderPreview,
+    OrderUpdated,
+    cancelled,
+    created,
+    previewed,
+    updated,
+)
 from axon_factory.orders.cancel import delete_order
 from axon_factory.orders.correct import ConfigurationFixed
 from axon_factory.orders.create import create_order
@@ -66,7 +73,7 @@ async def create(
         policy = write.services.policy
         order = await create_order(session, request, write.principal, policy, datetime.now(UTC))
         headers = {"Location": f"/api/orders/{order.id}", "ETag": version_etag(order.version)}
-        return Answer(views.created(order), status.HTTP_201_CREATED, headers, order.id)
+        return Answer(created(order), status.HTTP_201_CREATED, headers, order.id)
 
     return await write.once("create", work)
 
@@ -82,7 +89,7 @@ async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -
         raise TypeError("the catalogue plans without a budget")
     async with services.database.reading() as session:
         preview = await preview_order(session, request, services.policy, outcome.plan)
-    body = views.previewed(preview)
+    body = previewed(preview)
     content = rendered(in_english(body) if english else body)
     return Response(content, media_type="application/json")
 
@@ -109,7 +116,7 @@ async def update(
         policy = write.services.policy
         await patch_order(session, order, patch, write.principal, policy, datetime.now(UTC))
         headers = {"ETag": version_etag(order.version)}
-        return Answer(views.updated(order, write.principal), headers=headers, order_id=order.id)
+        return Answer(updated(order, write.principal), headers=headers, order_id=order.id)
 
     return await write.once("patch", work)
 
@@ -133,6 +140,6 @@ async def delete(
         before = await delete_order(
             session, order, actor=actor, policy=policy, now=datetime.now(UTC)
         )
-        return Answer(views.cancelled(order, before), order_id=order.id)
+        return Answer(cancelled(order, before), order_id=order.id)
 
     return await write.once("delete", work)

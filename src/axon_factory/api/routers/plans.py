@@ -18,19 +18,19 @@ from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
 from axon_factory.api.decisions import Decide, PlanRead, decided, locked, now
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.plans import (
-    BudgetDecided,
-    PlanComparison,
-    PlanEdited,
-    PlanPage,
-    PlanVersion,
-    QuestionAsked,
-)
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence
+from axon_factory.orders.answers.acts import BudgetDecided, PlanEdited, QuestionAsked
+from axon_factory.orders.answers.plans import (
+    PlanComparison,
+    PlanPage,
+    PlanVersion,
+    plans_document,
+    version_document,
+)
 from axon_factory.orders.budget import decide_budget
 from axon_factory.orders.plans.compare import CATALOGUE, compare_plans
 from axon_factory.orders.plans.edit import PlanEdit, edit_plan
@@ -38,7 +38,6 @@ from axon_factory.orders.plans.questions import ask_about_plan, read_approver_qu
 from axon_factory.orders.plans.read import read_plan, read_plans
 from axon_factory.orders.plans.requests import PlanDraft, Question
 from axon_factory.orders.plans.usage import usage_of
-from axon_factory.orders.plans.views import plans_document, version_document
 from axon_factory.orders.questions import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText

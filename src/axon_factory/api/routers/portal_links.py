@@ -10,20 +10,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.portal_links import ClientMailList, PortalLink, PortalLinkList
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.mails.client import client_mails_of
-from axon_factory.orders.portal_administration import (
+from axon_factory.orders.answers.portal import (
+    ClientMailList,
+    PortalLink,
+    PortalLinkList,
     link_document,
     links_document,
     mails_document,
-    renew_link,
-    withdraw_link,
 )
+from axon_factory.orders.locking import lock_order
+from axon_factory.orders.mails.client import client_mails_of
+from axon_factory.orders.portal_administration import renew_link, withdraw_link
 from axon_factory.orders.portal_links import links_of
 from axon_factory.orders.read import read_order
 

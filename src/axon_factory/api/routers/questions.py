@@ -9,14 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.questions import Question, QuestionList
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import Conflict, NotFound
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.orders.answers.questions import (
+    Question,
+    QuestionList,
+    question_document,
+    questions_document,
+)
 from axon_factory.orders.asking import answer_as, ask_as
 from axon_factory.orders.locking import lock_order
-from axon_factory.orders.question_view import question_document, questions_document
 from axon_factory.orders.questions import QuestionClosed, questions_for
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import QuestionAnswer, QuestionRequest

@@ -11,16 +11,16 @@ from axon_factory.api.documentation import answers, raises
 from axon_factory.api.languages import prefers_english
 from axon_factory.api.list_parameters import RequestedFields, unknown_field
 from axon_factory.api.routers.feeds import After, PageSize
-from axon_factory.api.schemas.order_fields import OrderReply
-from axon_factory.api.schemas.orders import LogPage
-from axon_factory.api.schemas.results import OrderResult
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import in_english
-from axon_factory.orders import views
+from axon_factory.orders.answers.events import LogPage, log_entry
+from axon_factory.orders.answers.order import detail
+from axon_factory.orders.answers.results import OrderResult
 from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.evidence import read_receipts
+from axon_factory.orders.lists.fields import OrderReply
 from axon_factory.orders.read import (
     NEWEST_EVENTS,
     events_after,
@@ -59,7 +59,7 @@ async def show(
         events = await newest_events(session, order, principal)
         receipts = await read_receipts(session, order)
         place = await place_in_queue(session, order, datetime.now(UTC))
-    document = views.detail(
+    document = detail(
         order,
         events,
         receipts,
@@ -98,7 +98,7 @@ async def show_logs(
         "order_id": str(order.id),
         "count": len(events),
         "next_after": events[-1].seq if events else after,
-        "logs": [views.log_entry(event, principal) for event in events],
+        "logs": [log_entry(event, principal) for event in events],
     }
     return json_response(request, page)
 

@@ -9,17 +9,22 @@ from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
 from axon_factory.api.decisions import Reason, decided, locked, now
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.orders import Decision
-from axon_factory.api.schemas.reviewing import CheckReceipt, OrderEvidence
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Answer, Write, write_as
 from axon_factory.domain.errors import ReceiptRefused, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence
+from axon_factory.orders.answers.acts import Decision
+from axon_factory.orders.answers.evidence import (
+    CheckReceipt,
+    OrderEvidence,
+    check_document,
+    evidence_document,
+)
 from axon_factory.orders.evidence import read_receipts
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import CheckReport
-from axon_factory.orders.reviewing import check_document, evidence_document, record_check
+from axon_factory.orders.reviewing import record_check
 from axon_factory.orders.rework import accept_for_person
 
 __all__ = ["router"]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
+from axon_factory.domain.answers import AnswerModel, Count, Timestamp
 from axon_factory.domain.permissions import KeyScope, Role, TokenRole
 
 __all__ = [

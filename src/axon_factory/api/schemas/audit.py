@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
-from axon_factory.api.schemas.examples import EXAMPLE_ID
+from axon_factory.domain.answers import AnswerModel, Count, Timestamp
 from axon_factory.domain.audit import Outcome
+from axon_factory.orders.answers.shared import EXAMPLE_ID
 
 __all__ = ["AuditPage"]
 

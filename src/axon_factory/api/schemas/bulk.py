@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber
-from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER
-from axon_factory.api.schemas.orders import Message, OrderSummary
+from axon_factory.domain.answers import AnswerModel, Count, Message, OrderNumber
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.answers.order import OrderSummary
+from axon_factory.orders.answers.shared import EXAMPLE_ID, EXAMPLE_NUMBER
 
 __all__ = ["BulkAnswer", "BulkCount"]
 

@@ -24,7 +24,6 @@ from axon_factory.api.refusals import (
     TooManyRequests,
     UnsupportedContent,
 )
-from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example
 from axon_factory.api.versioning import UnknownVersion
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import (
@@ -50,6 +49,7 @@ from axon_factory.domain.errors import (
 from axon_factory.domain.machine import TROUBLES, Trouble
 from axon_factory.domain.permissions import Action, KeyScope, Role
 from axon_factory.domain.sentences import Sentence
+from axon_factory.orders.answers.shared import EXAMPLE_ID, EXAMPLE_NUMBER, design_example
 from axon_factory.orders.bulk import SelectionChanged
 from axon_factory.orders.questions import QuestionClosed
 

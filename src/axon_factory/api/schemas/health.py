@@ -1,15 +1,15 @@
-"""The answers to probes, and what an order waits for when the machine cannot go on."""
+"""The answers to probes."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
+from axon_factory.domain.answers import AnswerModel, Count
 from axon_factory.domain.machine import Trouble
 
-__all__ = ["Health", "MachineProblem", "MachineWait", "Readiness", "Waiting"]
+__all__ = ["Health", "MachineProblem", "Readiness"]
 
-_PROBLEM = {"codigo": "disco_lleno", "mensaje": "Falta espacio en el disco", "ordenes": 3}
+_EXAMPLE_PROBLEM = {"codigo": "disco_lleno", "mensaje": "Falta espacio en el disco", "ordenes": 3}
 _CODE = Annotated[Trouble, Field(description="Qué le pasa a la máquina.")]
 
 
@@ -27,7 +27,7 @@ class Health(AnswerModel):
     EXAMPLE: ClassVar = {
         "status": "degradado",
         "version": "0.1.0",
-        "problemas": [_PROBLEM],
+        "problemas": [_EXAMPLE_PROBLEM],
         "productos_caidos": 0,
         "productos_sin_vigilar": 0,
     }
@@ -54,26 +54,3 @@ class Readiness(AnswerModel):
 
     status: Literal["listo"] = Field(description="Siempre `listo`; si no, la respuesta es un 503.")
     version: str = Field(description="Versión del programa.")
-
-
-class MachineWait(AnswerModel):
-    """Por qué la máquina no puede dar el siguiente paso; la orden sigue sola cuando pueda."""
-
-    codigo: _CODE
-    mensaje: str = Field(description="La causa, con su detalle.")
-    paso: str = Field(description="El paso que espera.")
-    desde: Timestamp
-    intentos: int = Field(ge=0, description="Cuántas veces se ha probado.")
-
-
-class Waiting(AnswerModel):
-    """A quién espera una orden."""
-
-    espera: str | None = Field(
-        default=None,
-        description="A quién espera: `persona`, `cliente`, `operador`, `presupuesto`, `maquina` "
-        "(sigue sola), o a nadie.",
-    )
-    espera_causa: MachineWait | None = Field(
-        default=None, description="Con `espera: maquina`, la causa; si no, null."
-    )

@@ -2,9 +2,8 @@
 
 from typing import ClassVar
 
-from axon_factory.api.schemas.base import AnswerModel
-from axon_factory.api.schemas.examples import EXAMPLE_ID
-from axon_factory.api.schemas.orders import Message, OrderId
+from axon_factory.domain.answers import AnswerModel, Message
+from axon_factory.orders.answers.shared import EXAMPLE_ID, OrderId
 
 __all__ = ["HintTaken"]
 

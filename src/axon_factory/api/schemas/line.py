@@ -5,8 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Count, Timestamp
-from axon_factory.api.schemas.orders import Message
+from axon_factory.domain.answers import AnswerModel, Count, Message, Timestamp
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.product_watch import ProductTrouble
 

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
-from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER
+from axon_factory.domain.answers import AnswerModel, Count, OrderNumber, Timestamp
 from axon_factory.domain.deliveries import Channel, DeliveryState
 from axon_factory.domain.notifications import NotificationKind
+from axon_factory.orders.answers.shared import EXAMPLE_ID, EXAMPLE_NUMBER
 
 __all__ = [
     "Delivery",

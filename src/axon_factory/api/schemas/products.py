@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel
-from axon_factory.api.schemas.examples import design_example
+from axon_factory.domain.answers import AnswerModel
+from axon_factory.orders.answers.shared import design_example
 
 __all__ = ["ProductType", "ProductTypeList"]
 

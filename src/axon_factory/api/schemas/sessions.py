@@ -4,10 +4,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Timestamp
-from axon_factory.api.schemas.examples import EXAMPLE_ID
-from axon_factory.api.schemas.orders import Attempt, OrderId
+from axon_factory.domain.answers import AnswerModel, Timestamp
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.answers.shared import EXAMPLE_ID, Attempt, OrderId
 
 __all__ = ["AttemptToken", "Heartbeat"]
 

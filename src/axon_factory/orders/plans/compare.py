@@ -12,6 +12,7 @@ from axon_factory.domain.catalogue.default_plan import default_plan
 from axon_factory.domain.errors import PlanNotFound
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_diff import Difference, differences
+from axon_factory.orders.answers import plans as answers
 from axon_factory.orders.plans.read import find_plan
 
 __all__ = ["CATALOGUE", "Against", "PlanComparison", "compare_plans"]
@@ -32,14 +33,13 @@ class PlanComparison:
 
     def document(self, order: Order) -> dict[str, Any]:
         """Return it as it is answered."""
-        return {
-            "order_id": str(order.id),
-            "order_number": order.order_number,
-            "version": self.version,
-            "contra": self.against,
-            "iguales": not self.differences,
-            "cambios": [difference.document() for difference in self.differences],
-        }
+        return answers.PlanComparison.of(
+            order,
+            version=self.version,
+            contra=self.against,
+            iguales=not self.differences,
+            cambios=[difference.document() for difference in self.differences],
+        )
 
 
 async def compare_plans(

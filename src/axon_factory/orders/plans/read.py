@@ -10,7 +10,7 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderPlan
 from axon_factory.domain.errors import PlanNotFound
 from axon_factory.domain.permissions import Principal
-from axon_factory.orders.views import actor_name
+from axon_factory.orders.answers.shared import actor_name
 
 __all__ = ["PlanVersion", "find_plan", "read_plan", "read_plans"]
 

@@ -1,21 +1,14 @@
 """Answers about the delivered product (design §3.3)."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, OrderNumber, Timestamp
-from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER, design_example
-from axon_factory.api.schemas.orders import Decision, OrderId
+from axon_factory.domain.answers import AnswerModel, Column, OrderNumber, Timestamp
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.answers.shared import EXAMPLE_ID, OrderId, design_example
 
-__all__ = [
-    "Credentials",
-    "CredentialsRotation",
-    "ErasedOrder",
-    "OrderResult",
-    "RevealedCredentials",
-]
+__all__ = ["Credentials", "OrderResult", "RevealedCredentials"]
 
 
 class Credentials(AnswerModel):
@@ -58,7 +51,7 @@ class OrderResult(AnswerModel):
 
     EXAMPLE: ClassVar = design_example("3.3-result.200")
 
-    order_id: OrderId
+    order_id: Annotated[OrderId, Column("id")]
     order_number: OrderNumber
     tipo_producto: str = Field(description="Tipo de producto del catálogo.")
     nombre_producto: str = Field(description="Nombre que el cliente lee.")
@@ -71,45 +64,6 @@ class OrderResult(AnswerModel):
     entregado_at: Timestamp | None = Field(description="Cuándo se entregó.")
 
 
-class CredentialsRotation(Decision):
-    """La rotación pedida; el producto se reinicia con las credenciales nuevas."""
-
-    EXAMPLE: ClassVar = {
-        "order_id": EXAMPLE_ID,
-        "order_number": EXAMPLE_NUMBER,
-        "estado": "entregado",
-        "plan_estado": "aprobado",
-        "intento": 1,
-        "message": "El producto se reinicia con credenciales nuevas; en unos segundos se pueden "
-        "revelar",
-        "credenciales": ["admin_password_temporal", "api_key", "webhook_secret"],
-    }
-
-    credenciales: list[str] = Field(description="Nombres de las que se reemplazan.")
-
-
-class ErasedOrder(Decision):
-    """La orden, sin datos personales."""
-
-    EXAMPLE: ClassVar = {
-        "order_id": EXAMPLE_ID,
-        "order_number": EXAMPLE_NUMBER,
-        "estado": "entregado",
-        "plan_estado": "aprobado",
-        "intento": 1,
-        "message": f"Los datos personales de la orden {EXAMPLE_NUMBER} se borraron",
-        "borrado_at": "2025-11-20T10:00:00Z",
-        "borrado_pendiente": True,
-        "producto": True,
-    }
-
-    borrado_at: Timestamp = Field(description="Cuándo se borraron los datos.")
-    borrado_pendiente: bool = Field(
-        description="Correos, o el producto, todavía se están borrando fuera de la base de datos."
-    )
-    producto: bool = Field(description="También se borra el producto.")
-
-
 class RevealedCredentials(AnswerModel):
     """Las credenciales, por única vez."""
 
@@ -118,5 +72,5 @@ class RevealedCredentials(AnswerModel):
         "credentials": design_example("3.3-result.200")["resultado"]["credentials"],
     }
 
-    order_id: OrderId
+    order_id: Annotated[OrderId, Column("id")]
     credentials: Credentials

@@ -1,15 +1,16 @@
-"""Answers about the evidence of an order: receipts of checks and of deployments."""
+"""The evidence of an order in answers: receipts of checks and of deployments."""
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from axon_factory.api.schemas.base import AnswerModel, Count, OrderNumber, Timestamp
-from axon_factory.api.schemas.examples import EXAMPLE_ID, EXAMPLE_NUMBER
-from axon_factory.api.schemas.orders import Attempt, OrderId
-from axon_factory.domain.states import OrderState
+from axon_factory.db import tables
+from axon_factory.domain.answers import AnswerModel, Column, Count, OrderNumber, Timestamp
+from axon_factory.domain.states import Claim, OrderState
+from axon_factory.orders.answers.shared import EXAMPLE_ID, EXAMPLE_NUMBER, Attempt, OrderId
+from axon_factory.orders.evidence import Receipts
 
-__all__ = ["CheckReceipt", "OrderEvidence"]
+__all__ = ["CheckReceipt", "OrderEvidence", "check_document", "evidence_document"]
 
 _COMMIT = "9fceb02d0ae598e95dc970b74767f19372d61af8"
 _RECEIPT = {
@@ -33,16 +34,26 @@ class CheckReceipt(AnswerModel):
 
     EXAMPLE: ClassVar = _RECEIPT
 
-    verificacion: str = Field(description="Qué se verificó.")
-    aprobada: bool = Field(description="Si pasó.")
+    verificacion: Annotated[str, Column("check_name")] = Field(description="Qué se verificó.")
+    aprobada: Annotated[bool, Column("passed")] = Field(description="Si pasó.")
     intento: Attempt
-    commit: str | None = Field(description="El commit que se verificó; null si no había ninguno.")
-    comando: list[str] = Field(description="El comando que se ejecutó.")
+    commit: Annotated[str | None, Column("commit_id")] = Field(
+        description="El commit que se verificó; null si no había ninguno."
+    )
+    comando: Annotated[list[str], Column("command")] = Field(
+        description="El comando que se ejecutó."
+    )
     exit_code: int = Field(description="Su código de salida.")
     duracion_segundos: float = Field(ge=0, description="Cuánto tardó.")
-    sha256: str = Field(description="SHA-256 de toda su salida, en hexadecimal.")
-    hallazgos: list[str] = Field(description="Lo que encontró, en frases.")
-    aislamiento: str = Field(description="Cómo se aisló: `bubblewrap`, `subprocess` o `externo`.")
+    sha256: Annotated[str, Column("output_digest")] = Field(
+        description="SHA-256 de toda su salida, en hexadecimal."
+    )
+    hallazgos: Annotated[list[str], Column("findings")] = Field(
+        description="Lo que encontró, en frases."
+    )
+    aislamiento: Annotated[str, Column("isolation")] = Field(
+        description="Cómo se aisló: `bubblewrap`, `subprocess` o `externo`."
+    )
     actor: str = Field(description="Quién lo escribió, ya autenticado: `worker` o `token:…`.")
     created_at: Timestamp
 
@@ -59,11 +70,15 @@ class AnsweredRequest(AnswerModel):
 class DeploymentReceipt(AnswerModel):
     """El recibo de un despliegue: un commit que está en marcha y respondió."""
 
-    commit: str = Field(description="El commit desplegado.")
+    commit: Annotated[str, Column("commit_id")] = Field(description="El commit desplegado.")
     url: str = Field(description="Su dirección.")
-    solicitudes: list[AnsweredRequest] = Field(description="Lo que se le pidió y respondió.")
+    solicitudes: Annotated[list[AnsweredRequest], Column("requests")] = Field(
+        description="Lo que se le pidió y respondió."
+    )
     created_at: Timestamp
-    retirado_at: Timestamp | None = Field(description="Desde cuándo ya no está en marcha.")
+    retirado_at: Annotated[Timestamp | None, Column("withdrawn_at")] = Field(
+        description="Desde cuándo ya no está en marcha."
+    )
 
 
 class OrderEvidence(AnswerModel):
@@ -85,7 +100,7 @@ class OrderEvidence(AnswerModel):
         "despliegues": [],
     }
 
-    order_id: OrderId
+    order_id: Annotated[OrderId, Column("id")]
     order_number: OrderNumber
     estado: OrderState
     intento: Attempt
@@ -98,3 +113,25 @@ class OrderEvidence(AnswerModel):
     count: Count = Field(description="Cuántos recibos hay.")
     verificaciones: list[CheckReceipt] = Field(description="Los recibos, del más antiguo.")
     despliegues: list[DeploymentReceipt] = Field(description="Los despliegues de este intento.")
+
+
+def evidence_document(order: tables.Order, receipts: Receipts) -> dict[str, Any]:
+    """Return the answer of GET /checks: what is proven, what is missing, each receipt."""
+    evidence = receipts.evidence
+    return OrderEvidence.of(
+        order,
+        commit=evidence.commit,
+        revisado=evidence.proves(Claim.REVIEWED),
+        desplegado=evidence.proves(Claim.DEPLOYED),
+        hitos_pendientes=list(evidence.missing_milestones),
+        verificaciones_requeridas=list(evidence.required),
+        verificaciones_pendientes=list(evidence.missing_checks),
+        count=len(receipts.checks),
+        verificaciones=[check_document(one) for one in receipts.checks],
+        despliegues=[DeploymentReceipt.of(one) for one in receipts.deployments],
+    )
+
+
+def check_document(receipt: tables.OrderCheck) -> dict[str, Any]:
+    """Return one receipt as answers show it; the output's end stays in the database."""
+    return CheckReceipt.of(receipt, duracion_segundos=round(receipt.duration_seconds, 3))
