@@ -1,6 +1,6 @@
 """Assemble the API's routes on an application."""
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from axon_factory.api.errors import install_error_handlers
 from axon_factory.api.middleware import EdgeOptions, add_edge
@@ -31,6 +31,7 @@ from axon_factory.api.routers import (
     users,
 )
 from axon_factory.api.services import ApiServices
+from axon_factory.api.writing import AnsweredBefore
 
 __all__ = ["add_api"]
 
@@ -40,6 +41,7 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
     app.state.services = services
     app.state.rate_limits = RateLimits(services.database, edge.quotas)
     install_error_handlers(app)
+    _install_replays(app)
     modules = (
         health,
         auth,
@@ -68,3 +70,9 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
     for module in modules:
         app.include_router(module.router)
     add_edge(app, edge)
+
+
+def _install_replays(app: FastAPI) -> None:
+    @app.exception_handler(AnsweredBefore)
+    async def _again(_request: Request, before: AnsweredBefore) -> Response:  # pyright: ignore[reportUnusedFunction] — registered
+        return before.response

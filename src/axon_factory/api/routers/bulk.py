@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import RootModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import rendered
 from axon_factory.api.authentication import check
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.languages import prefers_english
 from axon_factory.api.schemas.bulk import BulkAnswer, BulkCount
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.db.audit import append_audit
 from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.sentences import Sentence, in_english
+from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.answers.order import summary
 from axon_factory.orders.bulk import (
     ACTIONS,
@@ -51,7 +50,6 @@ class BulkReply(RootModel[BulkAnswer | BulkCount]):
 async def act_on_many(
     request: BulkRequest,
     write: Annotated[Write, Depends(write_as(Action.BULK_ORDERS))],
-    accept_language: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     """Cancela, reintenta, prioriza o etiqueta hasta 100 órdenes; responde por cada una.
 
@@ -63,20 +61,15 @@ async def act_on_many(
         raise ValidationFailed(
             {"If-Match": Sentence("No se aplica a varias órdenes", "It is about a single order")}
         )
-    english = prefers_english(accept_language)
     if act.preview:
         async with write.services.database.reading() as session:
             preview = await preview_bulk(session, act, principal)
         return Response(rendered(_count(act, preview, principal)), media_type="application/json")
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("bulk") as session:
         now = datetime.now(UTC)
         results = await act_on_orders(session, act, principal, write.services.policy, now)
         await _record(session, act, results, write)
-        body = _report(act, results)
-        return Answer(in_english(body) if english else body)
-
-    return await write.once("bulk", work)
+        return write.answer(_report(act, results))
 
 
 async def _record(

@@ -1,18 +1,17 @@
 """Acts of people on an order: approve, reject, cancel, retry, reveal (resolutions 23, 28)."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.decisions import Decide, PlanRead, Reason, decided, locked, now
+from axon_factory.api.answers import version_etag
 from axon_factory.api.documentation import answers, raises
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.times import timestamp
 from axon_factory.orders.answers.acts import (
     CredentialsRotation,
     Decision,
@@ -21,7 +20,7 @@ from axon_factory.orders.answers.acts import (
     cancelled,
 )
 from axon_factory.orders.answers.results import RevealedCredentials
-from axon_factory.orders.approval import approve_plan, reject_plan
+from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
 from axon_factory.orders.cancel import cancel_order
 from axon_factory.orders.credentials import (
     RotationInProgress,
@@ -32,9 +31,33 @@ from axon_factory.orders.erasure import erase_order, require_number
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.retry import retry_order
 
-__all__ = ["router"]
+__all__ = ["Decide", "PlanRead", "Reason", "now", "router"]
 
 router = APIRouter(prefix="/api/orders", tags=["decisiones"])
+
+Decide = Annotated[Write, Depends(write_as(Action.DECIDE_PLAN))]
+
+
+class PlanRead(BaseModel):
+    """The plan that the decider read: its version and hash."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    plan_version: Annotated[int, Field(ge=1, le=10_000)]
+    plan_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def reference(self) -> PlanReference:
+        """The plan that the decision is about."""
+        return PlanReference(self.plan_version, self.plan_hash)
+
+
+class Reason(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    motivo: LongText
 
 
 class PlanApproval(PlanRead):
@@ -86,9 +109,7 @@ async def approve(
     write: Decide,
 ) -> Response:
     """Aprueba el plan leído; la construcción empieza."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("approve", id) as (session, order):
         await approve_plan(
             session,
             order,
@@ -98,9 +119,7 @@ async def approve(
             plan=decision.reference,
             note=decision.motivo or "",
         )
-        return decided(order, Sentence("Plan aprobado", "Plan approved"))
-
-    return await write.once("approve", work)
+        return write.decided(order, Sentence("Plan aprobado", "Plan approved"))
 
 
 @router.post(
@@ -116,9 +135,7 @@ async def reject(
     write: Decide,
 ) -> Response:
     """Rechaza el plan leído; se planifica de nuevo con el motivo."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("reject", id) as (session, order):
         await reject_plan(
             session,
             order,
@@ -127,9 +144,7 @@ async def reject(
             plan=decision.reference,
             reason=decision.motivo,
         )
-        return decided(order, Sentence("Plan rechazado", "Plan rejected"))
-
-    return await write.once("reject", work)
+        return write.decided(order, Sentence("Plan rechazado", "Plan rejected"))
 
 
 @router.post(
@@ -145,9 +160,7 @@ async def cancel(
     write: Annotated[Write, Depends(write_as(Action.CANCEL_ORDER))],
 ) -> Response:
     """Cancela una orden en cualquier estado no terminal; se detiene lo que corre por ella."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("cancel", id) as (session, order):
         before = await cancel_order(
             session,
             order,
@@ -156,10 +169,9 @@ async def cancel(
             policy=write.services.policy,
             now=now(),
         )
-        told = cancelled(order, before)
-        return decided(order, **told)
-
-    return await write.once("cancel", work)
+        body = cancelled(order, before, OrderCancellation)
+        etag = {"ETag": version_etag(order.version)}
+        return write.answer(body, headers=etag, order_id=order.id)
 
 
 @router.post(
@@ -177,9 +189,7 @@ async def retry(
 
     Si la orden espera a la máquina, prueba ahora el mismo paso, sin un nuevo intento.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("retry", id) as (session, order):
         before = order.intento
         await retry_order(session, order, actor=write.principal.actor, now=now())
         told = Sentence(
@@ -187,9 +197,7 @@ async def retry(
         )
         if order.intento == before:
             told = Sentence("El paso se prueba ahora", "The step is tried now")
-        return decided(order, told)
-
-    return await write.once("retry", work)
+        return write.decided(order, told)
 
 
 @router.post(
@@ -207,15 +215,11 @@ async def reveal(
 
     Después de una rotación muestra las nuevas; las que ya se mostraron van enmascaradas.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("reveal", id) as (session, order):
         box = write.services.secret_box
         values = await reveal_credentials(session, order, write.principal, box, now())
-        body = {"order_id": str(order.id), "credentials": dict(values)}
-        return Answer(body, order_id=order.id)
-
-    return await write.once("reveal", work)
+        body = RevealedCredentials.of(order, credentials=dict(values))
+        return write.answer(body, order_id=order.id)
 
 
 @router.post(
@@ -235,18 +239,14 @@ async def rotate(
     Las nuevas se revelan una vez, cuando el producto responde con ellas.
     """
     names = (rotation.nombres if rotation else None) or ()
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("rotate_credentials", id) as (session, order):
         box = write.services.secret_box
         chosen = await rotate_credentials(session, order, names, write.principal, box, now())
         told = Sentence(
             "El producto se reinicia con credenciales nuevas; en unos segundos se pueden revelar",
             "The product restarts with new credentials; they can be revealed in a few seconds",
         )
-        return decided(order, told, credenciales=list(chosen))
-
-    return await write.once("rotate_credentials", work)
+        return write.decided(order, told, CredentialsRotation, credenciales=list(chosen))
 
 
 @router.post(
@@ -265,9 +265,7 @@ async def erase(
 
     No se puede deshacer. Con `producto` se borran también el producto, sus datos y su repositorio.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write, erased=True)
+    async with write.order("erase", id, erased=True) as (session, order):
         require_number(order, erasure.orden, "orden")
         done = await erase_order(
             session,
@@ -282,13 +280,9 @@ async def erase(
             f"Los datos personales de la orden {order.order_number} se borraron",
             f"The personal data of order {order.order_number} were erased",
         )
-        return decided(
-            order,
-            told,
-            facts=facts,
-            borrado_at=timestamp(order.borrado_at),
-            borrado_pendiente=order.erasure_pending,
-            producto=order.product_erased,
-        )
+        return write.decided(order, told, ErasedOrder, facts=facts)
 
-    return await write.once("erase", work)
+
+def now() -> datetime:
+    """Return the time of a decision."""
+    return datetime.now(UTC)

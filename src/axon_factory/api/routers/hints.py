@@ -3,15 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.documentation import answers
 from axon_factory.api.schemas.hints import HintTaken
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.hints import look_now
-from axon_factory.orders.locking import lock_order
 
 __all__ = ["router"]
 
@@ -34,11 +32,7 @@ async def wake(
     write: Annotated[Write, Depends(write_as(Action.WAKE_ORDER))],
 ) -> Response:
     """Pide mirar ya la sesión que construye la orden; el cuerpo no se lee."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("wake", id) as (session, order):
         looking = await look_now(session, order)
         body = {"order_id": str(order.id), "message": _LOOKING if looking else _NOTHING}
-        return Answer(body, order_id=order.id)
-
-    return await write.once("wake", work)
+        return write.answer(body, order_id=order.id)

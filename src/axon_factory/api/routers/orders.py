@@ -4,12 +4,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import rendered, version_etag
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.services import ApiServices
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import (
     Conflict,
     NotCancellable,
@@ -33,7 +32,6 @@ from axon_factory.orders.answers.acts import (
 from axon_factory.orders.cancel import delete_order
 from axon_factory.orders.correct import ConfigurationFixed
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order
 from axon_factory.orders.preview import plan_request, preview_order
 from axon_factory.orders.requests import NewOrder, OrderPatch
 from axon_factory.orders.update import patch_order
@@ -68,14 +66,11 @@ async def create(
     if dry_run:
         # Nothing is written, so there is nothing that a key could keep from happening twice.
         return await _preview(request, write.services, english=write.english)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create") as session:
         policy = write.services.policy
         order = await create_order(session, request, write.principal, policy, datetime.now(UTC))
         headers = {"Location": f"/api/orders/{order.id}", "ETag": version_etag(order.version)}
-        return Answer(created(order), status.HTTP_201_CREATED, headers, order.id)
-
-    return await write.once("create", work)
+        return write.answer(created(order), status.HTTP_201_CREATED, headers, order.id)
 
 
 async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -> Response:
@@ -110,15 +105,11 @@ async def update(
 
     El equipo corrige además `datos_cliente`, `nombre_producto` y `cliente_id`.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("patch", id) as (session, order):
         policy = write.services.policy
         await patch_order(session, order, patch, write.principal, policy, datetime.now(UTC))
         headers = {"ETag": version_etag(order.version)}
-        return Answer(updated(order, write.principal), headers=headers, order_id=order.id)
-
-    return await write.once("patch", work)
+        return write.answer(updated(order, write.principal), headers=headers, order_id=order.id)
 
 
 @router.delete(
@@ -133,13 +124,9 @@ async def delete(
     write: Annotated[Write, Depends(write_as(Action.DELETE_ORDER))],
 ) -> Response:
     """Cancela una orden en 'nuevo' o 'planificacion' (§3.6)."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("delete", id) as (session, order):
         actor, policy = write.principal.actor, write.services.policy
         before = await delete_order(
             session, order, actor=actor, policy=policy, now=datetime.now(UTC)
         )
-        return Answer(cancelled(order, before), order_id=order.id)
-
-    return await write.once("delete", work)
+        return write.answer(cancelled(order, before), order_id=order.id)

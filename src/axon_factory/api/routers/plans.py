@@ -11,15 +11,14 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.decisions import Decide, PlanRead, decided, locked, now
 from axon_factory.api.documentation import answers, raises
+from axon_factory.api.routers.decisions import Decide, PlanRead, now
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence
@@ -211,9 +210,7 @@ async def edit(
 
     Con `aprobar: false` la versión nueva queda esperando la aprobación de una persona.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("edit", id) as (session, order):
         change = PlanEdit(
             edited.plan.plan, edited.reference, edited.aprobar, note=edited.motivo or ""
         )
@@ -224,9 +221,9 @@ async def edit(
             if edited.aprobar
             else Sentence("Plan editado; espera aprobación", "Plan edited; it waits for approval")
         )
-        return decided(order, told, plan_version=version.version, plan_hash=version.hash)
-
-    return await write.once("edit", work)
+        return write.decided(
+            order, told, PlanEdited, plan_version=version.version, plan_hash=version.hash
+        )
 
 
 @router.post(
@@ -245,9 +242,7 @@ async def ask(
 
     La respuesta llega por correo y a `preguntas` de `GET /api/orders/{id}/plans`.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("ask", id) as (session, order):
         asked = await ask_about_plan(
             session,
             order,
@@ -259,9 +254,7 @@ async def ask(
             now=now(),
         )
         told = Sentence("Pregunta enviada", "The question was sent")
-        return decided(order, told, pregunta=asked.number, para=asked.audience)
-
-    return await write.once("ask", work)
+        return write.decided(order, told, QuestionAsked, pregunta=asked.number, para=asked.audience)
 
 
 @router.post(
@@ -280,12 +273,8 @@ async def budget(
 
     Una orden que esperaba por su presupuesto continúa.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("budget", id) as (session, order):
         actor, time = write.principal.actor, now()
         await decide_budget(session, order, usd=choice.usd, actor=actor, now=time)
         told = Sentence("Presupuesto decidido", "The budget was decided")
-        return decided(order, told, presupuesto_usd=choice.presupuesto_usd, espera=order.espera)
-
-    return await write.once("budget", work)
+        return write.decided(order, told, BudgetDecided, presupuesto_usd=choice.presupuesto_usd)

@@ -5,13 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response, status
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders.answers.portal import (
@@ -22,7 +21,6 @@ from axon_factory.orders.answers.portal import (
     links_document,
     mails_document,
 )
-from axon_factory.orders.locking import lock_order
 from axon_factory.orders.mails.client import client_mails_of
 from axon_factory.orders.portal_administration import renew_link, withdraw_link
 from axon_factory.orders.portal_links import links_of
@@ -75,9 +73,7 @@ async def create(
     wanted: NewPortalLink | None = None,
 ) -> Response:
     """Emite otro enlace y lo envía al cliente; el anterior deja de servir en el acto."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("create_portal_link", id) as (session, order):
         policy, now = write.services.policy, datetime.now(UTC)
         link = await renew_link(
             session,
@@ -89,9 +85,7 @@ async def create(
         )
         body = link_document(order, link, policy, now)
         headers = {"ETag": version_etag(order.version)}
-        return Answer(body, status.HTTP_201_CREATED, headers, order.id)
-
-    return await write.once("create_portal_link", work)
+        return write.answer(body, status.HTTP_201_CREATED, headers, order.id)
 
 
 @router.delete(
@@ -107,16 +101,12 @@ async def revoke(
     write: Manage,
 ) -> Response:
     """Revoca un enlace desde la próxima solicitud; repetirlo no cambia nada."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("revoke_portal_link", id) as (session, order):
         policy, now = write.services.policy, datetime.now(UTC)
         link = await withdraw_link(session, order, numero, actor=write.principal.actor, now=now)
         body = link_document(order, link, policy, now)
         headers = {"ETag": version_etag(order.version)}
-        return Answer(body, headers=headers, order_id=order.id)
-
-    return await write.once("revoke_portal_link", work)
+        return write.answer(body, headers=headers, order_id=order.id)
 
 
 @router.get(

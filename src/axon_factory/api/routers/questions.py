@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response, status
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import Conflict, NotFound
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders.answers.questions import (
@@ -20,7 +19,6 @@ from axon_factory.orders.answers.questions import (
     questions_document,
 )
 from axon_factory.orders.asking import answer_as, ask_as
-from axon_factory.orders.locking import lock_order
 from axon_factory.orders.questions import QuestionClosed, questions_for
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import QuestionAnswer, QuestionRequest
@@ -46,9 +44,7 @@ async def ask(
     write: Annotated[Write, Depends(write_as(Action.ASK_QUESTION))],
 ) -> Response:
     """Pregunta al cliente o al operador; la misma `clave` recibe la pregunta que ya hay (200)."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("ask", id) as (session, order):
         policy = write.services.policy
         asked, fresh = await ask_as(
             session, order, question, write.principal, policy, datetime.now(UTC)
@@ -57,9 +53,7 @@ async def ask(
         if fresh:
             headers["Location"] = f"/api/orders/{order.id}/preguntas"
         code = status.HTTP_201_CREATED if fresh else status.HTTP_200_OK
-        return Answer(question_document(asked, write.principal), code, headers, order.id)
-
-    return await write.once("ask", work)
+        return write.answer(question_document(asked, write.principal), code, headers, order.id)
 
 
 @router.get(
@@ -95,14 +89,10 @@ async def answer(
     write: Annotated[Write, Depends(write_as(Action.ANSWER_QUESTION))],
 ) -> Response:
     """Responde una pregunta abierta, una sola vez; la construcción sigue con la respuesta."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("answer", id) as (session, order):
         policy = write.services.policy
         question = await answer_as(
             session, order, numero, given.respuesta, write.principal, policy, datetime.now(UTC)
         )
         body = question_document(question, write.principal)
-        return Answer(body, headers={"ETag": version_etag(order.version)}, order_id=order.id)
-
-    return await write.once("answer", work)
+        return write.answer(body, headers={"ETag": version_etag(order.version)}, order_id=order.id)

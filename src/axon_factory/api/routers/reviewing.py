@@ -3,14 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.decisions import Reason, decided, locked, now
 from axon_factory.api.documentation import answers, raises
+from axon_factory.api.routers.decisions import Reason, now
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import ReceiptRefused, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence
@@ -65,13 +64,9 @@ async def record(
     write: Annotated[Write, Depends(write_as(Action.RECORD_CHECK))],
 ) -> Response:
     """Registra el resultado de una verificación; solo un token de rol `council`."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("record_check", id) as (session, order):
         receipt = await record_check(session, order, report, write.principal, now())
-        return Answer(check_document(receipt), status.HTTP_201_CREATED, order_id=order.id)
-
-    return await write.once("record_check", work)
+        return write.answer(check_document(receipt), status.HTTP_201_CREATED, order_id=order.id)
 
 
 @router.post(
@@ -87,15 +82,11 @@ async def accept(
     write: Annotated[Write, Depends(write_as(Action.ACCEPT_PRODUCT))],
 ) -> Response:
     """Acepta el producto en 'qa' por decisión de una persona, con su motivo."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("accept", id) as (session, order):
         actor = write.principal.actor
         await accept_for_person(session, order, actor=actor, reason=reason.motivo, now=now())
         told = Sentence(
             "Producto aceptado por una persona; queda registrado lo que faltaba",
             "The product was accepted by a person; what was missing is on record",
         )
-        return decided(order, told)
-
-    return await write.once("accept", work)
+        return write.decided(order, told)

@@ -4,17 +4,15 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response, status
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.documentation import answers, raises
 from axon_factory.api.schemas.sessions import AttemptToken, Heartbeat
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import Conflict
 from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.states import OrderState
 from axon_factory.domain.times import timestamp
 from axon_factory.orders.liveness import take_heartbeat
-from axon_factory.orders.locking import lock_order
 
 __all__ = ["router"]
 
@@ -33,9 +31,7 @@ async def beat(
     write: Annotated[Write, Depends(write_as(Action.SEND_HEARTBEAT))],
 ) -> Response:
     """Dice que el agente del intento sigue trabajando; 409 si la orden ya no se construye."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("heartbeat", id, audited=False) as (session, order):
         await take_heartbeat(session, order, actor=write.principal.actor, now=datetime.now(UTC))
         body = {
             "order_id": str(order.id),
@@ -43,9 +39,7 @@ async def beat(
             "estado": order.estado,
             "latido_at": timestamp(order.heartbeat_at),
         }
-        return Answer(body, order_id=order.id)
-
-    return await write.once("heartbeat", work, audited=False)
+        return write.answer(body, order_id=order.id)
 
 
 @router.post(
@@ -61,9 +55,7 @@ async def renew(
     write: Annotated[Write, Depends(write_as(Action.RENEW_TOKEN))],
 ) -> Response:
     """Da otro token del mismo intento, por dos horas como máximo; el anterior vence a su hora."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("renew_token", id) as (session, order):
         if not serves_in(Action.RENEW_TOKEN, OrderState(order.estado)):
             raise Conflict(
                 f"La orden {order.order_number} está en '{order.estado}': no necesita otro token",
@@ -84,6 +76,6 @@ async def renew(
             "expires_at": timestamp(minted.token.expires_at),
         }
         location = {"Location": f"/api/system-tokens/{minted.id}"}
-        return Answer(body, status.HTTP_201_CREATED, location, order.id, f"token:{minted.id}")
-
-    return await write.once("renew_token", work)
+        return write.answer(
+            body, status.HTTP_201_CREATED, location, order.id, subject=f"token:{minted.id}"
+        )
