@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.api.languages import prefers_english
-from axon_factory.api.schemas.errors import error_example
+from axon_factory.api.answers import prefers_english
+from axon_factory.api.error_schemas import error_example
 from axon_factory.domain.errors import (
     AuthenticationRequired,
     AxonError,

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from axon_factory.api.schemas.errors import error_example
+from axon_factory.api.error_schemas import error_example
 from axon_factory.cli.exits import Exit
 from axon_factory.domain.deliveries import MOST_TRIES, Channel, delay_after
 from axon_factory.domain.errors import AxonError

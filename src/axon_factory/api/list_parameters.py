@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
+from axon_factory.api.answers import charsets_of
 from axon_factory.api.authentication import require
-from axon_factory.api.media_types import charsets_of
 from axon_factory.api.services import Services
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action, Principal

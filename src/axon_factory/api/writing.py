@@ -16,8 +16,8 @@ from uuid import UUID
 from fastapi import Depends, Header, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.answers import rendered, version_etag
-from axon_factory.api.auditing import Origin, origin_of, record_refusal
+from axon_factory.api.answers import prefers_english, rendered, version_etag
+from axon_factory.api.auditing import Origin, origin_of, record_late_report, record_refusal
 from axon_factory.api.authentication import require
 from axon_factory.api.idempotency import (
     KeptAnswer,
@@ -26,8 +26,6 @@ from axon_factory.api.idempotency import (
     keep_answer,
     kept_answer,
 )
-from axon_factory.api.languages import prefers_english
-from axon_factory.api.late_reports import record_late_report
 from axon_factory.api.parameters import IfMatch, refuse_repeated
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.db.audit import append_audit

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from axon_factory.api.middleware import EdgeOptions
-from axon_factory.api.server import ServerLimits
+from axon_factory.api.services import ServerLimits
 from tests.api.edge.conftest import NO_LIMITS, Edge
 from tests.support.workshop import Workshop
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from axon_factory.api.middleware.options import (
+from axon_factory.api.middleware.incoming import (
     GZIP_CODINGS,
     PROBES,
     STREAMED,

@@ -15,13 +15,12 @@ from axon_factory.accounts.errors import (
 )
 from axon_factory.accounts.own_password import PasswordChange, prepare_change
 from axon_factory.accounts.sessions import Client, revoke_sessions
-from axon_factory.api.access_views import session_document
+from axon_factory.api.access_views import LoggedOut, PasswordChanged, SessionList, session_document
 from axon_factory.api.answers import json_response
 from axon_factory.api.auditing import origin_of
 from axon_factory.api.authentication import authenticator_of, require
-from axon_factory.api.documentation import answers, raises
 from axon_factory.api.parameters import known_parameters
-from axon_factory.api.schemas.access import LoggedOut, PasswordChanged, SessionList
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import AuthenticationRequired, Conflict

@@ -3,14 +3,22 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from axon_factory.api.answers import version_etag
-from axon_factory.api.documentation import answers, raises
+from axon_factory.api.answers import json_response, version_etag
+from axon_factory.api.authentication import require
+from axon_factory.api.routes import answers, raises
+from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
-from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
-from axon_factory.domain.permissions import Action
+from axon_factory.domain.errors import (
+    Conflict,
+    OwnOrder,
+    PlanOutdated,
+    ReceiptRefused,
+    TransitionRefused,
+)
+from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.answers.acts import (
     CredentialsRotation,
@@ -18,6 +26,12 @@ from axon_factory.orders.answers.acts import (
     ErasedOrder,
     OrderCancellation,
     cancelled,
+)
+from axon_factory.orders.answers.evidence import (
+    CheckReceipt,
+    OrderEvidence,
+    check_document,
+    evidence_document,
 )
 from axon_factory.orders.answers.results import RevealedCredentials
 from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
@@ -28,8 +42,12 @@ from axon_factory.orders.credentials import (
     rotate_credentials,
 )
 from axon_factory.orders.erasure import erase_order, require_number
-from axon_factory.orders.requests import LongText
+from axon_factory.orders.evidence import read_receipts
+from axon_factory.orders.read import read_order
+from axon_factory.orders.requests import CheckReport, LongText
 from axon_factory.orders.retry import retry_order
+from axon_factory.orders.reviewing import record_check
+from axon_factory.orders.rework import accept_for_person
 
 __all__ = ["Decide", "PlanRead", "Reason", "now", "router"]
 
@@ -286,3 +304,64 @@ async def erase(
 def now() -> datetime:
     """Return the time of a decision."""
     return datetime.now(UTC)
+
+
+@router.get(
+    "/{id}/checks",
+    operation_id="getOrderEvidence",
+    summary="Consultar la evidencia de una orden",
+    responses=answers(OrderEvidence, etag=True),
+)
+async def show_evidence(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    request: Request,
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.READ_EVIDENCE))],
+) -> Response:
+    """Muestra los recibos del intento actual, y lo que falta para darlo por revisado."""
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        receipts = await read_receipts(session, order)
+    return json_response(request, evidence_document(order, receipts))
+
+
+@router.post(
+    "/{id}/checks",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="recordCheck",
+    summary="Registrar el recibo de una verificación",
+    responses=answers(CheckReceipt, status.HTTP_201_CREATED),
+)
+@raises(ReceiptRefused)
+async def record(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    report: CheckReport,
+    write: Annotated[Write, Depends(write_as(Action.RECORD_CHECK))],
+) -> Response:
+    """Registra el resultado de una verificación; solo un token de rol `council`."""
+    async with write.order("record_check", id) as (session, order):
+        receipt = await record_check(session, order, report, write.principal, now())
+        return write.answer(check_document(receipt), status.HTTP_201_CREATED, order_id=order.id)
+
+
+@router.post(
+    "/{id}/accept",
+    operation_id="acceptProduct",
+    summary="Aceptar un producto sin la revisión",
+    responses=answers(Decision, etag=True),
+)
+@raises(TransitionRefused)
+async def accept(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    reason: Reason,
+    write: Annotated[Write, Depends(write_as(Action.ACCEPT_PRODUCT))],
+) -> Response:
+    """Acepta el producto en 'qa' por decisión de una persona, con su motivo."""
+    async with write.order("accept", id) as (session, order):
+        actor = write.principal.actor
+        await accept_for_person(session, order, actor=actor, reason=reason.motivo, now=now())
+        told = Sentence(
+            "Producto aceptado por una persona; queda registrado lo que faltaba",
+            "The product was accepted by a person; what was missing is on record",
+        )
+        return write.decided(order, told)

@@ -8,9 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.notification_views import attempt_documents, delivery_document
-from axon_factory.api.schemas.notifications import Delivery, DeliveryPage, DeliveryWithAttempts
+from axon_factory.api.notification_views import (
+    Delivery,
+    DeliveryPage,
+    DeliveryWithAttempts,
+    attempt_documents,
+    delivery_document,
+)
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.deliveries import DeliveryState

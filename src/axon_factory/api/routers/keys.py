@@ -8,18 +8,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from axon_factory.accounts.api_keys import ROTATION_GRACE, ROTATION_GRACE_MAX, CreatedKey
 from axon_factory.accounts.errors import KeyInRotation
-from axon_factory.api.access_views import key_document, token_document
-from axon_factory.api.answers import json_response
-from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.access import (
+from axon_factory.api.access_views import (
     ApiKey,
     ApiKeyCreated,
     ApiKeyList,
     SystemToken,
     SystemTokenCreated,
     SystemTokenList,
+    key_document,
+    token_document,
 )
+from axon_factory.api.answers import json_response
+from axon_factory.api.authentication import require
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.permissions import Action, KeyScope, Principal, TokenRole

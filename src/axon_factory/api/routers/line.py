@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.line_view import line_document
-from axon_factory.api.schemas.line import Line
+from axon_factory.api.line_view import Line, line_document
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import PreconditionFailed

@@ -12,14 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.notification_views import delivery_document, destination_document
-from axon_factory.api.schemas.notifications import (
+from axon_factory.api.notification_views import (
     Delivery,
     Destination,
     DestinationCreated,
     DestinationList,
+    delivery_document,
+    destination_document,
 )
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import NotificationDestination

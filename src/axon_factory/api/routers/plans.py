@@ -15,8 +15,8 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
 from axon_factory.api.routers.decisions import Decide, PlanRead, now
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused

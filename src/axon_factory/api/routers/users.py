@@ -11,11 +11,11 @@ from axon_factory.accounts import users
 from axon_factory.accounts.administer import UserChange, change_user
 from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount
 from axon_factory.accounts.passwords import generate_password
+from axon_factory.api import access_views as schemas
 from axon_factory.api.access_views import user_document
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas import access as schemas
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import User

@@ -1,15 +1,81 @@
-"""Whatever fails below becomes an answer of the documented shape, once, and is logged once."""
+"""What the owner of a factory can set about its HTTP edge."""
+
+import re
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from axon_factory.api.errors import error_answer
+from axon_factory.api.middleware.bodies import JsonLimits
+from axon_factory.api.rate_limits import Quotas
 from axon_factory.api.refusals import Overloaded
 from axon_factory.db.sessions import is_unavailable, without_values
 from axon_factory.domain.errors import AxonError, Unavailable
 
-__all__ = ["Failures", "RequestCap"]
+__all__ = [
+    "GZIP_CODINGS",
+    "PROBES",
+    "STREAMED",
+    "EdgeOptions",
+    "Failures",
+    "HeadAsGet",
+    "RequestCap",
+]
+
+PROBES = frozenset({"/health", "/ready"})
+"""Answered under every host name and counted by no limit: probes ask often, and by address."""
+
+STREAMED = re.compile(r"/git/[^/]+\.git/git-upload-pack")
+"""Paths whose route reads, bounds and decompresses the body itself, after it knows the caller."""
+GZIP_CODINGS = frozenset({"gzip", "x-gzip"})
+"""What git may compress those bodies with."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeOptions:
+    """Sizes are in bytes; an empty `hosts` accepts every name, empty `origins` closes CORS."""
+
+    max_body_bytes: int = 256 * 1024
+    max_header_bytes: int = 32 * 1024
+    max_address_bytes: int = 8 * 1024
+    max_requests_at_once: int = 1000
+    json: JsonLimits = field(default_factory=JsonLimits)
+    quotas: Quotas = field(default_factory=Quotas)
+    hosts: frozenset[str] = frozenset()
+    origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    https: bool = False
+    """The world reaches this factory over TLS only."""
+
+
+class HeadAsGet:
+    """Answers HEAD as GET is answered, without the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """`app` is asked with GET."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        ended = False
+
+        async def without_body(message: Message) -> None:
+            nonlocal ended
+            if ended:
+                return
+            await send(message)
+            if message["type"] == "http.response.start":
+                # Ending at once tells a live stream that its reader has gone.
+                ended = True
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        await self._app({**scope, "method": "GET"}, receive, without_body)
+
 
 _log = structlog.get_logger(__name__)
 
