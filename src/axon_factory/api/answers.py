@@ -1,4 +1,4 @@
-"""How answers leave: JSON made once, validators, and 304 where the caller has it already."""
+"""How answers leave: JSON made once, validators, 304; language and media type asked for."""
 
 import hashlib
 import re

@@ -1,10 +1,4 @@
-"""What the API puts on the audit trail, and where a request came from.
-
-Successful writes are recorded in their own transaction (`api.writing`); refusals, which have none,
-in one for themselves. A refusal counts to the chain of access: the order that it names may not
-exist, and nobody shall be able to begin chains at will. A missing or wrong credential is not
-recorded, because whoever sends it is nobody; failed logins are (`accounts.authenticate`).
-"""
+"""What is recorded beside a write: where it came from, refusals, reports that came too late."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Parts of the OpenAPI document that operations share: headers, parameters, security schemes."""
+"""Parts of the OpenAPI document that operations share: headers, parameters, tags, security."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Every route has a row in the permission table, or the program does not start."""
+"""How a route says who may ask and what it answers; one without a permission stops the start."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -5,15 +5,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Protocol, cast
 
-import uvicorn
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, Request
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
 from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
-from axon_factory.api.http_protocol import BoundedHttpProtocol
 from axon_factory.db.sessions import Database
 from axon_factory.domain.outbound import OutboundRules
 from axon_factory.orders.policy import Policy
@@ -22,7 +20,7 @@ from axon_factory.ports.machine import Machine
 from axon_factory.ports.planner import Planner
 from axon_factory.ports.secret_box import SecretBox
 
-__all__ = ["AccessServices", "ApiServices", "News", "ServerLimits", "Services", "uvicorn_config"]
+__all__ = ["AccessServices", "ApiServices", "News", "Services"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,48 +77,3 @@ def _services(request: Request) -> ApiServices:
 
 
 Services = Annotated[ApiServices, Depends(_services)]
-
-
-_SHUTDOWN_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """What one connection may take of time and memory."""
-
-    request_timeout_seconds: float = 15.0
-    """In which a request must have arrived whole, from its connection or its first byte."""
-    keep_alive_seconds: int = 20
-    """After which an idle connection is closed."""
-    max_head_bytes: int = 64 * 1024
-    """Of a request line and header fields together, before the parser has understood them."""
-    linger_seconds: float = 10.0
-    """For which a body is still dropped after an early answer that ends its connection."""
-    linger_bytes: int = 64 * 1024 * 1024
-    """Of a body that are dropped after an early answer."""
-
-
-def uvicorn_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
-    """Return the configuration of a server of `app`.
-
-    uvicorn's `limit_concurrency` stays unset: it answers in plain text; `RequestCap` does the same
-    in the documented shape. Its own `proxy_headers` are off: the edge knows the trusted ones.
-    """
-
-    class Protocol(BoundedHttpProtocol):
-        request_timeout_seconds = limits.request_timeout_seconds
-        max_head_bytes = limits.max_head_bytes
-        linger_seconds = limits.linger_seconds
-        linger_bytes = limits.linger_bytes
-
-    return uvicorn.Config(
-        app,
-        http=Protocol,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=limits.keep_alive_seconds,
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-    )

@@ -19,8 +19,8 @@ from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.api.answers import prefers_english
 from axon_factory.api.app import add_api
 from axon_factory.api.authentication import current_principal, require
+from axon_factory.api.json_text import JsonLimits, check_json
 from axon_factory.api.middleware import EdgeOptions
-from axon_factory.api.middleware.bodies import JsonLimits, check_json
 from axon_factory.api.openapi import install_openapi
 from axon_factory.api.rate_limits import Quotas
 from axon_factory.api.routes import check_routes

@@ -7,7 +7,7 @@ from time import perf_counter
 import httpx2
 import pytest
 
-from axon_factory.api.middleware.bodies import JsonLimits, check_json
+from axon_factory.api.json_text import JsonLimits, check_json
 from axon_factory.api.routes import declared_routes
 from axon_factory.bootstrap import Factory
 from axon_factory.domain.errors import ValidationFailed

@@ -9,11 +9,16 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from axon_factory.api.middleware.bodies import BodyGuard
-from axon_factory.api.middleware.head import HeadGuard
-from axon_factory.api.middleware.incoming import EdgeOptions, Failures, HeadAsGet, RequestCap
+from axon_factory.api.middleware.guards import BodyGuard, HeadGuard
+from axon_factory.api.middleware.incoming import (
+    EdgeOptions,
+    Failures,
+    HeadAsGet,
+    RateLimited,
+    RateLimitFields,
+    RequestCap,
+)
 from axon_factory.api.middleware.outgoing import Compression, Cors, RequestId, ResponseHeaders
-from axon_factory.api.rate_limits import RateLimited, RateLimitFields
 from axon_factory.api.versioning import ApiVersions
 
 __all__ = ["EdgeOptions", "add_edge"]

@@ -1,4 +1,4 @@
-"""What every answer says to browsers and caches, and leaving the process as a failpoint."""
+"""What an answer carries on its way out: its id, the fields of each answer, CORS, compression."""
 
 import re
 from collections.abc import Mapping, Sequence

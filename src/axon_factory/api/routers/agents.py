@@ -1,4 +1,4 @@
-"""What the agent of an attempt does besides reporting: give signs of life, renew its token."""
+"""The agent of an attempt: signs of life, its token, hints; questions, and their answers."""
 
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar

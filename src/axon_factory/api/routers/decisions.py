@@ -1,4 +1,4 @@
-"""Acts of people on an order: approve, reject, cancel, retry, reveal (resolutions 23, 28)."""
+"""Acts of people on an order, and the evidence that they decide by (resolutions 23, 28)."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""GET /api/events: what happens to all orders, as CloudEvents 1.0, in commit order."""
+"""What has happened: to one order, and to all orders in commit order, as CloudEvents 1.0."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The documented writes of an order (design §3.1, §3.5, §3.6). Thin: parse, authorise, call."""
+"""The documented writes of an order (design §3.1, §3.5, §3.6), and one act on many orders."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

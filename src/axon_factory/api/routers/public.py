@@ -1,4 +1,4 @@
-"""Is the service alive, can it work, and what is wrong?"""
+"""What anybody may ask: whether the service works, and the catalogue (design §4.2)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The documented reads of orders (design §3.2, §3.3, §3.4)."""
+"""The documented reads of orders: one, its log, its product, lists in JSON or CSV (§3.2 to §3.4)."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
