@@ -15,7 +15,7 @@ from tests.support.workshop import make_factory
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "axon_factory"
 LONGEST_FILE = 400
-FAILPOINT_CALLERS = {"ports/crossing.py", "db/sessions.py", "api/middleware/response_headers.py"}
+FAILPOINT_CALLERS = {"ports/crossing.py", "db/sessions.py", "api/middleware/outgoing.py"}
 
 
 def modules() -> dict[str, ast.Module]:

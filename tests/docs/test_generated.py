@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from axon_factory.api.schemas.errors import error_example
+from axon_factory.api.error_schemas import error_example
 from axon_factory.cli.exits import Exit
 from axon_factory.domain.deliveries import MOST_TRIES, Channel, delay_after
 from axon_factory.domain.errors import AxonError
-from axon_factory.domain.fields import READERS, WRITERS, writable_by
+from axon_factory.domain.fields import WRITERS, writable_by
 from axon_factory.domain.notifications import FACTS, NOTIFICATIONS, NotificationKind
 from axon_factory.domain.permissions import PERMISSIONS, RELATIONS, Action, Grant
 from axon_factory.domain.states import (
@@ -29,6 +29,7 @@ from axon_factory.domain.states import (
     ActorKind,
     OrderState,
 )
+from axon_factory.orders.answers.order import READERS
 from axon_factory.orders.erasure import NOT_OF_ORDERS, PLACES, Place
 from axon_factory.settings import Settings
 from tests.support.published_errors import published_errors

@@ -20,13 +20,13 @@ _RECORD = _ROOT / "tests" / "proven.json"
 PARTS = {
     "browser": (
         "src/axon_factory/web",
-        "src/axon_factory/api/schemas",
+        "src/axon_factory/orders/answers",
         "src/axon_factory/api/routers",
         "package-lock.json",
         "tests/web",
     ),
     "clients": (
-        "src/axon_factory/api/schemas",
+        "src/axon_factory/orders/answers",
         "src/axon_factory/api/routers",
         "requirements-client.txt",
         "tests/contract",

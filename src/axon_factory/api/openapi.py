@@ -16,10 +16,12 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from axon_factory.accounts.errors import AmbiguousCredentials, CredentialExpired
+from axon_factory.api import components as shared
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import PasswordChangeRequired
 from axon_factory.api.client_generators import suit_generators
-from axon_factory.api.documentation import ERRORS, VALIDATED
+from axon_factory.api.components import PARAMETER_TEXTS, PATH_IDS, TAGS
+from axon_factory.api.error_schemas import error_example, error_schema
 from axon_factory.api.idempotency import IdempotencyKeyReused, RequestInFlight
 from axon_factory.api.refusals import (
     AddressTooLong,
@@ -32,12 +34,10 @@ from axon_factory.api.refusals import (
     TooManyRequests,
     UnsupportedContent,
 )
-from axon_factory.api.routes import declared_routes, documented_path
-from axon_factory.api.schemas import components as shared
-from axon_factory.api.schemas.base import AnswerModel
-from axon_factory.api.schemas.errors import error_example, error_schema
-from axon_factory.api.schemas.texts import PARAMETERS, PATH_IDS, SCHEMAS, TAGS
+from axon_factory.api.routes import ERRORS, VALIDATED, declared_routes, documented_path
+from axon_factory.api.schemas.texts import SCHEMAS
 from axon_factory.api.versioning import CURRENT, UnknownVersion
+from axon_factory.domain.answers import AnswerModel
 from axon_factory.domain.errors import (
     AttemptEnded,
     AuthenticationRequired,
@@ -270,7 +270,7 @@ def _finish_parameters(operation: Json, path: str, *, validated: bool) -> None:
     for parameter in parameters:
         name = _name(parameter)
         parameter["name"] = name
-        text = _id_text(path) if name == "id" else PARAMETERS.get(name)
+        text = _id_text(path) if name == "id" else PARAMETER_TEXTS.get(name)
         if text is not None:
             parameter.setdefault("description", text)
         parameter["schema"] = _present(parameter["schema"])
@@ -294,7 +294,7 @@ def _id_text(path: str) -> str | None:
 def _name(parameter: Json) -> str:
     """Return the name as RFCs write it; of a header FastAPI knows only the lower case."""
     name: str = parameter.get("name", "")
-    known = {text.lower(): text for text in PARAMETERS}
+    known = {text.lower(): text for text in PARAMETER_TEXTS}
     return known.get(name.lower(), name) if parameter.get("in") == "header" else name
 
 

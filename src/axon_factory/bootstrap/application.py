@@ -16,10 +16,10 @@ from axon_factory import __version__
 from axon_factory.adapters.git_host.smart_http import SmartHttpRepositories
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.sandbox import Sandbox
+from axon_factory.api.answers import prefers_english
 from axon_factory.api.app import add_api
 from axon_factory.api.authentication import current_principal, require
 from axon_factory.api.json_text import JsonLimits, check_json
-from axon_factory.api.languages import prefers_english
 from axon_factory.api.middleware import EdgeOptions
 from axon_factory.api.openapi import install_openapi
 from axon_factory.api.rate_limits import Quotas

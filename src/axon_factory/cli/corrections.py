@@ -22,16 +22,11 @@ from axon_factory.cli.recording import record
 from axon_factory.cli.render import add_row, table
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
-from axon_factory.orders import views
+from axon_factory.orders.answers.acts import updated
+from axon_factory.orders.answers.portal import link_document, links_document, mails_document
 from axon_factory.orders.change import Change
 from axon_factory.orders.notifications.client_mails import client_mails_of
-from axon_factory.orders.portal_administration import (
-    link_document,
-    links_document,
-    mails_document,
-    renew_link,
-    withdraw_link,
-)
+from axon_factory.orders.portal_administration import renew_link, withdraw_link
 from axon_factory.orders.portal_links import links_of
 from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import OrderPatch, validated
@@ -122,7 +117,7 @@ def correct(  # noqa: PLR0913 — one option for each thing that is corrected
 
     order = run(command, as_json=as_json)
     if as_json:
-        print_json(views.updated(order, local_principal()))
+        print_json(updated(order, local_principal()))
     else:
         out.print(f"Orden {order.order_number} corregida", highlight=False)
 

@@ -34,7 +34,8 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.priority import Priority
 from axon_factory.domain.states import OrderState
-from axon_factory.orders import views
+from axon_factory.orders.answers.acts import created
+from axon_factory.orders.answers.order import detail
 from axon_factory.orders.create import create_order
 from axon_factory.orders.evidence import Receipts, read_receipts
 from axon_factory.orders.lists.fields import SUMMARY
@@ -84,7 +85,7 @@ def create(
 
     order = run(command, as_json=as_json)
     if as_json:
-        print_json(views.created(order))
+        print_json(created(order))
     else:
         out.print(f"Orden {order.order_number} creada", highlight=False)
         out.print(f"Síguela con: axon orders watch {order.order_number}", highlight=False)
@@ -112,7 +113,7 @@ def show(
 
     order, events, receipts, place, flags = run(command, as_json=as_json)
     if as_json:
-        document = views.detail(order, events, receipts, local_principal(), place_in_queue=place)
+        document = detail(order, events, receipts, local_principal(), place_in_queue=place)
         print_json(document)
     else:
         out.print(render_order(order, events, receipts, flags=flags, place=place))

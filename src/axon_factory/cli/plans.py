@@ -32,6 +32,7 @@ from axon_factory.cli.exits import CliError, Exit
 from axon_factory.cli.render_plans import render_comparison, render_plans
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.plan import Plan
+from axon_factory.orders.answers.plans import comparison_document, plans_document, version_document
 from axon_factory.orders.budget import decide_budget, usage_of
 from axon_factory.orders.plans.decisions import (
     PlanEdit,
@@ -49,7 +50,6 @@ from axon_factory.orders.plans.versions import (
     read_plan,
     read_plans,
 )
-from axon_factory.orders.plans.views import plans_document, version_document
 from axon_factory.orders.questions.asking import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import validated
@@ -223,7 +223,7 @@ def _show_difference(
             order = await read_order(session, reference, local_principal())
             newest = order.plan_version
             comparison = await compare_plans(session, order, version or newest, against)
-            return comparison, comparison.document(order)
+            return comparison, comparison_document(order, comparison)
 
     comparison, document = run(command, as_json=as_json)
     if as_json:

@@ -22,9 +22,9 @@ from axon_factory.cli.recording import record
 from axon_factory.cli.render import facts, local_time, safe
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.permissions import Action
+from axon_factory.orders.answers.questions import question_document, questions_document
 from axon_factory.orders.change import Change
 from axon_factory.orders.questions.asking import answer_as, questions_for
-from axon_factory.orders.questions.view import question_document, questions_document
 from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import QuestionAnswer, validated
 

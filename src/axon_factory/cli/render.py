@@ -18,10 +18,10 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import FlagKind
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.domain.waiting import WaitsFor
+from axon_factory.orders.answers.events import log_entry
+from axon_factory.orders.answers.progress import progress_detail
 from axon_factory.orders.evidence import Receipts
-from axon_factory.orders.progress_view import progress_detail
 from axon_factory.orders.promise import promise_of
-from axon_factory.orders.views import log_entry
 
 __all__ = [
     "LIST_FIELDS",

@@ -10,7 +10,7 @@ import typer
 import uvicorn
 import uvloop
 
-from axon_factory.api.server import ServerLimits, uvicorn_config
+from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
 from axon_factory.bootstrap import Factory
 from axon_factory.cli.context import (
     DataDirOption,

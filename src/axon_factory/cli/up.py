@@ -21,7 +21,7 @@ from axon_factory.cli.logs import configure_logging
 from axon_factory.cli.render import render_event, render_plan
 from axon_factory.cli.standalone import Standalone, make_data_folder, standalone
 from axon_factory.db.tables import Order, OrderEvent
-from axon_factory.orders.views import log_entry
+from axon_factory.orders.answers.events import log_entry
 from axon_factory.settings import Settings, load_settings
 
 __all__ = ["register"]

@@ -16,6 +16,7 @@ from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState
 from axon_factory.domain.waiting import WaitsFor
+from axon_factory.orders.answers.plans import ModelUsage, OrderUsage, plain_amount
 from axon_factory.orders.change import Change
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.planner import Budget, ModelUse
@@ -181,35 +182,17 @@ async def usage_of(session: AsyncSession, order: Order) -> dict[str, Any]:
     `llamadas_sin_precio` says how many calls a cost leaves out.
     """
     rows = (await session.execute(_USES, {"order_id": order.id})).all()
-    return {
-        "llamadas": sum(row.calls for row in rows),
-        "tokens_entrada": sum(row.input_tokens for row in rows),
-        "tokens_salida": sum(row.output_tokens for row in rows),
-        "costo_usd": _total(row.cost_usd for row in rows),
-        "llamadas_sin_precio": sum(row.unpriced for row in rows),
-        "presupuesto_usd": _amount(order.budget_usd),
-        "modelos": [
-            {
-                "proveedor": row.provider,
-                "modelo": row.model,
-                "proposito": row.purpose,
-                "llamadas": row.calls,
-                "fallidas": row.failed,
-                "tokens_entrada": row.input_tokens,
-                "tokens_salida": row.output_tokens,
-                "costo_usd": _amount(row.cost_usd),
-                "llamadas_sin_precio": row.unpriced,
-                "latencia_media_ms": row.latency_ms,
-            }
-            for row in rows
-        ],
-    }
+    return OrderUsage.of(
+        order,
+        llamadas=sum(row.calls for row in rows),
+        tokens_entrada=sum(row.input_tokens for row in rows),
+        tokens_salida=sum(row.output_tokens for row in rows),
+        costo_usd=_total(row.cost_usd for row in rows),
+        llamadas_sin_precio=sum(row.unpriced for row in rows),
+        modelos=[ModelUsage.of(row) for row in rows],
+    )
 
 
 def _total(costs: Iterable[Decimal | None]) -> str | None:
     known = [cost for cost in costs if cost is not None]
-    return _amount(sum(known, Decimal(0))) if known else None
-
-
-def _amount(cost: Decimal | None) -> str | None:
-    return None if cost is None else f"{cost:f}"
+    return plain_amount(sum(known, Decimal(0))) if known else None

@@ -5,7 +5,6 @@ rests on receipts (`orders.evidence`). A person may accept without them, with a 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from axon_factory.db.tables import Order, OrderCheck
 from axon_factory.domain.errors import ReceiptRefused, ValidationFailed
@@ -16,7 +15,6 @@ from axon_factory.domain.progress import AFTER_REJECTION, DONE
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.speakers import APPROVER_NAME, BUILDER, OPS
 from axon_factory.domain.states import Claim, OrderState
-from axon_factory.domain.times import timestamp
 from axon_factory.domain.waiting import OBSTACLES, WaitsFor
 from axon_factory.orders.change import Change
 from axon_factory.orders.evidence import (
@@ -33,8 +31,6 @@ __all__ = [
     "accept_for_person",
     "accept_product",
     "ask_person",
-    "check_document",
-    "evidence_document",
     "record_check",
     "send_back",
 ]
@@ -128,53 +124,6 @@ def _require_current(order: Order, report: CheckReport, receipts: Receipts) -> N
     else:
         return
     raise ReceiptRefused(told, message_en=told.en, extra=facts)
-
-
-def evidence_document(order: Order, receipts: Receipts) -> dict[str, Any]:
-    """Return the answer of GET /checks: what is proven, what is missing, each receipt."""
-    evidence = receipts.evidence
-    return {
-        "order_id": str(order.id),
-        "order_number": order.order_number,
-        "estado": order.estado,
-        "intento": order.intento,
-        "commit": evidence.commit,
-        "revisado": evidence.proves(Claim.REVIEWED),
-        "desplegado": evidence.proves(Claim.DEPLOYED),
-        "hitos_pendientes": list(evidence.missing_milestones),
-        "verificaciones_requeridas": list(evidence.required),
-        "verificaciones_pendientes": list(evidence.missing_checks),
-        "count": len(receipts.checks),
-        "verificaciones": [check_document(one) for one in receipts.checks],
-        "despliegues": [
-            {
-                "commit": one.commit_id,
-                "url": one.url,
-                "solicitudes": one.requests,
-                "created_at": timestamp(one.created_at),
-                "retirado_at": timestamp(one.withdrawn_at),
-            }
-            for one in receipts.deployments
-        ],
-    }
-
-
-def check_document(receipt: OrderCheck) -> dict[str, Any]:
-    """Return one receipt as answers show it; the output's end stays in the database."""
-    return {
-        "verificacion": receipt.check_name,
-        "aprobada": receipt.passed,
-        "intento": receipt.intento,
-        "commit": receipt.commit_id,
-        "comando": receipt.command,
-        "exit_code": receipt.exit_code,
-        "duracion_segundos": round(receipt.duration_seconds, 3),
-        "sha256": receipt.output_digest,
-        "hallazgos": receipt.findings,
-        "aislamiento": receipt.isolation,
-        "actor": receipt.actor,
-        "created_at": timestamp(receipt.created_at),
-    }
 
 
 async def accept_product(change: Change) -> None:

@@ -12,8 +12,8 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import TERMINAL_STATES
+from axon_factory.orders.answers.events import log_entry
 from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
-from axon_factory.orders.views import log_entry
 from axon_factory.realtime.signals import OrderSignals
 
 __all__ = ["stream_router"]

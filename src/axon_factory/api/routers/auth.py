@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts.authenticate import Login
 from axon_factory.accounts.errors import (
@@ -16,15 +15,14 @@ from axon_factory.accounts.errors import (
 )
 from axon_factory.accounts.own_password import PasswordChange, prepare_change
 from axon_factory.accounts.sessions import Client, revoke_sessions
-from axon_factory.api.access_views import session_document
+from axon_factory.api.access_views import LoggedOut, PasswordChanged, SessionList, session_document
 from axon_factory.api.answers import json_response
 from axon_factory.api.auditing import origin_of
 from axon_factory.api.authentication import authenticator_of, require
-from axon_factory.api.documentation import answers, raises
 from axon_factory.api.parameters import known_parameters
-from axon_factory.api.schemas.access import LoggedOut, PasswordChanged, SessionList
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import AuthenticationRequired, Conflict
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
 from axon_factory.domain.sentences import Sentence
@@ -175,15 +173,12 @@ async def log_out(
 ) -> Response:
     """Cierra esta sesión, o todas las del usuario; sus tokens dejan de servir de inmediato."""
     everywhere = body is not None and body.todas
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("log_out") as session:
         user_id, session_id = _own_ids(write.principal)
         ended = await revoke_sessions(session, user_id, only=None if everywhere else session_id)
-        return Answer(
+        return write.answer(
             {"sesiones_cerradas": ended, "message": Sentence("Sesión cerrada", "Session ended")}
         )
-
-    return await write.once("log_out", work)
 
 
 @router.get(
@@ -219,9 +214,7 @@ async def change_password(
 ) -> Response:
     """Cambia la propia contraseña y cierra las demás sesiones."""
     # Before the old password is tried again: it is no longer the old one.
-    kept = await write.kept()
-    if kept is not None:
-        return kept
+    await write.refuse_repetition()
     user_id, session_id = _own_ids(write.principal)
     # Hashed before the transaction; what is wrong is told within it, because a repeated request
     # whose first answer was lost must find that answer, and not that the old password is wrong.
@@ -234,17 +227,14 @@ async def change_password(
     prepared = await prepare_change(
         services.authenticator, services.access.passwords, user_id, change
     )
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("change_password") as session:
         await prepared.apply(session, but=session_id)
-        return Answer(
+        return write.answer(
             {
                 "debe_cambiar_password": False,
                 "message": Sentence("Contraseña cambiada", "Password changed"),
             }
         )
-
-    return await write.once("change_password", work)
 
 
 @router.get(

@@ -1,34 +1,79 @@
-"""Acts of people on an order: approve, reject, cancel, retry, reveal (resolutions 23, 28)."""
+"""Acts of people on an order, and the evidence that they decide by (resolutions 23, 28)."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.decisions import Decide, PlanRead, Reason, decided, locked
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.orders import Decision, OrderCancellation
-from axon_factory.api.schemas.results import CredentialsRotation, ErasedOrder, RevealedCredentials
-from axon_factory.api.writing import Answer, Write, write_as
-from axon_factory.domain.errors import Conflict, OwnOrder, PlanOutdated, TransitionRefused
-from axon_factory.domain.permissions import Action
+from axon_factory.api.answers import json_response, version_etag
+from axon_factory.api.authentication import require
+from axon_factory.api.routes import answers, raises
+from axon_factory.api.services import Services
+from axon_factory.api.writing import Write, write_as
+from axon_factory.domain.errors import (
+    Conflict,
+    OwnOrder,
+    PlanOutdated,
+    ReceiptRefused,
+    TransitionRefused,
+)
+from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence
-from axon_factory.domain.times import timestamp
-from axon_factory.orders import views
+from axon_factory.orders.answers.acts import (
+    CredentialsRotation,
+    Decision,
+    ErasedOrder,
+    OrderCancellation,
+    cancelled,
+)
+from axon_factory.orders.answers.evidence import (
+    CheckReceipt,
+    OrderEvidence,
+    check_document,
+    evidence_document,
+)
+from axon_factory.orders.answers.results import RevealedCredentials
 from axon_factory.orders.credentials import (
     RotationInProgress,
     reveal_credentials,
     rotate_credentials,
 )
 from axon_factory.orders.erasure import erase_order, require_number
+from axon_factory.orders.evidence import read_receipts
 from axon_factory.orders.moves import cancel_order, retry_order
-from axon_factory.orders.plans.decisions import approve_plan, reject_plan
-from axon_factory.orders.requests import LongText
+from axon_factory.orders.plans.decisions import PlanReference, approve_plan, reject_plan
+from axon_factory.orders.read import read_order
+from axon_factory.orders.requests import CheckReport, LongText
+from axon_factory.orders.reviewing import accept_for_person, record_check
 
-__all__ = ["router"]
+__all__ = ["Decide", "PlanRead", "Reason", "now", "router"]
 
 router = APIRouter(prefix="/api/orders", tags=["decisiones"])
+
+Decide = Annotated[Write, Depends(write_as(Action.DECIDE_PLAN))]
+
+
+class PlanRead(BaseModel):
+    """The plan that the decider read: its version and hash."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    plan_version: Annotated[int, Field(ge=1, le=10_000)]
+    plan_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def reference(self) -> PlanReference:
+        """The plan that the decision is about."""
+        return PlanReference(self.plan_version, self.plan_hash)
+
+
+class Reason(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    motivo: LongText
 
 
 class PlanApproval(PlanRead):
@@ -80,15 +125,10 @@ async def approve(
     write: Decide,
 ) -> Response:
     """Aprueba el plan leído; la construcción empieza."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
-        await approve_plan(
-            write.change(session, order), plan=decision.reference, note=decision.motivo or ""
-        )
-        return decided(order, Sentence("Plan aprobado", "Plan approved"))
-
-    return await write.once("approve", work)
+    async with write.order("approve", id) as change:
+        order = change.order
+        await approve_plan(change, plan=decision.reference, note=decision.motivo or "")
+        return write.decided(order, Sentence("Plan aprobado", "Plan approved"))
 
 
 @router.post(
@@ -104,15 +144,10 @@ async def reject(
     write: Decide,
 ) -> Response:
     """Rechaza el plan leído; se planifica de nuevo con el motivo."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
-        await reject_plan(
-            write.change(session, order), plan=decision.reference, reason=decision.motivo
-        )
-        return decided(order, Sentence("Plan rechazado", "Plan rejected"))
-
-    return await write.once("reject", work)
+    async with write.order("reject", id) as change:
+        order = change.order
+        await reject_plan(change, plan=decision.reference, reason=decision.motivo)
+        return write.decided(order, Sentence("Plan rechazado", "Plan rejected"))
 
 
 @router.post(
@@ -128,14 +163,12 @@ async def cancel(
     write: Annotated[Write, Depends(write_as(Action.CANCEL_ORDER))],
 ) -> Response:
     """Cancela una orden en cualquier estado no terminal; se detiene lo que corre por ella."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
-        before = await cancel_order(write.change(session, order), reason=reason.motivo)
-        told = views.cancelled(order, before)
-        return decided(order, **told)
-
-    return await write.once("cancel", work)
+    async with write.order("cancel", id) as change:
+        order = change.order
+        before = await cancel_order(change, reason=reason.motivo)
+        body = cancelled(order, before, OrderCancellation)
+        etag = {"ETag": version_etag(order.version)}
+        return write.answer(body, headers=etag, order_id=order.id)
 
 
 @router.post(
@@ -153,19 +186,16 @@ async def retry(
 
     Si la orden espera a la máquina, prueba ahora el mismo paso, sin un nuevo intento.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("retry", id) as change:
+        order = change.order
         before = order.intento
-        await retry_order(write.change(session, order))
+        await retry_order(change)
         told = Sentence(
             f"Intento {order.intento} en marcha", f"Attempt {order.intento} is under way"
         )
         if order.intento == before:
             told = Sentence("El paso se prueba ahora", "The step is tried now")
-        return decided(order, told)
-
-    return await write.once("retry", work)
+        return write.decided(order, told)
 
 
 @router.post(
@@ -183,15 +213,12 @@ async def reveal(
 
     Después de una rotación muestra las nuevas; las que ya se mostraron van enmascaradas.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("reveal", id) as change:
+        order = change.order
         box = write.services.secret_box
-        values = await reveal_credentials(write.change(session, order), box)
-        body = {"order_id": str(order.id), "credentials": dict(values)}
-        return Answer(body, order_id=order.id)
-
-    return await write.once("reveal", work)
+        values = await reveal_credentials(change, box)
+        body = RevealedCredentials.of(order, credentials=dict(values))
+        return write.answer(body, order_id=order.id)
 
 
 @router.post(
@@ -211,18 +238,15 @@ async def rotate(
     Las nuevas se revelan una vez, cuando el producto responde con ellas.
     """
     names = (rotation.nombres if rotation else None) or ()
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("rotate_credentials", id) as change:
+        order = change.order
         box = write.services.secret_box
-        chosen = await rotate_credentials(write.change(session, order), names, box)
+        chosen = await rotate_credentials(change, names, box)
         told = Sentence(
             "El producto se reinicia con credenciales nuevas; en unos segundos se pueden revelar",
             "The product restarts with new credentials; they can be revealed in a few seconds",
         )
-        return decided(order, told, credenciales=list(chosen))
-
-    return await write.once("rotate_credentials", work)
+        return write.decided(order, told, CredentialsRotation, credenciales=list(chosen))
 
 
 @router.post(
@@ -241,25 +265,80 @@ async def erase(
 
     No se puede deshacer. Con `producto` se borran también el producto, sus datos y su repositorio.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write, erased=True)
+    async with write.order("erase", id, erased=True) as change:
+        order = change.order
         require_number(order, erasure.orden, "orden")
-        done = await erase_order(
-            write.change(session, order), reason=erasure.motivo, product=erasure.producto
-        )
+        done = await erase_order(change, reason=erasure.motivo, product=erasure.producto)
         facts = {**(done.facts if done else {}), "producto": erasure.producto}
         told = Sentence(
             f"Los datos personales de la orden {order.order_number} se borraron",
             f"The personal data of order {order.order_number} were erased",
         )
-        return decided(
-            order,
-            told,
-            facts=facts,
-            borrado_at=timestamp(order.borrado_at),
-            borrado_pendiente=order.erasure_pending,
-            producto=order.product_erased,
-        )
+        return write.decided(order, told, ErasedOrder, facts=facts)
 
-    return await write.once("erase", work)
+
+def now() -> datetime:
+    """Return the time of a decision."""
+    return datetime.now(UTC)
+
+
+@router.get(
+    "/{id}/checks",
+    operation_id="getOrderEvidence",
+    summary="Consultar la evidencia de una orden",
+    responses=answers(OrderEvidence, etag=True),
+)
+async def show_evidence(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    request: Request,
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.READ_EVIDENCE))],
+) -> Response:
+    """Muestra los recibos del intento actual, y lo que falta para darlo por revisado."""
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        receipts = await read_receipts(session, order)
+    return json_response(request, evidence_document(order, receipts))
+
+
+@router.post(
+    "/{id}/checks",
+    status_code=status.HTTP_201_CREATED,
+    operation_id="recordCheck",
+    summary="Registrar el recibo de una verificación",
+    responses=answers(CheckReceipt, status.HTTP_201_CREATED),
+)
+@raises(ReceiptRefused)
+async def record(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    report: CheckReport,
+    write: Annotated[Write, Depends(write_as(Action.RECORD_CHECK))],
+) -> Response:
+    """Registra el resultado de una verificación; solo un token de rol `council`."""
+    async with write.order("record_check", id) as change:
+        order = change.order
+        receipt = await record_check(change, report)
+        return write.answer(check_document(receipt), status.HTTP_201_CREATED, order_id=order.id)
+
+
+@router.post(
+    "/{id}/accept",
+    operation_id="acceptProduct",
+    summary="Aceptar un producto sin la revisión",
+    responses=answers(Decision, etag=True),
+)
+@raises(TransitionRefused)
+async def accept(
+    id: str,  # noqa: A002 — the design's name of the parameter
+    reason: Reason,
+    write: Annotated[Write, Depends(write_as(Action.ACCEPT_PRODUCT))],
+) -> Response:
+    """Acepta el producto en 'qa' por decisión de una persona, con su motivo."""
+    async with write.order("accept", id) as change:
+        order = change.order
+        await accept_for_person(change, reason=reason.motivo)
+        told = Sentence(
+            "Producto aceptado por una persona; queda registrado lo que faltaba",
+            "The product was accepted by a person; what was missing is on record",
+        )
+        return write.decided(order, told)

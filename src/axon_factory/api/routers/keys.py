@@ -5,24 +5,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts.api_keys import ROTATION_GRACE, ROTATION_GRACE_MAX, CreatedKey
 from axon_factory.accounts.errors import KeyInRotation
-from axon_factory.api.access_views import key_document, token_document
-from axon_factory.api.answers import json_response
-from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.access import (
+from axon_factory.api.access_views import (
     ApiKey,
     ApiKeyCreated,
     ApiKeyList,
     SystemToken,
     SystemTokenCreated,
     SystemTokenList,
+    key_document,
+    token_document,
 )
+from axon_factory.api.answers import json_response
+from axon_factory.api.authentication import require
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.permissions import Action, KeyScope, Principal, TokenRole
 
 __all__ = ["router"]
@@ -75,8 +75,7 @@ class NewSystemToken(_Request):
 async def create_key(new: NewKey, write: Administer) -> Response:
     """Crea una clave (X-API-Key); se muestra solo en esta respuesta."""
     lifetime = timedelta(days=new.vence_en_dias) if new.vence_en_dias else None
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create_key") as session:
         created = await write.services.access.api_keys.create(
             session,
             name=new.nombre,
@@ -84,9 +83,7 @@ async def create_key(new: NewKey, write: Administer) -> Response:
             created_by=write.principal.id,
             lifetime=lifetime,
         )
-        return _created(created)
-
-    return await write.once("create_key", work)
+        return _created(write, created)
 
 
 @router.get(
@@ -133,12 +130,9 @@ async def revoke_key(
     write: Administer,
 ) -> Response:
     """Revoca una clave: deja de servir con la siguiente solicitud."""
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("revoke_key") as session:
         key = await write.services.access.api_keys.revoke(session, id)
-        return Answer(key_document(key), subject=f"key:{key.id}")
-
-    return await write.once("revoke_key", work)
+        return write.answer(key_document(key), subject=f"key:{key.id}")
 
 
 @router.post(
@@ -156,14 +150,11 @@ async def rotate_key(
 ) -> Response:
     """Crea otra clave igual; la anterior sirve todavía las horas de gracia."""
     grace = timedelta(hours=(rotation or Rotation()).gracia_horas)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("rotate_key") as session:
         created = await write.services.access.api_keys.rotate(
             session, id, created_by=write.principal.id, grace=grace
         )
-        return _created(created)
-
-    return await write.once("rotate_key", work)
+        return _created(write, created)
 
 
 @router.post(
@@ -175,16 +166,13 @@ async def rotate_key(
 )
 async def create_system_token(new: NewSystemToken, write: Administer) -> Response:
     """Crea un token permanente (X-System-Token), solo para PATCH; se muestra solo aquí."""
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create_system_token") as session:
         minted = await write.services.access.system_tokens.mint_permanent(
             session, agent=new.agente, role=new.rol, created_by=write.principal.id
         )
         body = token_document(minted.token) | {"system_token": minted.plaintext}
         location = {"Location": f"/api/system-tokens/{minted.id}"}
-        return Answer(body, status.HTTP_201_CREATED, location, subject=f"token:{minted.id}")
-
-    return await write.once("create_system_token", work)
+        return write.answer(body, status.HTTP_201_CREATED, location, subject=f"token:{minted.id}")
 
 
 @router.get(
@@ -233,15 +221,13 @@ async def revoke_system_token(
     write: Administer,
 ) -> Response:
     """Revoca un token de sistema: deja de servir con la siguiente solicitud."""
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("revoke_system_token") as session:
         token = await write.services.access.system_tokens.revoke(session, id)
-        return Answer(token_document(token), subject=f"token:{token.id}")
-
-    return await write.once("revoke_system_token", work)
+        return write.answer(token_document(token), subject=f"token:{token.id}")
 
 
-def _created(created: CreatedKey) -> Answer:
+def _created(write: Write, created: CreatedKey) -> Response:
     body = key_document(created.key) | {"api_key": created.plaintext}
     location = {"Location": f"/api/keys/{created.key.id}"}
-    return Answer(body, status.HTTP_201_CREATED, location, subject=f"key:{created.key.id}")
+    subject = f"key:{created.key.id}"
+    return write.answer(body, status.HTTP_201_CREATED, location, subject=subject)

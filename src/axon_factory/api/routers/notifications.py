@@ -5,24 +5,24 @@ An administrator keeps them all. A key keeps its own, and is told that there are
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.notification_views import delivery_document, destination_document
-from axon_factory.api.schemas.notifications import (
+from axon_factory.api.notification_views import (
     Delivery,
     Destination,
     DestinationCreated,
     DestinationList,
+    delivery_document,
+    destination_document,
 )
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import NotificationDestination
 from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.errors import Conflict, PreconditionFailed
@@ -32,7 +32,6 @@ from axon_factory.orders.notifications.deliveries import send_test
 from axon_factory.orders.notifications.destinations import (
     ROTATION_GRACE,
     ROTATION_GRACE_MAX,
-    CreatedDestination,
     DestinationChange,
     DestinationNameTaken,
     NewDestination,
@@ -129,8 +128,7 @@ async def create(new: NewDestinationRequest, write: Keep) -> Response:
         frozenset(new.clientes),
         frozenset(new.tags),
     )
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create_destination") as session:
         services, family = write.services, await family_of(session, write.principal)
         created = await create_destination(
             session,
@@ -142,9 +140,13 @@ async def create(new: NewDestinationRequest, write: Keep) -> Response:
             family=family,
         )
         location = f"{router.prefix}/{created.destination.id}"
-        return _created(created, status.HTTP_201_CREATED, {"Location": location})
-
-    return await write.once("create_destination", work)
+        return _answer(
+            write,
+            created.destination,
+            status.HTTP_201_CREATED,
+            {"Location": location},
+            secreto=created.secret,
+        )
 
 
 @router.get(
@@ -197,8 +199,7 @@ async def update(
     destination_id = destination_id_of(id)
     events = None if patch.eventos is None else frozenset(patch.eventos)
     change = DestinationChange(patch.nombre, events, patch.activo, patch.clientes, patch.tags)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("update_destination") as session:
         changed = await change_destination(
             session,
             destination_id,
@@ -206,9 +207,7 @@ async def update(
             if_version=write.if_match,
             family=await family_of(session, write.principal),
         )
-        return _answer(changed)
-
-    return await write.once("update_destination", work)
+        return _answer(write, changed)
 
 
 @router.delete(
@@ -223,13 +222,11 @@ async def remove(
 ) -> Response:
     """Olvida la dirección y el secreto de un destino; sus entregas quedan en el registro."""
     destination_id = destination_id_of(id)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("delete_destination") as session:
         family = await family_of(session, write.principal)
         now = datetime.now(UTC)
-        return _answer(await remove_destination(session, destination_id, now, family=family))
-
-    return await write.once("delete_destination", work)
+        removed = await remove_destination(session, destination_id, now, family=family)
+        return _answer(write, removed)
 
 
 @router.post(
@@ -247,8 +244,7 @@ async def rotate(
     """Da un secreto nuevo, solo en esta respuesta; el anterior firma también durante la gracia."""
     destination_id = destination_id_of(id)
     grace = timedelta(hours=(rotation or SecretRotation()).gracia_horas)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("rotate_destination") as session:
         created = await rotate_secret(
             session,
             destination_id,
@@ -257,9 +253,7 @@ async def rotate(
             grace=grace,
             family=await family_of(session, write.principal),
         )
-        return _created(created)
-
-    return await write.once("rotate_destination", work)
+        return _answer(write, created.destination, secreto=created.secret)
 
 
 @router.post(
@@ -276,32 +270,26 @@ async def try_out(
 ) -> Response:
     """Encola un aviso de prueba; `Location` es la entrega, que dice cómo le va."""
     destination_id = destination_id_of(id)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("test_destination") as session:
         family = await family_of(session, write.principal)
         delivery = await send_test(session, destination_id, datetime.now(UTC), family=family)
         location = f"/api/notifications/deliveries/{delivery.message.id}"
-        return Answer(
+        return write.answer(
             delivery_document(delivery),
             status.HTTP_201_CREATED,
             {"Location": location},
             subject=f"destination:{destination_id}",
         )
 
-    return await write.once("test_destination", work)
 
-
-def _answer(destination: NotificationDestination) -> Answer:
-    headers = {"ETag": version_etag(destination.version)}
-    subject = f"destination:{destination.id}"
-    return Answer(destination_document(destination), headers=headers, subject=subject)
-
-
-def _created(
-    created: CreatedDestination,
+def _answer(
+    write: Write,
+    destination: NotificationDestination,
     code: int = status.HTTP_200_OK,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
-    answer = _answer(created.destination)
-    body: dict[str, Any] = {**answer.body, "secreto": created.secret}
-    return Answer(body, code, {**answer.headers, **(headers or {})}, subject=answer.subject)
+    **more: str | None,
+) -> Response:
+    body = {**destination_document(destination), **more}
+    etag = {"ETag": version_etag(destination.version)}
+    subject = f"destination:{destination.id}"
+    return write.answer(body, code, {**etag, **(headers or {})}, subject=subject)

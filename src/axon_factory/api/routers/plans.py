@@ -11,26 +11,26 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.decisions import Decide, PlanRead, decided, locked
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.plans import (
-    BudgetDecided,
-    PlanComparison,
-    PlanEdited,
-    PlanPage,
-    PlanVersion,
-    QuestionAsked,
-)
+from axon_factory.api.routers.decisions import Decide, PlanRead
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.sentences import Sentence
+from axon_factory.orders.answers.acts import BudgetDecided, PlanEdited, QuestionAsked
+from axon_factory.orders.answers.plans import (
+    PlanComparison,
+    PlanPage,
+    PlanVersion,
+    comparison_document,
+    plans_document,
+    version_document,
+)
 from axon_factory.orders.budget import decide_budget, usage_of
 from axon_factory.orders.plans.decisions import (
     PlanEdit,
@@ -40,7 +40,6 @@ from axon_factory.orders.plans.decisions import (
 )
 from axon_factory.orders.plans.requests import PlanDraft, Question
 from axon_factory.orders.plans.versions import CATALOGUE, compare_plans, read_plan, read_plans
-from axon_factory.orders.plans.views import plans_document, version_document
 from axon_factory.orders.questions.asking import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText
@@ -195,7 +194,7 @@ async def show_difference(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         comparison = await compare_plans(session, order, version, other)
-    return json_response(request, comparison.document(order))
+    return json_response(request, comparison_document(order, comparison))
 
 
 @router.post(
@@ -214,21 +213,20 @@ async def edit(
 
     Con `aprobar: false` la versión nueva queda esperando la aprobación de una persona.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("edit", id) as change:
+        order = change.order
         plan_edit = PlanEdit(
             edited.plan.plan, edited.reference, edited.aprobar, note=edited.motivo or ""
         )
-        version = await edit_plan(write.change(session, order), plan_edit)
+        version = await edit_plan(change, plan_edit)
         told = (
             Sentence("Plan editado y aprobado", "Plan edited and approved")
             if edited.aprobar
             else Sentence("Plan editado; espera aprobación", "Plan edited; it waits for approval")
         )
-        return decided(order, told, plan_version=version.version, plan_hash=version.hash)
-
-    return await write.once("edit", work)
+        return write.decided(
+            order, told, PlanEdited, plan_version=version.version, plan_hash=version.hash
+        )
 
 
 @router.post(
@@ -247,19 +245,13 @@ async def ask(
 
     La respuesta llega por correo y a `preguntas` de `GET /api/orders/{id}/plans`.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("ask", id) as change:
+        order = change.order
         asked = await ask_about_plan(
-            write.change(session, order),
-            inquiry.pregunta,
-            Audience(inquiry.para),
-            plan=inquiry.reference,
+            change, inquiry.pregunta, Audience(inquiry.para), plan=inquiry.reference
         )
         told = Sentence("Pregunta enviada", "The question was sent")
-        return decided(order, told, pregunta=asked.number, para=asked.audience)
-
-    return await write.once("ask", work)
+        return write.decided(order, told, QuestionAsked, pregunta=asked.number, para=asked.audience)
 
 
 @router.post(
@@ -278,11 +270,8 @@ async def budget(
 
     Una orden que esperaba por su presupuesto continúa.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
-        await decide_budget(write.change(session, order), usd=choice.usd)
+    async with write.order("budget", id) as change:
+        order = change.order
+        await decide_budget(change, usd=choice.usd)
         told = Sentence("Presupuesto decidido", "The budget was decided")
-        return decided(order, told, presupuesto_usd=choice.presupuesto_usd, espera=order.espera)
-
-    return await write.once("budget", work)
+        return write.decided(order, told, BudgetDecided, presupuesto_usd=choice.presupuesto_usd)

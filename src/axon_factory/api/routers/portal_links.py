@@ -5,26 +5,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response, status
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.portal_links import ClientMailList, PortalLink, PortalLinkList
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders.notifications.client_mails import client_mails_of
-from axon_factory.orders.portal_administration import (
+from axon_factory.orders.answers.portal import (
+    ClientMailList,
+    PortalLink,
+    PortalLinkList,
     link_document,
     links_document,
     mails_document,
-    renew_link,
-    withdraw_link,
 )
+from axon_factory.orders.notifications.client_mails import client_mails_of
+from axon_factory.orders.portal_administration import renew_link, withdraw_link
 from axon_factory.orders.portal_links import links_of
-from axon_factory.orders.read import lock_order, read_order
+from axon_factory.orders.read import read_order
 
 __all__ = ["router"]
 
@@ -73,16 +73,13 @@ async def create(
     wanted: NewPortalLink | None = None,
 ) -> Response:
     """Emite otro enlace y lo envía al cliente; el anterior deja de servir en el acto."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("create_portal_link", id) as change:
+        order = change.order
         policy, now = write.services.policy, datetime.now(UTC)
-        link = await renew_link(write.change(session, order), send=wanted is None or wanted.enviar)
+        link = await renew_link(change, send=wanted is None or wanted.enviar)
         body = link_document(order, link, policy, now)
         headers = {"ETag": version_etag(order.version)}
-        return Answer(body, status.HTTP_201_CREATED, headers, order.id)
-
-    return await write.once("create_portal_link", work)
+        return write.answer(body, status.HTTP_201_CREATED, headers, order.id)
 
 
 @router.delete(
@@ -98,16 +95,13 @@ async def revoke(
     write: Manage,
 ) -> Response:
     """Revoca un enlace desde la próxima solicitud; repetirlo no cambia nada."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("revoke_portal_link", id) as change:
+        order = change.order
         policy, now = write.services.policy, datetime.now(UTC)
-        link = await withdraw_link(write.change(session, order), numero)
+        link = await withdraw_link(change, numero)
         body = link_document(order, link, policy, now)
         headers = {"ETag": version_etag(order.version)}
-        return Answer(body, headers=headers, order_id=order.id)
-
-    return await write.once("revoke_portal_link", work)
+        return write.answer(body, headers=headers, order_id=order.id)
 
 
 @router.get(

@@ -1,23 +1,23 @@
 """Administration of users (design §8.2): only administrators, and persons at that."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts import users
 from axon_factory.accounts.administer import UserChange, change_user
 from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount
 from axon_factory.accounts.passwords import generate_password
+from axon_factory.api import access_views as schemas
 from axon_factory.api.access_views import user_document
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas import access as schemas
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import NotFound, PreconditionFailed
 from axon_factory.domain.permissions import Action, Principal, Role
@@ -78,8 +78,7 @@ async def create(new: NewUser, write: Administer) -> Response:
     """Crea un usuario; su contraseña de un solo uso se muestra solo en esta respuesta."""
     password = generate_password()
     password_hash = await write.services.access.passwords.hash(password)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create_user") as session:
         user = await users.create(
             session,
             email=new.email,
@@ -89,16 +88,8 @@ async def create(new: NewUser, write: Administer) -> Response:
             client_id=new.cliente_id,
             must_change_password=True,
         )
-        answer = _answer(user, password)
         location = {"Location": f"/api/users/{user.id}"}
-        return Answer(
-            answer.body,
-            status.HTTP_201_CREATED,
-            {**answer.headers, **location},
-            subject=answer.subject,
-        )
-
-    return await write.once("create_user", work)
+        return _answer(write, user, password, status.HTTP_201_CREATED, location)
 
 
 @router.get(
@@ -165,22 +156,25 @@ async def update(
         active=patch.activo,
         one_time_hash=await write.services.access.passwords.hash(password) if password else None,
     )
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("update_user") as session:
         user = await change_user(
             session, user_id, change, write.principal, if_version=write.if_match
         )
-        return _answer(user, password)
-
-    return await write.once("update_user", work)
+        return _answer(write, user, password)
 
 
-def _answer(user: User, password: str | None) -> Answer:
+def _answer(
+    write: Write,
+    user: User,
+    password: str | None,
+    code: int = status.HTTP_200_OK,
+    location: Mapping[str, str] | None = None,
+) -> Response:
     body: dict[str, Any] = user_document(user)
     if password is not None:
         body["password_de_un_solo_uso"] = password
-    headers = {"ETag": version_etag(user.version)}
-    return Answer(body, headers=headers, subject=f"user:{user.id}")
+    headers = {"ETag": version_etag(user.version), **(location or {})}
+    return write.answer(body, code, headers, subject=f"user:{user.id}")
 
 
 def _user_id(text: str) -> UUID:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,8 +18,8 @@ from axon_factory.domain.plan_diff import Difference, differences
 from axon_factory.domain.plan_review import PlanFlag
 from axon_factory.domain.sentences import Sentence
 from axon_factory.domain.states import OrderState, PlanStatus, PlanVersionStatus
+from axon_factory.orders.answers.shared import actor_name
 from axon_factory.orders.change import Change
-from axon_factory.orders.views import actor_name
 
 __all__ = [
     "BY_A_PERSON",
@@ -249,17 +249,6 @@ class PlanComparison:
     version: int
     against: Against
     differences: Sequence[Difference]
-
-    def document(self, order: Order) -> dict[str, Any]:
-        """Return it as it is answered."""
-        return {
-            "order_id": str(order.id),
-            "order_number": order.order_number,
-            "version": self.version,
-            "contra": self.against,
-            "iguales": not self.differences,
-            "cambios": [difference.document() for difference in self.differences],
-        }
 
 
 async def compare_plans(

@@ -9,10 +9,9 @@ from types import MappingProxyType
 from axon_factory.api.schemas.texts.access import ACCESS
 from axon_factory.api.schemas.texts.notifications import NOTIFICATIONS
 from axon_factory.api.schemas.texts.orders import ORDERS
-from axon_factory.api.schemas.texts.parameters import PARAMETERS, PATH_IDS, TAGS
 from axon_factory.api.schemas.texts.plans import PLANS
 from axon_factory.api.schemas.texts.schema_text import SchemaText
 
-__all__ = ["PARAMETERS", "PATH_IDS", "SCHEMAS", "TAGS", "SchemaText"]
+__all__ = ["SCHEMAS", "SchemaText"]
 
 SCHEMAS: Mapping[str, SchemaText] = MappingProxyType({**ORDERS, **PLANS, **ACCESS, **NOTIFICATIONS})

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from axon_factory.api.schemas.examples import design_example
 from axon_factory.api.schemas.texts.schema_text import SchemaText
+from axon_factory.orders.answers.shared import design_example
 
 __all__ = ["ORDERS"]
 
