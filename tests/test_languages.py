@@ -21,7 +21,6 @@ from tests.support.published_errors import published_errors
 SOURCE = Path(__file__).parents[1] / "src" / "axon_factory"
 MESSAGE_KEYS = {"message", "mensaje"}
 ANSWERING_ROOMS = {"api", "orders", "accounts", "realtime", "web"}
-NO_ANSWERS = {"api/schemas"}  # documentation: its examples are in Spanish
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
@@ -132,7 +131,6 @@ def test_no_answer_carries_a_message_in_one_language() -> None:
         f"{name}:{message.lineno}"
         for name, tree in modules()
         if name.partition("/")[0] in ANSWERING_ROOMS
-        and not any(name.startswith(folder) for folder in NO_ANSWERS)
         for node in outside_examples(tree)
         for message in messages(node)
         if is_bare_text(message)

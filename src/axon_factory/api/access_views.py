@@ -74,7 +74,7 @@ class User(AnswerModel):
 
     id: UUID = Field(description="UUID del usuario.")
     email: str = Field(description="Correo con el que inicia sesión.")
-    nombre: Annotated[str, Column("name")] = Field(description="Nombre.")
+    nombre: str = Field(description="Nombre.")
     rol: Annotated[Role, Column("role")]
     cliente_id: str | None = Field(description="De un cliente, el de las órdenes que ve.")
     activo: Annotated[bool, Column("active")] = Field(description="Puede iniciar sesión.")

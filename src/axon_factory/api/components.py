@@ -9,6 +9,7 @@ from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
 
 __all__ = [
     "HEADERS",
+    "NAMES",
     "PARAMETERS",
     "PARAMETER_TEXTS",
     "PATH_IDS",
@@ -43,6 +44,44 @@ PARAMETER_TEXTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """By the parameter's name, where its route does not say it."""
+
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "OrderState": "Los ocho estados de una orden (§2.1).",
+        "Priority": "Prioridad: `urgente` antes que `alta`, `normal` y `baja`.",
+        "LogLevel": "Tipo de una entrada del historial.",
+        "FailureCause": "Causas de fallo, con nombres estables.",
+        "BuilderName": "Quién construye: la fábrica o un agente externo.",
+        "LineMode": "Cómo marcha la línea: `activa`, `drenando`, `pausada`, `detenida`.",
+        "ProductTrouble": "Qué le pasa a un producto: `supervisor` (murió el supervisor de "
+        "todos), `caido` (terminó), `sin_respuesta` (vive y no responde), `puerto_ocupado`, "
+        "`bucle` (termina una y otra vez), `sin_maquina` (ningún trabajador lo tiene).",
+        "ClientMail": "De qué trata un correo al cliente.",
+        "LinkState": "Si un enlace sirve: `vigente`, `vencido` o `revocado`.",
+        "LinkReason": "Por qué se emitió un enlace: `alta` de la orden, otro `correo` del "
+        "cliente, una `persona` lo pidió, o el anterior estaba `vencido`.",
+        "Audience": "Quién responde una pregunta.",
+        "WaitsFor": "Por qué la orden está detenida.",
+        "Needs": "Quién debe el próximo paso de la orden.",
+        "Trouble": "Qué le impide trabajar a la máquina.",
+        "Silence": "Desde hace cuánto el agente que construye no da señales de vida.",
+        "PlanStatus": "Estado del plan dentro de `planificacion`.",
+        "PlanVersionStatus": "Qué fue de una versión del plan; `reemplazado`: alguien escribió "
+        "otra desde ella.",
+        "Change": "Qué fue de un campo del plan.",
+        "FlagKind": "Avisos sobre un plan, con nombres estables.",
+        "Role": "Los cuatro roles (§8.2).",
+        "Grant": "A qué se conceden los permisos: un rol, o el alcance de una clave.",
+        "KeyScope": "Alcance de una clave: lectura, escritura o admin (§8.1).",
+        "TokenRole": "El actor de §6.2 que es un agente.",
+        "Outcome": "Cómo terminó un acto: hecho, negado o fallido.",
+        "EventKind": "Qué le ocurrió a una orden, con nombres estables.",
+        "NotificationKind": "De qué trata un aviso, con nombres estables.",
+        "Channel": "Por dónde sale un mensaje: correo, webhook o chat.",
+        "DeliveryState": "Si una entrega espera, llegó o ya no se intenta.",
+    }
+)
+"""What the enumerations of the domain are; their docstrings are for programmers."""
 
 PATH_IDS: Mapping[str, str] = MappingProxyType(
     {

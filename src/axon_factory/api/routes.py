@@ -11,7 +11,6 @@ from pydantic import BaseModel
 from starlette.routing import BaseRoute, compile_path
 
 from axon_factory.api.authentication import Guard
-from axon_factory.api.schemas.texts import SCHEMAS
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.permissions import PERMISSIONS, PUBLIC_ROUTES, Action
 
@@ -155,5 +154,4 @@ def raises(*errors: type[AxonError]) -> Callable[[Endpoint], Endpoint]:
 
 
 def _first_line(model: type[BaseModel]) -> str:
-    text = SCHEMAS.get(model.__name__)
-    return text.description if text else (model.__doc__ or "").strip().splitlines()[0]
+    return (model.__doc__ or "").strip().splitlines()[0]

@@ -100,14 +100,16 @@ class AnswerModel(BaseModel):
         /,
         **given: Any,  # noqa: ANN401 — any JSON value
     ) -> dict[str, Any]:
-        """Return the answer about `row` as `grant` may read it; None: as each caller may.
+        """Return the answer about `row` as `grant` may read it.
+
+        None is for models that show the same to each caller.
 
         A key is written as it is `given`. Other keys come from the row's attributes; of those a
         document or an agent's name is cut to what `grant` may read. A field with a default has a
         key only if it is given.
 
         Raises:
-            TypeError: a key is given that is no field of the model.
+            TypeError: a key is given that is no field of the model, or the grant is missing.
             AttributeError: the row lacks an attribute that was not given.
         """
         if not given.keys() <= cls.model_fields.keys():
@@ -163,6 +165,8 @@ class _Slot:
 
 @cache
 def _slots(model: type[AnswerModel], grant: Grant | None) -> tuple[_Slot, ...]:
+    if grant is None and (model.READERS or _depends_on_reader(model)):
+        raise TypeError(f"what {model.__name__} shows depends on its reader; give the grant")
     return tuple(
         _Slot(
             name,
@@ -211,6 +215,10 @@ def _is_cut(model: type[AnswerModel]) -> bool:
     return model.FURTHER_READERS is not None or any(
         _marker(field, Readers) for field in model.model_fields.values()
     )
+
+
+def _depends_on_reader(model: type[AnswerModel]) -> bool:
+    return bool(fields_marked(model, Readers) or fields_marked(model, ForReader))
 
 
 def _readers_of_field(model: type[AnswerModel], field: FieldInfo) -> frozenset[Grant]:

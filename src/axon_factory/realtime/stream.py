@@ -68,7 +68,7 @@ def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> AP
         responses=_ANSWERS,
     )
     async def stream(  # pyright: ignore[reportUnusedFunction] — registered
-        id: str,  # noqa: A002 — the design's name of the parameter
+        id: str,
         request: Request,
         principal: Annotated[Principal, Depends(guard)],
         last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,9}$")] = None,

@@ -86,7 +86,7 @@ router = APIRouter(prefix="/api/orders", tags=["agentes"])
 )
 @raises(Conflict)
 async def beat(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.SEND_HEARTBEAT))],
 ) -> Response:
     """Dice que el agente del intento sigue trabajando; 409 si la orden ya no se construye."""
@@ -111,7 +111,7 @@ async def beat(
 )
 @raises(Conflict)
 async def renew(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.RENEW_TOKEN))],
 ) -> Response:
     """Da otro token del mismo intento, por dos horas como máximo; el anterior vence a su hora."""
@@ -157,7 +157,7 @@ _NOTHING = Sentence("La orden no tiene una sesión que mirar", "The order has no
     responses=answers(HintTaken),
 )
 async def wake(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.WAKE_ORDER))],
 ) -> Response:
     """Pide mirar ya la sesión que construye la orden; el cuerpo no se lee."""
@@ -182,7 +182,7 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Número de la preg
 )
 @raises(Conflict)
 async def ask(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     question: QuestionRequest,
     write: Annotated[Write, Depends(write_as(Action.ASK_QUESTION))],
 ) -> Response:
@@ -204,7 +204,7 @@ async def ask(
     responses=answers(QuestionList, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_QUESTIONS))],
@@ -224,7 +224,7 @@ async def show(
 )
 @raises(NotFound, QuestionClosed, Conflict)
 async def answer(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     numero: Number,
     given: QuestionAnswer,
     write: Annotated[Write, Depends(write_as(Action.ANSWER_QUESTION))],

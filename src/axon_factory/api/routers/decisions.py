@@ -1,10 +1,10 @@
 """Acts of people on an order, and the evidence that they decide by (resolutions 23, 28)."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
@@ -19,6 +19,7 @@ from axon_factory.domain.errors import (
     TransitionRefused,
 )
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.requests import RequestModel
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.answers.acts import (
     CredentialsRotation,
@@ -33,6 +34,7 @@ from axon_factory.orders.answers.evidence import (
     check_document,
     evidence_document,
 )
+from axon_factory.orders.answers.plans import EXAMPLE_HASH
 from axon_factory.orders.answers.results import RevealedCredentials
 from axon_factory.orders.credentials import (
     RotationInProgress,
@@ -54,13 +56,15 @@ router = APIRouter(prefix="/api/orders", tags=["decisiones"])
 Decide = Annotated[Write, Depends(write_as(Action.DECIDE_PLAN))]
 
 
-class PlanRead(BaseModel):
+class PlanRead(RequestModel):
     """The plan that the decider read: its version and hash."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    plan_version: Annotated[int, Field(ge=1, le=10_000)]
-    plan_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    plan_version: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        description="Versión del plan que se leyó (`plan_version` de la orden)."
+    )
+    plan_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="SHA-256 del plan que se leyó (`plan_hash` de la orden)."
+    )
 
     @property
     def reference(self) -> PlanReference:
@@ -68,30 +72,40 @@ class PlanRead(BaseModel):
         return PlanReference(self.plan_version, self.plan_hash)
 
 
-class Reason(BaseModel):
-    """Why."""
+class Reason(RequestModel):
+    """Por qué."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"motivo": "El cliente desistió"}
 
-    motivo: LongText
+    motivo: LongText = Field(description="Queda en el historial de la orden.")
 
 
 class PlanApproval(PlanRead):
-    """An approval may carry a note."""
+    """Aprobación del plan que se leyó."""
 
-    motivo: LongText | None = None
+    EXAMPLE: ClassVar = {"plan_version": 1, "plan_hash": EXAMPLE_HASH}
+
+    motivo: LongText | None = Field(
+        default=None, description="Nota opcional; queda en el historial."
+    )
 
 
 class PlanRejection(PlanRead):
-    """A rejection has a reason: the next plan must answer it."""
+    """Rechazo del plan que se leyó."""
 
-    motivo: LongText
+    EXAMPLE: ClassVar = {
+        "plan_version": 1,
+        "plan_hash": EXAMPLE_HASH,
+        "motivo": "Falta Google Sheets",
+    }
+
+    motivo: LongText = Field(description="Por qué; el plan siguiente lo atiende.")
 
 
-class CredentialRotation(BaseModel):
-    """Which credentials are replaced; all without `nombres`."""
+class CredentialRotation(RequestModel):
+    """Qué credenciales se rotan."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"nombres": ["api_key"]}
 
     nombres: (
         Annotated[
@@ -99,17 +113,26 @@ class CredentialRotation(BaseModel):
             Field(min_length=1, max_length=3),
         ]
         | None
-    ) = None
+    ) = Field(default=None, description="Cuáles; sin esta clave, todas.")
 
 
-class OrderErasure(BaseModel):
-    """Why, the order's number once more, and whether the product goes too."""
+class OrderErasure(RequestModel):
+    """Borrado de los datos personales de una orden."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {
+        "motivo": "Solicitud del titular",
+        "orden": "ORD-2025-001",
+        "producto": True,
+    }
 
-    motivo: LongText
-    orden: Annotated[str, Field(max_length=64)]
-    producto: bool = False
+    motivo: LongText = Field(description="Por qué; lo lee el equipo. No escribas datos personales.")
+    orden: Annotated[str, Field(max_length=64)] = Field(
+        description="El número de la orden, para confirmar."
+    )
+    producto: bool = Field(
+        default=False,
+        description="También el producto: se detiene y se borran sus datos y su código.",
+    )
 
 
 @router.post(
@@ -120,7 +143,7 @@ class OrderErasure(BaseModel):
 )
 @raises(TransitionRefused, PlanOutdated, OwnOrder)
 async def approve(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     decision: PlanApproval,
     write: Decide,
 ) -> Response:
@@ -139,7 +162,7 @@ async def approve(
 )
 @raises(TransitionRefused, PlanOutdated)
 async def reject(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     decision: PlanRejection,
     write: Decide,
 ) -> Response:
@@ -158,7 +181,7 @@ async def reject(
 )
 @raises(TransitionRefused)
 async def cancel(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     reason: Reason,
     write: Annotated[Write, Depends(write_as(Action.CANCEL_ORDER))],
 ) -> Response:
@@ -179,7 +202,7 @@ async def cancel(
 )
 @raises(TransitionRefused)
 async def retry(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.RETRY_ORDER))],
 ) -> Response:
     """Reintenta una orden fallida desde el paso que falló, como un nuevo intento.
@@ -206,7 +229,7 @@ async def retry(
 )
 @raises(Conflict, RotationInProgress)
 async def reveal(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.REVEAL_CREDENTIALS))],
 ) -> Response:
     """Muestra las credenciales una sola vez; queda registrado antes de responder.
@@ -229,7 +252,7 @@ async def reveal(
 )
 @raises(Conflict, RotationInProgress)
 async def rotate(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.ROTATE_CREDENTIALS))],
     rotation: CredentialRotation | None = None,
 ) -> Response:
@@ -257,7 +280,7 @@ async def rotate(
 )
 @raises(Conflict, RotationInProgress)
 async def erase(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     erasure: OrderErasure,
     write: Annotated[Write, Depends(write_as(Action.ERASE_ORDER))],
 ) -> Response:
@@ -289,7 +312,7 @@ def now() -> datetime:
     responses=answers(OrderEvidence, etag=True),
 )
 async def show_evidence(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_EVIDENCE))],
@@ -310,7 +333,7 @@ async def show_evidence(
 )
 @raises(ReceiptRefused)
 async def record(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     report: CheckReport,
     write: Annotated[Write, Depends(write_as(Action.RECORD_CHECK))],
 ) -> Response:
@@ -329,7 +352,7 @@ async def record(
 )
 @raises(TransitionRefused)
 async def accept(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     reason: Reason,
     write: Annotated[Write, Depends(write_as(Action.ACCEPT_PRODUCT))],
 ) -> Response:

@@ -99,7 +99,7 @@ async def list_all(
     responses=answers(DeliveryWithAttempts, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     principal: Keeper,
     services: Services,
@@ -122,7 +122,7 @@ async def show(
 )
 @raises(Conflict)
 async def send_again(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.MANAGE_NOTIFICATIONS))],
 ) -> Response:
     """La envía ahora otra vez, con el mismo id, también si ya había llegado."""

@@ -204,7 +204,7 @@ PageSize = Annotated[int, Query(ge=1, le=NEWEST_EVENTS, description="Cuántos co
     responses=answers(History, etag=True),
 )
 async def show_history(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_ORDER))],
@@ -223,7 +223,7 @@ async def show_history(
     responses=answers(EventPage, etag=True, headers=["Link"], media={_BATCH: EVENT_BATCH}),
 )
 async def show_events(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_ORDER))],

@@ -1,10 +1,10 @@
 """Administration of API keys and of permanent system tokens (design §8.1)."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from axon_factory.accounts.api_keys import ROTATION_GRACE, ROTATION_GRACE_MAX, CreatedKey
 from axon_factory.accounts.errors import KeyInRotation
@@ -24,6 +24,7 @@ from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.permissions import Action, KeyScope, Principal, TokenRole
+from axon_factory.domain.requests import RequestModel
 
 __all__ = ["router"]
 
@@ -38,31 +39,39 @@ Administer = Annotated[Write, Depends(write_as(Action.MANAGE_KEYS))]
 Name = Annotated[str, Field(min_length=1, max_length=_NAME_MAX_CHARACTERS)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class NewKey(RequestModel):
+    """Clave nueva para un sistema."""
 
+    EXAMPLE: ClassVar = {"nombre": "crm", "permiso": "escritura", "vence_en_dias": 365}
 
-class NewKey(_Request):
-    """A system that is to call the API; without `vence_en_dias` its key serves until revoked."""
-
-    nombre: Name
-    permiso: Annotated[KeyScope, Field(strict=False)]
-    vence_en_dias: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] | None = None
-
-
-class Rotation(_Request):
-    """How many hours more the old key serves beside the new one; 0 ends it now."""
-
-    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = (
-        ROTATION_GRACE // _HOUR
+    nombre: Name = Field(description="El sistema que la usará.")
+    permiso: Annotated[KeyScope, Field(strict=False)] = Field(description="Su alcance.")
+    vence_en_dias: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] | None = Field(
+        default=None, description="Días que sirve; sin él, hasta que se revoque."
     )
 
 
-class NewSystemToken(_Request):
-    """An agent that is to report on orders, in the role of an actor of the design's §6.2."""
+class Rotation(RequestModel):
+    """Rotación de una clave."""
 
-    agente: Name
-    rol: Annotated[TokenRole, Field(strict=False)] = TokenRole.BUILDER
+    EXAMPLE: ClassVar = {"gracia_horas": 24}
+
+    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = Field(
+        default=ROTATION_GRACE // _HOUR,
+        description="Horas que la clave anterior todavía sirve; 0 la termina ahora.",
+    )
+
+
+class NewSystemToken(RequestModel):
+    """Token de sistema nuevo."""
+
+    EXAMPLE: ClassVar = {"agente": "Revisor externo", "rol": "council"}
+
+    agente: Name = Field(description="El agente que lo usará.")
+    rol: Annotated[TokenRole, Field(strict=False)] = Field(
+        default=TokenRole.BUILDER,
+        description="Qué hace (§6.2): `builder` construye, `council` revisa, `ops` entrega.",
+    )
 
 
 @router.post(
@@ -108,7 +117,7 @@ async def list_keys(request: Request, _principal: Administrator, services: Servi
     responses=answers(ApiKey, etag=True),
 )
 async def show_key(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     _principal: Administrator,
     services: Services,
@@ -126,7 +135,7 @@ async def show_key(
     responses=answers(ApiKey),
 )
 async def revoke_key(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Administer,
 ) -> Response:
     """Revoca una clave: deja de servir con la siguiente solicitud."""
@@ -144,7 +153,7 @@ async def revoke_key(
 )
 @raises(KeyInRotation)
 async def rotate_key(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Administer,
     rotation: Rotation | None = None,
 ) -> Response:
@@ -199,7 +208,7 @@ async def list_system_tokens(
     responses=answers(SystemToken, etag=True),
 )
 async def show_system_token(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     _principal: Administrator,
     services: Services,
@@ -217,7 +226,7 @@ async def show_system_token(
     responses=answers(SystemToken),
 )
 async def revoke_system_token(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Administer,
 ) -> Response:
     """Revoca un token de sistema: deja de servir con la siguiente solicitud."""

@@ -1,10 +1,10 @@
 """The line as a whole: look at it, pause, drain, stop and resume it."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
@@ -15,6 +15,7 @@ from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import PreconditionFailed
 from axon_factory.domain.line_mode import LineMode
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.requests import RequestModel
 from axon_factory.insights.line_status import read_line_status
 from axon_factory.orders.incidents import read_products_down
 from axon_factory.orders.line_mode import ModeChange, change_mode, read_control
@@ -25,12 +26,12 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/line", tags=["linea"])
 
 
-class LineReason(BaseModel):
-    """Why the line is not to run as it does."""
+class LineReason(RequestModel):
+    """Por qué cambia el modo de la línea."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"motivo": "Actualización del servidor"}
 
-    motivo: LongText
+    motivo: LongText = Field(description="Lo lee quien consulta la línea.")
 
 
 Control = Annotated[Write, Depends(write_as(Action.CONTROL_LINE))]

@@ -5,10 +5,10 @@ An administrator keeps them all. A key keeps its own, and is told that there are
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
@@ -28,6 +28,7 @@ from axon_factory.domain.deliveries import Channel
 from axon_factory.domain.errors import Conflict, PreconditionFailed
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.requests import RequestModel
 from axon_factory.orders.notifications.deliveries import send_test
 from axon_factory.orders.notifications.destinations import (
     ROTATION_GRACE,
@@ -67,29 +68,54 @@ Clients = Annotated[list[ClientId], Field(max_length=_MOST_FILTERS)]
 Tags = Annotated[list[ShortText], Field(max_length=_MOST_FILTERS)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class NewDestinationRequest(RequestModel):
+    """Destino nuevo de avisos."""
+
+    EXAMPLE: ClassVar = {
+        "canal": "webhook",
+        "nombre": "crm",
+        "url": "https://crm.example/avisos",
+        "eventos": ["plan.pendiente", "orden.entregada"],
+    }
+
+    canal: Literal["webhook", "slack"] = Field(
+        description="`webhook` (firmado) o `slack` (un webhook entrante de chat)."
+    )
+    nombre: Name = Field(description="Cómo se llama; único.")
+    url: str = Field(
+        min_length=1,
+        max_length=_LONGEST_URL,
+        description="Su dirección, https; se guarda cifrada y no se muestra de nuevo.",
+    )
+    eventos: Kinds = Field(
+        default=[],
+        description="Los avisos que recibe; sin ellos, todos los que puede recibir. Una clave "
+        "recibe los de la orden: `orden.creada`, `orden.estado_cambiado`, …",
+    )
+    clientes: Clients = Field(
+        default=[], description="Solo los de órdenes de estos clientes; sin ellos, de todas."
+    )
+    tags: Tags = Field(
+        default=[], description="Solo los de órdenes que tienen todas estas etiquetas."
+    )
 
 
-class NewDestinationRequest(_Request):
-    """A webhook or a chat; without `eventos` it is told of all that its owner may read."""
+class DestinationPatch(RequestModel):
+    """Cambio de un destino; al menos un campo."""
 
-    canal: Literal["webhook", "slack"]
-    nombre: Name
-    url: str = Field(min_length=1, max_length=_LONGEST_URL)
-    eventos: Kinds = []
-    clientes: Clients = []
-    tags: Tags = []
+    EXAMPLE: ClassVar = {"activo": False}
 
-
-class DestinationPatch(_Request):
-    """What is to be different; another address is another destination."""
-
-    nombre: Name | None = None
-    eventos: Kinds | None = None
-    clientes: Clients | None = None
-    tags: Tags | None = None
-    activo: bool | None = None
+    nombre: Name | None = Field(default=None, description="Cómo se llama; único.")
+    eventos: Kinds | None = Field(default=None, description="Los avisos que recibe; vacío, todos.")
+    clientes: Clients | None = Field(
+        default=None, description="Solo los de órdenes de estos clientes; vacío, de todas."
+    )
+    tags: Tags | None = Field(
+        default=None, description="Solo los de órdenes con todas estas etiquetas; vacío, de todas."
+    )
+    activo: bool | None = Field(
+        default=None, description="Falso: ya no recibe avisos, y los que esperan se abandonan."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -98,11 +124,14 @@ class DestinationPatch(_Request):
         return self
 
 
-class SecretRotation(_Request):
-    """How many hours more the secret before signs beside the new one; 0 ends it now."""
+class SecretRotation(RequestModel):
+    """Rotación del secreto de un webhook."""
 
-    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = (
-        ROTATION_GRACE // _HOUR
+    EXAMPLE: ClassVar = {"gracia_horas": 24}
+
+    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = Field(
+        default=ROTATION_GRACE // _HOUR,
+        description="Horas que el secreto anterior firma todavía; 0 lo termina ahora.",
     )
 
 
@@ -170,7 +199,7 @@ async def list_all(request: Request, principal: Keeper, services: Services) -> R
     responses=answers(Destination, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     principal: Keeper,
     services: Services,
@@ -191,7 +220,7 @@ async def show(
 )
 @raises(DestinationNameTaken, PreconditionFailed, Conflict)
 async def update(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     patch: DestinationPatch,
     write: Keep,
 ) -> Response:
@@ -217,7 +246,7 @@ async def update(
     responses=answers(Destination, etag=True),
 )
 async def remove(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Keep,
 ) -> Response:
     """Olvida la dirección y el secreto de un destino; sus entregas quedan en el registro."""
@@ -237,7 +266,7 @@ async def remove(
 )
 @raises(Conflict)
 async def rotate(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Keep,
     rotation: SecretRotation | None = None,
 ) -> Response:
@@ -265,7 +294,7 @@ async def rotate(
 )
 @raises(Conflict)
 async def try_out(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Keep,
 ) -> Response:
     """Encola un aviso de prueba; `Location` es la entrega, que dice cómo le va."""

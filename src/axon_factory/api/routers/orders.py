@@ -178,7 +178,7 @@ async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -
 )
 @raises(TransitionRefused, OrderEnded, Conflict, ConfigurationFixed, OwnOrder)
 async def update(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     patch: OrderPatch,
     write: Annotated[Write, Depends(write_as(Action.UPDATE_ORDER))],
 ) -> Response:
@@ -201,7 +201,7 @@ async def update(
 )
 @raises(NotCancellable)
 async def delete(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.DELETE_ORDER))],
 ) -> Response:
     """Cancela una orden en 'nuevo' o 'planificacion' (§3.6)."""

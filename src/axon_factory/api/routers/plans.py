@@ -1,12 +1,12 @@
 """Versions of an order's plan: read, compare, edit, ask about; and what models may cost for it."""
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import (
-    BaseModel,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
     model_validator,
@@ -21,9 +21,11 @@ from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.requests import RequestModel
 from axon_factory.domain.sentences import Sentence
 from axon_factory.orders.answers.acts import BudgetDecided, PlanEdited, QuestionAsked
 from axon_factory.orders.answers.plans import (
+    EXAMPLE_HASH,
     PlanComparison,
     PlanPage,
     PlanVersion,
@@ -82,22 +84,55 @@ _ONE_OF_BOTH = Sentence(
 
 
 class EditedPlan(PlanRead):
-    """The whole plan as it is to be, and whether it is approved at once."""
+    """El plan completo como debe quedar, a partir del que se leyó."""
 
-    plan: PlanDraft
-    aprobar: bool = True
-    motivo: LongText | None = None
+    EXAMPLE: ClassVar = {
+        "plan_version": 1,
+        "plan_hash": EXAMPLE_HASH,
+        "plan": {
+            "stack_tecnologico": ["FastAPI", "PostgreSQL"],
+            "integraciones": ["Stripe"],
+            "templates": ["webhook_service_base"],
+            "recursos_requeridos": {"cpu_cores": 1, "ram_gb": 1, "storage_gb": 5},
+            "estimacion_horas": 12,
+            "subagentes_asignados": ["Builder", "QA"],
+            "milestones": [
+                {
+                    "id": "scaffolding",
+                    "nombre": "Scaffolding",
+                    "estimacion_horas": 12,
+                    "agente": "Builder Agent",
+                    "entregable": "Servicio base",
+                }
+            ],
+            "observaciones": [],
+        },
+        "aprobar": True,
+    }
+
+    plan: PlanDraft = Field(description="Todo el plan, también lo que no cambia.")
+    aprobar: bool = Field(
+        default=True, description="Falso: la versión nueva espera la aprobación de una persona."
+    )
+    motivo: LongText | None = Field(default=None, description="Nota opcional para el equipo.")
 
 
 class PlanInquiry(PlanRead):
-    """A question about the plan that was read, and who is to answer it."""
+    """Pregunta sobre el plan que se leyó."""
 
-    para: Literal["planificador", "cliente"]
-    pregunta: Question
+    EXAMPLE: ClassVar = {
+        "plan_version": 1,
+        "plan_hash": EXAMPLE_HASH,
+        "para": "planificador",
+        "pregunta": "¿Por qué Redis?",
+    }
+
+    para: Literal["planificador", "cliente"] = Field(description="Quién responde.")
+    pregunta: Question = Field(description="La pregunta, en una frase o varias.")
 
 
-class BudgetChoice(BaseModel):
-    """What models may cost for the order altogether, or that none is asked."""
+class BudgetChoice(RequestModel):
+    """Lo que los modelos pueden costar para la orden, o que siga sin ellos."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -115,9 +150,14 @@ class BudgetChoice(BaseModel):
             },
         },
     )
+    EXAMPLE: ClassVar = {"presupuesto_usd": "5.00"}
 
-    presupuesto_usd: Amount | None = None
-    planificador: Literal["catalogo"] | None = None
+    presupuesto_usd: Amount | None = Field(
+        default=None, description="En total, en USD: más de lo que ya se usó."
+    )
+    planificador: Literal["catalogo"] | None = Field(
+        default=None, description="`catalogo`: no se pregunta a ningún modelo."
+    )
 
     @property
     def usd(self) -> Decimal | None:
@@ -139,7 +179,7 @@ class BudgetChoice(BaseModel):
     responses=answers(PlanPage, etag=True),
 )
 async def show_plans(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Reads,
@@ -161,7 +201,7 @@ async def show_plans(
 )
 @raises(PlanNotFound)
 async def show_plan(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     version: Version,
     request: Request,
     services: Services,
@@ -182,7 +222,7 @@ async def show_plan(
 )
 @raises(PlanNotFound)
 async def show_difference(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     version: Version,
     request: Request,
     services: Services,
@@ -205,7 +245,7 @@ async def show_difference(
 )
 @raises(TransitionRefused, PlanOutdated, OwnOrder)
 async def edit(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     edited: EditedPlan,
     write: Decide,
 ) -> Response:
@@ -237,7 +277,7 @@ async def edit(
 )
 @raises(TransitionRefused, PlanOutdated)
 async def ask(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     inquiry: PlanInquiry,
     write: Decide,
 ) -> Response:
@@ -262,7 +302,7 @@ async def ask(
 )
 @raises(TransitionRefused)
 async def budget(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     choice: BudgetChoice,
     write: Annotated[Write, Depends(write_as(Action.DECIDE_BUDGET))],
 ) -> Response:

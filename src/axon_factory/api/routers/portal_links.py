@@ -1,10 +1,10 @@
 """What reaches an order's client: links to the portal, listed, issued, revoked; mails, listed."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Path, Request, Response, status
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
@@ -13,6 +13,7 @@ from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.requests import RequestModel
 from axon_factory.orders.answers.portal import (
     ClientMailList,
     PortalLink,
@@ -33,12 +34,15 @@ router = APIRouter(prefix="/api/orders", tags=["portal"])
 Manage = Annotated[Write, Depends(write_as(Action.MANAGE_PORTAL_LINKS))]
 
 
-class NewPortalLink(BaseModel):
-    """What becomes of the new link."""
+class NewPortalLink(RequestModel):
+    """Enlace nuevo del portal."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"enviar": True}
 
-    enviar: bool = True
+    enviar: bool = Field(
+        default=True,
+        description="Se envía por correo al cliente; si no, solo está en la respuesta.",
+    )
 
 
 @router.get(
@@ -48,7 +52,7 @@ class NewPortalLink(BaseModel):
     responses=answers(PortalLinkList, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.MANAGE_PORTAL_LINKS))],
@@ -68,7 +72,7 @@ async def show(
     responses=answers(PortalLink, status.HTTP_201_CREATED, etag=True),
 )
 async def create(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Manage,
     wanted: NewPortalLink | None = None,
 ) -> Response:
@@ -90,7 +94,7 @@ async def create(
 )
 @raises(NotFound)
 async def revoke(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     numero: Annotated[int, Path(ge=1, le=2**31 - 1, description="Número del enlace.")],
     write: Manage,
 ) -> Response:
@@ -111,7 +115,7 @@ async def revoke(
     responses=answers(ClientMailList, etag=True),
 )
 async def show_mails(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_CLIENT_MAILS))],

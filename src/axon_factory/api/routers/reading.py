@@ -1,4 +1,4 @@
-"""The documented reads of orders: one, its log, its product, lists in JSON or CSV (§3.2-3.4)."""
+"""The documented reads of orders: one, its log, its product, lists in JSON, CSV (§3.2 to §3.4)."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -53,7 +53,7 @@ router = APIRouter(prefix="/api/orders", tags=["ordenes"])
     responses=answers(OrderReply, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_ORDER))],
@@ -95,7 +95,7 @@ async def show(
     responses=answers(LogPage, etag=True),
 )
 async def show_logs(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_ORDER))],
@@ -123,7 +123,7 @@ async def show_logs(
 )
 @raises(ResultNotReady)
 async def show_result(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_RESULT))],

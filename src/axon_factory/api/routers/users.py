@@ -1,11 +1,11 @@
 """Administration of users (design §8.2): only administrators, and persons at that."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from axon_factory.accounts import users
 from axon_factory.accounts.administer import UserChange, change_user
@@ -21,6 +21,7 @@ from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import NotFound, PreconditionFailed
 from axon_factory.domain.permissions import Action, Principal, Role
+from axon_factory.domain.requests import RequestModel
 
 __all__ = ["router"]
 
@@ -37,27 +38,39 @@ PersonRole = Literal["admin", "operator", "client"]
 Name = Annotated[str, Field(min_length=1, max_length=_NAME_MAX_CHARACTERS)]
 
 
-class NewUser(BaseModel):
-    """Somebody who is to log in; a client has the `cliente_id` of the orders that they see."""
+class NewUser(RequestModel):
+    """Usuario nuevo."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"email": "ana@axon88.com", "nombre": "Ana Ruiz", "rol": "operator"}
 
-    email: str = Field(min_length=1, max_length=_EMAIL_MAX_CHARACTERS)
-    nombre: Name
-    rol: PersonRole
-    cliente_id: Name | None = None
+    email: str = Field(
+        min_length=1,
+        max_length=_EMAIL_MAX_CHARACTERS,
+        description="Correo con el que inicia sesión.",
+    )
+    nombre: Name = Field(description="Nombre.")
+    rol: PersonRole = Field(description="Su rol; los agentes no inician sesión.")
+    cliente_id: Name | None = Field(
+        default=None, description="De un cliente, el de las órdenes que verá."
+    )
 
 
-class UserPatch(BaseModel):
-    """What is to be different; `restablecer_password` gives a one-time password."""
+class UserPatch(RequestModel):
+    """Cambio de un usuario; al menos un campo."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"activo": False}
 
-    nombre: Name | None = None
-    rol: PersonRole | None = None
-    cliente_id: Name | None = None
-    activo: bool | None = None
-    restablecer_password: Literal[True] | None = None
+    nombre: Name | None = Field(default=None, description="Nombre.")
+    rol: PersonRole | None = Field(default=None, description="Su rol.")
+    cliente_id: Name | None = Field(
+        default=None, description="De un cliente, el de las órdenes que ve."
+    )
+    activo: bool | None = Field(
+        default=None, description="Falso: no puede iniciar sesión, y sus sesiones terminan."
+    )
+    restablecer_password: Literal[True] | None = Field(
+        default=None, description="Le da una contraseña de un solo uso."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -121,7 +134,7 @@ async def list_users(
     responses=answers(schemas.User, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     _principal: Administrator,
     services: Services,
@@ -142,7 +155,7 @@ async def show(
 )
 @raises(OwnAccount, LastAdministrator, PreconditionFailed)
 async def update(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     patch: UserPatch,
     write: Administer,
 ) -> Response:

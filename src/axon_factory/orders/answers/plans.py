@@ -200,7 +200,7 @@ class ModelUsage(AnswerModel):
     tokens_salida: Annotated[Count, Column("output_tokens")] = Field(
         description="Tokens que escribió."
     )
-    costo_usd: Annotated[str | None, Written(plain_amount)] = Field(
+    costo_usd: Annotated[str | None, Column("cost_usd"), Written(plain_amount)] = Field(
         description="Costo en USD; null si no se conoce el precio."
     )
     llamadas_sin_precio: Annotated[Count, Column("unpriced")] = Field(
