@@ -14,10 +14,10 @@ from sqlmodel import col
 from axon_factory.bootstrap import Container
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.approval import approve_plan
+from axon_factory.orders.change import Change
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.read import read_order
+from axon_factory.orders.plans.decisions import approve_plan
+from axon_factory.orders.read import lock_order_by_id, read_order
 from axon_factory.orders.requests import NewOrder, validated
 from benchmarks.orders import EXAMPLE, PRINCIPAL
 
@@ -74,5 +74,5 @@ async def _drive(container: Container, show: Callable[[int], None]) -> Order:
             async with container.database.transaction("benchmark") as session:
                 locked = await lock_order_by_id(session, order.id)
                 policy, now = container.policy, datetime.now(UTC)
-                await approve_plan(session, locked, actor=PRINCIPAL.actor, policy=policy, now=now)
+                await approve_plan(Change(session, locked, PRINCIPAL.actor, policy, now))
     return order

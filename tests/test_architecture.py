@@ -9,13 +9,13 @@ from typing import get_type_hints
 
 import pytest
 
-from axon_factory.factory.ports import LinePorts
+from axon_factory.factory.step import LinePorts
 from tests.support.sources import calls, nodes
 from tests.support.workshop import make_container
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 400
-FAILPOINT_CALLERS = {"ports/crossing.py", "db/sessions.py", "api/middleware/response_headers.py"}
+FAILPOINT_CALLERS = {"ports/crossing.py", "db/sessions.py", "api/middleware/outgoing.py"}
 
 
 def called_name(call: ast.Call) -> str:

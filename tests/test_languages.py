@@ -2,11 +2,12 @@
 
 import ast
 import inspect
+from collections.abc import Iterator
 
 import pytest
 
-from axon_factory.api.languages import prefers_english
-from axon_factory.api.schemas.errors import error_example
+from axon_factory.api.answers import prefers_english
+from axon_factory.api.error_schemas import error_example
 from axon_factory.domain.errors import (
     AuthenticationRequired,
     AxonError,
@@ -15,11 +16,10 @@ from axon_factory.domain.errors import (
 )
 from axon_factory.domain.text import Sentence, in_english
 from tests.support.published_errors import published_errors
-from tests.support.sources import calls, nodes
+from tests.support.sources import calls, modules, nodes
 
 MESSAGE_KEYS = {"message", "mensaje"}
 ANSWERING_ROOMS = {"api", "orders", "accounts", "realtime", "web"}
-NO_ANSWERS = {"api/schemas"}  # documentation: its examples are in Spanish
 
 
 def takes_a_message(error: type[AxonError]) -> bool:
@@ -91,16 +91,41 @@ def test_no_detail_is_told_in_one_language() -> None:
     assert found == set()
 
 
+def is_example(node: ast.AST) -> bool:
+    """Say whether a statement writes an example of the document, which is in Spanish."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    names = [target.id for target in targets if isinstance(target, ast.Name)]
+    return any(name.lstrip("_").startswith("EXAMPLE") for name in names)
+
+
+def outside_examples(node: ast.AST) -> Iterator[ast.AST]:
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not is_example(child):
+            yield from outside_examples(child)
+
+
+def messages(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the sentences that a dict, or the making of an answer by its model, has."""
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and key.value in MESSAGE_KEYS:
+                yield value
+    match node:
+        case ast.Call(func=ast.Attribute(attr="of"), keywords=keywords):
+            yield from (word.value for word in keywords if word.arg in MESSAGE_KEYS)
+        case _:
+            return
+
+
 def test_no_answer_carries_a_message_in_one_language() -> None:
     found = {
-        f"{name}:{node.lineno}"
-        for name, inside in nodes().items()
+        f"{name}:{message.lineno}"
+        for name, tree in modules().items()
         if name.partition("/")[0] in ANSWERING_ROOMS
-        and not any(name.startswith(folder) for folder in NO_ANSWERS)
-        for node in inside
-        if isinstance(node, ast.Dict)
-        for key, value in zip(node.keys, node.values, strict=True)
-        if isinstance(key, ast.Constant) and key.value in MESSAGE_KEYS and is_bare_text(value)
+        for node in outside_examples(tree)
+        for message in messages(node)
+        if is_bare_text(message)
     }
     assert found == set()
 

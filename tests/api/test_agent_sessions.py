@@ -9,9 +9,11 @@ from sqlmodel import col
 
 from axon_factory.db.tables import AuditRow, OrderEvent
 from axon_factory.domain.building import Silence
+from axon_factory.domain.names import SUPER_AXON
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.liveness import mark_silent
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.change import Change
+from axon_factory.orders.read import lock_order_by_id
+from axon_factory.orders.runs.liveness import mark_silent
 from tests.support.copies import order_in
 from tests.support.workshop import Headers, Json, Workshop
 
@@ -48,7 +50,7 @@ async def fall_silent(workshop: Workshop, order_id: UUID) -> None:
         order.session_id, order.session_open = "sesion-1", True
         order.heartbeat_at = now - timedelta(hours=1)
         policy = workshop.container.policy
-        await mark_silent(session, order, Silence.ESTANCADO, policy=policy, now=now)
+        await mark_silent(Change(session, order, SUPER_AXON, policy, now), Silence.ESTANCADO)
 
 
 async def test_a_beat_is_one_row_and_no_new_version(

@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from axon_factory.api.schemas.examples import design_example
 from axon_factory.bootstrap.application import application_of
+from axon_factory.orders.answers.shared import design_example
 from tests.support.conformance import Conformance
 from tests.support.workshop import make_container
 

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from axon_factory.domain.fields import READERS
 from axon_factory.domain.permissions import Grant
+from axon_factory.orders.answers.order import READERS
 from axon_factory.orders.lists.fields import SUMMARY
 from tests.support.workshop import OWNER_ID, Workshop
 

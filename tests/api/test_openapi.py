@@ -11,12 +11,13 @@ from openapi_spec_validator import validate
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from axon_factory.api.components import TAGS
 from axon_factory.api.openapi import openapi_document
-from axon_factory.api.schemas.examples import design_example
-from axon_factory.api.schemas.texts import TAGS
 from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.fields import READERS
 from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
+from axon_factory.orders.answers.order import READERS
+from axon_factory.orders.answers.shared import design_example
 from tests.api.documents import examples, operations, resolved
 from tests.support.workshop import Workshop, make_container
 

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from axon_factory.db.tables import OrderEvent, OutboxMessage
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.read import lock_order_by_id
 from tests.support.copies import order_in
 from tests.support.workshop import Headers, Workshop
 

@@ -12,8 +12,8 @@ from axon_factory.bootstrap import Container
 from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
 from axon_factory.factory.line import Line
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.read import read_order
+from axon_factory.orders.change import Change
+from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import OrderPatch, validated
 from axon_factory.orders.update import patch_order
 from tests.cli.program import Program, Running
@@ -191,7 +191,9 @@ async def test_reject_cancel_and_retry(
         order = await lock_order(session, number, ADMIN)
         assert order.plan_version == 2
         failing = validated(OrderPatch, {"estado": "fallido", "motivo": "Se rompió"})
-        await patch_order(session, order, failing, ADMIN, container.policy, order.updated_at)
+        await patch_order(
+            Change(session, order, ADMIN.actor, container.policy, order.updated_at), failing, ADMIN
+        )
 
     answers = await axon.many(
         [

@@ -7,9 +7,10 @@ from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import Actor, ActorKind, Audience
 from axon_factory.factory.line import Line
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.questions import NewQuestion, ask_question
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import approve_plan
+from axon_factory.orders.questions.asking import NewQuestion, ask_question
+from axon_factory.orders.read import lock_order_by_id
 from tests.cli.program import Program
 from tests.support.ports import example_ports
 from tests.support.workshop import ADMIN
@@ -35,10 +36,10 @@ async def test_questions_are_shown_and_answered(
     async with container.database.transaction("test") as session:
         order = await lock_order_by_id(session, placed.id)
         now = datetime.now(UTC)
-        await approve_plan(session, order, actor=ADMIN.actor, policy=container.policy, now=now)
+        await approve_plan(Change(session, order, ADMIN.actor, container.policy, now))
         question = NewQuestion(Audience.CLIENTE, HOSTILE, ("Español", "Inglés"))
         policy = container.policy
-        await ask_question(session, order, question, actor=AGENT, policy=policy, now=now)
+        await ask_question(Change(session, order, AGENT, policy, now), question)
         order.silence, order.heartbeat_at = "sin_respuesta", now - timedelta(hours=1)
     shown, listed, wrong, none, answered, again, after = await axon.many(
         [

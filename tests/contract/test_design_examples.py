@@ -17,11 +17,11 @@ import httpx2
 import pytest
 
 from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.names import line_actor
 from axon_factory.domain.states import OrderState
-from axon_factory.factory.step import line_actor
 from axon_factory.orders.credentials import open_credentials
 from axon_factory.orders.events import append_event
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.read import lock_order_by_id
 from tests.support.workshop import Workshop
 
 Json = Any

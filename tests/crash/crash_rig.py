@@ -17,7 +17,7 @@ from uuid import UUID
 from ledger import Ledger
 from ledger_ports import ledger_box
 from line_process import settings_for
-from rig import ADMIN, POLICY, Change, approve, cancel
+from rig import ADMIN, POLICY, Act, approve, cancel
 from sqlalchemy import text
 
 from axon_factory.bootstrap import Container
@@ -26,13 +26,13 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.addresses import OutboundRules
 from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.orders.asking import answer_as
+from axon_factory.orders.change import Change
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order_by_id
 from axon_factory.orders.notifications.destinations import NewDestination, create_destination
-from axon_factory.orders.open_questions import open_questions
-from axon_factory.orders.plans.questions import ask_about_plan
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.plans.decisions import ask_about_plan
+from axon_factory.orders.questions.asking import Audience, answer_as
+from axon_factory.orders.questions.open import open_questions
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.orders.requests import ClientData, NewOrder
 from tests.support.databases import copied_database
 
@@ -246,7 +246,7 @@ class Scene:
         """Cancel the order as an administrator."""
         await self._change(cancel)
 
-    async def _change(self, change: Change) -> None:
+    async def _change(self, change: Act) -> None:
         if self.order_id is None:
             raise RuntimeError("there is no order")
         async with self.database.transaction("test") as session:
@@ -348,14 +348,14 @@ def _left_behind(state: str, effects: Sequence[Any], sessions: Sequence[Any]) ->
 
 async def _ask_planner(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     question, of = "¿Por qué tantas horas?", Audience.PLANIFICADOR
-    await ask_about_plan(
-        session, order, question, of, actor=ADMIN.actor, policy=POLICY, plan=None, now=now
-    )
+    await ask_about_plan(Change(session, order, ADMIN.actor, POLICY, now), question, of, plan=None)
 
 
 async def _answer(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     (asked,) = await open_questions(session, order, Audience.CLIENTE)
-    await answer_as(session, order, asked.number, asked.options[0], ADMIN, POLICY, now)
+    await answer_as(
+        Change(session, order, ADMIN.actor, POLICY, now), asked.number, asked.options[0], ADMIN
+    )
 
 
 @asynccontextmanager

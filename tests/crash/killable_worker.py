@@ -26,7 +26,7 @@ from axon_factory.bootstrap.options import worker_options
 from axon_factory.db.sessions import Database
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
-from axon_factory.factory.ports import LinePorts
+from axon_factory.factory.step import LinePorts
 from axon_factory.failpoints import arm, disarm
 from axon_factory.jobs.queue import ADVANCE
 from axon_factory.worker.maintenance import rescue_stalled_jobs, sweep

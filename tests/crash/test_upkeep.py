@@ -19,10 +19,10 @@ from ledger_ports import ledger_ports
 from rig import ADMIN, POLICY
 from sqlalchemy import text
 
-from axon_factory.orders.asking import answer_as
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.plans.questions import ask_about_plan
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import ask_about_plan
+from axon_factory.orders.questions.asking import Audience, answer_as
+from axon_factory.orders.read import lock_order_by_id
 
 _A_ROUND = 12
 _CROSSINGS = tuple(
@@ -129,16 +129,12 @@ async def _let_be_overdue(stage: Scene) -> None:
         order = await lock_order_by_id(session, stage.order_id)
         for question in ("¿Cuántos usuarios?", "¿Qué idioma?"):
             await ask_about_plan(
-                session,
-                order,
+                Change(session, order, ADMIN.actor, POLICY, now),
                 question,
                 Audience.CLIENTE,
-                actor=ADMIN.actor,
-                policy=POLICY,
                 plan=None,
-                now=now,
             )
-        await answer_as(session, order, 2, "Español", ADMIN, POLICY, now)
+        await answer_as(Change(session, order, ADMIN.actor, POLICY, now), 2, "Español", ADMIN)
         for table, column in (("order_plans", "created_at"), ("order_questions", "asked_at")):
             await session.execute(
                 text(

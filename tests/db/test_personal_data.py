@@ -5,7 +5,7 @@ from collections import defaultdict
 from sqlalchemy import text
 
 from axon_factory.db.sessions import Database
-from axon_factory.orders.personal_data import NOT_OF_ORDERS, PLACES
+from axon_factory.orders.erasure import NOT_OF_ORDERS, PLACES
 
 WITHOUT_TEXT = (
     "bigint",

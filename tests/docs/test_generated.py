@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from axon_factory.api.schemas.errors import error_example
+from axon_factory.api.error_schemas import error_example
 from axon_factory.cli.context import Exit
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.fields import READERS, WRITERS, writable_by
@@ -29,7 +29,8 @@ from axon_factory.domain.states import (
     ActorKind,
     OrderState,
 )
-from axon_factory.orders.personal_data import NOT_OF_ORDERS, PLACES, Place
+from axon_factory.orders.answers.order import READERS
+from axon_factory.orders.erasure import NOT_OF_ORDERS, PLACES, Place
 from axon_factory.settings import Settings
 from tests.support.published_errors import published_errors
 

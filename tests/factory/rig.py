@@ -25,19 +25,20 @@ from axon_factory.domain.messages import ClientMail
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
-from axon_factory.factory.ports import LinePorts
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.cancel import cancel_order
+from axon_factory.factory.step import LinePorts
+from axon_factory.orders.change import Change
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.moves import cancel_order
+from axon_factory.orders.plans.decisions import approve_plan
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch
-from axon_factory.orders.rework import accept_for_person
+from axon_factory.orders.reviewing import accept_for_person
 from axon_factory.orders.update import patch_order
 from axon_factory.worker.runner import Worker, WorkerOptions
 from tests.support.databases import WipedDatabase
 
-__all__ = ["ADMIN", "POLICY", "STAGES", "Change", "Rig", "approve", "cancel", "patch"]
+__all__ = ["ADMIN", "POLICY", "STAGES", "Act", "Rig", "approve", "cancel", "patch"]
 
 ADMIN = Principal("user:admin", "Ana Administradora", Role.ADMIN, Grant.ADMIN)
 POLICY = Policy(
@@ -68,30 +69,30 @@ _OPTIONS = WorkerOptions(
     graceful_seconds=0.2,
 )
 
-Change = Callable[[Any, Order, datetime], Awaitable[object]]
+Act = Callable[[Any, Order, datetime], Awaitable[object]]
 
 
 async def approve(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     """Approve the waiting plan as an administrator."""
-    await approve_plan(session, order, actor=ADMIN.actor, policy=POLICY, now=now)
+    await approve_plan(Change(session, order, ADMIN.actor, POLICY, now))
 
 
 async def accept(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     """Accept the product as an administrator, whatever the review has found."""
-    await accept_for_person(session, order, actor=ADMIN.actor, reason="prueba", now=now)
+    await accept_for_person(Change(session, order, ADMIN.actor, POLICY, now), reason="prueba")
 
 
 async def cancel(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
     """Cancel as an administrator."""
-    await cancel_order(session, order, actor=ADMIN.actor, reason="prueba", policy=POLICY, now=now)
+    await cancel_order(Change(session, order, ADMIN.actor, POLICY, now), reason="prueba")
 
 
-def patch(by: Principal = ADMIN, **fields: object) -> Change:
+def patch(by: Principal = ADMIN, **fields: object) -> Act:
     """Return what PATCH with `fields` does for `by`."""
     body = OrderPatch.model_validate(fields)
 
     async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
-        await patch_order(session, order, body, by, POLICY, now)
+        await patch_order(Change(session, order, by.actor, POLICY, now), body, by)
 
     return change
 
@@ -210,7 +211,7 @@ class Rig:
         await self.change(order_id, approve)
         return steps + await self.drive(order_id)
 
-    async def change(self, order_id: UUID, change: Change) -> None:
+    async def change(self, order_id: UUID, change: Act) -> None:
         """Do what a person does: lock the order and change it in one transaction."""
         async with self.database.transaction("test") as session:
             await change(session, await lock_order_by_id(session, order_id), datetime.now(UTC))

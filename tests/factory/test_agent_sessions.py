@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from ledger import Fault
-from rig import ADMIN, Change, Rig, cancel, patch
+from rig import ADMIN, POLICY, Act, Rig, cancel, patch
 from test_line_control import OUTSIDE, in_state
 
 from axon_factory.accounts.system_tokens import SystemTokens
@@ -16,8 +16,9 @@ from axon_factory.db.tables import Order, OrderMilestone
 from axon_factory.domain.errors import AttemptEnded
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.plan import Plan
-from axon_factory.orders.retry import retry_order
-from axon_factory.orders.rework import send_back
+from axon_factory.orders.change import Change
+from axon_factory.orders.moves import retry_order
+from axon_factory.orders.reviewing import send_back
 
 AGENT = Principal("token:x", "Builder Agent", Role.SYSTEM, Grant.SYSTEM_PERMANENT)
 STUBBORN = Fault("builder.stop", "deaf", times=None)
@@ -28,8 +29,8 @@ class Way:
     """How an order leaves its session behind, and what may be done at once afterwards."""
 
     name: str
-    change: Change
-    then: Change | None = None
+    change: Act
+    then: Act | None = None
     deaf: bool = False
 
     def __str__(self) -> str:
@@ -37,7 +38,7 @@ class Way:
 
 
 async def _retry(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
-    await retry_order(session, order, actor=ADMIN.actor, now=now)
+    await retry_order(Change(session, order, ADMIN.actor, POLICY, now))
 
 
 async def _report_qa(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — as above
@@ -57,7 +58,7 @@ async def _report_qa(session: Any, order: Order, now: datetime) -> None:  # noqa
 
 
 async def _send_back(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — as above
-    await send_back(session, order, actor=ADMIN.actor, reasons=["mal"], now=now)
+    await send_back(Change(session, order, ADMIN.actor, POLICY, now), reasons=["mal"])
 
 
 WAYS = [

@@ -12,8 +12,8 @@ from ledger import Fault
 from rig import Rig, approve, cancel, patch
 
 from axon_factory.domain.building import BuildLimits, Priority
-from axon_factory.orders.capacity import place_in_queue
 from axon_factory.orders.policy import ApprovalRules
+from axon_factory.orders.runs.capacity import place_in_queue
 from axon_factory.worker.maintenance import sweep
 from tests.support.ports import example_ports
 

@@ -10,15 +10,15 @@ from uuid import UUID
 
 import pytest
 from ledger import Fault
-from rig import ADMIN, Change, Rig, patch
+from rig import ADMIN, Act, Rig, patch
 
 from axon_factory.adapters.mailer import MaildirMailer
 from axon_factory.domain.messages import ClientMail
 from axon_factory.domain.states import Audience
 from axon_factory.factory.outbox import OutboxSender
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.asking import answer_as
-from axon_factory.orders.questions import NewQuestion, ask_question
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import approve_plan
+from axon_factory.orders.questions.asking import NewQuestion, answer_as, ask_question
 from axon_factory.orders.requests import OrderPatch
 from axon_factory.orders.update import patch_order
 from axon_factory.settings import SettingsInvalid, load_settings
@@ -30,19 +30,19 @@ def talking(rig: Rig) -> Rig:
     return rig.with_policy(client_mails=frozenset(ClientMail))
 
 
-def as_person(rig: Rig) -> Change:
+def as_person(rig: Rig) -> Act:
     async def change(session: Any, order: Any, now: Any) -> None:  # noqa: ANN401 — rows
-        await approve_plan(session, order, actor=ADMIN.actor, policy=rig.policy, now=now)
+        await approve_plan(Change(session, order, ADMIN.actor, rig.policy, now))
 
     return change
 
 
-def changed(rig: Rig, **fields: Any) -> Change:  # noqa: ANN401 — JSON
+def changed(rig: Rig, **fields: Any) -> Act:  # noqa: ANN401 — JSON
     """Return what PATCH does under the rig's own policy."""
     body = OrderPatch.model_validate(fields)
 
     async def change(session: Any, order: Any, now: Any) -> None:  # noqa: ANN401 — rows
-        await patch_order(session, order, body, ADMIN, rig.policy, now)
+        await patch_order(Change(session, order, ADMIN.actor, rig.policy, now), body, ADMIN)
 
     return change
 
@@ -103,10 +103,10 @@ async def paused(rig: Rig, pause: str) -> UUID:
 
     async def ask(session: Any, order: Any, now: Any) -> None:  # noqa: ANN401 — rows
         question = NewQuestion(Audience.CLIENTE, "¿De qué color?")
-        await ask_question(session, order, question, actor=ADMIN.actor, policy=rig.policy, now=now)
+        await ask_question(Change(session, order, ADMIN.actor, rig.policy, now), question)
 
     async def answer(session: Any, order: Any, now: Any) -> None:  # noqa: ANN401 — rows
-        await answer_as(session, order, 1, "Verde", ADMIN, rig.policy, now)
+        await answer_as(Change(session, order, ADMIN.actor, rig.policy, now), 1, "Verde", ADMIN)
 
     await rig.change(order_id, ask)
     await rig.execute(

@@ -5,14 +5,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ledger import Fault
 from ledger_ports import CHECKS
-from rig import ADMIN, Rig, accept, patch
+from rig import ADMIN, POLICY, Rig, accept, patch
 
 from axon_factory.domain.building import AGEING_INTERVAL, Priority
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.approval import reject_plan
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import reject_plan
 from axon_factory.orders.policy import ApprovalRules
 from axon_factory.worker.maintenance import age_waiting_orders
 
@@ -145,7 +146,7 @@ async def test_a_rejected_plan_is_made_again_with_the_reason(rig: Rig) -> None:
     await rig.change(
         order_id,
         lambda session, order, now: reject_plan(
-            session, order, actor=ADMIN.actor, now=now, reason="Falta HubSpot"
+            Change(session, order, ADMIN.actor, POLICY, now), reason="Falta HubSpot"
         ),
     )
     await rig.drive(order_id)

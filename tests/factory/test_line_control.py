@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import PreconditionFailed
 from axon_factory.insights.line import read_line_status
-from axon_factory.orders.line_control import ModeChange, change_mode, read_control
+from axon_factory.orders.line_mode import ModeChange, change_mode, read_control
 from axon_factory.orders.policy import AgentRules
 from axon_factory.worker.maintenance import sweep
 

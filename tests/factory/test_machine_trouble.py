@@ -7,14 +7,15 @@ from uuid import UUID
 
 import pytest
 from ledger import Fault
-from rig import ADMIN, Rig, approve, patch
+from rig import ADMIN, POLICY, Rig, approve, patch
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.failure import MachineTrouble, Trouble
 from axon_factory.insights.line import read_line_health, read_line_status
-from axon_factory.orders.retry import retry_order
+from axon_factory.orders.change import Change
+from axon_factory.orders.moves import retry_order
 from axon_factory.worker.maintenance import sweep
 
 PLACES = {
@@ -39,7 +40,7 @@ class Disk:
 
 
 async def _retry(session: AsyncSession, order: Order, now: datetime) -> None:
-    await retry_order(session, order, actor=ADMIN.actor, now=now)
+    await retry_order(Change(session, order, ADMIN.actor, POLICY, now))
 
 
 async def _reach(rig: Rig, place: str) -> UUID:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from ledger import Fault
-from rig import Change, Rig
+from rig import Act, Rig
 from sqlalchemy.exc import IntegrityError
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -34,7 +34,7 @@ from axon_factory.orders.notifications.destinations import (
     remove_destination,
     rotate_secret,
 )
-from axon_factory.orders.outbox import notify, post_message
+from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.worker.maintenance import sweep
 from tests.support.receiver import Receiver, receiving, says
 
@@ -70,7 +70,7 @@ async def listen(
         )
 
 
-def told(kind: Kind = Kind.PLAN_PENDIENTE, topic: str = "t") -> Change:
+def told(kind: Kind = Kind.PLAN_PENDIENTE, topic: str = "t") -> Act:
     async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
         await notify(session, order, kind, topic=topic, now=now)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from ledger import Fault
-from rig import ADMIN, Change, Rig, cancel, patch
+from rig import ADMIN, POLICY, Act, Rig, cancel, patch
 from standardwebhooks import Webhook
 
 from axon_factory.accounts.api_keys import ApiKeys
@@ -22,6 +22,8 @@ from axon_factory.domain.permissions import KeyScope
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import Audience
 from axon_factory.factory.outbox import OutboxSender
+from axon_factory.orders.change import Change
+from axon_factory.orders.moves import retry_order
 from axon_factory.orders.notifications.deliveries import redeliver, send_test
 from axon_factory.orders.notifications.destinations import (
     CreatedDestination,
@@ -30,10 +32,9 @@ from axon_factory.orders.notifications.destinations import (
     change_destination,
     create_destination,
 )
-from axon_factory.orders.notifications.owners import KEY_ENDED
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
-from axon_factory.orders.questions import NewQuestion, ask_question
-from axon_factory.orders.retry import retry_order
+from axon_factory.orders.notifications.outbox import KEY_ENDED
+from axon_factory.orders.plans.decisions import PlanEdit, edit_plan
+from axon_factory.orders.questions.asking import NewQuestion, ask_question
 from axon_factory.worker.maintenance import switch_off_orphans
 from tests.support.receiver import Receiver, receiving
 
@@ -131,10 +132,10 @@ async def test_a_life_is_told_step_by_step(rig: Rig, receiver: Receiver) -> None
     }
 
 
-def asks(audience: Audience) -> Change:
+def asks(audience: Audience) -> Act:
     async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
         question = NewQuestion(audience, "¿Color?")
-        await ask_question(session, order, question, actor=ADMIN.actor, policy=Rig.policy, now=now)
+        await ask_question(Change(session, order, ADMIN.actor, Rig.policy, now), question)
 
     return change
 
@@ -143,11 +144,11 @@ async def edits(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN
     plan = Plan.model_validate(order.plan)
     changed = plan.model_copy(update={"observaciones": ("Otra",)})
     edit = PlanEdit(changed, None, approve=False)
-    await edit_plan(session, order, edit, actor=ADMIN.actor, policy=Rig.policy, now=now)
+    await edit_plan(Change(session, order, ADMIN.actor, Rig.policy, now), edit)
 
 
 async def retries(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
-    await retry_order(session, order, actor=ADMIN.actor, now=now)
+    await retry_order(Change(session, order, ADMIN.actor, POLICY, now))
 
 
 @pytest.mark.parametrize(

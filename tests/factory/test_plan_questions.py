@@ -8,17 +8,16 @@ from uuid import UUID
 
 import pytest
 from ledger import Fault
-from rig import ADMIN, Change, Rig, approve
+from rig import ADMIN, POLICY, Act, Rig, approve
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.errors import TransitionRefused
-from axon_factory.orders.approval import reject_plan
 from axon_factory.orders.budget import decide_budget
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
-from axon_factory.orders.plans.questions import ask_about_plan
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import PlanEdit, ask_about_plan, edit_plan, reject_plan
 from axon_factory.orders.policy import BudgetRules
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.questions.asking import Audience
 from axon_factory.ports.planner import (
     ModelUse,
     PlannerAnswer,
@@ -32,24 +31,17 @@ from axon_factory.worker.reminders import tell_answers
 PRODUCT = PRODUCT_TYPES["webhook_service"]
 
 
-def ask(rig: Rig, of: Audience = Audience.PLANIFICADOR, question: str = "¿Por qué?") -> Change:
+def ask(rig: Rig, of: Audience = Audience.PLANIFICADOR, question: str = "¿Por qué?") -> Act:
     async def change(session: Any, order: Any, now: datetime) -> None:  # noqa: ANN401 — rows
         await ask_about_plan(
-            session,
-            order,
-            question,
-            of,
-            actor=ADMIN.actor,
-            policy=rig.policy,
-            plan=None,
-            now=now,
+            Change(session, order, ADMIN.actor, rig.policy, now), question, of, plan=None
         )
 
     return change
 
 
 def reject(session: Any, order: Any, now: datetime) -> Any:  # noqa: ANN401 — rows
-    return reject_plan(session, order, actor=ADMIN.actor, now=now, reason="Otra vez")
+    return reject_plan(Change(session, order, ADMIN.actor, POLICY, now), reason="Otra vez")
 
 
 async def questions(rig: Rig) -> list[Any]:
@@ -116,7 +108,7 @@ async def test_a_planner_that_cannot_answer_fails_the_question_and_not_the_order
 
 
 @pytest.mark.parametrize("decide", [approve, reject], ids=["approve", "reject"])
-async def test_a_decision_ends_the_waiting_for_an_answer(rig: Rig, decide: Change) -> None:
+async def test_a_decision_ends_the_waiting_for_an_answer(rig: Rig, decide: Act) -> None:
     order_id = await waiting(rig)
     await rig.change(order_id, ask(rig))
     await rig.change(order_id, decide)
@@ -194,10 +186,10 @@ class Scripted:
         return PlannerAnswer("Porque sí", self.name, (self._use(),))
 
 
-def decide(usd: str | None) -> Change:
+def decide(usd: str | None) -> Act:
     async def change(session: Any, order: Any, now: datetime) -> None:  # noqa: ANN401 — rows
         amount = None if usd is None else Decimal(usd)
-        await decide_budget(session, order, usd=amount, actor=ADMIN.actor, now=now)
+        await decide_budget(Change(session, order, ADMIN.actor, POLICY, now), usd=amount)
 
     return change
 
@@ -273,7 +265,7 @@ async def test_an_edit_drops_the_answer_that_is_on_its_way(rig: Rig) -> None:
 
     async def edit(session: Any, order: Any, now: datetime) -> None:  # noqa: ANN401 — rows
         change = PlanEdit(plan, None, approve=False)
-        await edit_plan(session, order, change, actor=ADMIN.actor, policy=rig.policy, now=now)
+        await edit_plan(Change(session, order, ADMIN.actor, rig.policy, now), change)
 
     async with rig.working():
         await rig.ledger.until(lambda ledger: ledger.entries("start", "planner.answer"))

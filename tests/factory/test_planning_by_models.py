@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from rig import ADMIN, Change, Rig
+from rig import ADMIN, POLICY, Act, Rig
 
 from axon_factory.adapters.planner.llm import (
     Limits,
@@ -21,7 +21,8 @@ from axon_factory.adapters.planner.llm import (
 from axon_factory.adapters.planner.llm.reading import SENTENCES
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import PlanStatus
-from axon_factory.orders.approval import reject_plan
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import reject_plan
 from axon_factory.orders.policy import BudgetRules
 from axon_factory.orders.transitions import wake
 from axon_factory.ports.crossing import crossing
@@ -106,7 +107,7 @@ async def test_a_rejected_plan_is_made_anew_with_the_reason(rig: Rig, server: Mo
     await by_model.drive(order_id)
 
     async def reject(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
-        await reject_plan(session, order, actor=ADMIN.actor, now=now, reason="Sin Slack")
+        await reject_plan(Change(session, order, ADMIN.actor, POLICY, now), reason="Sin Slack")
 
     await by_model.change(order_id, reject)
     await by_model.drive(order_id)
@@ -156,7 +157,7 @@ async def test_a_person_may_let_the_catalogue_plan(rig: Rig, server: ModelServer
     assert not server.asked["modelo"]
 
 
-def decide(amount: Decimal) -> Change:
+def decide(amount: Decimal) -> Act:
     """What a person's decision about the budget does to the order."""
 
     async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session

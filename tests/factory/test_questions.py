@@ -11,8 +11,9 @@ from rig import ADMIN, Rig, patch
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.asking import answer_as
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.change import Change
+from axon_factory.orders.questions.asking import answer_as
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.ports.builder import (
     AgentQuestion,
     Builder,
@@ -74,7 +75,7 @@ async def asked_by(rig: Rig, *questions: AgentQuestion) -> tuple[AskingBuilder, 
 
 async def answer(rig: Rig, order_id: UUID, number: int, text: str) -> None:
     async def change(session: Any, order: Order, now: datetime) -> None:  # noqa: ANN401 — a session
-        await answer_as(session, order, number, text, ADMIN, rig.policy, now)
+        await answer_as(Change(session, order, ADMIN.actor, rig.policy, now), number, text, ADMIN)
 
     await rig.change(order_id, change)
 

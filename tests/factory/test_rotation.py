@@ -8,10 +8,11 @@ from uuid import UUID
 import pytest
 from ledger import Fault
 from ledger_ports import ledger_box
-from rig import ADMIN, Rig, cancel
+from rig import ADMIN, POLICY, Rig, cancel
 
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import Conflict
+from axon_factory.orders.change import Change
 from axon_factory.orders.credentials import (
     ROTATABLE,
     RotationInProgress,
@@ -19,8 +20,8 @@ from axon_factory.orders.credentials import (
     reveal_credentials,
     rotate_credentials,
 )
-from axon_factory.orders.line_control import ModeChange, change_mode
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.line_mode import ModeChange, change_mode
+from axon_factory.orders.read import lock_order_by_id
 
 ENVIRONMENT = {
     "admin_password_temporal": "ADMIN_PASSWORD",
@@ -34,13 +35,17 @@ async def rotate(rig: Rig, order_id: UUID, *names: str) -> Sequence[str]:
     async with rig.database.transaction("test") as session:
         order = await lock_order_by_id(session, order_id)
         box = ledger_box()
-        return await rotate_credentials(session, order, names, ADMIN, box, datetime.now(UTC))
+        return await rotate_credentials(
+            Change(session, order, ADMIN.actor, POLICY, datetime.now(UTC)), names, box
+        )
 
 
 async def reveal(rig: Rig, order_id: UUID) -> Mapping[str, str]:
     async with rig.database.transaction("test") as session:
         order = await lock_order_by_id(session, order_id)
-        return await reveal_credentials(session, order, ADMIN, ledger_box(), datetime.now(UTC))
+        return await reveal_credentials(
+            Change(session, order, ADMIN.actor, POLICY, datetime.now(UTC)), ledger_box()
+        )
 
 
 async def values(rig: Rig, order_id: UUID) -> Mapping[str, str]:

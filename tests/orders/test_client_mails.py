@@ -12,8 +12,8 @@ import pytest
 from axon_factory.adapters.mailer import compose
 from axon_factory.domain.messages import ClientMail, Language, language_of
 from axon_factory.domain.states import OrderState, PlanStatus, WaitsFor
-from axon_factory.orders.mails.rendering import plain_line, render_mail, spoken_time
-from axon_factory.orders.outbox import Letter
+from axon_factory.orders.notifications.outbox import Letter
+from axon_factory.orders.notifications.rendering import plain_line, render_mail, spoken_time
 from axon_factory.ports.messages import Mail
 
 LINK = "https://fabrica.example/portal/" + "A1b2" * 12

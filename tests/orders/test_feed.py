@@ -19,7 +19,7 @@ from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.orders import feed
 from axon_factory.orders.events import append_event
 from axon_factory.orders.feed import FeedPage, FeedQuery, newest_cursor, read_feed
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.read import lock_order_by_id
 from tests.support.workshop import ADMIN
 
 Event = tuple[UUID, int]

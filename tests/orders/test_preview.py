@@ -8,8 +8,8 @@ from sqlalchemy import text
 from axon_factory.domain.building import Priority
 from axon_factory.domain.progress import DOCUMENTED_PACE, ENOUGH_ORDERS, Pace
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.capacity import count_ahead
-from axon_factory.orders.pace import measured_pace
+from axon_factory.orders.line_mode import count_ahead
+from axon_factory.orders.promise import measured_pace
 from axon_factory.worker.maintenance import age_waiting_orders
 from tests.support.workshop import Workshop
 

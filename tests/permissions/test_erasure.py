@@ -19,7 +19,7 @@ from axon_factory.db.audit import cut, verify_audit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
 from axon_factory.orders.lists.folding import fold
-from axon_factory.orders.outbox import post_message
+from axon_factory.orders.notifications.outbox import post_message
 from axon_factory.ports.messages import Mail
 from tests.support.canary_orders import (
     CLIENT,

@@ -6,9 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from axon_factory.domain.fields import READERS, WRITERS, readable
+from axon_factory.domain.fields import WRITERS
 from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.answers.order import READERS, Order
 from axon_factory.orders.requests import OrderPatch
 from tests.permissions.conftest import CALLERS, Caller
 from tests.support.copies import copy_order
@@ -102,5 +103,5 @@ async def test_writes_exactly_what_the_table_grants(
 
 
 def test_an_answer_with_an_undeclared_field_cannot_be_made() -> None:
-    with pytest.raises(KeyError):
-        readable({"id": "x", "sin_declarar": 1}, Grant.ADMIN)
+    with pytest.raises(TypeError, match="sin_declarar"):
+        Order.of(None, Grant.ADMIN, id="x", sin_declarar=1)

@@ -12,7 +12,7 @@ import httpx2
 from axon_factory.accounts import users
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.permissions import KeyScope, Role
-from axon_factory.orders.line_control import ModeChange, change_mode
+from axon_factory.orders.line_mode import ModeChange, change_mode
 from tests.proofs.copies import Copies
 from tests.proofs.writes import Endpoint
 from tests.support.destinations import make_destination

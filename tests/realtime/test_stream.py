@@ -12,7 +12,7 @@ import pytest
 from axon_factory.domain.events import EventKind, NewEvent, Visibility
 from axon_factory.domain.permissions import KeyScope
 from axon_factory.orders.events import append_event
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.read import lock_order_by_id
 from tests.support.workshop import ADMIN, Workshop
 
 

@@ -47,7 +47,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from axon_factory.api.server import ServerLimits, uvicorn_config
+from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
 from tests.support.a2a_script import (
     COMPLETE_PRODUCT,
     Act,

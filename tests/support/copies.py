@@ -15,7 +15,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.bootstrap import Container
+from axon_factory.domain.names import SUPER_AXON
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.change import Change
 from axon_factory.orders.credentials import (
     SealedCredential,
     credential_context,
@@ -126,9 +128,10 @@ async def _seal_anew(
             for name, value in values.items()
         ]
         order = original.model_copy(update={"id": copy})
-        await store_credentials(session, order, sealed, now)
+        change = Change(session, order, SUPER_AXON, workshop.container.policy, now)
+        await store_credentials(change, sealed)
         if all(item.in_service_at for item in kept.values()):
-            await note_in_service(session, order, now)
+            await note_in_service(change)
 
 
 async def _copy_rows(session: AsyncSession, original: UUID, ids: Sequence[UUID]) -> None:

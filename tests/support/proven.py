@@ -21,11 +21,13 @@ PARTS = {
     "browser": (
         "src/axon_factory/web",
         "src/axon_factory/api",
+        "src/axon_factory/orders/answers",
         "package-lock.json",
         "tests/web",
     ),
     "clients": (
         "src/axon_factory/api",
+        "src/axon_factory/orders/answers",
         "requirements-client.txt",
         "tests/contract",
     ),

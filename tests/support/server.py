@@ -9,7 +9,7 @@ import httpx2
 import uvicorn
 from fastapi import FastAPI
 
-from axon_factory.api.server import ServerLimits, uvicorn_config
+from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
 
 __all__ = ["listening", "running"]
 

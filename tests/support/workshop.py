@@ -17,9 +17,9 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
 from axon_factory.domain.states import OrderState
 from axon_factory.factory.line import Line
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.read import read_order
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import approve_plan
+from axon_factory.orders.read import lock_order_by_id, read_order
 from axon_factory.settings import load_settings
 from tests.support.conformance import Conformance
 from tests.support.ports import example_ports
@@ -172,7 +172,7 @@ class Workshop:
         async with self.container.database.transaction("test") as session:
             order = await lock_order_by_id(session, order_id)
             policy, now = self.container.policy, order.updated_at
-            await approve_plan(session, order, actor=ADMIN.actor, policy=policy, now=now)
+            await approve_plan(Change(session, order, ADMIN.actor, policy, now))
 
 
 def _has_arrived(order: Order, state: OrderState) -> bool:

@@ -20,10 +20,10 @@ from axon_factory.domain.errors import OwnOrder
 from axon_factory.domain.evidence import NO_EVIDENCE
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
 from axon_factory.factory.situation import read_situation
-from axon_factory.orders.approval import approve_plan, reject_plan
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import PlanEdit, approve_plan, edit_plan, reject_plan
 from axon_factory.orders.policy import ApprovalRules
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.orders.requests import OrderPatch
 from axon_factory.orders.transitions import legal_targets
 from axon_factory.orders.update import patch_order
@@ -106,7 +106,7 @@ async def test_an_order_that_is_being_decided_is_not_waited_for(rig: Rig, waitin
 
 
 async def _reject(session: Any, order: Any, now: datetime) -> None:  # noqa: ANN401 — rows
-    await reject_plan(session, order, actor=ADMIN.actor, now=now, reason="No")
+    await reject_plan(Change(session, order, ADMIN.actor, POLICY, now), reason="No")
 
 
 @pytest.mark.parametrize("decide", [approve, cancel, _reject])
@@ -175,15 +175,15 @@ async def test_who_placed_an_order_does_not_approve_it_where_a_setting_says_so(
         async def change(session: Any, order: Any, now: datetime) -> None:  # noqa: ANN401 — rows
             match way:
                 case "approve":
-                    await approve_plan(session, order, actor=actor, policy=strict.policy, now=now)
+                    await approve_plan(Change(session, order, actor, strict.policy, now))
                 case "patch":
                     body = OrderPatch.model_validate({"estado": "construccion"})
-                    await patch_order(session, order, body, ADMIN, strict.policy, now)
+                    await patch_order(
+                        Change(session, order, ADMIN.actor, strict.policy, now), body, ADMIN
+                    )
                 case _:
                     edit = PlanEdit(EDITED, None, approve=way == "edit")
-                    await edit_plan(
-                        session, order, edit, actor=actor, policy=strict.policy, now=now
-                    )
+                    await edit_plan(Change(session, order, actor, strict.policy, now), edit)
 
         return change
 

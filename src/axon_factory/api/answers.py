@@ -1,13 +1,22 @@
-"""How answers leave: JSON made once, validators, and 304 where the caller has it already."""
+"""How answers leave: JSON made once, validators, 304; language and media type asked for."""
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import Request, Response
 from pydantic_core import to_json
 
-__all__ = ["content_etag", "json_response", "rendered", "version_etag"]
+__all__ = [
+    "charsets_of",
+    "content_etag",
+    "json_response",
+    "prefers",
+    "prefers_english",
+    "rendered",
+    "version_etag",
+]
 
 _JSON = "application/json"
 
@@ -58,3 +67,61 @@ def _matches(if_none_match: str | None, validator: str) -> bool:
         return True
     plain = validator.removeprefix("W/")
     return any(item.strip().removeprefix("W/") == plain for item in if_none_match.split(","))
+
+
+def prefers(accept: str, media_type: str, *, over: str) -> bool:
+    """Return whether `accept` gives `media_type` more weight than `over`, the usual one."""
+    return _weight(accept, media_type) > _weight(accept, over)
+
+
+def charsets_of(accept: str, media_type: str) -> set[str]:
+    """Return the values of `charset` that `accept` gives for `media_type`, in lower case."""
+    return {
+        value.strip().strip('"')
+        for name, parameters in _ranges(accept)
+        if name == media_type
+        for parameter, _, value in (each.partition("=") for each in parameters)
+        if parameter.strip() == "charset"
+    }
+
+
+def _ranges(accept: str) -> Iterator[tuple[str, list[str]]]:
+    for item in accept.lower().split(","):
+        name, *parameters = (part.strip() for part in item.split(";"))
+        yield name, parameters
+
+
+def _weight(accept: str, media_type: str) -> float:
+    """Return the weight that the most specific range of `accept` gives to `media_type`."""
+    ranges = {"*/*": 0, media_type.partition("/")[0] + "/*": 1, media_type: 2}
+    best, weight = -1, 0.0
+    for name, parameters in _ranges(accept):
+        specificity = ranges.get(name, -1)
+        if specificity > best:
+            best, weight = specificity, _quality(parameters)
+    return weight
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return min(max(float(value), 0.0), 1.0)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+_LANGUAGE = re.compile(r"\s*(en|es)(?:-[a-z0-9]+)?\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
+
+
+def prefers_english(accept_language: str) -> bool:
+    """Return whether `Accept-Language` asks for English before Spanish (RFC 9110 §12.5.4)."""
+    weights = {"en": 0.0, "es": 0.0}
+    for item in accept_language.lower().split(","):
+        match = _LANGUAGE.fullmatch(item)
+        if match:
+            weight = float(match[2]) if match[2] else 1.0
+            weights[match[1]] = max(weights[match[1]], weight)
+    return weights["en"] > weights["es"]

@@ -1,36 +1,30 @@
 """Assemble the API's routes on an application."""
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from axon_factory.api.errors import install_error_handlers
 from axon_factory.api.middleware import EdgeOptions, add_edge
 from axon_factory.api.rate_limits import RateLimits
 from axon_factory.api.routers import (
+    agents,
     audit,
     auth,
-    bulk,
     decisions,
     deliveries,
     events,
-    feeds,
-    health,
-    hints,
     keys,
     line,
-    listing,
     notifications,
     orders,
     plans,
     portal_links,
-    products,
-    questions,
+    public,
     reading,
     repositories,
-    reviewing,
-    sessions,
     users,
 )
 from axon_factory.api.services import ApiServices
+from axon_factory.api.writing import AnsweredBefore
 
 __all__ = ["add_api"]
 
@@ -40,31 +34,35 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
     app.state.services = services
     app.state.rate_limits = RateLimits(services.database, edge.quotas)
     install_error_handlers(app)
-    modules = (
-        health,
-        auth,
-        users,
-        keys,
-        products,
-        bulk,
-        orders,
-        events,
-        feeds,
-        listing,
-        line,
-        reading,
-        decisions,
-        reviewing,
-        hints,
-        questions,
-        sessions,
-        plans,
-        portal_links,
-        repositories,
-        audit,
-        notifications,
-        deliveries,
+    _install_replays(app)
+    routers = (
+        public.probes,
+        auth.router,
+        users.router,
+        keys.router,
+        public.catalogue,
+        orders.router,
+        events.router,
+        events.order_router,
+        reading.router,
+        line.router,
+        decisions.router,
+        agents.hint_router,
+        agents.question_router,
+        agents.router,
+        plans.router,
+        portal_links.router,
+        repositories.router,
+        audit.router,
+        notifications.router,
+        deliveries.router,
     )
-    for module in modules:
-        app.include_router(module.router)
+    for router in routers:
+        app.include_router(router)
     add_edge(app, edge)
+
+
+def _install_replays(app: FastAPI) -> None:
+    @app.exception_handler(AnsweredBefore)
+    async def _again(_request: Request, before: AnsweredBefore) -> Response:  # pyright: ignore[reportUnusedFunction] — registered
+        return before.response

@@ -1,22 +1,18 @@
-"""What the API puts on the audit trail, and where a request came from.
-
-Successful writes are recorded in their own transaction (`api.writing`); refusals, which have none,
-in one for themselves. A refusal counts to the chain of access: the order that it names may not
-exist, and nobody shall be able to begin chains at will. A missing or wrong credential is not
-recorded, because whoever sends it is nobody; failed logins are (`accounts.authenticate`).
-"""
+"""What is recorded beside a write: where it came from, refusals, reports that came too late."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from fastapi import Request
 
 from axon_factory.db.audit import append_audit
 from axon_factory.db.sessions import Database
 from axon_factory.domain.audit import AuditEntry, Outcome
-from axon_factory.domain.errors import Forbidden
+from axon_factory.domain.errors import AttemptEnded, Forbidden
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.orders.runs.liveness import append_late_report, is_known_late
 
-__all__ = ["Origin", "origin_of", "record_refusal"]
+__all__ = ["Origin", "origin_of", "record_late_report", "record_refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +57,24 @@ async def record_refusal(
     )
     async with database.transaction("audit_refusal") as session:
         await append_audit(session, entry)
+
+
+async def record_late_report(database: Database, late: AttemptEnded) -> None:
+    """Put a refused report of an earlier attempt on the order's history, at most one a minute.
+
+    What was asked is not read, and has no effect. Most reports of a minute end at the first look,
+    without the order's lock: an agent that does not stop must not hold up the others.
+    """
+    now = datetime.now(UTC)
+    async with database.reading() as session:
+        if await is_known_late(session, late.order_id, late.token_id, now):
+            return
+    async with database.transaction("late_report") as session:
+        await append_late_report(
+            session,
+            late.order_id,
+            token_id=late.token_id,
+            agent=late.agent,
+            attempt=late.attempt,
+            now=now,
+        )

@@ -11,8 +11,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
-from axon_factory.api.auditing import origin_of, record_refusal
-from axon_factory.api.late_reports import record_late_report
+from axon_factory.api.auditing import origin_of, record_late_report, record_refusal
 from axon_factory.api.parameters import known_parameters
 from axon_factory.api.rate_limits import charge_address, charge_principal
 from axon_factory.domain.errors import AttemptEnded, AuthenticationRequired, Forbidden

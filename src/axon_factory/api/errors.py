@@ -15,7 +15,7 @@ from pydantic import BaseModel, RootModel
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 
-from axon_factory.api.languages import prefers_english
+from axon_factory.api.answers import prefers_english
 from axon_factory.api.refusals import MethodNotAllowed
 from axon_factory.api.routes import allowed_methods
 from axon_factory.domain.errors import (

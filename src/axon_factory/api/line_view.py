@@ -1,16 +1,120 @@
-"""How the line looks in answers, of the API and of `axon line`."""
+"""The line as a whole in answers, of the API and of `axon line`."""
 
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from pydantic import Field
 
 from axon_factory.db.tables import LineControl
+from axon_factory.domain.answers import AnswerModel, Column, Count, Message, Timestamp
 from axon_factory.domain.building import BuildLimits, LineMode
-from axon_factory.domain.text import Sentence
+from axon_factory.domain.product_watch import ProductTrouble
+from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.insights.line import LineStatus
 from axon_factory.orders.incidents import ProductsDown
-from axon_factory.orders.views import timestamp
 
-__all__ = ["line_document"]
+__all__ = ["Line", "line_document"]
+
+Most = Annotated[int | None, Field(ge=1, description="Cuántas como máximo; null: sin límite.")]
+
+
+class BuildingOfType(AnswerModel):
+    """Lo que se construye de un tipo de producto."""
+
+    tipo_producto: str = Field(description="Tipo de producto del catálogo.")
+    total: Count = Field(description="Lugares ocupados.")
+    limite: Most
+
+
+class Building(AnswerModel):
+    """Los lugares de construcción: cada sesión ocupa uno hasta que termina."""
+
+    total: Count = Field(description="Lugares ocupados.")
+    limite: Most
+    limite_por_cliente: Most
+    parando: Count = Field(description="De ellos, los de sesiones a las que se pidió parar.")
+    por_tipo: list[BuildingOfType] = Field(description="Por tipo de producto.")
+
+
+class ProductDown(AnswerModel):
+    """Un producto entregado que no marcha; la fábrica lo inicia de nuevo por sí sola."""
+
+    order_id: UUID = Field(description="Id de la orden.")
+    order_number: str = Field(description="Número de la orden.")
+    causa: Annotated[ProductTrouble, Column("trouble")] = Field(description="Qué le pasa.")
+    desde: Annotated[Timestamp, Column("since")] = Field(description="Desde cuándo.")
+
+
+class Line(AnswerModel):
+    """Cómo marcha la línea y qué espera en ella."""
+
+    EXAMPLE: ClassVar = {
+        "modo": "drenando",
+        "motivo": "Actualización del servidor",
+        "cambiado_por": "Ana Ruiz",
+        "desde": "2025-11-14T10:00:00Z",
+        "version": 4,
+        "drenada": False,
+        "nuevas": 3,
+        "en_cola": 2,
+        "en_cola_desde": "2025-11-14T09:40:00Z",
+        "en_construccion": {
+            "total": 2,
+            "limite": 5,
+            "limite_por_cliente": None,
+            "parando": 0,
+            "por_tipo": [{"tipo_producto": "autopilot_ventas", "total": 2, "limite": 2}],
+        },
+        "por_terminar": 3,
+        "pasos_en_curso": 1,
+        "esperan_personas": 7,
+        "esperan_personas_desde": "2025-11-13T18:20:00Z",
+        "productos_caidos": [
+            {
+                "order_id": "0194f3c2-8a1b-7c3d-9e5f-2a4b6c8d0e1f",
+                "order_number": "ORD-2025-014",
+                "causa": "bucle",
+                "desde": "2025-11-14T09:58:12Z",
+            }
+        ],
+        "productos_sin_vigilar": 0,
+        "message": "La línea termina lo empezado y no empieza nada nuevo",
+    }
+
+    modo: LineMode
+    motivo: str | None = Field(description="Por qué; null si está activa o nadie lo cambió.")
+    cambiado_por: Annotated[str | None, Column("changed_by")] = Field(
+        description="Quién lo cambió por última vez."
+    )
+    desde: Annotated[Timestamp | None, Column("changed_at")] = Field(
+        description="Desde cuándo está en este modo."
+    )
+    version: int = Field(ge=1, description="Crece con cada cambio de modo; `If-Match` la cita.")
+    drenada: bool = Field(description="No está activa, y nada de lo empezado sigue en curso.")
+    nuevas: Count = Field(description="Órdenes que aún no se planifican.")
+    en_cola: Count = Field(description="Órdenes que esperan un lugar de construcción.")
+    en_cola_desde: Timestamp | None = Field(description="Desde cuándo espera la más antigua.")
+    en_construccion: Building
+    por_terminar: Count = Field(
+        description="Órdenes empezadas que siguen por sí solas hasta su entrega."
+    )
+    pasos_en_curso: Count = Field(description="Pasos que un trabajador ejecuta ahora.")
+    esperan_personas: Count = Field(
+        description="Órdenes que esperan una aprobación, una decisión o una respuesta."
+    )
+    esperan_personas_desde: Timestamp | None = Field(
+        description="Desde cuándo espera la más antigua."
+    )
+    productos_caidos: list[ProductDown] = Field(
+        description="Productos entregados que no marchan, el primero es el que más tiempo lleva."
+    )
+    productos_sin_vigilar: Count = Field(
+        description="Productos entregados de los que ningún trabajador da noticia desde hace un "
+        "minuto."
+    )
+    message: Message
+
 
 _SENTENCES = MappingProxyType(
     {
@@ -39,43 +143,35 @@ def line_document(
     """Return mode, reason, figures and limits; a limit that is not set is null."""
     mode = LineMode(control.mode)
     types = sorted({*status.building, *(name for name, most in limits.by_type.items() if most)})
-    return {
-        "modo": mode.value,
-        "motivo": control.reason or None,
-        "cambiado_por": control.changed_by,
-        "desde": timestamp(control.changed_at),
-        "version": control.version,
-        "drenada": mode is not LineMode.ACTIVA and status.at_rest,
-        "nuevas": status.new,
-        "en_cola": status.queued,
-        "en_cola_desde": timestamp(status.queued_since),
-        "en_construccion": {
-            "total": sum(status.building.values()),
-            "limite": limits.altogether or None,
-            "limite_por_cliente": limits.per_client or None,
-            "parando": status.stopping,
-            "por_tipo": [
-                {
-                    "tipo_producto": name,
-                    "total": status.building.get(name, 0),
-                    "limite": limits.by_type.get(name) or None,
-                }
+    return Line.of(
+        control,
+        modo=mode.value,
+        motivo=control.reason or None,
+        drenada=mode is not LineMode.ACTIVA and status.at_rest,
+        nuevas=status.new,
+        en_cola=status.queued,
+        en_cola_desde=timestamp(status.queued_since),
+        en_construccion=Building.of(
+            None,
+            total=sum(status.building.values()),
+            limite=limits.altogether or None,
+            limite_por_cliente=limits.per_client or None,
+            parando=status.stopping,
+            por_tipo=[
+                BuildingOfType.of(
+                    None,
+                    tipo_producto=name,
+                    total=status.building.get(name, 0),
+                    limite=limits.by_type.get(name) or None,
+                )
                 for name in types
             ],
-        },
-        "por_terminar": status.to_finish,
-        "pasos_en_curso": status.steps_running,
-        "esperan_personas": status.waiting_for_people,
-        "esperan_personas_desde": timestamp(status.waiting_since),
-        "productos_caidos": [
-            {
-                "order_id": str(one.order_id),
-                "order_number": one.order_number,
-                "causa": one.trouble.value,
-                "desde": timestamp(one.since),
-            }
-            for one in products.down
-        ],
-        "productos_sin_vigilar": products.unwatched,
-        "message": _SENTENCES[mode],
-    }
+        ),
+        por_terminar=status.to_finish,
+        pasos_en_curso=status.steps_running,
+        esperan_personas=status.waiting_for_people,
+        esperan_personas_desde=timestamp(status.waiting_since),
+        productos_caidos=[ProductDown.of(one) for one in products.down],
+        productos_sin_vigilar=products.unwatched,
+        message=_SENTENCES[mode],
+    )

@@ -8,15 +8,15 @@ from zoneinfo import ZoneInfo
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
+from axon_factory.api.answers import charsets_of
 from axon_factory.api.authentication import require
-from axon_factory.api.media_types import charsets_of
 from axon_factory.api.services import Services
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.fields import READERS
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 from axon_factory.domain.text import Sentence
+from axon_factory.orders.answers.order import READERS
 from axon_factory.orders.lists.cursor import decode
 from axon_factory.orders.lists.export import Dialect
 from axon_factory.orders.lists.fields import SUMMARY, listed

@@ -9,17 +9,19 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from axon_factory.accounts.errors import AmbiguousCredentials, CredentialExpired
+from axon_factory.api import components as shared
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import PasswordChangeRequired
 from axon_factory.api.client_generators import suit_generators
-from axon_factory.api.documentation import ERRORS, VALIDATED
+from axon_factory.api.components import NAMES, PARAMETER_TEXTS, PATH_IDS, TAGS
+from axon_factory.api.error_schemas import error_example, error_schema
 from axon_factory.api.idempotency import IdempotencyKeyReused, RequestInFlight
 from axon_factory.api.refusals import (
     AddressTooLong,
@@ -32,12 +34,9 @@ from axon_factory.api.refusals import (
     TooManyRequests,
     UnsupportedContent,
 )
-from axon_factory.api.routes import declared_routes, documented_path
-from axon_factory.api.schemas import components as shared
-from axon_factory.api.schemas.base import AnswerModel
-from axon_factory.api.schemas.errors import error_example, error_schema
-from axon_factory.api.schemas.texts import PARAMETERS, PATH_IDS, SCHEMAS, TAGS
+from axon_factory.api.routes import ERRORS, VALIDATED, declared_routes, documented_path
 from axon_factory.api.versioning import CURRENT, UnknownVersion
+from axon_factory.domain.answers import AnswerModel
 from axon_factory.domain.errors import (
     AttemptEnded,
     AuthenticationRequired,
@@ -51,11 +50,13 @@ from axon_factory.domain.errors import (
     ValidationFailed,
 )
 from axon_factory.domain.permissions import Action
+from axon_factory.domain.requests import RequestModel
 
 __all__ = ["install_openapi", "openapi_document"]
 
 Json = dict[str, Any]
 Errors = tuple[type[AxonError], ...]
+Model = TypeVar("Model", AnswerModel, RequestModel)
 
 _INTRODUCTION = """\
 La fábrica de autopilotos: órdenes desde la venta hasta la entrega.
@@ -178,7 +179,7 @@ def _finish(
     _finish_parameters(operation, path, validated=is_read and _is_validated(declared))
     for status, answer in list(declared.items()):
         model = context.responses.get(int(status), {}).get("model")
-        example = _example_of(model)
+        example = getattr(model, "EXAMPLE", None)
         _finish_answer(status, answer, example, operation, is_read=is_read)
         if is_read and answer.pop(VALIDATED, False):
             declared["304"] = _not_modified(answer)
@@ -270,7 +271,7 @@ def _finish_parameters(operation: Json, path: str, *, validated: bool) -> None:
     for parameter in parameters:
         name = _name(parameter)
         parameter["name"] = name
-        text = _id_text(path) if name == "id" else PARAMETERS.get(name)
+        text = _id_text(path) if name == "id" else PARAMETER_TEXTS.get(name)
         if text is not None:
             parameter.setdefault("description", text)
         parameter["schema"] = _present(parameter["schema"])
@@ -294,7 +295,7 @@ def _id_text(path: str) -> str | None:
 def _name(parameter: Json) -> str:
     """Return the name as RFCs write it; of a header FastAPI knows only the lower case."""
     name: str = parameter.get("name", "")
-    known = {text.lower(): text for text in PARAMETERS}
+    known = {text.lower(): text for text in PARAMETER_TEXTS}
     return known.get(name.lower(), name) if parameter.get("in") == "header" else name
 
 
@@ -331,35 +332,30 @@ def _header_references(names: Sequence[str]) -> Json:
 
 
 def _finish_body(body: Json) -> None:
+    examples = _examples()
     for media in body["content"].values():
-        name = media["schema"].get("$ref", "").rpartition("/")[2]
-        text = SCHEMAS.get(name)
-        if text is not None and text.example is not None:
-            media["example"] = text.example
-
-
-def _example_of(model: Any) -> object:  # noqa: ANN401 — whatever a route declares
-    """Return the example of the model that a route declares, if it has one."""
-    example = getattr(model, "EXAMPLE", None)
-    text = SCHEMAS.get(getattr(model, "__name__", ""))
-    return text.example if example is None and text else example
+        example = examples.get(media["schema"].get("$ref", "").rpartition("/")[2])
+        if example is not None:
+            media["example"] = example
 
 
 def _describe(schemas: dict[str, Json]) -> None:
     """Give every schema its Spanish text and its example, and drop the titles of mere fields."""
-    examples = {model.__name__: model.EXAMPLE for model in _answer_models(AnswerModel)}
+    examples = _examples()
     for name, schema in schemas.items():
-        text = SCHEMAS.get(name)
-        if text is not None:
-            schema["description"] = text.description
-            for field, sentence in text.fields.items():
-                schema["properties"][field]["description"] = sentence
+        if name in NAMES:
+            schema["description"] = NAMES[name]
         # Examples have nulls, which FastAPI's encoder leaves out.
-        example = text.example if text else examples.get(name)
-        if example is not None:
-            schema["examples"] = [example]
+        if name in examples:
+            schema["examples"] = [examples[name]]
         for member in schema.get("properties", {}).values():
             _strip_titles(member)
+
+
+def _examples() -> dict[str, Mapping[str, Any]]:
+    """Return the examples that models have, by the model's name."""
+    models = [*_below(AnswerModel), *_below(RequestModel)]
+    return {model.__name__: model.EXAMPLE for model in models if model.EXAMPLE is not None}
 
 
 def _strip_titles(schema: Any) -> None:  # noqa: ANN401 — any part of a schema
@@ -374,7 +370,7 @@ def _strip_titles(schema: Any) -> None:  # noqa: ANN401 — any part of a schema
             _strip_titles(value)
 
 
-def _answer_models(model: type[AnswerModel]) -> Iterator[type[AnswerModel]]:
+def _below(model: type[Model]) -> Iterator[type[Model]]:
     yield model
-    for below in model.__subclasses__():
-        yield from _answer_models(below)
+    for subclass in model.__subclasses__():
+        yield from _below(subclass)

@@ -1,23 +1,30 @@
-"""Every route has a row in the permission table, or the program does not start."""
+"""How a route says who may ask and what it answers; one without a permission stops the start."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
+from pydantic import BaseModel
 from starlette.routing import BaseRoute, compile_path
 
 from axon_factory.api.authentication import Guard
+from axon_factory.domain.errors import AxonError
 from axon_factory.domain.permissions import PERMISSIONS, PUBLIC_ROUTES, Action
 
 __all__ = [
+    "ERRORS",
+    "VALIDATED",
     "DeclaredRoute",
     "RouteWithoutPermission",
     "allowed_methods",
+    "answers",
     "check_routes",
     "declared_routes",
     "documented_path",
+    "raises",
 ]
 
 
@@ -100,3 +107,51 @@ def _calls(dependant: Dependant) -> Iterator[object]:
         if dependency.call is not None:
             yield dependency.call
         yield from _calls(dependency)
+
+
+ERRORS = "__errors__"
+VALIDATED = "x-validated"
+"""Marks, until the document is finished, an answer that has an ETag."""
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def answers(
+    model: type[BaseModel],
+    status: int = 200,
+    *,
+    etag: bool = False,
+    headers: Sequence[str] = (),
+    media: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[int | str, dict[str, Any]]:
+    """Return `responses=` of a route whose success is `model`.
+
+    Args:
+        model: what the body is; its example becomes the answer's.
+        status: 200 or 201.
+        etag: the answer has an ETag; a GET then also answers 304.
+        headers: further headers of the answer, by their names in `schemas.components`.
+        media: further media types of the same answer, each with schema and example.
+    """
+    answer: dict[str, Any] = {"model": model, "description": _first_line(model)}
+    if headers:
+        answer["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    if media:
+        answer["content"] = dict(media)
+    if etag:
+        answer[VALIDATED] = True
+    return {status: answer}
+
+
+def raises(*errors: type[AxonError]) -> Callable[[Endpoint], Endpoint]:
+    """Say which errors a handler has besides those that its guard, path and body bring along."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, ERRORS, errors)
+        return endpoint
+
+    return mark
+
+
+def _first_line(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().splitlines()[0]

@@ -1,22 +1,25 @@
 """The one way in which a route writes: authorised, once per Idempotency-Key, in one transaction.
 
-async def cancel(id: str, reason: Reason, write: Annotated[Write, Depends(write_as(…))]):
-async def work(session): ...; return Answer(body)
-return await write.once("cancel", work)
+async with write.order("cancel", id) as change:
+    order = change.order
+    ...
+    return write.answer(body, order_id=order.id)
 """
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Header, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.answers import rendered
-from axon_factory.api.auditing import Origin, origin_of, record_refusal
+from axon_factory.api.answers import prefers_english, rendered, version_etag
+from axon_factory.api.auditing import Origin, origin_of, record_late_report, record_refusal
 from axon_factory.api.authentication import require
 from axon_factory.api.idempotency import (
     KeptAnswer,
@@ -25,42 +28,42 @@ from axon_factory.api.idempotency import (
     keep_answer,
     kept_answer,
 )
-from axon_factory.api.languages import prefers_english
-from axon_factory.api.late_reports import record_late_report
 from axon_factory.api.parameters import IfMatch, refuse_repeated
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.db.audit import append_audit
+from axon_factory.db.tables import Order
 from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry, Fact
 from axon_factory.domain.errors import AttemptEnded, Forbidden, ValidationFailed
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.text import Sentence, in_english
+from axon_factory.orders.answers.acts import Decision
+from axon_factory.orders.change import Change
+from axon_factory.orders.read import lock_order
 
-__all__ = ["Answer", "Write", "write_as"]
+__all__ = ["AnsweredBefore", "Write", "write_as"]
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a write is answered with.
+class AnsweredBefore(Exception):
+    """Ends a route whose Idempotency-Key has an answer already; the application sends that one."""
 
-    `order_id` is the order that was written, `subject` what else was ("user:…"): the audit trail
-    names them.
-    """
-
-    body: Mapping[str, Any]
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    order_id: UUID | None = None
-    subject: str | None = None
-    facts: Mapping[str, Fact] = field(default_factory=dict[str, Fact])
-    """Details for the audit trail (`domain.audit.DETAILS`)."""
-
-
-Work = Callable[[AsyncSession], Awaitable[Answer]]
+    def __init__(self, kept: KeptAnswer) -> None:
+        super().__init__()
+        self.response = _response(kept, {"Idempotency-Replayed": "true"})
 
 
 @dataclass(frozen=True, slots=True)
+class _Outcome:
+    """The answer of a write, and what the audit trail says of it."""
+
+    answer: KeptAnswer
+    order_id: UUID | None
+    subject: str | None
+    facts: Mapping[str, Fact]
+
+
+@dataclass(slots=True)
 class Write:
     """One authorised write of one request."""
 
@@ -72,67 +75,135 @@ class Write:
     origin: Origin
     english: bool
     """In which language the caller reads the sentences of the answer."""
+    _outcome: _Outcome | None = field(default=None, init=False)
 
-    async def kept(self) -> Response | None:
-        """Return what this key was answered before, for writes that prepare at a cost.
+    async def refuse_repetition(self) -> None:
+        """End a request whose key has its answer already, before a route prepares at a cost.
 
         Raises:
+            AnsweredBefore: the key's answer is kept.
             RequestInFlight: the same key is being worked on.
             IdempotencyKeyReused: the key belongs to another request.
         """
         if self.key is None:
-            return None
+            return
         async with self.services.database.reading() as session:
             kept = await kept_answer(session, self.key, self.services.secret_box)
-        return _replayed(kept) if kept else None
+        if kept is not None:
+            raise AnsweredBefore(kept)
 
-    async def once(self, unit: str, work: Work, *, audited: bool = True) -> Response:
-        """Do `work` in a transaction called `unit`, or answer what this key was answered before.
+    @asynccontextmanager
+    async def transaction(self, unit: str, *, audited: bool = True) -> AsyncGenerator[AsyncSession]:
+        """Open the write's transaction; its body ends with `return write.answer(...)`.
 
-        What was done stands on the audit trail, by the same transaction, before it is answered; not
-        so with `audited=False`, for what comes every minute and decides nothing.
+        The answer is kept under the request's key, and the act stands on the audit trail, by the
+        same transaction. The answer leaves after the commit.
+
+        Args:
+            unit: the transaction's name, for failpoints and the audit trail.
+            audited: False for what comes every minute and decides nothing.
 
         Raises:
+            AnsweredBefore: the key's answer is kept; the body does not run.
             RequestInFlight: the same key is being worked on.
             IdempotencyKeyReused: the key belongs to another request.
             AttemptEnded: the agent's attempt ended meanwhile; the order's staff see that.
         """
+        database, box = self.services.database, self.services.secret_box
         try:
-            return await self._once(unit, work, audited=audited)
+            async with database.transaction(unit) as session:
+                kept = await kept_answer(session, self.key, box) if self.key else None
+                if kept is None:
+                    yield session
+                    await self._record(session, unit, audited=audited)
         except Forbidden as refusal:
-            database = self.services.database
             await record_refusal(database, self.origin, self.principal, self.action, refusal)
             raise
         except AttemptEnded as late:
-            await record_late_report(self.services.database, late)
+            await record_late_report(database, late)
             raise
+        if kept is not None:
+            raise AnsweredBefore(kept)
 
-    async def _once(self, unit: str, work: Work, *, audited: bool) -> Response:
-        async with self.services.database.transaction(unit) as session:
-            if self.key is not None:
-                kept = await kept_answer(session, self.key, self.services.secret_box)
-                if kept is not None:
-                    return _replayed(kept)
-            answer = await work(session)
-            body = in_english(answer.body) if self.english else answer.body
-            sent = KeptAnswer(answer.status, answer.headers, rendered(body).decode())
-            if self.key is not None:
-                box = self.services.secret_box
-                await keep_answer(session, self.key, sent, box, order_id=answer.order_id)
-            if audited:
-                await append_audit(session, self._entry(unit, answer))
-        return _response(sent, {})
+    @asynccontextmanager
+    async def order(
+        self, unit: str, reference: str, *, erased: bool = False, audited: bool = True
+    ) -> AsyncGenerator[Change]:
+        """Open the write's transaction with the order's row locked; the body changes the order.
 
-    def _entry(self, unit: str, answer: Answer) -> AuditEntry:
-        details = {"unidad": unit, **answer.facts}
+        `erased` says that an order without its personal data may be written, too.
+
+        Raises:
+            OrderNotFound: there is no such order, or it is not the caller's.
+            PreconditionFailed: the order is not at the version of `If-Match`.
+            OrderErased: the order's personal data are erased.
+        """
+        async with self.transaction(unit, audited=audited) as session:
+            order = await lock_order(
+                session, reference, self.principal, if_version=self.if_match, erased=erased
+            )
+            by, policy = self.principal.actor, self.services.policy
+            yield Change(session, order, by, policy, datetime.now(UTC))
+
+    def answer(
+        self,
+        body: Mapping[str, Any],
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        order_id: UUID | None = None,
+        *,
+        subject: str | None = None,
+        facts: Mapping[str, Fact] | None = None,
+    ) -> Response:
+        """Return the response of this write, made before its transaction ends.
+
+        Args:
+            body: the document, with sentences in both languages.
+            status: 200 or 201.
+            headers: further headers.
+            order_id: the order that was written; the audit trail names it.
+            subject: what else was written, e.g. "user:…".
+            facts: details for the audit trail (`domain.audit.DETAILS`).
+        """
+        document = in_english(body) if self.english else body
+        answer = KeptAnswer(status, headers or {}, rendered(document).decode())
+        self._outcome = _Outcome(answer, order_id, subject, facts or {})
+        return _response(answer, {})
+
+    def decided(
+        self,
+        order: Order,
+        message: Sentence,
+        model: type[Decision] = Decision,
+        *,
+        facts: Mapping[str, Fact] | None = None,
+        **more: Any,  # noqa: ANN401 — JSON values
+    ) -> Response:
+        """Return the response of a decision: what is left of the order, with `more` of `model`."""
+        body = model.of(order, message=message, **more)
+        etag = {"ETag": version_etag(order.version)}
+        return self.answer(body, headers=etag, order_id=order.id, facts=facts)
+
+    async def _record(self, session: AsyncSession, unit: str, *, audited: bool) -> None:
+        outcome = self._outcome
+        if outcome is None:
+            raise TypeError(f"the write {unit!r} has no answer")
+        if self.key is not None:
+            box, order_id = self.services.secret_box, outcome.order_id
+            await keep_answer(session, self.key, outcome.answer, box, order_id=order_id)
+        if audited:
+            await append_audit(session, self._entry(unit, outcome))
+
+    def _entry(self, unit: str, outcome: _Outcome) -> AuditEntry:
+        details = {"unidad": unit, **outcome.facts}
         if self.key is not None:
             digest = hashlib.sha256(self.key.key.encode()).hexdigest()
             details["clave_idempotencia_sha256"] = digest
         return AuditEntry.by(
             self.principal,
             self.action,
-            chain=ACCESS_CHAIN if answer.order_id is None else str(answer.order_id),
-            subject=answer.subject,
+            chain=ACCESS_CHAIN if outcome.order_id is None else str(outcome.order_id),
+            subject=outcome.subject,
             address=self.origin.address,
             request_id=self.origin.request_id,
             details=details,
@@ -177,10 +248,6 @@ async def _request_key(
     target = request.url.path + "?" + request.url.query
     content = fingerprint(request.method, target, await request.body())
     return RequestKey(principal.idempotency_scope, key, content)
-
-
-def _replayed(kept: KeptAnswer) -> Response:
-    return _response(kept, {"Idempotency-Replayed": "true"})
 
 
 def _response(answer: KeptAnswer, headers: Mapping[str, str]) -> Response:

@@ -14,10 +14,10 @@ from axon_factory import __version__
 from axon_factory.adapters.git_host import SmartHttpRepositories
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.sandbox import Sandbox
+from axon_factory.api.answers import prefers_english
 from axon_factory.api.app import add_api
 from axon_factory.api.authentication import current_principal, require
 from axon_factory.api.json_text import JsonLimits, check_json
-from axon_factory.api.languages import prefers_english
 from axon_factory.api.middleware import EdgeOptions
 from axon_factory.api.openapi import install_openapi
 from axon_factory.api.rate_limits import Quotas
@@ -27,7 +27,7 @@ from axon_factory.bootstrap.container import Container
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import McpEndpoint, mcp_routes
-from axon_factory.orders.mails import rendering
+from axon_factory.orders.notifications import rendering
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import pages, portal

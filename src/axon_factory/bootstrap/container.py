@@ -40,7 +40,7 @@ from axon_factory.bootstrap.options import (
 from axon_factory.db.sessions import Database
 from axon_factory.factory.line import Line
 from axon_factory.factory.outbox import OutboxSender
-from axon_factory.factory.ports import LinePorts
+from axon_factory.factory.step import LinePorts
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.ports.crossing import crossing
 from axon_factory.ports.product import ProductHost

@@ -25,21 +25,18 @@ from axon_factory.cli.deciding import Reference, read_document
 from axon_factory.cli.render import add_row, facts, local_time, safe, table
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.permissions import Action
-from axon_factory.orders import views
-from axon_factory.orders.asking import answer_as
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.mails.client import client_mails_of
+from axon_factory.orders.answers.acts import updated
+from axon_factory.orders.answers.portal import link_document, links_document, mails_document
+from axon_factory.orders.answers.questions import question_document, questions_document
+from axon_factory.orders.change import Change
+from axon_factory.orders.notifications.client_mails import client_mails_of
 from axon_factory.orders.portal_administration import (
-    link_document,
-    links_document,
-    mails_document,
     renew_link,
     withdraw_link,
 )
 from axon_factory.orders.portal_links import links_of
-from axon_factory.orders.question_view import question_document, questions_document
-from axon_factory.orders.questions import questions_for
-from axon_factory.orders.read import read_order
+from axon_factory.orders.questions.asking import answer_as, questions_for
+from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import OrderPatch, QuestionAnswer, validated
 from axon_factory.orders.update import patch_order
 
@@ -115,13 +112,17 @@ def correct(  # noqa: PLR0913 — one option for each thing that is corrected
         async with writing(data_dir, "patch") as (container, session):
             order = await lock_order(session, reference, local_principal())
             now = datetime.now(UTC)
-            await patch_order(session, order, patch, local_principal(), container.policy, now)
+            await patch_order(
+                Change(session, order, local_principal().actor, container.policy, now),
+                patch,
+                local_principal(),
+            )
             await record(session, Action.UPDATE_ORDER, order_id=order.id)
             return order
 
     order = run(command, as_json=as_json)
     if as_json:
-        print_json(views.updated(order, local_principal()))
+        print_json(updated(order, local_principal()))
     else:
         out.print(f"Orden {order.order_number} corregida", highlight=False)
 
@@ -225,7 +226,7 @@ def renew(
         async with writing(data_dir, "create_portal_link") as (container, session):
             order = await lock_order(session, reference, local_principal())
             policy, now, actor = container.policy, datetime.now(UTC), local_principal().actor
-            link = await renew_link(session, order, send=mail, actor=actor, policy=policy, now=now)
+            link = await renew_link(Change(session, order, actor, policy, now), send=mail)
             await record(session, Action.MANAGE_PORTAL_LINKS, order_id=order.id)
             return link_document(order, link, policy, now)
 
@@ -254,7 +255,7 @@ def revoke(
         async with writing(data_dir, "revoke_portal_link") as (container, session):
             order = await lock_order(session, reference, local_principal())
             now, actor = datetime.now(UTC), local_principal().actor
-            link = await withdraw_link(session, order, number, actor=actor, now=now)
+            link = await withdraw_link(Change(session, order, actor, container.policy, now), number)
             await record(session, Action.MANAGE_PORTAL_LINKS, order_id=order.id)
             return link_document(order, link, container.policy, now)
 
@@ -307,7 +308,9 @@ def answer(
         async with writing(data_dir, "answer") as (container, session):
             order = await lock_order(session, reference, principal)
             policy, now = container.policy, datetime.now(UTC)
-            question = await answer_as(session, order, number, given, principal, policy, now)
+            question = await answer_as(
+                Change(session, order, principal.actor, policy, now), number, given, principal
+            )
             await record(session, Action.ANSWER_QUESTION, order_id=order.id)
             return order, question
 

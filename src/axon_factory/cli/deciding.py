@@ -14,7 +14,6 @@ from typing import Annotated, Any, cast
 
 import typer
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.cli.context import (
     CliError,
@@ -31,12 +30,11 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.audit import Fact
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action
-from axon_factory.domain.states import Actor, PlanStatus
-from axon_factory.orders.approval import PlanReference
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.plans.read import find_plan
-from axon_factory.orders.policy import Policy
-from axon_factory.orders.read import read_order
+from axon_factory.domain.states import PlanStatus
+from axon_factory.orders.change import Change
+from axon_factory.orders.plans.decisions import PlanReference
+from axon_factory.orders.plans.versions import find_plan
+from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import LongText, validated
 from axon_factory.ports.product import SecretBox
 
@@ -99,12 +97,8 @@ ReasonOption = Annotated[str, typer.Option(help="Why: it is kept with the order.
 class Deciding:
     """A decision about a locked order, in its transaction."""
 
-    session: AsyncSession
-    order: Order
-    actor: Actor
-    policy: Policy
+    change: Change
     box: SecretBox
-    now: datetime
     facts: dict[str, Fact] = field(default_factory=dict[str, Fact])
     """Details for the audit trail, filled by the decision."""
 
@@ -157,9 +151,8 @@ def decide(
         async with writing(data_dir, "decide") as (container, session):
             order = await lock_order(session, reference, principal, erased=erased)
             now = datetime.now(UTC)
-            deciding = Deciding(
-                session, order, principal.actor, container.policy, container.secret_box, now
-            )
+            change = Change(session, order, principal.actor, container.policy, now)
+            deciding = Deciding(change, container.secret_box)
             more = await decision(deciding)
             await record(session, action, order_id=order.id, details=deciding.facts)
             return order, more or {}

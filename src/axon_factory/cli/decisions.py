@@ -36,17 +36,17 @@ from axon_factory.cli.render import facts, render_plan
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.text import timestamp
-from axon_factory.orders.approval import PlanReference, approve_plan, reject_plan
-from axon_factory.orders.cancel import cancel_order
+from axon_factory.orders.change import Change
 from axon_factory.orders.credentials import (
     ROTATABLE,
     reveal_credentials,
     rotate_credentials,
 )
 from axon_factory.orders.erasure import erase_order, require_number
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.retry import retry_order
-from axon_factory.orders.rework import accept_for_person
+from axon_factory.orders.moves import cancel_order, retry_order
+from axon_factory.orders.plans.decisions import PlanReference, approve_plan, reject_plan
+from axon_factory.orders.read import lock_order
+from axon_factory.orders.reviewing import accept_for_person
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -84,9 +84,7 @@ def approve(
         plan = _shown_plan(reference, data_dir, ask=not yes, as_json=as_json)
 
     async def decision(by: Deciding) -> None:
-        await approve_plan(
-            by.session, by.order, actor=by.actor, policy=by.policy, now=by.now, plan=plan
-        )
+        await approve_plan(by.change, plan=plan)
 
     decide(
         reference,
@@ -116,7 +114,7 @@ def reject(
 
     async def decision(by: Deciding) -> None:
         told, plan = checked_text("reason", reason), given_plan(plan_version, plan_hash)
-        await reject_plan(by.session, by.order, actor=by.actor, now=by.now, reason=told, plan=plan)
+        await reject_plan(by.change, reason=told, plan=plan)
 
     decide(
         reference,
@@ -144,7 +142,7 @@ def accept(
 
     async def decision(by: Deciding) -> None:
         told = checked_text("reason", reason)
-        await accept_for_person(by.session, by.order, actor=by.actor, reason=told, now=by.now)
+        await accept_for_person(by.change, reason=told)
 
     decide(
         reference,
@@ -170,9 +168,7 @@ def cancel(
 
     async def decision(by: Deciding) -> None:
         told = checked_text("reason", reason)
-        await cancel_order(
-            by.session, by.order, actor=by.actor, reason=told, policy=by.policy, now=by.now
-        )
+        await cancel_order(by.change, reason=told)
 
     decide(
         reference,
@@ -193,7 +189,7 @@ def retry(
     """
 
     async def decision(by: Deciding) -> None:
-        await retry_order(by.session, by.order, actor=by.actor, now=by.now)
+        await retry_order(by.change)
 
     decide(
         reference,
@@ -225,7 +221,9 @@ def reveal(
         async with writing(data_dir, "reveal") as (container, session):
             order = await lock_order(session, reference, principal)
             box, now = container.secret_box, datetime.now(UTC)
-            values = await reveal_credentials(session, order, principal, box, now)
+            values = await reveal_credentials(
+                Change(session, order, principal.actor, container.policy, now), box
+            )
             await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
         # Only now, after the commit: shown without a record is impossible.
         return order, values
@@ -269,8 +267,7 @@ def rotate(
         typer.confirm("Las credenciales actuales dejan de servir. ¿Rotarlas ahora?", abort=True)
 
     async def decision(by: Deciding) -> Mapping[str, object]:
-        principal = local_principal()
-        chosen = await rotate_credentials(by.session, by.order, names, principal, by.box, by.now)
+        chosen = await rotate_credentials(by.change, names, by.box)
         return {"credenciales": list(chosen)}
 
     decide(
@@ -306,14 +303,14 @@ def erase(
         number = typer.prompt("Se borran sus datos personales. Escribe el número de la orden")
 
     async def decision(by: Deciding) -> Mapping[str, object]:
-        require_number(by.order, by.order.order_number if number is None else number, "orden")
-        told, principal = checked_text("reason", reason), local_principal()
-        done = await erase_order(
-            by.session, by.order, principal, reason=told, product=product, now=by.now
+        require_number(
+            by.change.order, by.change.order.order_number if number is None else number, "orden"
         )
+        told = checked_text("reason", reason)
+        done = await erase_order(by.change, reason=told, product=product)
         by.facts.update(done.facts if done else {}, producto=product)
-        pending = by.order.erasure_pending
-        return {"borrado_at": timestamp(by.order.borrado_at), "borrado_pendiente": pending}
+        pending = by.change.order.erasure_pending
+        return {"borrado_at": timestamp(by.change.order.borrado_at), "borrado_pendiente": pending}
 
     decide(
         reference,

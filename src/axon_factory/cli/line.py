@@ -29,7 +29,7 @@ from axon_factory.domain.building import LineMode
 from axon_factory.domain.permissions import Action
 from axon_factory.insights.line import read_line_status
 from axon_factory.orders.incidents import read_products_down
-from axon_factory.orders.line_control import ModeChange, change_mode, read_control
+from axon_factory.orders.line_mode import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText, validated
 
 _group = typer.Typer(no_args_is_help=True, help="Look at the line, pause it, drain it, stop it.")

@@ -36,17 +36,18 @@ from axon_factory.domain.building import Priority
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.states import OrderState
-from axon_factory.orders import views
-from axon_factory.orders.capacity import place_in_queue
+from axon_factory.orders.answers.acts import created
+from axon_factory.orders.answers.order import detail
 from axon_factory.orders.create import create_order
 from axon_factory.orders.evidence import Receipts, read_receipts
 from axon_factory.orders.lists.fields import SUMMARY
 from axon_factory.orders.lists.page import Page, list_orders
 from axon_factory.orders.lists.query import ListQuery
-from axon_factory.orders.plans.read import find_plan
+from axon_factory.orders.plans.versions import find_plan
 from axon_factory.orders.read import newest_events, read_order
 from axon_factory.orders.requests import NewOrder, validated
 from axon_factory.orders.result import result_of
+from axon_factory.orders.runs.capacity import place_in_queue
 
 _group = typer.Typer(no_args_is_help=True, help="Create, follow and decide orders.")
 
@@ -79,7 +80,7 @@ def create(
 
     order = run(command, as_json=as_json)
     if as_json:
-        print_json(views.created(order))
+        print_json(created(order))
     else:
         out.print(f"Orden {order.order_number} creada", highlight=False)
         out.print(f"Síguela con: axon orders watch {order.order_number}", highlight=False)
@@ -107,7 +108,7 @@ def show(
 
     order, events, receipts, place, flags = run(command, as_json=as_json)
     if as_json:
-        document = views.detail(order, events, receipts, local_principal(), place_in_queue=place)
+        document = detail(order, events, receipts, local_principal(), place_in_queue=place)
         print_json(document)
     else:
         out.print(render_order(order, events, receipts, flags=flags, place=place))

@@ -36,16 +36,25 @@ from axon_factory.cli.deciding import (
 from axon_factory.cli.render import add_row, facts, local_time, plan_details, safe, table
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.plan import Change, Difference, Plan
-from axon_factory.orders.approval import PlanReference
-from axon_factory.orders.budget import decide_budget
-from axon_factory.orders.plans.compare import CATALOGUE, Against, PlanComparison, compare_plans
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
-from axon_factory.orders.plans.questions import ask_about_plan, read_approver_questions
-from axon_factory.orders.plans.read import read_plan, read_plans
+from axon_factory.orders.answers.plans import comparison_document, plans_document, version_document
+from axon_factory.orders.budget import decide_budget, usage_of
+from axon_factory.orders.plans.decisions import (
+    PlanEdit,
+    PlanReference,
+    ask_about_plan,
+    edit_plan,
+    read_approver_questions,
+)
 from axon_factory.orders.plans.requests import PlanDraft
-from axon_factory.orders.plans.usage import usage_of
-from axon_factory.orders.plans.views import plans_document, version_document
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.plans.versions import (
+    CATALOGUE,
+    Against,
+    PlanComparison,
+    compare_plans,
+    read_plan,
+    read_plans,
+)
+from axon_factory.orders.questions.asking import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import validated
 
@@ -132,9 +141,7 @@ def edit(
     async def decision(by: Deciding) -> dict[str, Any]:
         if reason is not None:
             checked_text("reason", reason)
-        made = await edit_plan(
-            by.session, by.order, change, actor=by.actor, policy=by.policy, now=by.now
-        )
+        made = await edit_plan(by.change, change)
         return {"plan_version": made.version, "plan_hash": made.hash}
 
     sentence = "Plan editado y aprobado" if approve else "Plan editado; espera aprobación"
@@ -160,14 +167,10 @@ def ask(
 
     async def decision(by: Deciding) -> dict[str, Any]:
         asked = await ask_about_plan(
-            by.session,
-            by.order,
+            by.change,
             checked_text("pregunta", question),
             Audience.CLIENTE if client else Audience.PLANIFICADOR,
-            actor=by.actor,
-            policy=by.policy,
             plan=given_plan(plan_version, plan_hash),
-            now=by.now,
         )
         return {"pregunta": asked.number, "para": asked.audience}
 
@@ -200,7 +203,7 @@ def budget(
 
     async def decision(by: Deciding) -> dict[str, Any]:
         amount = _amount(usd, catalogue=catalogue)
-        await decide_budget(by.session, by.order, usd=amount, actor=by.actor, now=by.now)
+        await decide_budget(by.change, usd=amount)
         return {"presupuesto_usd": None if amount is None else f"{amount:f}"}
 
     decide(
@@ -222,7 +225,7 @@ def _show_difference(
             order = await read_order(session, reference, local_principal())
             newest = order.plan_version
             comparison = await compare_plans(session, order, version or newest, against)
-            return comparison, comparison.document(order)
+            return comparison, comparison_document(order, comparison)
 
     comparison, document = run(command, as_json=as_json)
     if as_json:

@@ -22,11 +22,11 @@ from axon_factory.domain.permissions import Principal
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import FlagKind
 from axon_factory.domain.states import TERMINAL_STATES, OrderState, PlanStatus, WaitsFor
+from axon_factory.orders.answers.events import log_entry
+from axon_factory.orders.answers.progress import progress_detail
 from axon_factory.orders.evidence import Receipts
-from axon_factory.orders.progress_view import progress_detail
 from axon_factory.orders.promise import promise_of
 from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
-from axon_factory.orders.views import log_entry
 
 # A symbol beside each colour: neither colour-blind people nor a log file lose anything.
 _LEVELS = {

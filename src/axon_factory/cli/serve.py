@@ -17,7 +17,7 @@ import uvloop
 
 from axon_factory.accounts import users
 from axon_factory.accounts.passwords import generate_password
-from axon_factory.api.server import ServerLimits, uvicorn_config
+from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
 from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
     CliError,

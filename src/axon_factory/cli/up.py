@@ -36,13 +36,14 @@ from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
 from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.orders.approval import PlanReference, approve_plan
+from axon_factory.orders.answers.events import log_entry
+from axon_factory.orders.change import Change
 from axon_factory.orders.create import create_order
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.outbox import count_unsent
+from axon_factory.orders.notifications.outbox import count_unsent
+from axon_factory.orders.plans.decisions import PlanReference, approve_plan
 from axon_factory.orders.policy import ApprovalRules
+from axon_factory.orders.read import lock_order_by_id
 from axon_factory.orders.requests import NewOrder, validated
-from axon_factory.orders.views import log_entry
 from axon_factory.settings import Settings, load_settings
 
 
@@ -298,11 +299,13 @@ async def _approve(
     try:
         async with container.database.transaction("approve") as session:
             await approve_plan(
-                session,
-                await lock_order_by_id(session, order.id),
-                actor=_DEMO.actor,
-                policy=policy,
-                now=datetime.now(UTC),
+                Change(
+                    session,
+                    await lock_order_by_id(session, order.id),
+                    _DEMO.actor,
+                    policy,
+                    datetime.now(UTC),
+                ),
                 plan=PlanReference(order.plan_version, order.plan_hash),
                 note="Aprobado por la demostración, después de mostrar el plan",
             )

@@ -56,16 +56,35 @@ def checked_name(text: str, *, field: str, longest: int) -> str:
 
 
 LINE = ActorKind.WORKER
+
+
+def line_actor(name: str) -> Actor:
+    """Return the line itself as an actor that speaks as one of the design's agents."""
+    return Actor(LINE, "worker", name)
+
+
+SUPER_AXON = line_actor("Super Axon Agent")
+PLANNER = line_actor("Planner Agent")
+BUILDER = line_actor("Builder Agent")
+COUNCIL = line_actor("Review Council")
+OPS = line_actor("Ops Agent")
+
+FACTORY_NAME = "Axon Factory"
+CLIENT_NAME = "Cliente"
+"""What the history calls a person who answers for the client."""
+APPROVER_NAME = "Aprobador"
+"""Whom an order shows as responsible while it waits for a decision; clients see no address."""
+
 RESERVED = MappingProxyType(
     {
-        "Review Council": ActorKind.COUNCIL,
-        "Super Axon Agent": LINE,
-        "Planner Agent": LINE,
-        "Axon Factory": LINE,
-        "Cliente": LINE,
-        "Ops Agent": ActorKind.OPS,
+        COUNCIL.name: ActorKind.COUNCIL,
+        SUPER_AXON.name: LINE,
+        PLANNER.name: LINE,
+        FACTORY_NAME: LINE,
+        CLIENT_NAME: LINE,
+        OPS.name: ActorKind.OPS,
         "Equipo Axon": ActorKind.ADMIN,
-        "Aprobador": ActorKind.ADMIN,
+        APPROVER_NAME: ActorKind.ADMIN,
     }
 )
 """Name to the kind of actor that alone may use it, beside the line, which may use all."""

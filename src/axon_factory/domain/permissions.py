@@ -1,8 +1,9 @@
 """Who may do what: one table, default deny (design §8, resolutions 18 to 21).
 
-`PERMISSIONS` says which grants have an action and in which states of an order it serves; `domain.
-fields` says the same of single fields. The API's guards, the pages, the documentation and the tests
-of every cell read them; no other code decides.
+`PERMISSIONS` says which grants have an action and in which states of an order it serves. Who writes
+a single field is in `domain.fields`; who reads it stands on the field of its answer's model. The
+API's guards, the pages, the documentation and the tests of every cell read them; no other code
+decides.
 """
 
 from collections.abc import Collection

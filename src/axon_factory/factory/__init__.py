@@ -1,1 +1,1 @@
-"""The line: from a new order to a delivered product, one file a step, over ports."""
+"""The line: from a new order to a delivered product, over ports; a stage is a file of `steps`."""

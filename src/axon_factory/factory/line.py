@@ -12,14 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.db.sessions import Database, is_unavailable
-from axon_factory.db.tables import Order
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.failure import FailureCause, MachineTrouble, trouble_of
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
-from axon_factory.factory.ports import LinePorts
+from axon_factory.domain.names import SUPER_AXON
 from axon_factory.factory.situation import read_situation
-from axon_factory.factory.step import LocalStep, PortStep, Ticket
+from axon_factory.factory.step import LinePorts, LocalStep, PortStep, Ticket
 from axon_factory.factory.steps import build_steps
 from axon_factory.factory.tickets import (
     StepSuperseded,
@@ -28,24 +27,23 @@ from axon_factory.factory.tickets import (
     fail_step,
     finish_step,
     give_back_step,
-    hold_order,
-    release_order,
 )
-from axon_factory.orders.capacity import take_place
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.orders.change import Change
+from axon_factory.orders.machine_wait import end_machine_wait, wait_for_machine
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.read import read_watch
+from axon_factory.orders.read import lock_order_by_id, read_watch
+from axon_factory.orders.runs.capacity import take_place
 from axon_factory.ports.errors import PortError
 
 __all__ = ["Line"]
 
 _log = structlog.get_logger(__name__)
 _CLEANUP = frozenset({StepKind.STOP_SESSION, StepKind.UNDEPLOY, StepKind.ROTATE, StepKind.ERASE})
-"""What is done whatever the line's mode."""
+"""What is done in any mode of the line."""
 
 
 class _LineStopped(Exception):
-    """Somebody has stopped the line: what runs is interrupted."""
+    """A person has stopped the line: what runs is interrupted."""
 
 
 class Line:
@@ -79,14 +77,14 @@ class Line:
         self._unrecorded = set[UUID]()
         """Orders whose last step ended while the database could not be told."""
         self._steps: Mapping[StepKind, LocalStep | PortStep[Any, Any]] = build_steps(
-            ports, policy, products, tokens
+            ports, products, tokens
         )
 
     async def advance(self, order_id: UUID) -> DueStep | None:
-        """Do the one thing that is due for the order; return it, or None when nothing is.
+        """Do the one step that is due for the order and return it. Return None if none is due.
 
-        Idempotent: whatever is not due any more is not done. An order that has to wait for a place
-        among those that are built has nothing due until it is woken.
+        Idempotent: a step that is not due any more is not done. An order that waits for a place has
+        no step due until it is woken.
         """
         try:
             ticket, work, step = await self._decide(order_id)
@@ -113,34 +111,37 @@ class Line:
         return step
 
     async def _decide(self, order_id: UUID) -> tuple[Ticket | None, Any, DueStep | None]:
-        async with self._database.transaction("decide") as session:
+        async with self._database.transaction("decide") as tx:
             try:
-                order = await lock_order_by_id(session, order_id)
+                change = await self._change(tx, order_id)
             except OrderNotFound:
                 return None, None, None
-            situation = await read_situation(session, order, policy=self._policy)
+            situation = await read_situation(tx, change.order, policy=self._policy)
             step = due_step(situation)
-            if step is None or not await self._may_begin(session, order, step, situation.mode):
+            if step is None or not await self._may_begin(change, step, situation.mode):
                 return None, None, None
-            action: Any = self._steps[step.kind]
-            if hasattr(action, "apply"):
-                await action.apply(session, order, _now())
+            action = self._steps[step.kind]
+            if isinstance(action, LocalStep):
+                await action.apply(change)
                 return None, None, step
             ticket = await begin_step(
-                session,
-                order,
-                step,
-                worker=self._worker,
-                policy=self._policy,
-                now=_now(),
-                unrecorded=order_id in self._unrecorded,
+                change, step, worker=self._worker, unrecorded=order_id in self._unrecorded
             )
-            work = await action.prepare(session, order, step) if ticket else None
+            work = await action.prepare(change, step) if ticket else None
         self._unrecorded.discard(order_id)
         return ticket, work, step
 
+    async def _change(self, tx: AsyncSession, order_id: UUID) -> Change:
+        """Lock the order's row and return what the line does to it from now on.
+
+        Raises:
+            OrderNotFound: there is none.
+        """
+        order = await lock_order_by_id(tx, order_id)
+        return Change(tx, order, SUPER_AXON, self._policy, datetime.now(UTC))
+
     async def _call(self, action: PortStep[Any, Any], work: Any, ticket: Ticket) -> Any:  # noqa: ANN401 — the step's own types
-        """Call the step's port within its time; whatever it raises becomes a PortError."""
+        """Call the step's port within its time. Every exception of it becomes a PortError."""
         try:
             async with asyncio.timeout(self._step_timeout):
                 return await self._call_while_wanted(action, work, ticket)
@@ -154,20 +155,18 @@ class Line:
         except Exception as error:
             raise _unforeseen(error, ticket, action.cause) from error
 
-    async def _may_begin(
-        self, session: AsyncSession, order: Order, step: DueStep, mode: LineMode
-    ) -> bool:
+    async def _may_begin(self, change: Change, step: DueStep, mode: LineMode) -> bool:
         """Return whether the machine can do the step and there is a place; else the order waits."""
-        if step.kind not in _CLEANUP and not hasattr(self._steps[step.kind], "apply"):
+        if step.kind not in _CLEANUP and not isinstance(self._steps[step.kind], LocalStep):
             trouble = self._present_trouble()
             if trouble is not None:
-                await hold_order(session, order, step, trouble, policy=self._policy, now=_now())
+                await wait_for_machine(change, trouble, step=step.key)
                 return False
         if step.kind is not StepKind.START_SESSION:
             return True
-        if await take_place(session, order, self._policy.limits, mode, _now()):
+        if await take_place(change, mode):
             return True
-        await release_order(session, order, _now())  # what it waits for now is its turn
+        await end_machine_wait(change)  # what it waits for now is its turn
         return False
 
     def _present_trouble(self) -> MachineTrouble | None:
@@ -183,11 +182,11 @@ class Line:
     ) -> None:
         """Write the outcome; one that the database does not take is a failure of the port."""
         try:
-            async with self._database.transaction(f"record.{ticket.step.kind}") as session:
-                now = _now()
-                order = await finish_step(session, ticket, now)
-                await release_order(session, order, now)
-                await action.record(session, order, work, outcome, now)
+            async with self._database.transaction(f"record.{ticket.step.kind}") as tx:
+                change = await self._change(tx, ticket.order_id)
+                await finish_step(change, ticket)
+                await end_machine_wait(change)  # a step has got through
+                await action.record(change, work, outcome)
         except (PortError, StepSuperseded):
             raise
         except Exception as error:
@@ -217,8 +216,8 @@ class Line:
 
     async def _require_wanted(self, ticket: Ticket) -> None:
         try:
-            async with self._database.reading() as session:
-                fence, mode = await read_watch(session, ticket.order_id)
+            async with self._database.reading() as tx:
+                fence, mode = await read_watch(tx, ticket.order_id)
         except Exception as error:
             if is_unavailable(error):
                 return  # the database is away; recording the outcome will find out
@@ -230,18 +229,17 @@ class Line:
 
     async def _give_back(self, ticket: Ticket) -> None:
         try:
-            async with self._database.transaction("record.interrupted") as session:
-                await give_back_step(session, ticket, _now())
+            async with self._database.transaction("record.interrupted") as tx:
+                await give_back_step(await self._change(tx, ticket.order_id), ticket)
         except StepSuperseded:
             _log.info("interrupted step superseded", step=ticket.step.key)
 
     async def _record_failure(self, ticket: Ticket, error: PortError) -> None:
         trouble = error.trouble or trouble_of(error) or self._present_trouble()
         try:
-            async with self._database.transaction("record.failure") as session:
-                await fail_step(
-                    session, ticket, error, trouble=trouble, policy=self._policy, now=_now()
-                )
+            async with self._database.transaction("record.failure") as tx:
+                change = await self._change(tx, ticket.order_id)
+                await fail_step(change, ticket, error, trouble=trouble)
         except StepSuperseded:
             _log.info("failed step superseded", step=ticket.step.key)
         except Exception as unrecorded:
@@ -252,9 +250,8 @@ class Line:
     async def _fail_damaged(self, order_id: UUID, error: Exception) -> None:
         """Fail an order whose next step cannot even be decided: no later try would go better."""
         _log.error("order cannot be advanced", order_id=str(order_id), exc_info=error)
-        async with self._database.transaction("record.failure") as session:
-            order = await lock_order_by_id(session, order_id)
-            await fail_damaged(session, order, error, policy=self._policy, now=_now())
+        async with self._database.transaction("record.failure") as tx:
+            await fail_damaged(await self._change(tx, order_id), error)
 
 
 def _unforeseen(error: Exception, ticket: Ticket, cause: FailureCause) -> PortError:
@@ -263,7 +260,3 @@ def _unforeseen(error: Exception, ticket: Ticket, cause: FailureCause) -> PortEr
         return PortError(str(trouble), cause=cause, transient=True, trouble=trouble)
     _log.error("step raised", step=ticket.step.key, order_id=str(ticket.order_id), exc_info=error)
     return PortError(f"Error inesperado: {type(error).__name__}", cause=cause, transient=True)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

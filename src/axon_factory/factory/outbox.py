@@ -17,9 +17,9 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import NotificationDestination, OutboxAttempt, OutboxMessage
 from axon_factory.domain.events import ERASED
 from axon_factory.domain.messages import Channel, delay_after
-from axon_factory.factory.ports import LinePorts
+from axon_factory.factory.step import LinePorts
 from axon_factory.jobs.queue import enqueue_message
-from axon_factory.orders.notifications.owners import KEY_ENDED, key_serves
+from axon_factory.orders.notifications.outbox import KEY_ENDED, key_serves
 from axon_factory.orders.notifications.sealing import URL, open_secrets, open_value
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.messages import DeliveryFailed, Destination, Mail, Notification
@@ -195,7 +195,7 @@ class OutboxSender:
 
 
 async def _locked(session: AsyncSession, message_id: UUID) -> OutboxMessage | None:
-    """Return the message if it is still to be sent; nobody else changes it until the end."""
+    """Lock the message and return it if it is still to be sent."""
     return await session.scalar(
         select(OutboxMessage)
         .where(

@@ -19,37 +19,37 @@ from axon_factory.domain.states import (
     WaitsFor,
     needs_evidence,
 )
-from axon_factory.orders.build_sessions import OWN_BUILDER, sessions_of, unwanted_session
 from axon_factory.orders.credentials import pending_version
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.line_mode import hold_mode
-from axon_factory.orders.open_questions import open_questions
-from axon_factory.orders.plans.read import find_plan
+from axon_factory.orders.plans.versions import find_plan
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.questions.open import open_questions
+from axon_factory.orders.runs.state import OWN_BUILDER, runs_of, unwanted_run
 from axon_factory.ports.product import ProductUnderReview
 
 __all__ = ["product_under_review", "read_situation"]
 
 
-async def read_situation(session: AsyncSession, order: Order, *, policy: Policy) -> Situation:
+async def read_situation(tx: AsyncSession, order: Order, *, policy: Policy) -> Situation:
     """Return the situation of the locked order."""
     state = OrderState(order.estado)
     credentials_ready = False
     auto_approve, questions = False, tuple[str, ...]()
     if _waits_for_approval(order):
-        auto_approve = await _approves_itself(session, order, policy)
-        asked = await open_questions(session, order, Audience.PLANIFICADOR)
+        auto_approve = await _approves_itself(tx, order, policy)
+        asked = await open_questions(tx, order, Audience.PLANIFICADOR)
         questions = tuple(str(question.number) for question in asked)
-    mode = await hold_mode(session)
-    sessions = await sessions_of(session, order)
-    unwanted = unwanted_session(order, sessions)
-    evidence = await read_evidence(session, order) if needs_evidence(state) else NO_EVIDENCE
+    mode = await hold_mode(tx)
+    runs = await runs_of(tx, order)
+    unwanted = unwanted_run(order, runs)
+    evidence = await read_evidence(tx, order) if needs_evidence(state) else NO_EVIDENCE
     if state is OrderState.CONSTRUCCION:
         Plan.model_validate(order.plan)  # a damaged one fails the order, here where it is seen
     deployed = order.resultado is not None and order.deployment_open
-    rotation = await pending_version(session, order.id) if deployed else None
+    rotation = await pending_version(tx, order.id) if deployed else None
     if state is OrderState.LISTO:
-        credentials_ready = await _has_credentials(session, order.id)
+        credentials_ready = await _has_credentials(tx, order.id)
     return Situation(
         state=state,
         plan_status=PlanStatus(order.plan_estado) if order.plan_estado else None,
@@ -60,10 +60,10 @@ async def read_situation(session: AsyncSession, order: Order, *, policy: Policy)
         deployment_open=order.deployment_open,
         credentials_ready=credentials_ready,
         deployed=deployed and evidence.proves(Claim.DEPLOYED),
-        published=state is OrderState.CONSTRUCCION and await _is_published(session, order),
+        published=state is OrderState.CONSTRUCCION and await _is_published(tx, order),
         mode=mode,
         stopping=unwanted.intento if unwanted is not None else None,
-        begun=bool(sessions),
+        begun=bool(runs),
         outside=order.builder is not None and order.builder != OWN_BUILDER,
         milestones=evidence.planned,
         completed=evidence.completed,
@@ -76,7 +76,7 @@ async def read_situation(session: AsyncSession, order: Order, *, policy: Policy)
 
 
 def product_under_review(order: Order, products: Path, commit: str | None) -> ProductUnderReview:
-    """Return what the council may know of the order; `commit` is that of its current attempt."""
+    """Return what the council may know of the order; `commit` is the newest of its attempt."""
     return ProductUnderReview(
         order_id=str(order.id),
         order_number=order.order_number,
@@ -95,23 +95,23 @@ def _waits_for_approval(order: Order) -> bool:
     )
 
 
-async def _approves_itself(session: AsyncSession, order: Order, policy: Policy) -> bool:
-    waiting = await find_plan(session, order, order.plan_version)
+async def _approves_itself(tx: AsyncSession, order: Order, policy: Policy) -> bool:
+    waiting = await find_plan(tx, order, order.plan_version)
     if waiting is None or waiting.author is not None:
         return False
     rules = policy.approval
     return rules.approves_itself(order.tipo_producto, order.precio, flagged=bool(waiting.flags))
 
 
-async def _has_credentials(session: AsyncSession, order_id: UUID) -> bool:
-    found = await session.scalar(
+async def _has_credentials(tx: AsyncSession, order_id: UUID) -> bool:
+    found = await tx.scalar(
         select(col(OrderCredential.name)).where(col(OrderCredential.order_id) == order_id).limit(1)
     )
     return found is not None
 
 
-async def _is_published(session: AsyncSession, order: Order) -> bool:
-    found = await session.scalar(
+async def _is_published(tx: AsyncSession, order: Order) -> bool:
+    found = await tx.scalar(
         select(col(OrderStep.step)).where(
             col(OrderStep.order_id) == order.id,
             col(OrderStep.intento) == order.intento,

@@ -1,26 +1,39 @@
-"""What a step of the line is: a change of the order alone, or a port call between two."""
+"""What a step of the line is, and the ports that steps call."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from axon_factory.db.tables import Order
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
-from axon_factory.domain.states import Actor, ActorKind
+from axon_factory.orders.change import Change
+from axon_factory.ports.builder import Builder
+from axon_factory.ports.errors import Machine
+from axon_factory.ports.messages import Mailer, Notifier
+from axon_factory.ports.planner import Planner
+from axon_factory.ports.product import Council, Deployer, GitHost, SecretBox
 
-__all__ = ["LocalStep", "PortStep", "Ticket", "line_actor"]
+__all__ = ["LinePorts", "LocalStep", "PortStep", "Ticket"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinePorts:
+    """One adapter a port."""
+
+    planner: Planner
+    builder: Builder
+    council: Council
+    deployer: Deployer
+    git_host: GitHost
+    mailer: Mailer
+    notifier: Notifier
+    secret_box: SecretBox
+    machine: Machine | None = None
+    """Looked at before each step, and after each that failed; None: only ports tell of trouble."""
+
 
 Work = TypeVar("Work")
 Outcome = TypeVar("Outcome")
-
-
-def line_actor(name: str) -> Actor:
-    """Return the line itself as an actor, speaking as one of the design's agents."""
-    return Actor(ActorKind.WORKER, "worker", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +47,11 @@ class Ticket:
     idempotency_key: str
 
 
+@runtime_checkable
 class LocalStep(Protocol):
     """A step that needs no port: one transaction."""
 
-    async def apply(self, session: AsyncSession, order: Order, now: datetime, /) -> None:
+    async def apply(self, change: Change, /) -> None:
         """Change the locked order and enqueue what follows."""
         ...
 
@@ -48,7 +62,7 @@ class PortStep(Protocol[Work, Outcome]):
     cause: FailureCause
     """The cause that the order shows when the call fails in a way no adapter foresaw."""
 
-    async def prepare(self, session: AsyncSession, order: Order, step: DueStep, /) -> Work:
+    async def prepare(self, change: Change, step: DueStep, /) -> Work:
         """Read what the call needs, in the transaction that records the step's beginning."""
         ...
 
@@ -60,8 +74,6 @@ class PortStep(Protocol[Work, Outcome]):
         """
         ...
 
-    async def record(
-        self, session: AsyncSession, order: Order, work: Work, outcome: Outcome, now: datetime, /
-    ) -> None:
+    async def record(self, change: Change, work: Work, outcome: Outcome, /) -> None:
         """Write the outcome to the locked order and enqueue what follows."""
         ...

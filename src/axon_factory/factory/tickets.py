@@ -1,6 +1,9 @@
-"""Begin, finish and fail a step: records before and after the port call (ADR 13)."""
+"""Begin, finish and fail a step: records before and after the port call (ADR 13).
 
-from datetime import datetime, timedelta
+The line itself makes each `Change` here, and has locked the order's row.
+"""
+
+from datetime import timedelta
 from types import MappingProxyType
 
 from sqlalchemy import select
@@ -8,20 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderStep
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.failure import Failure, FailureCause, MachineTrouble
 from axon_factory.domain.lifecycle import DueStep, StepKind
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
-from axon_factory.factory.lost_session import resume_without_session
-from axon_factory.factory.step import Ticket, line_actor
-from axon_factory.factory.unanswered import give_up_question
-from axon_factory.orders.build_sessions import give_up_sessions
-from axon_factory.orders.events import append_event
-from axon_factory.orders.failing import fail_order
-from axon_factory.orders.locking import lock_order_by_id
+from axon_factory.factory.step import Ticket
+from axon_factory.factory.steps.plan import give_up_question
+from axon_factory.factory.steps.run import resume_lost_run
+from axon_factory.orders.change import Change
 from axon_factory.orders.machine_wait import end_machine_wait, wait_for_machine
-from axon_factory.orders.policy import Policy
-from axon_factory.orders.transitions import wake
+from axon_factory.orders.moves import fail_order
+from axon_factory.orders.runs.state import give_up_runs
 from axon_factory.ports.builder import SessionLost
 from axon_factory.ports.errors import PortError
 
@@ -32,8 +32,6 @@ __all__ = [
     "fail_step",
     "finish_step",
     "give_back_step",
-    "hold_order",
-    "release_order",
 ]
 
 _LONGEST_DELAY = timedelta(minutes=5)
@@ -47,7 +45,6 @@ _CAUSES = MappingProxyType(
         OrderState.LISTO: FailureCause.ENTREGA_FALLIDA,
     }
 )
-_LINE = line_actor("Super Axon Agent")
 
 
 class StepSuperseded(Exception):
@@ -55,14 +52,7 @@ class StepSuperseded(Exception):
 
 
 async def begin_step(
-    session: AsyncSession,
-    order: Order,
-    step: DueStep,
-    *,
-    worker: str,
-    policy: Policy,
-    now: datetime,
-    unrecorded: bool = False,
+    change: Change, step: DueStep, *, worker: str, unrecorded: bool = False
 ) -> Ticket | None:
     """Record that the step begins and return the right to record its outcome.
 
@@ -70,14 +60,15 @@ async def begin_step(
 
     Returns None when the step was begun too often already (a crash loop): it is given up then.
     """
-    record = await _record_of(session, order, step)
+    order = change.order
+    record = await _record_of(change.tx, order, step)
     if unrecorded and record is not None and record.finished_at is None:
         record.attempts = max(0, record.attempts - 1)
     unfinished = record.attempts if record is not None and record.finished_at is None else 0
-    if unfinished >= policy.max_step_attempts and _may_fail(order, step):
+    if unfinished >= change.policy.max_step_attempts and _may_fail(order, step):
         reason = f"El paso '{step.key}' se interrumpió {unfinished} veces sin terminar"
         cause = FailureCause.INTENTOS_AGOTADOS
-        await _give_up(session, order, step, PortError(reason, cause=cause), policy, now)
+        await _give_up(change, step, PortError(reason, cause=cause))
         return None
     order.fence += 1
     if record is None:
@@ -89,45 +80,36 @@ async def begin_step(
             attempts=0,
             fence=order.fence,
             worker=worker,
-            started_at=now,
+            started_at=change.now,
         )
-        session.add(record)
+        change.tx.add(record)
     if record.finished_at is not None:
-        # A session is asked again and again for its next milestone: only troubles in a row count.
+        # A run is asked again and again for its next milestone: only troubles in a row count.
         record.attempts = record.failures = 0
     record.attempts += 1
-    record.fence, record.worker, record.started_at = order.fence, worker, now
+    record.fence, record.worker, record.started_at = order.fence, worker, change.now
     record.finished_at = None
     if step.kind is StepKind.DEPLOY:
         order.deployment_open = True
-    await session.flush()
+    await change.tx.flush()
     return Ticket(order.id, order.intento, step, order.fence, record.idempotency_key)
 
 
-async def finish_step(session: AsyncSession, ticket: Ticket, now: datetime) -> Order:
-    """Lock the order for recording the step's outcome and mark the step finished.
+async def finish_step(change: Change, ticket: Ticket) -> None:
+    """Mark the step of the locked order finished; its outcome is recorded next.
 
     Raises:
         StepSuperseded: the order's fence moved on.
     """
-    order = await lock_order_by_id(session, ticket.order_id)
-    if order.fence != ticket.fence:
-        raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
-    record = await _record_of(session, order, ticket.step)
+    _require_fence(change.order, ticket)
+    record = await _record_of(change.tx, change.order, ticket.step)
     if record is not None:
-        record.finished_at = now
+        record.finished_at = change.now
         record.error = None
-    return order
 
 
 async def fail_step(
-    session: AsyncSession,
-    ticket: Ticket,
-    error: PortError,
-    *,
-    trouble: MachineTrouble | None,
-    policy: Policy,
-    now: datetime,
+    change: Change, ticket: Ticket, error: PortError, *, trouble: MachineTrouble | None
 ) -> None:
     """Record that the step's port failed: try again later, or fail the order.
 
@@ -136,136 +118,96 @@ async def fail_step(
     Raises:
         StepSuperseded: the order's fence moved on.
     """
-    order = await finish_step(session, ticket, now)
-    if trouble is not None and _is_active(order) and ticket.step.kind is not StepKind.STOP_SESSION:
-        await _hold_step(session, order, ticket, trouble, policy, now)
+    order, policy, step = change.order, change.policy, ticket.step
+    await finish_step(change, ticket)
+    if trouble is not None and _is_active(order) and step.kind is not StepKind.STOP_SESSION:
+        await _hold_step(change, ticket, trouble)
         return
-    await end_machine_wait(session, order, actor=_LINE, now=now)
+    await end_machine_wait(change)
     if isinstance(error, SessionLost) and _is_active(order):
-        await resume_without_session(session, order, error, policy=policy, now=now)
+        await resume_lost_run(change, error)
         return
-    record = await _record_of(session, order, ticket.step)
+    record = await _record_of(change.tx, order, step)
     if record is None:
-        raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
+        raise StepSuperseded(f"{order.order_number} {step.key}")
     record.finished_at = None
     record.failures += 1
     record.error = error.for_staff
     final = not error.transient or record.failures >= policy.max_step_failures
-    if final and _may_fail(order, ticket.step) and ticket.step.kind is not StepKind.STOP_SESSION:
-        await _give_up(session, order, ticket.step, error, policy, now)
+    if final and _may_fail(order, step) and step.kind is not StepKind.STOP_SESSION:
+        await _give_up(change, step, error)
         return
     doublings = min(record.failures - 1, _MOST_DOUBLINGS)
     delay = min(policy.retry_delay * 2**doublings, _LONGEST_DELAY)
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.PASO_REINTENTADO,
-            agent=_LINE.name,
-            message=f"El paso '{ticket.step.key}' falló y se repite: {error.for_staff}",
-            level=LogLevel.WARNING,
-            metadata={"paso": ticket.step.key, "fallos": record.failures},
-            visibility=Visibility.INTERNO,
-        ),
-        actor=_LINE,
-        now=now,
+    await change.tell_staff(
+        EventKind.PASO_REINTENTADO,
+        f"El paso '{step.key}' falló y se repite: {error.for_staff}",
+        level=LogLevel.WARNING,
+        paso=step.key,
+        fallos=record.failures,
     )
-    await wake(session, order, now, at=now + delay)
+    await change.wake(at=change.now + delay)
 
 
-async def release_order(session: AsyncSession, order: Order, now: datetime) -> None:
-    """End the locked order's wait for the machine, if it has one: a step has got through."""
-    await end_machine_wait(session, order, actor=_LINE, now=now)
-
-
-async def hold_order(
-    session: AsyncSession,
-    order: Order,
-    step: DueStep,
-    trouble: MachineTrouble,
-    *,
-    policy: Policy,
-    now: datetime,
-) -> None:
-    """Have the locked order wait for the machine before `step` is begun."""
-    await wait_for_machine(
-        session, order, trouble, step=step.key, actor=_LINE, policy=policy, now=now
-    )
-
-
-async def _hold_step(
-    session: AsyncSession,
-    order: Order,
-    ticket: Ticket,
-    trouble: MachineTrouble,
-    policy: Policy,
-    now: datetime,
-) -> None:
-    record = await _record_of(session, order, ticket.step)
+async def _hold_step(change: Change, ticket: Ticket, trouble: MachineTrouble) -> None:
+    record = await _record_of(change.tx, change.order, ticket.step)
     if record is not None:
         record.finished_at = None
         record.attempts = max(1, record.attempts - 1)  # it has not crashed
         record.error = str(trouble)
-    await hold_order(session, order, ticket.step, trouble, policy=policy, now=now)
+    await wait_for_machine(change, trouble, step=ticket.step.key)
 
 
-async def give_back_step(session: AsyncSession, ticket: Ticket, now: datetime) -> None:
+async def give_back_step(change: Change, ticket: Ticket) -> None:
     """Record that the step was interrupted because the line was stopped: it is begun anew later.
 
     Raises:
         StepSuperseded: the order's fence moved on.
     """
-    order = await lock_order_by_id(session, ticket.order_id)
-    if order.fence != ticket.fence:
-        raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
-    record = await _record_of(session, order, ticket.step)
+    order = change.order
+    _require_fence(order, ticket)
+    record = await _record_of(change.tx, order, ticket.step)
     if record is not None:
         record.attempts = max(1, record.attempts - 1)  # it has not crashed
     order.fence += 1
-    event = NewEvent(
-        kind=EventKind.PASO_INTERRUMPIDO,
-        agent=_LINE.name,
-        message=f"La línea se detuvo: el paso '{ticket.step.key}' se interrumpe y se repetirá",
+    await change.tell_staff(
+        EventKind.PASO_INTERRUMPIDO,
+        f"La línea se detuvo: el paso '{ticket.step.key}' se interrumpe y se repetirá",
         level=LogLevel.WARNING,
-        metadata={"paso": ticket.step.key},
-        visibility=Visibility.INTERNO,
+        paso=ticket.step.key,
     )
-    await append_event(session, order, event, actor=_LINE, now=now)
-    await wake(session, order, now)
+    await change.wake()
 
 
-async def fail_damaged(
-    session: AsyncSession, order: Order, error: Exception, *, policy: Policy, now: datetime
-) -> None:
+async def fail_damaged(change: Change, error: Exception) -> None:
     """Fail the locked order because its records do not say what to do next.
 
-    Of one that has failed or was cancelled, the session that it cannot name any more is given up.
+    Of one that has failed or was cancelled, the run that it cannot name any more is given up.
     """
+    order = change.order
     if not _is_active(order):
-        await give_up_sessions(session, order, now)
-        await wake(session, order, now)
+        await give_up_runs(change.tx, order, change.now)
+        await change.wake()
         return
     state = OrderState(order.estado)
     message = f"Los datos de la orden no permiten continuar: {type(error).__name__}"
     failure = Failure(_CAUSES[state], message, state)
-    await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
+    await fail_order(change, failure=failure)
 
 
-async def _give_up(
-    session: AsyncSession,
-    order: Order,
-    step: DueStep,
-    error: PortError,
-    policy: Policy,
-    now: datetime,
-) -> None:
+async def _give_up(change: Change, step: DueStep, error: PortError) -> None:
     """Fail the order; for a question without an answer only the question is given up."""
     if step.kind is StepKind.ANSWER:
-        await give_up_question(session, order, step, error.for_staff, policy=policy, now=now)
+        await give_up_question(change, step, error.for_staff)
         return
-    state = OrderState(order.estado)
+    state = OrderState(change.order.estado)
     failure = Failure(error.cause, str(error), state, step.key, error.detail)
-    await fail_order(session, order, failure=failure, actor=_LINE, policy=policy, now=now)
+    await fail_order(change, failure=failure)
+
+
+def _require_fence(order: Order, ticket: Ticket) -> None:
+    if order.fence != ticket.fence:
+        raise StepSuperseded(f"{order.order_number} {ticket.step.key}")
 
 
 def _may_fail(order: Order, step: DueStep) -> bool:
@@ -277,8 +219,8 @@ def _is_active(order: Order) -> bool:
     return OrderState(order.estado) in ACTIVE_STATES
 
 
-async def _record_of(session: AsyncSession, order: Order, step: DueStep) -> OrderStep | None:
-    return await session.scalar(
+async def _record_of(tx: AsyncSession, order: Order, step: DueStep) -> OrderStep | None:
+    return await tx.scalar(
         select(OrderStep).where(
             col(OrderStep.order_id) == order.id,
             col(OrderStep.intento) == order.intento,

@@ -1,5 +1,5 @@
-"""Commands on orders: create, read, transitions, approve, cancel, retry, result.
+"""Commands on orders. A feature is a folder or a chapter: `plans`, `questions`, `runs`, `moves`.
 
-Every function takes a session and never commits: the edge that opened it does (decision 9).
-`transitions.py` alone writes `estado`.
+A command takes a `Change` (`change.py`) and never commits. The edge that opened the transaction
+does (decision 9). `transitions.py` alone writes `estado`.
 """

@@ -3,34 +3,32 @@
 from collections.abc import Iterable
 from datetime import datetime, time
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import ModelCall, Order
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action, serves_in
-from axon_factory.domain.states import Actor, OrderState
+from axon_factory.domain.states import OrderState, WaitsFor
 from axon_factory.domain.text import Sentence
-from axon_factory.orders.events import append_event
-from axon_factory.orders.outbox import post_message
+from axon_factory.orders.answers.plans import ModelUsage, OrderUsage, plain_amount
+from axon_factory.orders.change import Change
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.transitions import refuse, wake
 from axon_factory.ports.planner import Budget, ModelUse
 
 __all__ = [
-    "WAITS_FOR_BUDGET",
     "ask_for_budget",
     "decide_budget",
     "models_allowed",
     "record_uses",
     "remaining_budget",
+    "usage_of",
 ]
 
-WAITS_FOR_BUDGET = "presupuesto"
 _NOTHING = Decimal(0)
 _ENDED = Sentence(
     "La orden terminó: ningún modelo trabaja ya para ella",
@@ -76,9 +74,7 @@ async def remaining_budget(
     return Budget(tokens=tokens, usd=min(amounts, default=None))
 
 
-async def decide_budget(
-    session: AsyncSession, order: Order, *, usd: Decimal | None, actor: Actor, now: datetime
-) -> None:
+async def decide_budget(change: Change, *, usd: Decimal | None) -> None:
     """Record what models may cost for the locked order altogether; None: no model is asked.
 
     If the order waits for this, it goes on; else the decision counts from now on.
@@ -87,11 +83,12 @@ async def decide_budget(
         TransitionRefused: the order has come to its end.
         ValidationFailed: the models have used that much already.
     """
+    order = change.order
     state = OrderState(order.estado)
     if not serves_in(Action.DECIDE_BUDGET, state):
-        raise await refuse(session, order, state, actor, _ENDED)
+        raise await change.refuse(state, _ENDED)
     if usd is not None:
-        spent: Decimal = await session.scalar(_SPENT, {"order_id": order.id}) or _NOTHING
+        spent: Decimal = await change.tx.scalar(_SPENT, {"order_id": order.id}) or _NOTHING
         if usd <= spent:
             raise ValidationFailed(
                 {
@@ -102,23 +99,15 @@ async def decide_budget(
                 }
             )
     order.budget_usd = _NOTHING if usd is None else usd
-    if order.espera == WAITS_FOR_BUDGET:
+    if order.espera == WaitsFor.PRESUPUESTO:
         order.espera = order.espera_causa = None
     limit = "sin modelos, con el catálogo" if usd is None else f"hasta {usd:f} USD"
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.PRESUPUESTO_DECIDIDO,
-            agent=actor.name,
-            message=f"Presupuesto de modelos decidido: {limit}",
-            metadata={"presupuesto_usd": None if usd is None else f"{usd:f}"},
-            visibility=Visibility.INTERNO,
-        ),
-        actor=actor,
-        now=now,
+    await change.tell_staff(
+        EventKind.PRESUPUESTO_DECIDIDO,
+        f"Presupuesto de modelos decidido: {limit}",
+        presupuesto_usd=None if usd is None else f"{usd:f}",
     )
-    await wake(session, order, now)
+    await change.wake()
 
 
 def models_allowed(order: Order) -> bool:
@@ -151,30 +140,18 @@ async def record_uses(
     await session.flush()
 
 
-async def ask_for_budget(
-    session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
-) -> None:
+async def ask_for_budget(change: Change) -> None:
     """Let the locked order wait for a person who decides about its budget, and tell them."""
-    order.espera, order.espera_causa = WAITS_FOR_BUDGET, None
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.PRESUPUESTO_AGOTADO,
-            agent=actor.name,
-            message="El presupuesto de modelos se agotó; decide una persona",
-            level=LogLevel.WARNING,
-            visibility=Visibility.INTERNO,
-        ),
-        actor=actor,
-        now=now,
+    order = change.order
+    order.espera, order.espera_causa = WaitsFor.PRESUPUESTO, None
+    await change.tell_staff(
+        EventKind.PRESUPUESTO_AGOTADO,
+        "El presupuesto de modelos se agotó; decide una persona",
+        level=LogLevel.WARNING,
     )
-    await post_message(
-        session,
-        order,
+    await change.mail_approver(
         topic=f"presupuesto_{order.event_seq}",
         kind=NotificationKind.ORDEN_PRESUPUESTO_AGOTADO,
-        recipient=policy.approver_email,
         subject=f"{order.order_number}: se agotó el presupuesto de modelos",
         body=(
             f"La orden {order.order_number} ({order.nombre_producto}) espera: los modelos han "
@@ -182,5 +159,39 @@ async def ask_for_budget(
             f"Para ampliarlo: axon orders budget {order.order_number} --usd 5\n"
             f"Para seguir con el catálogo: axon orders budget {order.order_number} --catalogue\n"
         ),
-        now=now,
     )
+
+
+_USES = text(
+    """
+    SELECT provider, model, purpose, count(*) AS calls,
+           count(*) FILTER (WHERE outcome <> 'ok') AS failed,
+           sum(input_tokens)::bigint AS input_tokens, sum(output_tokens)::bigint AS output_tokens,
+           sum(cost_usd) AS cost_usd, count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced,
+           round(avg(latency_ms))::bigint AS latency_ms
+    FROM model_calls WHERE order_id = :order_id
+    GROUP BY provider, model, purpose ORDER BY min(started_at), provider, model, purpose
+    """
+)
+
+
+async def usage_of(session: AsyncSession, order: Order) -> dict[str, Any]:
+    """Return the sums as they are answered; costs are in US dollars, None where no price is known.
+
+    `llamadas_sin_precio` says how many calls a cost leaves out.
+    """
+    rows = (await session.execute(_USES, {"order_id": order.id})).all()
+    return OrderUsage.of(
+        order,
+        llamadas=sum(row.calls for row in rows),
+        tokens_entrada=sum(row.input_tokens for row in rows),
+        tokens_salida=sum(row.output_tokens for row in rows),
+        costo_usd=_total(row.cost_usd for row in rows),
+        llamadas_sin_precio=sum(row.unpriced for row in rows),
+        modelos=[ModelUsage.of(row) for row in rows],
+    )
+
+
+def _total(costs: Iterable[Decimal | None]) -> str | None:
+    known = [cost for cost in costs if cost is not None]
+    return plain_amount(sum(known, Decimal(0))) if known else None

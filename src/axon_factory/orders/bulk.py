@@ -11,11 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
+import psycopg.rows
+from psycopg import sql
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
-from axon_factory.db.sessions import savepoint
+from axon_factory.db.sessions import driver_connection, savepoint
 from axon_factory.db.tables import Order
 from axon_factory.domain.errors import (
     AxonError,
@@ -35,17 +40,14 @@ from axon_factory.orders.bulk_requests import (
     RetryOrders,
     TagOrders,
 )
-from axon_factory.orders.bulk_selection import (
-    count_states,
-    find_ids,
-    lock_orders,
-    matching_ids,
-    read_orders,
-)
-from axon_factory.orders.cancel import cancel_order
+from axon_factory.orders.change import Change
+from axon_factory.orders.lists.conditions import condition_of
+from axon_factory.orders.lists.index import Connection
+from axon_factory.orders.lists.query import ListQuery
+from axon_factory.orders.moves import cancel_order, retry_order
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.read import visible_to
 from axon_factory.orders.requests import OrderPatch, validated
-from axon_factory.orders.retry import retry_order
 from axon_factory.orders.update import patch_order
 
 __all__ = [
@@ -54,8 +56,86 @@ __all__ = [
     "BulkResult",
     "SelectionChanged",
     "act_on_orders",
+    "count_states",
+    "find_ids",
+    "lock_orders",
+    "matching_ids",
     "preview_bulk",
+    "read_orders",
 ]
+
+_IDS = sql.SQL("SELECT id FROM orders WHERE {condition} ORDER BY id LIMIT %(rows)s")
+_STATES = sql.SQL("SELECT estado, count(*) FROM orders WHERE {condition} GROUP BY estado")
+
+
+async def find_ids(
+    session: AsyncSession, references: Sequence[str], principal: Principal
+) -> Mapping[str, UUID]:
+    """Return the id of each reference (an id or a number) that names an order of the caller's."""
+    ids = {reference: UUID(reference) for reference in references if _is_id(reference)}
+    numbers = [reference for reference in references if reference not in ids]
+    query = select(col(Order.id), col(Order.order_number)).where(
+        or_(col(Order.id).in_(ids.values()), col(Order.order_number).in_(numbers))
+    )
+    ownership = visible_to(principal)
+    rows = await session.execute(query if ownership is None else query.where(ownership))
+    by_name = {name: id_ for id_, number in rows.all() for name in (str(id_), number)}
+    named = {reference: str(ids.get(reference, reference)) for reference in references}
+    return {given: by_name[name] for given, name in named.items() if name in by_name}
+
+
+async def matching_ids(
+    session: AsyncSession, query: ListQuery, principal: Principal, *, limit: int
+) -> Sequence[UUID]:
+    """Return the ids of up to `limit` orders that a list with this filter has, in order of id."""
+    connection, condition, values = await _condition(session, query, principal)
+    cursor = connection.cursor(row_factory=psycopg.rows.scalar_row)
+    await cursor.execute(_IDS.format(condition=condition), {**values, "rows": limit})
+    return await cursor.fetchall()
+
+
+async def count_states(
+    session: AsyncSession, query: ListQuery, principal: Principal
+) -> Mapping[str, int]:
+    """Return how many orders a list with this filter has in each state."""
+    connection, condition, values = await _condition(session, query, principal)
+    cursor = connection.cursor(row_factory=psycopg.rows.tuple_row)
+    await cursor.execute(_STATES.format(condition=condition), values)
+    return dict(await cursor.fetchall())
+
+
+async def read_orders(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Order]:
+    """Return these orders in order of id."""
+    query = select(Order).where(col(Order.id).in_(ids)).order_by(col(Order.id))
+    return list(await session.scalars(query))
+
+
+async def lock_orders(session: AsyncSession, ids: Sequence[UUID]) -> Sequence[Order]:
+    """Lock these orders, all before the first is written and always in order of id.
+
+    So two acts on the same orders cannot wait for one another in a circle. What else a write
+    locks (its audit chain, its job) is locked by the holder of the order.
+    """
+    query = select(Order).where(col(Order.id).in_(ids)).order_by(col(Order.id)).with_for_update()
+    return list(await session.scalars(query))
+
+
+async def _condition(
+    session: AsyncSession, query: ListQuery, principal: Principal
+) -> tuple[Connection, sql.Composable, dict[str, Any]]:
+    connection = await driver_connection(session)
+    condition, values = await condition_of(connection, query, principal)
+    # A filter that says nothing (null, a `q` of punctuation) is about no order, not about all.
+    return connection, condition or sql.SQL("false"), values
+
+
+def _is_id(reference: str) -> bool:
+    try:
+        UUID(reference)
+    except ValueError:
+        return False
+    return True
+
 
 ACTIONS: Mapping[str, Action] = MappingProxyType(
     {
@@ -65,7 +145,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "tag": Action.UPDATE_ORDER,
     }
 )
-"""The permission that each act needs besides that of acting on many."""
+"""The permission that each act needs, besides the permission to act on many orders."""
 
 _SAMPLE = 5
 
@@ -138,7 +218,9 @@ async def act_on_orders(
         orders = await lock_orders(session, list(set(named.values())))
     results: dict[UUID, BulkResult] = {}
     for order in orders:
-        results[order.id] = await _apply(session, order, act, principal, policy, now)
+        results[order.id] = await _apply(
+            Change(session, order, principal.actor, policy, now), act, principal
+        )
     return _as_sent(references, named, results)
 
 
@@ -169,53 +251,40 @@ async def _locked_by_filter(
     return orders
 
 
-async def _apply(
-    session: AsyncSession,
-    order: Order,
-    act: BulkAct,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
-) -> BulkResult:
+async def _apply(change: Change, act: BulkAct, principal: Principal) -> BulkResult:
+    order = change.order
     reference = str(order.id)
     try:
-        async with savepoint(session):
-            message = await _do(session, order, act, principal, policy, now)
+        async with savepoint(change.tx):
+            message = await _do(change, act, principal)
     except AxonError as refusal:
-        await session.refresh(order)  # what the savepoint took back
+        await change.tx.refresh(order)  # what the savepoint took back
         return BulkResult(reference, order, _told(refusal), refusal)
     return BulkResult(reference, order, message)
 
 
-async def _do(
-    session: AsyncSession,
-    order: Order,
-    act: BulkAct,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
-) -> Sentence:
+async def _do(change: Change, act: BulkAct, principal: Principal) -> Sentence:
+    order = change.order
     if order.borrado_at is not None:
         raise OrderErased(order.order_number)
-    actor = principal.actor
     match act:
         case CancelOrders():
             reason = act.motivo
-            await cancel_order(session, order, actor=actor, reason=reason, policy=policy, now=now)
+            await cancel_order(change, reason=reason)
             return Sentence("Orden cancelada", "Order cancelled")
         case RetryOrders():
-            await retry_order(session, order, actor=actor, now=now)
+            await retry_order(change)
             number = order.intento
             return Sentence(f"Intento {number} en marcha", f"Attempt {number} is under way")
         case PrioritiseOrders():
-            change = {"prioridad": act.prioridad} if act.prioridad != order.prioridad else {}
+            fields = {"prioridad": act.prioridad} if act.prioridad != order.prioridad else {}
         case TagOrders():
             tags = _tagged(order, act)
-            change = {"tags": tags} if tags != order.tags else {}
-    if not change:
+            fields = {"tags": tags} if tags != order.tags else {}
+    if not fields:
         return Sentence("Ya estaba así", "It was so already")
-    patch = validated(OrderPatch, change)
-    await patch_order(session, order, patch, principal, policy, now)
+    patch = validated(OrderPatch, fields)
+    await patch_order(change, patch, principal)
     return Sentence("Orden actualizada", "Order updated")
 
 

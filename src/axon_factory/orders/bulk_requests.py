@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -14,6 +13,7 @@ from pydantic import (
 )
 
 from axon_factory.domain.building import Priority
+from axon_factory.domain.requests import RequestModel
 from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.lists.query import ListQuery
@@ -54,40 +54,50 @@ Need = Annotated[Needs, Field(strict=False)]
 Names = Annotated[list[ShortText], Field(min_length=1, max_length=20)]
 
 
-class OrderFilter(BaseModel):
-    """Los filtros de GET /api/orders."""
+class OrderFilter(RequestModel):
+    """Los filtros de `GET /api/orders`; al menos uno."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"minProperties": 1})
 
     estado: Annotated[list[State], Field(min_length=1, max_length=8)] = Field(
-        default_factory=list[OrderState]
+        default_factory=list[OrderState], description="Cualquiera de estos estados."
     )
-    tipo_producto: Names = Field(default_factory=list)
+    tipo_producto: Names = Field(default_factory=list, description="Cualquiera de estos tipos.")
     prioridad: Annotated[list[Rank], Field(min_length=1, max_length=4)] = Field(
-        default_factory=list[Priority]
+        default_factory=list[Priority], description="Cualquiera de estas prioridades."
     )
-    tag: Annotated[Tags, Field(min_length=1)] = Field(default_factory=list)
-    asignado_a: Names = Field(default_factory=list)
+    tag: Annotated[Tags, Field(min_length=1)] = Field(
+        default_factory=list, description="Todas estas etiquetas."
+    )
+    asignado_a: Names = Field(default_factory=list, description="Cualquiera de estos responsables.")
     cliente_id: Annotated[list[ClientId], Field(min_length=1, max_length=20)] = Field(
-        default_factory=list
+        default_factory=list, description="Cualquiera de estos clientes."
     )
-    q: ShortText | None = None
-    creado_desde: Time | None = None
-    creado_hasta: Time | None = None
+    q: ShortText | None = Field(
+        default=None, description="Palabras de la orden, el producto o el cliente."
+    )
+    creado_desde: Time | None = Field(default=None, description="Creadas desde este momento.")
+    creado_hasta: Time | None = Field(default=None, description="Creadas antes de este momento.")
     plan_estado: Annotated[list[PlanState], Field(min_length=1, max_length=4)] = Field(
-        default_factory=list[PlanStatus]
+        default_factory=list[PlanStatus], description="Cualquiera de estos estados del plan."
     )
     espera: Annotated[list[Waiting], Field(min_length=1, max_length=4)] = Field(
-        default_factory=list[WaitsFor]
+        default_factory=list[WaitsFor], description="Detenidas por cualquiera de estas causas."
     )
     necesita: Annotated[list[Need], Field(min_length=1, max_length=3)] = Field(
-        default_factory=list[Needs]
+        default_factory=list[Needs], description="Quién debe el próximo paso."
     )
-    order_number: Names = Field(default_factory=list)
-    actualizado_desde: Time | None = None
-    actualizado_hasta: Time | None = None
-    entregado_desde: Time | None = None
-    entregado_hasta: Time | None = None
+    order_number: Names = Field(default_factory=list, description="Cualquiera de estos números.")
+    actualizado_desde: Time | None = Field(
+        default=None, description="Cambiadas desde este momento."
+    )
+    actualizado_hasta: Time | None = Field(
+        default=None, description="Cambiadas antes de este momento."
+    )
+    entregado_desde: Time | None = Field(default=None, description="Entregadas desde este momento.")
+    entregado_hasta: Time | None = Field(
+        default=None, description="Entregadas antes de este momento."
+    )
 
     @property
     def query(self) -> ListQuery:
@@ -113,7 +123,7 @@ class OrderFilter(BaseModel):
         )
 
 
-class _Selection(BaseModel):
+class _Selection(RequestModel):
     """Which orders, and whether they are only to be counted."""
 
     model_config = ConfigDict(
@@ -135,7 +145,9 @@ class _Selection(BaseModel):
     ids: Annotated[list[ShortText], Field(min_length=1, max_length=MOST_ORDERS)] = Field(
         default_factory=list, description="Ids o números de orden."
     )
-    filtro: OrderFilter | None = None
+    filtro: OrderFilter | None = Field(
+        default=None, description="Las órdenes que cumplen estos filtros."
+    )
     esperado: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
         default=None, description="El `total` que dio la vista previa de este filtro."
     )
@@ -154,27 +166,27 @@ class _Selection(BaseModel):
 class CancelOrders(_Selection):
     """Cancela órdenes, con un motivo."""
 
-    accion: Literal["cancel"]
+    accion: Literal["cancel"] = Field(description="Qué se hace.")
     motivo: LongText = Field(description="Por qué se cancelan.")
 
 
 class RetryOrders(_Selection):
     """Reintenta órdenes fallidas."""
 
-    accion: Literal["retry"]
+    accion: Literal["retry"] = Field(description="Qué se hace.")
 
 
 class PrioritiseOrders(_Selection):
     """Cambia la prioridad de órdenes."""
 
-    accion: Literal["prioridad"]
+    accion: Literal["prioridad"] = Field(description="Qué se hace.")
     prioridad: Rank
 
 
 class TagOrders(_Selection):
     """Agrega y quita etiquetas de órdenes."""
 
-    accion: Literal["tag"]
+    accion: Literal["tag"] = Field(description="Qué se hace.")
     agregar: Tags = Field(default_factory=list, description="Etiquetas que tendrán.")
     quitar: Tags = Field(default_factory=list, description="Etiquetas que dejarán de tener.")
 

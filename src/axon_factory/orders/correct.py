@@ -2,31 +2,28 @@
 
 Everything may be corrected until construction begins. Afterwards the configuration stays, because
 the product is built from it. A correction of the configuration withdraws the plan that waits, so
-that the plan that somebody approves was made from the new configuration.
+that a person only approves a plan that was made from the new configuration.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderStep
 from axon_factory.domain.errors import Conflict, ValidationFailed
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.lifecycle import StepKind
-from axon_factory.domain.permissions import Principal
-from axon_factory.domain.states import Actor, OrderState, PlanStatus, PlanVersionStatus
+from axon_factory.domain.names import SUPER_AXON
+from axon_factory.domain.states import OrderState, PlanStatus, PlanVersionStatus
 from axon_factory.domain.text import FOR_BUILDERS, HIDDEN_SECRET, Sentence, is_secret_name
-from axon_factory.orders.events import append_event
-from axon_factory.orders.mails.client import tell_link, withhold_mails
-from axon_factory.orders.plans.questions import close_planner_questions
-from axon_factory.orders.plans.read import find_plan
-from axon_factory.orders.policy import Policy
+from axon_factory.orders.change import Change
+from axon_factory.orders.notifications.client_mails import tell_link, withhold_mails
+from axon_factory.orders.plans.decisions import close_planner_questions
+from axon_factory.orders.plans.versions import find_plan
 from axon_factory.orders.portal_links import LinkReason, issue_link
 from axon_factory.orders.requests import ClientData, NewOrder, OrderPatch, validated
 
@@ -52,14 +49,7 @@ class _Client(BaseModel):
     datos_cliente: ClientData
 
 
-async def correct_order(
-    session: AsyncSession,
-    order: Order,
-    patch: OrderPatch,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
-) -> None:
+async def correct_order(change: Change, patch: OrderPatch) -> None:
     """Apply what `patch` corrects in the locked order; without a difference nothing happens.
 
     The values before and after are on record for the staff; others see that something changed.
@@ -70,24 +60,23 @@ async def correct_order(
         ConfigurationFixed: the configuration differs, and construction has begun.
         ValidationFailed: the corrected order would not be accepted as a new one.
     """
+    order = change.order
     before = _correctable(order)
     after = _corrected(order, before, patch)
     changes = list(_changes(before, after))
     if not changes:
         return
     _require_correctable(order, before, after)
-    actor, wrong_address = principal.actor, order.datos_cliente["email"]
+    wrong_address = order.datos_cliente["email"]
     order.nombre_producto, order.cliente_id = after["nombre_producto"], after["cliente_id"]
     order.datos_cliente = after["datos_cliente"]
-    await _record(session, order, changes, actor, now)
+    await _record(change, changes)
     if _configuration(before) != _configuration(after):
-        await _plan_anew(session, order, actor, now)
+        await _plan_anew(change)
     if order.datos_cliente["email"] != wrong_address:
-        await withhold_mails(session, order, wrong_address, now)
-        link = await issue_link(
-            session, order, reason=LinkReason.CORREO, actor=actor, policy=policy, now=now
-        )
-        await tell_link(session, order, link, policy=policy, now=now)
+        await withhold_mails(change, wrong_address)
+        link = await issue_link(change, reason=LinkReason.CORREO)
+        await tell_link(change, link)
 
 
 def _correctable(order: Order) -> dict[str, Any]:
@@ -186,39 +175,26 @@ def _require_correctable(order: Order, before: Mapping[str, Any], after: Mapping
         )
 
 
-async def _record(
-    session: AsyncSession,
-    order: Order,
-    changes: list[dict[str, Any]],
-    actor: Actor,
-    now: datetime,
-) -> None:
+async def _record(change: Change, changes: list[dict[str, Any]]) -> None:
     """Append what changed for the staff, and that something changed for everybody."""
     fields = ", ".join(change["campo"] for change in changes)
-    for_staff = NewEvent(
-        kind=EventKind.ORDEN_CORREGIDA,
-        agent=actor.name,
-        message=f"Orden corregida: {fields}",
+    await change.tell_staff(
+        EventKind.ORDEN_CORREGIDA,
+        f"Orden corregida: {fields}",
         level=LogLevel.WARNING,
-        metadata={"cambios": changes},
-        visibility=Visibility.INTERNO,
+        cambios=changes,
     )
-    for_all = NewEvent(
-        kind=EventKind.ORDEN_CORREGIDA,
-        agent=actor.name,
-        message="Se corrigieron los datos de la orden",
-    )
-    await append_event(session, order, for_staff, actor=actor, now=now)
-    await append_event(session, order, for_all, actor=actor, now=now)
+    await change.tell(EventKind.ORDEN_CORREGIDA, "Se corrigieron los datos de la orden")
 
 
-async def _plan_anew(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
+async def _plan_anew(change: Change) -> None:
     """Withdraw the plan that waits, and let nothing count that a planner is still making.
 
     The caller wakes the order.
     """
+    order = change.order
     order.fence += 1
-    await session.execute(
+    await change.tx.execute(
         update(OrderStep)
         .where(
             col(OrderStep.order_id) == order.id,
@@ -227,24 +203,23 @@ async def _plan_anew(session: AsyncSession, order: Order, actor: Actor, now: dat
             col(OrderStep.finished_at).is_(None),
         )
         # Given up by us: not one of the times that the step crashed.
-        .values(finished_at=now)
+        .values(finished_at=change.now)
     )
     if order.plan_estado != PlanStatus.PENDIENTE_APROBACION:
         return
-    waiting = await find_plan(session, order, order.plan_version)
+    waiting = await find_plan(change.tx, order, order.plan_version)
     if waiting is not None:
         waiting.estado = PlanVersionStatus.RETIRADO
-        waiting.decided_at, waiting.decided_by = now, actor.id
+        waiting.decided_at, waiting.decided_by = change.now, change.actor.id
         waiting.motivo = "Se corrigió la configuración de la orden"
-    await close_planner_questions(session, order, now)
+    await close_planner_questions(change)
     order.plan_estado = PlanStatus.GENERANDO
-    order.asignado_a = "Super Axon Agent"
-    event = NewEvent(
-        kind=EventKind.PLAN_RETIRADO,
-        agent=actor.name,
-        message=f"Plan v{order.plan_version} retirado: se planifica de nuevo",
+    order.asignado_a = SUPER_AXON.name
+    # Others have been told that the order was corrected.
+    await change.tell_staff(
+        EventKind.PLAN_RETIRADO,
+        f"Plan v{order.plan_version} retirado: se planifica de nuevo",
         level=LogLevel.WARNING,
-        metadata={"plan_version": order.plan_version, "plan_hash": order.plan_hash},
-        visibility=Visibility.INTERNO,  # others have been told that the order was corrected
+        plan_version=order.plan_version,
+        plan_hash=order.plan_hash,
     )
-    await append_event(session, order, event, actor=actor, now=now)

@@ -1,7 +1,8 @@
-"""Create an order (design §3.1)."""
+"""Create an order (design §3.1), or say what it would be."""
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -10,19 +11,33 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.order_numbers import next_order_number
 from axon_factory.db.tables import Order
+from axon_factory.domain.building import BuilderName
 from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.events import EventKind, NewEvent
+from axon_factory.domain.errors import ValidationFailed
+from axon_factory.domain.events import EventKind
 from axon_factory.domain.permissions import Principal
+from axon_factory.domain.plan import Plan
+from axon_factory.domain.progress import Pace, Remaining, remaining
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.builder_choice import chosen_builder
-from axon_factory.orders.events import append_event
-from axon_factory.orders.mails.client import tell_received
+from axon_factory.domain.text import Sentence
+from axon_factory.orders.change import Change
+from axon_factory.orders.line_mode import count_ahead
+from axon_factory.orders.notifications.client_mails import tell_received
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import LinkReason, issue_link
+from axon_factory.orders.promise import measured_pace
 from axon_factory.orders.requests import NewOrder
-from axon_factory.orders.transitions import enter_first_state, wake
+from axon_factory.orders.transitions import enter_first_state
+from axon_factory.ports.planner import PlanRequest
 
-__all__ = ["create_order", "make_slug"]
+__all__ = [
+    "OrderPreview",
+    "chosen_builder",
+    "create_order",
+    "make_slug",
+    "plan_request",
+    "preview_order",
+]
 
 _SLUG_LENGTH = 40
 
@@ -71,21 +86,81 @@ async def create_order(
     session.add(order)
     await session.flush()
     await enter_first_state(session, order, actor=principal.actor, now=now)
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.ORDEN_CREADA,
-            agent=principal.name,
-            message=f"Orden {number} creada",
-            metadata={"estado_nuevo": OrderState.NUEVO.value},
-        ),
-        actor=principal.actor,
-        now=now,
+    change = Change(session, order, principal.actor, policy, now)
+    await change.tell(
+        EventKind.ORDEN_CREADA, f"Orden {number} creada", estado_nuevo=OrderState.NUEVO.value
     )
-    await issue_link(
-        session, order, reason=LinkReason.ALTA, actor=principal.actor, policy=policy, now=now
-    )
-    await tell_received(session, order, policy=policy, now=now)
-    await wake(session, order, now)
+    await issue_link(change, reason=LinkReason.ALTA)
+    await tell_received(change)
+    await change.wake()
     return order
+
+
+def chosen_builder(request: NewOrder, policy: Policy) -> BuilderName | None:
+    """Return the builder that the order names, None where its type decides.
+
+    Raises:
+        ValidationFailed: that builder is not configured here.
+    """
+    if request.construye is None or request.construye in policy.agents.offered:
+        return request.construye
+    offered = ", ".join(sorted(policy.agents.offered))
+    raise ValidationFailed(
+        {
+            "construye": Sentence(
+                f"Esta fábrica no tiene ese constructor. Opciones: {offered}",
+                f"This factory does not have that builder. One of: {offered}",
+            )
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPreview:
+    """What the client is told before anything is stored."""
+
+    request: NewOrder
+    price: Decimal
+    currency: str
+    plan: Plan
+    ahead: int
+    """How many orders the line takes before this one."""
+    remaining: Remaining
+    pace: Pace
+
+
+def plan_request(request: NewOrder) -> PlanRequest:
+    """Return what a planner may know of an order that has neither id nor number."""
+    return PlanRequest(
+        order_id="",
+        order_number="",
+        product_type=request.tipo_producto,
+        product_name=request.nombre_producto,
+        industry=request.datos_cliente.industria or "general",
+        configuration=request.datos_cliente.configuracion,
+    )
+
+
+async def preview_order(
+    session: AsyncSession, request: NewOrder, policy: Policy, plan: Plan
+) -> OrderPreview:
+    """Return what placing `request` with `plan` would give; nothing is written, no number taken.
+
+    Raises:
+        ValidationFailed: the order names a builder that is not configured here.
+    """
+    chosen_builder(request, policy)
+    product = PRODUCT_TYPES[request.tipo_producto]
+    pace = await measured_pace(session, product.id)
+    left = remaining(OrderState.NUEVO, plan.estimacion_horas, 0, pace)
+    if left is None:
+        raise ValueError("a new order has everything before it")
+    return OrderPreview(
+        request=request,
+        price=Decimal(product.precio_base_usd),
+        currency=policy.currency,
+        plan=plan,
+        ahead=await count_ahead(session, rank=request.prioridad.rank),
+        remaining=left,
+        pace=pace,
+    )

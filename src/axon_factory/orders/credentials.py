@@ -9,7 +9,6 @@ import base64
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from uuid import UUID
 
@@ -19,11 +18,10 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderCredential
 from axon_factory.domain.errors import Conflict
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
-from axon_factory.domain.permissions import Action, Principal, serves_in
+from axon_factory.domain.events import EventKind, LogLevel
+from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.events import append_event
-from axon_factory.orders.transitions import wake
+from axon_factory.orders.change import Change
 from axon_factory.ports.product import SealedSecret, SecretBox
 
 __all__ = [
@@ -113,14 +111,12 @@ def credential_context(order_id: UUID, name: str, version: int = FIRST_VERSION) 
     return f"order_credentials|{order_id}|{name}|{version}"
 
 
-async def store_credentials(
-    session: AsyncSession, order: Order, credentials: Sequence[SealedCredential], now: datetime
-) -> None:
+async def store_credentials(change: Change, credentials: Sequence[SealedCredential]) -> None:
     """Insert credentials of an order that has none of these names; none is in service yet."""
     for credential in credentials:
-        session.add(
+        change.tx.add(
             OrderCredential(
-                order_id=order.id,
+                order_id=change.order.id,
                 name=credential.name,
                 version=credential.version,
                 secret=credential.secret,
@@ -128,10 +124,10 @@ async def store_credentials(
                 ciphertext=credential.sealed.ciphertext,
                 wrapped_key=credential.sealed.wrapped_key,
                 key_id=credential.sealed.key_id,
-                created_at=now,
+                created_at=change.now,
             )
         )
-    await session.flush()
+    await change.tx.flush()
 
 
 async def credentials_of(session: AsyncSession, order_id: UUID) -> Sequence[OrderCredential]:
@@ -168,24 +164,20 @@ async def pending_version(session: AsyncSession, order_id: UUID) -> int | None:
     )
 
 
-async def note_in_service(session: AsyncSession, order: Order, now: datetime) -> None:
+async def note_in_service(change: Change) -> None:
     """Record that the product answers with the order's credentials, all of them."""
-    await session.execute(
+    await change.tx.execute(
         update(OrderCredential)
         .where(
-            col(OrderCredential.order_id) == order.id, col(OrderCredential.in_service_at).is_(None)
+            col(OrderCredential.order_id) == change.order.id,
+            col(OrderCredential.in_service_at).is_(None),
         )
-        .values(in_service_at=now)
+        .values(in_service_at=change.now)
     )
 
 
 async def rotate_credentials(
-    session: AsyncSession,
-    order: Order,
-    names: Collection[str],
-    principal: Principal,
-    box: SecretBox,
-    now: datetime,
+    change: Change, names: Collection[str], box: SecretBox
 ) -> Sequence[str]:
     """Replace the locked order's credentials `names` (empty: all) and enqueue what follows.
 
@@ -195,35 +187,35 @@ async def rotate_credentials(
         RotationInProgress: the product does not use an earlier rotation's yet.
         Conflict: no product of the order is in service.
     """
-    credentials = {item.name: item for item in await credentials_of(session, order.id)}
+    order = change.order
+    credentials = {item.name: item for item in await credentials_of(change.tx, order.id)}
     _require_product(order, credentials)
-    if await pending_version(session, order.id) is not None:
+    if await pending_version(change.tx, order.id) is not None:
         raise RotationInProgress
     chosen = [name for name in ROTATABLE if name in credentials and (not names or name in names)]
     version = max(item.version for item in credentials.values()) + 1
-    await session.execute(
+    await change.tx.execute(
         delete(OrderCredential).where(
             col(OrderCredential.order_id) == order.id, col(OrderCredential.name).in_(chosen)
         )
     )
     sealed = [seal_secret(box, order.id, name, version) for name in chosen]
-    await store_credentials(session, order, sealed, now)
-    event = NewEvent(
-        kind=EventKind.ROTACION_PEDIDA,
-        agent=principal.name,
-        message="Credenciales anuladas, otras nuevas se ponen en servicio: "
-        + ", ".join(LABELS[name] for name in chosen),
+    await store_credentials(change, sealed)
+    await change.tell(
+        EventKind.ROTACION_PEDIDA,
+        (
+            "Credenciales anuladas, otras nuevas se ponen en servicio: "
+            + ", ".join(LABELS[name] for name in chosen)
+        ),
         level=LogLevel.WARNING,
-        metadata={"credenciales": chosen, "version": version},
+        credenciales=chosen,
+        version=version,
     )
-    await append_event(session, order, event, actor=principal.actor, now=now)
-    await wake(session, order, now)
+    await change.wake()
     return chosen
 
 
-async def reveal_credentials(
-    session: AsyncSession, order: Order, principal: Principal, box: SecretBox, now: datetime
-) -> Mapping[str, str]:
+async def reveal_credentials(change: Change, box: SecretBox) -> Mapping[str, str]:
     """Return the credentials that were not shown yet in clear, the others masked.
 
     That they are shown is recorded in the caller's transaction. The caller commits before it
@@ -233,7 +225,8 @@ async def reveal_credentials(
         RotationInProgress: the product does not use the newest ones yet.
         Conflict: there are none, or all were shown before.
     """
-    credentials = await credentials_of(session, order.id)
+    order = change.order
+    credentials = await credentials_of(change.tx, order.id)
     if not credentials or not serves_in(Action.REVEAL_CREDENTIALS, OrderState(order.estado)):
         raise Conflict(
             "La orden no tiene credenciales que mostrar: se crean al desplegar el producto",
@@ -247,32 +240,21 @@ async def reveal_credentials(
         )
     if order.resultado is not None and any(item.in_service_at is None for item in fresh):
         raise RotationInProgress
-    values = await open_credentials(session, order, box)
+    values = await open_credentials(change.tx, order, box)
     shown = {
         item.name: values[item.name] if item in fresh or not item.secret else item.masked
         for item in credentials
     }
     for credential in fresh:
-        credential.revealed_at, credential.revealed_by = now, principal.id
-    await append_event(
-        session,
-        order,
-        NewEvent(
-            kind=EventKind.CREDENCIAL_REVELADA,
-            agent=principal.name,
-            message="Credenciales reveladas",
-            level=LogLevel.WARNING,
-            metadata={
-                "por": principal.id,
-                "credenciales": [item.name for item in fresh if item.secret],
-            },
-            visibility=Visibility.INTERNO,
-        ),
-        actor=principal.actor,
-        now=now,
+        credential.revealed_at, credential.revealed_by = change.now, change.actor.id
+    await change.tell_staff(
+        EventKind.CREDENCIAL_REVELADA,
+        "Credenciales reveladas",
+        level=LogLevel.WARNING,
+        por=change.actor.id,
+        credenciales=[item.name for item in fresh if item.secret],
     )
-    order.version += 1
-    order.updated_at = now
+    await change.touch()
     return shown
 
 

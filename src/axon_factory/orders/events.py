@@ -11,7 +11,7 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.states import Actor, ActorKind, OrderState
-from axon_factory.orders.outbox import tell_event
+from axon_factory.orders.notifications.outbox import tell_event
 
 __all__ = ["CHANNEL", "append_event", "content_key"]
 

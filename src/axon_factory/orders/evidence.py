@@ -126,7 +126,7 @@ async def withdraw_deployments(session: AsyncSession, order: Order, now: datetim
 
 
 async def refuse_own_judge(session: AsyncSession, order: Order, actor: Actor) -> None:
-    """Refuse an agent that judges the attempt which it has built, whatever token it shows.
+    """Refuse an agent that judges an attempt of its own, by any of its tokens.
 
     An agent has built an attempt if it holds a token of it, or if it has written to the order
     between the attempt's beginning and its review. The same name under another token is the same
@@ -208,7 +208,7 @@ def _planned(order: Order) -> tuple[str, ...]:
 
 
 def _newest_commit(milestones: Sequence[OrderMilestone], planned: tuple[str, ...]) -> str | None:
-    """Return the newest commit; of milestones recorded at once, that of the plan's last one."""
+    """Return the newest commit. Among milestones recorded at once the plan's last one counts."""
     place = {name: number for number, name in enumerate(planned)}
     newest = max(
         milestones,

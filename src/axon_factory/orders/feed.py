@@ -23,7 +23,7 @@ from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.events import EventKind, Visibility
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.text import Sentence
-from axon_factory.orders.locking import visible_to
+from axon_factory.orders.read import visible_to
 
 __all__ = ["MOST_ENTRIES", "FeedEntry", "FeedPage", "FeedQuery", "newest_cursor", "read_feed"]
 

@@ -1,10 +1,8 @@
 """An order's stages with their times: each attempt, each state, and what is going on now."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -13,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import TERMINAL_STATES, OrderState
-from axon_factory.orders.views import actor_name, timestamp
+from axon_factory.orders.answers.shared import actor_name
 
-__all__ = ["Stage", "history_document", "read_stages"]
+__all__ = ["StageTimes", "read_stages"]
 
 # A stage keeps the id of its actor; the event of the same change has the name. An agent's own
 # entries, which may come with it, say anything.
@@ -36,7 +34,7 @@ _STAGES = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageTimes:
     """One entry of a state. `seconds` is None where the order has come to its end."""
 
     ordinal: int
@@ -57,14 +55,14 @@ class Stage:
 
 async def read_stages(
     session: AsyncSession, order: Order, principal: Principal, now: datetime
-) -> Sequence[Stage]:
+) -> Sequence[StageTimes]:
     """Return the order's stages, oldest first, with their actors as the caller may read them.
 
     The open stage lasts until `now`.
     """
     rows = await session.execute(_STAGES, {"order_id": order.id})
     return [
-        Stage(
+        StageTimes(
             ordinal=row.ordinal,
             attempt=row.intento,
             state=OrderState(row.estado),
@@ -76,55 +74,6 @@ async def read_stages(
         )
         for row in rows
     ]
-
-
-def history_document(order: Order, stages: Sequence[Stage]) -> dict[str, Any]:
-    """Return the answer of GET /history: every stage, every attempt, totals a state in seconds."""
-    return {
-        "order_id": str(order.id),
-        "order_number": order.order_number,
-        "estado": order.estado,
-        "intento": order.intento,
-        "etapas": [_stage(stage) for stage in stages],
-        "intentos": [
-            _attempt(attempt, list(group))
-            for attempt, group in groupby(stages, key=lambda stage: stage.attempt)
-        ],
-        "totales_segundos": _totals(stages),
-    }
-
-
-def _stage(stage: Stage) -> dict[str, Any]:
-    return {
-        "ordinal": stage.ordinal,
-        "intento": stage.attempt,
-        "estado": stage.state.value,
-        "actor": stage.actor,
-        "agente": stage.agent,
-        "entrada_at": timestamp(stage.entered_at),
-        "salida_at": timestamp(stage.left_at),
-        "duracion_segundos": stage.seconds,
-        "abierta": stage.is_open,
-    }
-
-
-def _attempt(attempt: int, stages: Sequence[Stage]) -> dict[str, Any]:
-    totals = _totals(stages)
-    return {
-        "intento": attempt,
-        "entrada_at": timestamp(stages[0].entered_at),
-        "salida_at": timestamp(stages[-1].left_at),
-        "duracion_segundos": round(sum(totals.values()), 3),
-        "totales_segundos": totals,
-    }
-
-
-def _totals(stages: Iterable[Stage]) -> dict[str, float]:
-    totals: dict[str, float] = defaultdict(float)
-    for stage in stages:
-        if stage.seconds is not None:
-            totals[stage.state.value] += stage.seconds
-    return {state: round(seconds, 3) for state, seconds in totals.items()}
 
 
 def _seconds(row: Row[Any], now: datetime) -> float | None:

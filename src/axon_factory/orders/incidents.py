@@ -11,17 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, ProductIncident, ProductMachine
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
+from axon_factory.domain.events import EventKind, LogLevel
+from axon_factory.domain.names import OPS
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.product_watch import TROUBLES, ProductTrouble
-from axon_factory.domain.states import Actor, ActorKind
-from axon_factory.orders.events import append_event
-from axon_factory.orders.outbox import notify, post_message
+from axon_factory.orders.change import Change
+from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.orders.policy import Policy
 
 __all__ = ["Downtime", "ProductsDown", "ProductsSeen", "note_products", "read_products_down"]
 
-_OPS = Actor(ActorKind.WORKER, "worker", "Ops Agent")
 _FRESH = timedelta(seconds=60)
 """A machine that has not said for so long what it watches watches nothing."""
 _FORGOTTEN = timedelta(days=1)
@@ -31,7 +30,7 @@ _WORSE = frozenset(
 """An open incident that becomes one of these is told again."""
 _MOST_AT_ONCE = 500
 
-# The condition is that of the partial index `orders_running_idx`.
+# The same condition as in the partial index `orders_running_idx`.
 _SHALL_RUN = """
     orders.deployment_open AND orders.deploy_url IS NOT NULL
     AND orders.estado IN ('listo', 'entregado')
@@ -68,7 +67,7 @@ _DOWN = text(
 class ProductsSeen:
     """What one machine's watch says of its `slugs`.
 
-    `products` are those of them of which it knows how they stand: trouble, or None if they run.
+    `products` has the trouble of each product that was looked at, None for one that runs.
     """
 
     machine: str
@@ -89,7 +88,7 @@ class Downtime:
 
 @dataclass(frozen=True, slots=True)
 class ProductsDown:
-    """Products in trouble, the oldest incident first, and how many of the rest nobody watches."""
+    """Products in trouble, the oldest incident first, and how many others no machine watches."""
 
     down: Sequence[Downtime]
     unwatched: int
@@ -216,9 +215,9 @@ async def _tell(
 ) -> None:
     """Write an internal event a product, tell who listens, and write one mail for all of them."""
     for one in told:
-        await append_event(session, one.order, _event(one, now, over=over), actor=_OPS, now=now)
-        one.order.version += 1
-        one.order.updated_at = now
+        change = Change(session, one.order, OPS, policy, now)
+        await _tell_staff(change, one.incident, over=over)
+        await change.touch()
         kind = NotificationKind.PRODUCTO_RECUPERADO if over else NotificationKind.PRODUCTO_CAIDO
         await notify(session, one.order, kind, topic=_topic(one, over=over), now=now)
     first = told[0]
@@ -248,30 +247,28 @@ def _topic(told: _Told, *, over: bool) -> str:
 
 def _line(told: _Told, now: datetime, *, over: bool) -> str:
     order = told.order
-    what = f"tras {_duration(told, now)}" if over else told.incident.detail
+    what = f"tras {_duration(told.incident, now)}" if over else told.incident.detail
     return f"{order.order_number} ({order.nombre_producto}, {order.deploy_url}): {what}"
 
 
-def _duration(told: _Told, now: datetime) -> str:
-    seconds = round((now - told.incident.opened_at).total_seconds())
+def _duration(incident: ProductIncident, now: datetime) -> str:
+    seconds = round((now - incident.opened_at).total_seconds())
     return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"  # noqa: PLR2004 — two minutes
 
 
-def _event(told: _Told, now: datetime, *, over: bool) -> NewEvent:
+async def _tell_staff(change: Change, incident: ProductIncident, *, over: bool) -> None:
     if over:
-        return NewEvent(
-            kind=EventKind.PRODUCTO_RECUPERADO,
-            agent=_OPS.name,
-            message=f"El producto está de nuevo en marcha tras {_duration(told, now)}",
+        await change.tell_staff(
+            EventKind.PRODUCTO_RECUPERADO,
+            f"El producto está de nuevo en marcha tras {_duration(incident, change.now)}",
             level=LogLevel.SUCCESS,
-            visibility=Visibility.INTERNO,
-            metadata={"incidente": told.incident.id},
+            incidente=incident.id,
         )
-    return NewEvent(
-        kind=EventKind.PRODUCTO_CAIDO,
-        agent=_OPS.name,
-        message=f"El producto no está en marcha: {told.incident.detail}",
+        return
+    await change.tell_staff(
+        EventKind.PRODUCTO_CAIDO,
+        f"El producto no está en marcha: {incident.detail}",
         level=LogLevel.ERROR,
-        visibility=Visibility.INTERNO,
-        metadata={"incidente": told.incident.id, "causa": told.incident.kind},
+        incidente=incident.id,
+        causa=incident.kind,
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from axon_factory.domain.building import BuildLimits
+from axon_factory.domain.building import BuilderName, BuildLimits
 from axon_factory.domain.messages import ClientMail
 
 __all__ = ["AgentRules", "ApprovalRules", "BudgetRules", "Policy"]
@@ -25,11 +25,11 @@ class BudgetRules:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRules:
-    """Who approves, when somebody is reminded, and which plans approve themselves.
+    """Who approves, when a person is reminded, and which plans approve themselves.
 
     `auto_types` names the product types whose plans approve themselves, up to `auto_max_price`,
-    and with warnings only if `auto_flagged`. `own_orders`: whether whoever placed an order may
-    approve its plan.
+    and with warnings only if `auto_flagged`. `own_orders`: whether the principal that placed
+    an order may approve its plan.
     """
 
     auto_types: frozenset[str] = field(default_factory=frozenset[str])
@@ -48,8 +48,8 @@ class ApprovalRules:
     def approves_itself(self, product_type: str, price: Decimal, *, flagged: bool) -> bool:
         """Return whether the plan of such an order needs no person.
 
-        What a person wrote is theirs to approve, whatever is said here; the worker's sweep asks
-        the database the same (`worker.maintenance`).
+        A plan that a person wrote is always theirs to approve. The worker's sweep asks the database
+        the same (`orders.line_mode`).
         """
         return (
             product_type in self.auto_types
@@ -67,9 +67,9 @@ class AgentRules:
     `estancado`. A session that vanished is begun anew at most `max_lost_sessions` times.
     """
 
-    builder: str = "templates"
+    builder: str = BuilderName.TEMPLATES
     builder_by_type: Mapping[str, str] = field(default_factory=dict[str, str])
-    offered: frozenset[str] = frozenset({"templates"})
+    offered: frozenset[str] = frozenset({BuilderName.TEMPLATES})
     stop_deadline: timedelta = timedelta(seconds=60)
     stop_poll: timedelta = timedelta(seconds=5)
     silent: timedelta = timedelta(minutes=5)

@@ -1,8 +1,7 @@
 """Links to an order's portal page: unguessable, revocable, without a secret (resolutions 28).
 
 A link is the permission to read the page and to answer the client's questions. It is signed, so the
-database holds no link that somebody could use; a row says whether it still serves. Each request
-reads that row.
+database holds no usable link. A row says whether the link still serves, and each request reads it.
 """
 
 import base64
@@ -18,9 +17,8 @@ from sqlmodel import col
 
 from axon_factory.db.tables import Order, PortalLink
 from axon_factory.domain.errors import NotFound
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent, Visibility
-from axon_factory.domain.states import Actor
-from axon_factory.orders.events import append_event
+from axon_factory.domain.events import EventKind, LogLevel
+from axon_factory.orders.change import Change
 from axon_factory.orders.policy import Policy
 
 __all__ = [
@@ -52,7 +50,7 @@ class LinkReason(StrEnum):
     CORREO = "correo"
     """The client's mail address was corrected."""
     PERSONA = "persona"
-    """Somebody of the staff asked for another one."""
+    """A person of the staff asked for another one."""
     VENCIDO = "vencido"
     """The one before had expired when a mail needed one."""
 
@@ -73,7 +71,7 @@ class PortalLinks:
     """
 
     def __init__(self, key: bytes, public_url: str, *, previous: Sequence[bytes] = ()) -> None:
-        """`key` is 32 random bytes, `previous` those that made links which still serve.
+        """`key` is 32 random bytes. `previous`: older keys whose links are still accepted.
 
         `public_url` has no trailing slash.
         """
@@ -104,56 +102,48 @@ class PortalLinks:
         return UUID(bytes=subject[:_UUID_BYTES]), number
 
 
-async def issue_link(
-    session: AsyncSession,
-    order: Order,
-    *,
-    reason: LinkReason,
-    actor: Actor,
-    policy: Policy,
-    now: datetime,
-) -> PortalLink:
+async def issue_link(change: Change, *, reason: LinkReason) -> PortalLink:
     """Give the locked order its next link; the one before serves no more."""
-    earlier = await links_of(session, order)
+    order = change.order
+    earlier = await links_of(change.tx, order)
     for link in earlier:
         if link.revoked_at is None:
-            link.revoked_at, link.revoked_by = now, actor.id
-    await session.flush()
-    age = policy.portal_link_age
+            link.revoked_at, link.revoked_by = change.now, change.actor.id
+    await change.tx.flush()
+    age = change.policy.portal_link_age
     issued = PortalLink(
         order_id=order.id,
         number=max((link.number for link in earlier), default=FIRST - 1) + 1,
         reason=reason,
-        issued_at=now,
-        issued_by=actor.id,
-        expires_at=None if age is None else now + age,
+        issued_at=change.now,
+        issued_by=change.actor.id,
+        expires_at=None if age is None else change.now + age,
     )
-    session.add(issued)
-    await session.flush()
+    change.tx.add(issued)
+    await change.tx.flush()
     if reason is not LinkReason.ALTA:
         message = f"Enlace {issued.number} del portal emitido; el anterior ya no sirve"
-        await _note(session, order, issued, EventKind.ENLACE_EMITIDO, message, actor, now)
+        await _note(change, issued, EventKind.ENLACE_EMITIDO, message)
     return issued
 
 
-async def revoke_link(
-    session: AsyncSession, order: Order, number: int, *, actor: Actor, now: datetime
-) -> PortalLink:
+async def revoke_link(change: Change, number: int) -> PortalLink:
     """End a link of the locked order with the next request; a second time changes nothing.
 
     Raises:
         NotFound: the order has no link of this number.
     """
-    link = await session.get(PortalLink, (order.id, number))
+    order = change.order
+    link = await change.tx.get(PortalLink, (order.id, number))
     if link is None:
         raise NotFound(
             f"La orden {order.order_number} no tiene el enlace {number}",
             message_en=f"Order {order.order_number} has no link {number}",
         )
     if link.revoked_at is None:
-        link.revoked_at, link.revoked_by = now, actor.id
+        link.revoked_at, link.revoked_by = change.now, change.actor.id
         message = f"Enlace {number} del portal revocado"
-        await _note(session, order, link, EventKind.ENLACE_REVOCADO, message, actor, now)
+        await _note(change, link, EventKind.ENLACE_REVOCADO, message)
     return link
 
 
@@ -187,21 +177,18 @@ async def portal_url(
     return policy.portal_url(order.id, newest.number)
 
 
-async def portal_url_to_send(
-    session: AsyncSession, order: Order, *, actor: Actor, policy: Policy, now: datetime
-) -> str | None:
+async def portal_url_to_send(change: Change) -> str | None:
     """Return the locked order's link for a mail; one that has expired is issued anew first.
 
     Returns None where a person has revoked the link: only a person issues another one.
     """
-    newest = await _newest(session, order)
-    if newest is not None and link_state(newest, now) is LinkState.VENCIDO:
-        newest = await issue_link(
-            session, order, reason=LinkReason.VENCIDO, actor=actor, policy=policy, now=now
-        )
+    order = change.order
+    newest = await _newest(change.tx, order)
+    if newest is not None and link_state(newest, change.now) is LinkState.VENCIDO:
+        newest = await issue_link(change, reason=LinkReason.VENCIDO)
     if newest is None or newest.revoked_at is not None:
         return None
-    return policy.portal_url(order.id, newest.number)
+    return change.policy.portal_url(order.id, newest.number)
 
 
 async def _newest(session: AsyncSession, order: Order) -> PortalLink | None:
@@ -209,24 +196,10 @@ async def _newest(session: AsyncSession, order: Order) -> PortalLink | None:
     return await session.scalar(query.order_by(col(PortalLink.number).desc()).limit(1))
 
 
-async def _note(
-    session: AsyncSession,
-    order: Order,
-    link: PortalLink,
-    kind: EventKind,
-    message: str,
-    actor: Actor,
-    now: datetime,
-) -> None:
-    event = NewEvent(
-        kind=kind,
-        agent=actor.name,
-        message=message,
-        level=LogLevel.WARNING,
-        metadata={"enlace": link.number, "motivo": link.reason},
-        visibility=Visibility.INTERNO,
+async def _note(change: Change, link: PortalLink, kind: EventKind, message: str) -> None:
+    await change.tell_staff(
+        kind, message, level=LogLevel.WARNING, enlace=link.number, motivo=link.reason
     )
-    await append_event(session, order, event, actor=actor, now=now)
 
 
 def _subject(order_id: UUID, number: int) -> bytes:

@@ -11,10 +11,10 @@ from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.progress import remaining_time
 from axon_factory.domain.states import OrderState
 from axon_factory.domain.text import Sentence
-from axon_factory.orders.pace import measured_pace
+from axon_factory.orders.answers.results import OrderResult
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import portal_url
-from axon_factory.orders.views import timestamp
+from axon_factory.orders.promise import measured_pace
 
 __all__ = ["result_of"]
 
@@ -70,14 +70,4 @@ async def result_of(
     result = order.resultado
     if result is not None:
         result = {**result, "portal_url": await portal_url(session, order, policy, now)}
-    return {
-        "order_id": str(order.id),
-        "order_number": order.order_number,
-        "tipo_producto": order.tipo_producto,
-        "nombre_producto": order.nombre_producto,
-        "estado": order.estado,
-        "resultado": result,
-        "repo_url": order.repo_url,
-        "deploy_url": order.deploy_url,
-        "entregado_at": timestamp(order.entregado_at),
-    }
+    return OrderResult.of(order, resultado=result)

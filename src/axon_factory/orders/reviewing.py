@@ -1,36 +1,44 @@
-"""Receipts that a council from outside the line writes, and how the evidence reads in answers."""
+"""Receipts that a council from outside writes, and verdicts on a product.
 
-from datetime import datetime
-from typing import Any
+A verdict accepts the product, sends it back, or leaves it to a person. The council's acceptance
+rests on receipts (`orders.evidence`). A person may accept without them, with a reason.
+"""
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from collections.abc import Sequence
 
 from axon_factory.db.tables import Order, OrderCheck
 from axon_factory.domain.errors import ReceiptRefused, ValidationFailed
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
-from axon_factory.domain.permissions import Action, Principal, serves_in
+from axon_factory.domain.events import EventKind, LogLevel
+from axon_factory.domain.names import APPROVER_NAME, BUILDER, OPS
+from axon_factory.domain.notifications import NotificationKind
+from axon_factory.domain.permissions import Action, serves_in
+from axon_factory.domain.progress import AFTER_REJECTION, DONE
 from axon_factory.domain.states import OBSTACLES, Claim, OrderState, WaitsFor
-from axon_factory.domain.text import Sentence, timestamp
-from axon_factory.orders.events import append_event
+from axon_factory.domain.text import Sentence
+from axon_factory.orders.change import Change
 from axon_factory.orders.evidence import (
     Receipts,
     keep_check,
+    read_evidence,
     read_receipts,
     refuse_own_judge,
     required_checks,
 )
 from axon_factory.orders.requests import CheckReport
-from axon_factory.orders.transitions import wake
 
-__all__ = ["check_document", "evidence_document", "record_check"]
+__all__ = [
+    "accept_for_person",
+    "accept_product",
+    "ask_person",
+    "record_check",
+    "send_back",
+]
 
 _ISOLATION = "externo"
 """What stands for the isolation of a check that did not run in the line's sandbox."""
 
 
-async def record_check(
-    session: AsyncSession, order: Order, report: CheckReport, principal: Principal, now: datetime
-) -> OrderCheck:
+async def record_check(change: Change, report: CheckReport) -> OrderCheck:
     """Keep the receipt of a check that a council has run on the locked order; return it.
 
     The receipt counts as one of the line's own. The line gives the verdict when all are there.
@@ -41,13 +49,14 @@ async def record_check(
         ReceiptRefused: the order is not in `qa` or waits for a person, the receipt is for another
             attempt or commit, or there is one already.
     """
-    await refuse_own_judge(session, order, principal.actor)
+    order = change.order
+    await refuse_own_judge(change.tx, order, change.actor)
     required = required_checks(order)
     if report.verificacion not in required:
         options = ", ".join(required)
         told = Sentence(f"No es una de: {options}", f"It is none of: {options}")
         raise ValidationFailed({"verificacion": told})
-    receipts = await read_receipts(session, order)
+    receipts = await read_receipts(change.tx, order)
     _require_current(order, report, receipts)
     receipt = OrderCheck(
         order_id=order.id,
@@ -64,28 +73,24 @@ async def record_check(
         timed_out=False,
         truncated=False,
         commit_id=report.commit,
-        actor=principal.id,
-        created_at=now,
+        actor=change.actor.id,
+        created_at=change.now,
     )
-    await keep_check(session, receipt)
+    await keep_check(change.tx, receipt)
     outcome = "aprobada ✅" if report.aprobada else "no pasó ❌"
     findings = f": {'; '.join(report.hallazgos)}" if report.hallazgos else ""
-    event = NewEvent(
-        kind=EventKind.VERIFICACION,
-        agent=principal.name,
-        message=f"Verificación '{report.verificacion}' {outcome}{findings}",
+    await change.tell(
+        EventKind.VERIFICACION,
+        f"Verificación '{report.verificacion}' {outcome}{findings}",
         level=LogLevel.SUCCESS if report.aprobada else LogLevel.ERROR,
-        metadata={
-            "verificacion": report.verificacion,
-            "aprobada": report.aprobada,
-            "exit_code": report.exit_code,
-            "duracion_segundos": round(report.duracion_segundos, 2),
-            "sha256": report.sha256,
-            "aislamiento": _ISOLATION,
-        },
+        verificacion=report.verificacion,
+        aprobada=report.aprobada,
+        exit_code=report.exit_code,
+        duracion_segundos=round(report.duracion_segundos, 2),
+        sha256=report.sha256,
+        aislamiento=_ISOLATION,
     )
-    await append_event(session, order, event, actor=principal.actor, now=now)
-    await wake(session, order, now)
+    await change.wake()
     return receipt
 
 
@@ -120,48 +125,92 @@ def _require_current(order: Order, report: CheckReport, receipts: Receipts) -> N
     raise ReceiptRefused(told, message_en=told.en, extra=facts)
 
 
-def evidence_document(order: Order, receipts: Receipts) -> dict[str, Any]:
-    """Return the answer of GET /checks: what is proven, what is missing, each receipt."""
-    evidence = receipts.evidence
-    return {
-        "order_id": str(order.id),
-        "order_number": order.order_number,
-        "estado": order.estado,
-        "intento": order.intento,
-        "commit": evidence.commit,
-        "revisado": evidence.proves(Claim.REVIEWED),
-        "desplegado": evidence.proves(Claim.DEPLOYED),
-        "hitos_pendientes": list(evidence.missing_milestones),
-        "verificaciones_requeridas": list(evidence.required),
-        "verificaciones_pendientes": list(evidence.missing_checks),
-        "count": len(receipts.checks),
-        "verificaciones": [check_document(one) for one in receipts.checks],
-        "despliegues": [
-            {
-                "commit": one.commit_id,
-                "url": one.url,
-                "solicitudes": one.requests,
-                "created_at": timestamp(one.created_at),
-                "retirado_at": timestamp(one.withdrawn_at),
-            }
-            for one in receipts.deployments
-        ],
-    }
+async def accept_product(change: Change) -> None:
+    """Move the reviewed order to `listo` at 100 %.
+
+    Raises:
+        Forbidden: the actor has built this attempt.
+        TransitionRefused: the order is not in qa, the actor may not, or a receipt is missing.
+    """
+    await refuse_own_judge(change.tx, change.order, change.actor)
+    await _accept(change, "✅ Producto aprobado por Review Council", level=LogLevel.SUCCESS)
 
 
-def check_document(receipt: OrderCheck) -> dict[str, Any]:
-    """Return one receipt as answers show it; the output's end stays in the database."""
-    return {
-        "verificacion": receipt.check_name,
-        "aprobada": receipt.passed,
-        "intento": receipt.intento,
-        "commit": receipt.commit_id,
-        "comando": receipt.command,
-        "exit_code": receipt.exit_code,
-        "duracion_segundos": round(receipt.duration_seconds, 3),
-        "sha256": receipt.output_digest,
-        "hallazgos": receipt.findings,
-        "aislamiento": receipt.isolation,
-        "actor": receipt.actor,
-        "created_at": timestamp(receipt.created_at),
-    }
+async def accept_for_person(change: Change, *, reason: str) -> None:
+    """Move the order in `qa` to `listo` on a person's word; what was not proven goes on record.
+
+    Nothing of it says that the council has approved the product.
+
+    Raises:
+        TransitionRefused: the order is not in qa, or the actor may not.
+    """
+    evidence = await read_evidence(change.tx, change.order)
+    told = "Nuestro equipo aceptó el producto; sigue su puesta en marcha"
+    await _accept(change, told, level=LogLevel.INFO, overridden=True)
+    await change.tell_staff(
+        EventKind.PRODUCTO_ACEPTADO,
+        f"Una persona aceptó el producto en lugar de la revisión. Motivo: {reason}",
+        level=LogLevel.WARNING,
+        motivo=reason,
+        **evidence.missing(Claim.REVIEWED),
+    )
+
+
+async def _accept(
+    change: Change, message: str, *, level: LogLevel, overridden: bool = False
+) -> None:
+    change.order.progreso = DONE
+    change.order.asignado_a = OPS.name
+    await change.move(OrderState.LISTO, message, level=level, overridden=overridden)
+
+
+async def send_back(change: Change, *, reasons: Sequence[str]) -> None:
+    """Move the order back to `construccion` as a new attempt with the council's findings.
+
+    Raises:
+        Forbidden: the actor has built this attempt.
+        TransitionRefused: the order is not in qa, or the actor may not.
+    """
+    order = change.order
+    await refuse_own_judge(change.tx, order, change.actor)
+    order.intento += 1
+    order.retrabajos += 1
+    order.progreso = AFTER_REJECTION
+    order.session_id = None
+    order.asignado_a = BUILDER.name
+    await change.move(
+        OrderState.CONSTRUCCION,
+        f"❌ Producto rechazado. Razón: {'; '.join(reasons) or 'sin detalle'}",
+        kind=EventKind.PRODUCTO_RECHAZADO,
+        level=LogLevel.ERROR,
+        hallazgos=list(reasons),
+        intento=order.intento,
+    )
+
+
+async def ask_person(change: Change, *, reasons: Sequence[str]) -> None:
+    """Leave the order in `qa` for a person to decide, and tell the approver (ADR 15)."""
+    order = change.order
+    order.espera, order.espera_causa = WaitsFor.PERSONA, None
+    order.asignado_a = APPROVER_NAME
+    await change.tell_staff(
+        EventKind.DECISION_REQUERIDA,
+        f"Rechazado tras {order.retrabajos} retrabajos; decide una persona",
+        level=LogLevel.WARNING,
+        hallazgos=list(reasons),
+    )
+    await change.mail_approver(
+        topic="decision_requerida",
+        kind=NotificationKind.QA_DECISION_REQUERIDA,
+        subject=f"{order.order_number}: la revisión pide una decisión",
+        body=(
+            f"La orden {order.order_number} ({order.nombre_producto}) fue rechazada por la "
+            f"revisión después de {order.retrabajos} retrabajos.\n\nHallazgos:\n"
+            + "\n".join(f"- {reason}" for reason in reasons)
+            + "\n\nPuedes aceptarla con un motivo (axon orders accept "
+            f"{order.order_number}), devolverla a construcción o darla por fallida "
+            f"(PATCH /api/orders/{order.order_number}), o cancelarla (axon orders cancel "
+            f"{order.order_number}).\n"
+        ),
+    )
+    await change.wake()

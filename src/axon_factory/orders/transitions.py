@@ -5,7 +5,7 @@ first-entry timestamp, stage history, version and fence; append the event; enque
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -16,7 +16,7 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderStage
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import TransitionRefused
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.domain.events import NewEvent
 from axon_factory.domain.evidence import NO_EVIDENCE, Evidence
 from axon_factory.domain.failure import Failure
 from axon_factory.domain.states import (
@@ -34,10 +34,10 @@ from axon_factory.domain.states import (
 )
 from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.jobs.queue import enqueue_advance
-from axon_factory.orders.build_sessions import release_session
 from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import read_evidence
-from axon_factory.orders.open_questions import close_questions
+from axon_factory.orders.questions.open import close_questions
+from axon_factory.orders.runs.state import release_run
 
 __all__ = ["enter_first_state", "legal_targets", "note_change", "refuse", "transition", "wake"]
 
@@ -60,13 +60,13 @@ async def transition(
     *,
     actor: Actor,
     now: datetime,
-    event: NewEvent | None = None,
+    event: NewEvent,
     failure: Failure | None = None,
     overridden: bool = False,
 ) -> None:
     """Move the locked `order` to `target` and enqueue what follows.
 
-    `event` tells of it in the log; without one a plain sentence does. `failure` is required for
+    `event` tells of it in the log; both states are added to its metadata. `failure` is required for
     `fallido` and kept on the order. `overridden`: a person answers for the missing evidence.
 
     Raises:
@@ -97,16 +97,11 @@ async def transition(
     _stamp(order, target, now)
     await close_questions(session, order, now)
     if source is OrderState.CONSTRUCCION:
-        await release_session(session, order, now, reviewed=target is OrderState.QA)
+        await release_run(session, order, now, reviewed=target is OrderState.QA)
     await _enter_stage(session, order, actor, now)
-    await append_event(
-        session,
-        order,
-        event or _plain_event(source, target, actor),
-        actor=actor,
-        now=now,
-        left=source,
-    )
+    states = {"estado_anterior": source.value, "estado_nuevo": target.value}
+    told = replace(event, metadata={**states, **event.metadata})
+    await append_event(session, order, told, actor=actor, now=now, left=source)
     await wake(session, order, now)
 
 
@@ -297,14 +292,4 @@ async def _enter_stage(session: AsyncSession, order: Order, actor: Actor, now: d
             actor=actor.id,
             entered_at=now,
         )
-    )
-
-
-def _plain_event(source: OrderState, target: OrderState, actor: Actor) -> NewEvent:
-    return NewEvent(
-        kind=EventKind.ESTADO_CAMBIADO,
-        agent=actor.name,
-        message=f"Estado: {source} → {target}",
-        level=LogLevel.INFO,
-        metadata={"estado_anterior": source.value, "estado_nuevo": target.value},
     )

@@ -1,9 +1,6 @@
-"""PATCH an order (design §3.5, resolutions 15): agents and staff report, nobody overwrites."""
+"""PATCH an order (design §3.5, resolutions 15): agents and staff report, and overwrite nothing."""
 
 from dataclasses import replace
-from datetime import datetime
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.errors import Forbidden, OrderEnded, ValidationFailed
@@ -16,7 +13,6 @@ from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
 from axon_factory.domain.states import (
     ACTIVE_STATES,
     AGENT_KINDS,
-    Actor,
     ActorKind,
     Claim,
     OrderState,
@@ -24,35 +20,23 @@ from axon_factory.domain.states import (
 )
 from axon_factory.domain.text import Sentence
 from axon_factory.jobs.queue import change_priority
-from axon_factory.orders.approval import approve_plan
-from axon_factory.orders.build_sessions import adopt_session
-from axon_factory.orders.cancel import cancel_order
+from axon_factory.orders.change import Change
 from axon_factory.orders.correct import correct_order
-from axon_factory.orders.events import append_event, content_key
+from axon_factory.orders.events import content_key
 from axon_factory.orders.evidence import names_given_by, read_evidence
-from axon_factory.orders.failing import fail_order
-from axon_factory.orders.handover import hand_over
-from axon_factory.orders.liveness import note_caller
-from axon_factory.orders.mails.client import tell_moved_promise
-from axon_factory.orders.policy import Policy
-from axon_factory.orders.reported import keep_report
+from axon_factory.orders.moves import cancel_order, fail_order, hand_over, retry_order
+from axon_factory.orders.notifications.client_mails import tell_moved_promise
+from axon_factory.orders.plans.decisions import approve_plan
 from axon_factory.orders.requests import LogEntry, OrderPatch
-from axon_factory.orders.retry import retry_order
-from axon_factory.orders.rework import accept_product, send_back
-from axon_factory.orders.transitions import refuse, transition, wake
+from axon_factory.orders.reviewing import accept_product, send_back
+from axon_factory.orders.runs.liveness import note_caller
+from axon_factory.orders.runs.state import adopt_run, keep_report
 from axon_factory.ports.builder import ReportedProgress
 
 __all__ = ["patch_order"]
 
 
-async def patch_order(
-    session: AsyncSession,
-    order: Order,
-    patch: OrderPatch,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
-) -> None:
+async def patch_order(change: Change, patch: OrderPatch, principal: Principal) -> None:
     """Apply `patch` to the locked order: corrections, then state, then what is reported about it.
 
     Raises:
@@ -64,6 +48,7 @@ async def patch_order(
         ValidationFailed: `progreso` is outside the state's band or falls, or a correction is
             not valid.
     """
+    order = change.order
     forbidden = sorted(patch.fields - writable_by(principal.grant))
     if forbidden:
         able = [grant for grant, fields in WRITERS.items() if patch.fields <= fields]
@@ -73,90 +58,78 @@ async def patch_order(
             message_en=f"You may not change: {', '.join(forbidden)}",
             extra={"alcances_validos": scopes, "roles_validos": roles},
         )
-    await correct_order(session, order, patch, principal, policy, now)
+    await correct_order(change, patch)
     before, source = order.progreso, OrderState(order.estado)
-    if principal.actor.kind in AGENT_KINDS and source not in ACTIVE_STATES:
+    if change.actor.kind in AGENT_KINDS and source not in ACTIVE_STATES:
         raise OrderEnded(order.order_number, order.estado)
     _require_own_names(order, patch, principal)
     if patch.prioridad is not None and patch.prioridad != order.prioridad:
         order.prioridad = patch.prioridad
-        await change_priority(session, order.id, rank=patch.prioridad.rank)
+        await change_priority(change.tx, order.id, rank=patch.prioridad.rank)
     if patch.estado is not None and patch.estado != order.estado:
-        await _move(session, order, patch, principal, policy, now)
-        await tell_moved_promise(session, order, policy=policy, now=now)
+        await _move(change, patch, principal)
+        await tell_moved_promise(change)
     elif patch.fields:
-        await wake(session, order, now)
-    await note_caller(session, order, principal, now)
+        await change.wake()
+    await note_caller(change, principal)
     _set_progress(order, patch, before, source)
-    if patch.progreso is not None and principal.actor.kind in AGENT_KINDS:
-        keep_report(order, ReportedProgress(percent=patch.progreso), now)
+    if patch.progreso is not None and change.actor.kind in AGENT_KINDS:
+        keep_report(order, ReportedProgress(percent=patch.progreso), change.now)
     _set_fields(order, patch)
     if patch.session_id is not None and order.estado == OrderState.CONSTRUCCION:
-        builder = order.builder or policy.agents.builder_of(order.tipo_producto)
-        await adopt_session(session, order, patch.session_id, builder, now)
+        builder = order.builder or change.policy.agents.builder_of(order.tipo_producto)
+        await adopt_run(change.tx, order, patch.session_id, builder, change.now)
     for entry in patch.logs:
-        event = _event(entry, principal)
-        await append_event(session, order, event, actor=principal.actor, now=now)
+        await change.append(_event(entry, principal))
 
 
-async def _move(
-    session: AsyncSession,
-    order: Order,
-    patch: OrderPatch,
-    principal: Principal,
-    policy: Policy,
-    now: datetime,
-) -> None:
-    actor, reason = principal.actor, patch.motivo or ""
+async def _move(change: Change, patch: OrderPatch, principal: Principal) -> None:
+    order = change.order
+    reason = patch.motivo or ""
     source, target = OrderState(order.estado), patch.estado or OrderState(order.estado)
     match (source, target):
         case (_, OrderState.CANCELADO):
-            await cancel_order(session, order, actor=actor, reason=reason, policy=policy, now=now)
+            await cancel_order(change, reason=reason)
         case (OrderState.FALLIDO, _):
             if target != (order.fallo or {}).get("estado"):
-                raise await refuse(session, order, target, actor)
-            await retry_order(session, order, actor=actor, now=now)
+                raise await change.refuse(target)
+            await retry_order(change)
         case (_, OrderState.FALLIDO):
             sentence = reason or "Decisión manual"
             failure = Failure(FailureCause.DECISION_MANUAL, sentence, source)
-            await fail_order(session, order, failure=failure, actor=actor, policy=policy, now=now)
+            await fail_order(change, failure=failure)
         case (OrderState.PLANIFICACION, OrderState.CONSTRUCCION):
             _require_decider(principal)
-            await approve_plan(session, order, actor=actor, policy=policy, now=now, note=reason)
+            await approve_plan(change, note=reason)
         case (OrderState.QA, OrderState.CONSTRUCCION):
-            await _require_reworks_left(session, order, actor, policy)
+            await _require_reworks_left(change)
             reasons = [reason] if reason else []
-            await send_back(session, order, actor=actor, reasons=reasons, now=now)
+            await send_back(change, reasons=reasons)
         case (OrderState.QA, OrderState.LISTO):
-            await accept_product(session, order, actor=actor, now=now)
+            await accept_product(change)
         case (OrderState.LISTO, OrderState.ENTREGADO):
-            await hand_over(session, order, actor=actor, policy=policy, now=now)
+            await hand_over(change)
         case (_, OrderState.QA):
-            await _note_missing_milestones(session, order, actor, now)
+            await _note_missing_milestones(change)
             order.progreso = BEFORE_QA_PASSES
-            await transition(session, order, target, actor=actor, now=now)
+            await change.move(target)
         case _:
             # The table leaves only nuevo → planificacion, as the line's own claim.
             order.plan_estado = PlanStatus.GENERANDO
-            await transition(session, order, target, actor=actor, now=now)
+            await change.move(target)
 
 
-async def _note_missing_milestones(
-    session: AsyncSession, order: Order, actor: Actor, now: datetime
-) -> None:
+async def _note_missing_milestones(change: Change) -> None:
     """Tell staff which milestones an admin has sent to review without evidence."""
-    evidence = await read_evidence(session, order)
-    if actor.kind is not ActorKind.ADMIN or evidence.proves(Claim.CODE_COMPLETE):
+    evidence = await read_evidence(change.tx, change.order)
+    if change.actor.kind is not ActorKind.ADMIN or evidence.proves(Claim.CODE_COMPLETE):
         return
-    event = NewEvent(
-        kind=EventKind.SIN_EVIDENCIA,
-        agent=actor.name,
-        message="La orden pasa a revisión sin la evidencia de todos sus hitos",
+    await change.tell_staff(
+        EventKind.SIN_EVIDENCIA,
+        "La orden pasa a revisión sin la evidencia de todos sus hitos",
         level=LogLevel.WARNING,
-        visibility=Visibility.INTERNO,
-        metadata=evidence.missing(Claim.CODE_COMPLETE),
+        **evidence.missing(Claim.CODE_COMPLETE),
     )
-    await append_event(session, order, event, actor=actor, now=now)
 
 
 def _require_own_names(order: Order, patch: OrderPatch, principal: Principal) -> None:
@@ -185,16 +158,15 @@ def _require_decider(principal: Principal) -> None:
         )
 
 
-async def _require_reworks_left(
-    session: AsyncSession, order: Order, actor: Actor, policy: Policy
-) -> None:
+async def _require_reworks_left(change: Change) -> None:
     """Refuse an agent what the line would not do: a person decides then (resolutions *States*)."""
-    if actor.kind in AGENT_KINDS and order.retrabajos >= policy.max_reworks:
+    order = change.order
+    if change.actor.kind in AGENT_KINDS and order.retrabajos >= change.policy.max_reworks:
         reason = Sentence(
             f"Tras {order.retrabajos} retrabajos decide una persona",
             f"After {order.retrabajos} reworks a person decides",
         )
-        raise await refuse(session, order, OrderState.CONSTRUCCION, actor, reason)
+        raise await change.refuse(OrderState.CONSTRUCCION, reason)
 
 
 def _set_progress(order: Order, patch: OrderPatch, before: int, source: OrderState) -> None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from axon_factory.domain.building import BuilderName
 from axon_factory.domain.events import LogLevel, Visibility
 from axon_factory.domain.failure import FailureCause, MachineTrouble
 from axon_factory.domain.plan import Plan
@@ -79,7 +80,7 @@ class BuildRequest:
     findings: tuple[Finding, ...] = ()
     completed: frozenset[str] = frozenset()
     """Ids of the milestones that the order has already recorded as done in this attempt."""
-    builder: str = "templates"
+    builder: str = BuilderName.TEMPLATES
     """Which of the configured builders this order is for."""
     goal: str = ""
     """What to build, in words, with deliverables that fit the type (design §5.3)."""

@@ -12,8 +12,8 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import TERMINAL_STATES
+from axon_factory.orders.answers.events import log_entry
 from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
-from axon_factory.orders.views import log_entry
 from axon_factory.realtime.signals import OrderSignals
 
 _HEARTBEAT_SECONDS = 10.0
@@ -66,7 +66,7 @@ def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> AP
         responses=_ANSWERS,
     )
     async def stream(  # pyright: ignore[reportUnusedFunction] — registered
-        id: str,  # noqa: A002 — the design's name of the parameter
+        id: str,
         request: Request,
         principal: Annotated[Principal, Depends(guard)],
         last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,9}$")] = None,

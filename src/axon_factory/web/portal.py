@@ -24,21 +24,22 @@ from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import NotFound, ValidationFailed
 from axon_factory.domain.evidence import Evidence
+from axon_factory.domain.names import CLIENT_NAME
 from axon_factory.domain.permissions import Action
 from axon_factory.domain.states import Audience, Claim, OrderState
-from axon_factory.orders.asking import answer_by_link
+from axon_factory.orders.change import Change
 from axon_factory.orders.evidence import read_evidence
-from axon_factory.orders.locking import lock_order_by_id
-from axon_factory.orders.mails.client import has_account
-from axon_factory.orders.open_questions import open_questions
+from axon_factory.orders.notifications.client_mails import has_account
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import PortalLinks, serves
-from axon_factory.orders.questions import (
-    CLIENT_NAME,
+from axon_factory.orders.questions.asking import (
     QuestionClosed,
+    answer_by_link,
     is_answered,
+    portal_actor,
 )
-from axon_factory.orders.read import read_order_for_portal
+from axon_factory.orders.questions.open import open_questions
+from axon_factory.orders.read import lock_order_by_id, read_order_for_portal
 from axon_factory.orders.requests import QuestionAnswer, validated
 from axon_factory.web.pages import render_page
 
@@ -170,7 +171,9 @@ async def _record(
         # After the lock, which a revocation holds too: it ends the link for the next request.
         if not await serves(session, *link, now):
             raise _LinkEnded
-        await answer_by_link(session, order, number, given, services.policy, now)
+        await answer_by_link(
+            Change(session, order, portal_actor(order_id), services.policy, now), number, given
+        )
         entry = AuditEntry(
             chain=str(order_id),
             actor="portal",

@@ -14,12 +14,12 @@ from sqlalchemy import text
 from axon_factory.db.sessions import Database
 from axon_factory.domain.building import AGEING_INTERVAL
 from axon_factory.jobs.queue import ADVANCE, announce, enqueue_message
-from axon_factory.orders.capacity import wake_waiting
-from axon_factory.orders.line_mode import current_mode
+from axon_factory.orders.line_mode import enqueue_stranded
 from axon_factory.orders.lists.folding import MOST_CHANGES, build, fold, survey
-from axon_factory.orders.notifications.owners import end_orphans
+from axon_factory.orders.notifications.outbox import end_orphans
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.stranded import enqueue_stranded
+from axon_factory.orders.read import current_mode
+from axon_factory.orders.runs.capacity import wake_waiting
 
 _log = structlog.get_logger(__name__)
 

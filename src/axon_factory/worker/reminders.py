@@ -21,12 +21,13 @@ from sqlmodel import col
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderPlan, OrderQuestion
 from axon_factory.domain.building import silence_of
+from axon_factory.domain.names import SUPER_AXON
 from axon_factory.domain.states import OrderState, PlanStatus, PlanVersionStatus
-from axon_factory.orders.liveness import mark_silent
+from axon_factory.orders.change import Change
 from axon_factory.orders.plans.notices import remind_approver, tell_answer, tell_escalation
 from axon_factory.orders.policy import ApprovalRules, Policy
-from axon_factory.orders.question_mail import tell_of_question
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.questions.asking import Audience, tell_of_question
+from axon_factory.orders.runs.liveness import mark_silent
 
 _log = structlog.get_logger(__name__)
 _MOST_AT_ONCE = 100
@@ -48,12 +49,14 @@ async def remind_approvers(database: Database, policy: Policy, now: datetime) ->
                 plan.reminders += 1
                 plan.reminded_at = now
                 await remind_approver(
-                    session, order, number=plan.reminders, hours=hours, policy=policy, now=now
+                    Change(session, order, SUPER_AXON, policy, now),
+                    number=plan.reminders,
+                    hours=hours,
                 )
                 written += 1
             if plan.escalated_at is None and waited >= rules.escalation:
                 plan.escalated_at = now
-                await tell_escalation(session, order, hours=hours, policy=policy, now=now)
+                await tell_escalation(Change(session, order, SUPER_AXON, policy, now), hours=hours)
                 written += 1
     if written:
         _log.info("approvers reminded", count=written)
@@ -70,7 +73,7 @@ async def tell_answers(database: Database, policy: Policy, now: datetime) -> int
         for question, order in await session.execute(_ANSWERED):
             question.delivered_at = now
             answer = question.answer or ""
-            await tell_answer(session, order, question, answer, policy=policy, now=now)
+            await tell_answer(Change(session, order, SUPER_AXON, policy, now), question, answer)
             told += 1
     return told
 
@@ -161,7 +164,7 @@ async def _remind(
     order = await session.get_one(Order, question.order_id)
     question.reminders += 1
     question.reminded_at = now
-    await tell_of_question(session, order, question, policy=policy, now=now)
+    await tell_of_question(Change(session, order, SUPER_AXON, policy, now), question)
     return True
 
 
@@ -210,7 +213,7 @@ async def notice_silence(database: Database, policy: Policy) -> int:
                 continue
             level = silence_of(order.heartbeat_at, now, silent=rules.silent, stuck=rules.stuck)
             if level is not None:
-                await mark_silent(session, order, level, policy=policy, now=now)
+                await mark_silent(Change(session, order, SUPER_AXON, policy, now), level)
     if found:
         _log.warning("sessions silent", count=len(found))
     return len(found)

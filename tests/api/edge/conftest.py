@@ -9,9 +9,9 @@ import pytest
 from fastapi import FastAPI, Request
 
 from axon_factory.api.errors import install_error_handlers
+from axon_factory.api.http_protocol import ServerLimits
 from axon_factory.api.middleware import EdgeOptions, add_edge
 from axon_factory.api.rate_limits import Quotas, RateLimits
-from axon_factory.api.server import ServerLimits
 from tests.support.server import running
 from tests.support.workshop import Workshop
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from axon_factory.api.http_protocol import ServerLimits
 from axon_factory.api.middleware import EdgeOptions
-from axon_factory.api.server import ServerLimits
 from tests.api.edge.conftest import NO_LIMITS, Edge
 from tests.api.edge.wire import RawAnswer, assert_refusal, read_answer
 

@@ -9,16 +9,16 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from axon_factory.api.middleware.body import BodyGuard
-from axon_factory.api.middleware.compression import Compression
-from axon_factory.api.middleware.cors import Cors
-from axon_factory.api.middleware.failures import Failures, RequestCap
-from axon_factory.api.middleware.head import HeadGuard
-from axon_factory.api.middleware.methods import HeadAsGet
-from axon_factory.api.middleware.options import EdgeOptions
-from axon_factory.api.middleware.rate_limited import RateLimited, RateLimitFields
-from axon_factory.api.middleware.request_id import RequestId
-from axon_factory.api.middleware.response_headers import ResponseHeaders
+from axon_factory.api.middleware.guards import BodyGuard, HeadGuard
+from axon_factory.api.middleware.incoming import (
+    EdgeOptions,
+    Failures,
+    HeadAsGet,
+    RateLimited,
+    RateLimitFields,
+    RequestCap,
+)
+from axon_factory.api.middleware.outgoing import Compression, Cors, RequestId, ResponseHeaders
 from axon_factory.api.versioning import ApiVersions
 
 __all__ = ["EdgeOptions", "add_edge"]

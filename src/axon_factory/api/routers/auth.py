@@ -1,11 +1,10 @@
 """Login, sessions, one's own password, and who one is (design §8.1)."""
 
-from typing import Annotated, Self
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import Field, SecretStr
 
 from axon_factory.accounts.authenticate import Login, PasswordChange, prepare_change
 from axon_factory.accounts.errors import (
@@ -15,17 +14,18 @@ from axon_factory.accounts.errors import (
     WeakPassword,
 )
 from axon_factory.accounts.sessions import Client, revoke_sessions
-from axon_factory.api.access_views import session_document
+from axon_factory.api.access_views import LoggedOut, PasswordChanged, SessionList, session_document
 from axon_factory.api.answers import json_response
 from axon_factory.api.auditing import origin_of
 from axon_factory.api.authentication import authenticator_of, require
-from axon_factory.api.documentation import answers, raises
 from axon_factory.api.parameters import known_parameters
-from axon_factory.api.schemas.access import LoggedOut, PasswordChanged, SessionList
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
+from axon_factory.domain.answers import AnswerModel
 from axon_factory.domain.errors import AuthenticationRequired, Conflict
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
+from axon_factory.domain.requests import RequestModel
 from axon_factory.domain.text import Sentence
 
 __all__ = ["router"]
@@ -38,89 +38,108 @@ _PASSWORD_MAX_CHARACTERS = 1024
 _TOKEN_MAX_CHARACTERS = 4096
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
+_EXAMPLE_USER = {
+    "id": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
+    "email": "ana@axon88.com",
+    "nombre": "Ana Ruiz",
+    "rol": "admin",
+    "cliente_id": None,
+    "debe_cambiar_password": False,
+}
 
 Password = Annotated[SecretStr, Field(min_length=1, max_length=_PASSWORD_MAX_CHARACTERS)]
 
 
-class LoginRequest(_Request):
-    """E-mail and password of a user."""
+class LoginRequest(RequestModel):
+    """Correo y contraseña."""
 
-    email: str = Field(min_length=1, max_length=_EMAIL_MAX_CHARACTERS)
-    password: Password
+    EXAMPLE: ClassVar = {"email": "ana@axon88.com", "password": "correcto caballo batería"}
 
-
-class RefreshRequest(_Request):
-    """The refresh token of the last answer."""
-
-    refresh_token: SecretStr = Field(max_length=_TOKEN_MAX_CHARACTERS)
+    email: str = Field(
+        min_length=1, max_length=_EMAIL_MAX_CHARACTERS, description="Correo del usuario."
+    )
+    password: Password = Field(description="Contraseña.")
 
 
-class LogoutRequest(_Request):
-    """Which sessions end: this one, or all of the user's."""
+class RefreshRequest(RequestModel):
+    """El token de renovación de la última respuesta."""
 
-    todas: bool = False
+    EXAMPLE: ClassVar = {"refresh_token": "axr_16fd27068baf_…"}
 
-
-class PasswordRequest(_Request):
-    """The password that serves now and the one that is to serve."""
-
-    password_actual: Password
-    password_nueva: Password
+    refresh_token: SecretStr = Field(max_length=_TOKEN_MAX_CHARACTERS, description="Sirve una vez.")
 
 
-class UserAnswer(BaseModel):
-    """A user as they see themselves."""
+class LogoutRequest(RequestModel):
+    """Qué sesiones se cierran."""
 
-    id: str
-    email: str
-    nombre: str
-    rol: Role
-    cliente_id: str | None
-    debe_cambiar_password: bool
+    EXAMPLE: ClassVar = {"todas": False}
 
-
-class LoginAnswer(BaseModel):
-    """An access token (RFC 6750 §4), the refresh token that replaces it, and whose they are."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-    refresh_token: str
-    session_id: str
-    user: UserAnswer
-
-    @classmethod
-    def of(cls, login: Login) -> Self:
-        """Show a login that succeeded."""
-        user = login.user
-        return cls(
-            access_token=login.access_token.token,
-            token_type="bearer",  # noqa: S106 — the scheme's name
-            expires_in=login.access_token.expires_in,
-            refresh_token=login.refresh_token,
-            session_id=str(login.session.id),
-            user=UserAnswer(
-                id=str(user.id),
-                email=user.email,
-                nombre=user.nombre,
-                rol=Role(user.role),
-                cliente_id=user.cliente_id,
-                debe_cambiar_password=user.must_change_password,
-            ),
-        )
+    todas: bool = Field(
+        default=False, description="Verdadero: todas las del usuario; si no, solo esta."
+    )
 
 
-class PrincipalAnswer(BaseModel):
-    """Who is asking: a user or an API key."""
+class PasswordRequest(RequestModel):
+    """La contraseña de ahora y la nueva."""
 
-    id: str
-    nombre: str
-    rol: Role
-    permiso: Grant
-    cliente_id: str | None
+    EXAMPLE: ClassVar = {
+        "password_actual": "taza-nube-lento-cobre",
+        "password_nueva": "correcto caballo batería",
+    }
+
+    password_actual: Password = Field(description="La que sirve ahora.")
+    password_nueva: Password = Field(description="La que servirá; ni corta ni fácil de adivinar.")
+
+
+class UserAnswer(AnswerModel):
+    """Un usuario, como se ve a sí mismo."""
+
+    EXAMPLE: ClassVar = _EXAMPLE_USER
+
+    id: str = Field(description="UUID del usuario.")
+    email: str = Field(description="Correo con el que inicia sesión.")
+    nombre: str = Field(description="Nombre.")
+    rol: Role = Field(description="Su rol.")
+    cliente_id: str | None = Field(description="De un cliente, el de las órdenes que ve.")
+    debe_cambiar_password: bool = Field(description="Su contraseña es de un solo uso.")
+
+
+class LoginAnswer(AnswerModel):
+    """Los tokens de una sesión, y de quién es."""
+
+    EXAMPLE: ClassVar = {
+        "access_token": "eyJhbGciOiJIUzI1NiIs…",
+        "token_type": "bearer",
+        "expires_in": 900,
+        "refresh_token": "axr_16fd27068baf_…",
+        "session_id": "16fd2706-8baf-433b-82eb-8c7fada847da",
+        "user": _EXAMPLE_USER,
+    }
+
+    access_token: str = Field(description="Para `Authorization: Bearer`.")
+    token_type: str = Field(description="Siempre `bearer`.")
+    expires_in: int = Field(description="Segundos que sirve el token de acceso.")
+    refresh_token: str = Field(description="Para `POST /api/auth/refresh`; sirve una vez.")
+    session_id: str = Field(description="UUID de la sesión.")
+    user: UserAnswer = Field(description="Quién inició sesión.")
+
+
+class PrincipalAnswer(AnswerModel):
+    """De quién es la credencial."""
+
+    EXAMPLE: ClassVar = {
+        "id": "user:7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        "nombre": "Ana Ruiz",
+        "rol": "admin",
+        "permiso": "admin",
+        "cliente_id": None,
+    }
+
+    id: str = Field(description="Quién es: `user:…` o `key:…`.")
+    nombre: str = Field(description="Nombre del usuario o de la clave.")
+    rol: Role = Field(description="Su rol.")
+    permiso: Grant = Field(description="A qué se le conceden los permisos.")
+    cliente_id: str | None = Field(description="De un cliente, el de las órdenes que ve.")
 
 
 @router.post(
@@ -140,7 +159,7 @@ async def log_in(credentials: LoginRequest, request: Request, response: Response
     login = await authenticator_of(request).log_in(
         credentials.email, credentials.password.get_secret_value(), _client(request)
     )
-    return LoginAnswer.of(login)
+    return _login_answer(login)
 
 
 @router.post(
@@ -159,7 +178,7 @@ async def refresh(body: RefreshRequest, request: Request, response: Response) ->
     """
     response.headers["Cache-Control"] = "no-store"
     login = await authenticator_of(request).refresh(body.refresh_token.get_secret_value())
-    return LoginAnswer.of(login)
+    return _login_answer(login)
 
 
 @router.post(
@@ -174,15 +193,12 @@ async def log_out(
 ) -> Response:
     """Cierra esta sesión, o todas las del usuario; sus tokens dejan de servir de inmediato."""
     everywhere = body is not None and body.todas
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("log_out") as session:
         user_id, session_id = _own_ids(write.principal)
         ended = await revoke_sessions(session, user_id, only=None if everywhere else session_id)
-        return Answer(
+        return write.answer(
             {"sesiones_cerradas": ended, "message": Sentence("Sesión cerrada", "Session ended")}
         )
-
-    return await write.once("log_out", work)
 
 
 @router.get(
@@ -218,9 +234,7 @@ async def change_password(
 ) -> Response:
     """Cambia la propia contraseña y cierra las demás sesiones."""
     # Before the old password is tried again: it is no longer the old one.
-    kept = await write.kept()
-    if kept is not None:
-        return kept
+    await write.refuse_repetition()
     user_id, session_id = _own_ids(write.principal)
     # Hashed before the transaction; what is wrong is told within it, because a repeated request
     # whose first answer was lost must find that answer, and not that the old password is wrong.
@@ -233,17 +247,14 @@ async def change_password(
     prepared = await prepare_change(
         services.authenticator, services.access.passwords, user_id, change
     )
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("change_password") as session:
         await prepared.apply(session, keep_session=session_id)
-        return Answer(
+        return write.answer(
             {
                 "debe_cambiar_password": False,
                 "message": Sentence("Contraseña cambiada", "Password changed"),
             }
         )
-
-    return await write.once("change_password", work)
 
 
 @router.get(
@@ -263,6 +274,25 @@ async def me(
         rol=principal.role,
         permiso=principal.grant,
         cliente_id=principal.client_id,
+    )
+
+
+def _login_answer(login: Login) -> LoginAnswer:
+    user = login.user
+    return LoginAnswer(
+        access_token=login.access_token.token,
+        token_type="bearer",  # noqa: S106 — the scheme's name
+        expires_in=login.access_token.expires_in,
+        refresh_token=login.refresh_token,
+        session_id=str(login.session.id),
+        user=UserAnswer(
+            id=str(user.id),
+            email=user.email,
+            nombre=user.nombre,
+            rol=Role(user.role),
+            cliente_id=user.cliente_id,
+            debe_cambiar_password=user.must_change_password,
+        ),
     )
 
 

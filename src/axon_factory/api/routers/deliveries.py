@@ -5,15 +5,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.notification_views import attempt_documents, delivery_document
-from axon_factory.api.schemas.notifications import Delivery, DeliveryPage, DeliveryWithAttempts
+from axon_factory.api.notification_views import (
+    Delivery,
+    DeliveryPage,
+    DeliveryWithAttempts,
+    attempt_documents,
+    delivery_document,
+)
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import Conflict, OrderNotFound
 from axon_factory.domain.messages import DeliveryState
 from axon_factory.domain.permissions import Action, Principal
@@ -25,7 +29,7 @@ from axon_factory.orders.notifications.deliveries import (
     list_deliveries,
     redeliver,
 )
-from axon_factory.orders.notifications.owners import family_of
+from axon_factory.orders.notifications.outbox import family_of
 from axon_factory.orders.read import read_order
 
 __all__ = ["router"]
@@ -95,7 +99,7 @@ async def list_all(
     responses=answers(DeliveryWithAttempts, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     principal: Keeper,
     services: Services,
@@ -118,15 +122,12 @@ async def show(
 )
 @raises(Conflict)
 async def send_again(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Annotated[Write, Depends(write_as(Action.MANAGE_NOTIFICATIONS))],
 ) -> Response:
     """La envía ahora otra vez, con el mismo id, también si ya había llegado."""
     message_id = delivery_id_of(id)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("redeliver") as session:
         family = await family_of(session, write.principal)
         delivery = await redeliver(session, message_id, family)
-        return Answer(delivery_document(delivery), subject=f"delivery:{message_id}")
-
-    return await write.once("redeliver", work)
+        return write.answer(delivery_document(delivery), subject=f"delivery:{message_id}")

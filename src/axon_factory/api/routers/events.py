@@ -1,23 +1,29 @@
-"""GET /api/events: what happens to all orders, as CloudEvents 1.0, in commit order."""
+"""What has happened: to one order, and to all orders in commit order, as CloudEvents 1.0."""
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from axon_factory.api.answers import json_response
+from axon_factory.api.answers import json_response, prefers
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.media_types import prefers
-from axon_factory.api.schemas.feeds import EVENT_BATCH, AccountEventPage
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import AuthenticationRequired, OrderNotFound
 from axon_factory.domain.events import EventKind
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders import views
+from axon_factory.orders.answers.events import (
+    EVENT_BATCH,
+    AccountEventPage,
+    EventPage,
+    History,
+    cloud_event,
+    history_document,
+)
 from axon_factory.orders.feed import (
     MOST_ENTRIES,
     FeedPage,
@@ -25,10 +31,11 @@ from axon_factory.orders.feed import (
     newest_cursor,
     read_feed,
 )
-from axon_factory.orders.read import read_order
+from axon_factory.orders.history import read_stages
+from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
 from axon_factory.orders.requests.values import ClientId
 
-__all__ = ["router"]
+__all__ = ["After", "PageSize", "order_router", "router"]
 
 router = APIRouter(prefix="/api/events", tags=["ordenes"])
 
@@ -126,7 +133,7 @@ async def list_all(
     """
     query = await _query(filters, services, principal)
     page = await _waited(query, filters.wait, request, services, principal)
-    events = [views.cloud_event(one.order_number, one.event, principal) for one in page.entries]
+    events = [cloud_event(one.order_number, one.event, principal) for one in page.entries]
     headers = {"Vary": "Accept", "Link": f'<{_following(filters, page.cursor)}>; rel="next"'}
     if prefers(request.headers.get("accept", ""), _BATCH, over="application/json"):
         return json_response(request, events, headers=headers, media_type=_BATCH)
@@ -179,3 +186,69 @@ def _following(filters: EventFilters, cursor: str | None) -> str:
     parameters = asked | ({} if cursor is None else {"after": cursor})
     target = urlencode(parameters, doseq=True)
     return f"/api/events?{target}" if target else "/api/events"
+
+
+order_router = APIRouter(prefix="/api/orders", tags=["ordenes"])
+
+
+After = Annotated[
+    int, Query(ge=0, le=2**31 - 1, description="Solo lo posterior a esta secuencia, sin incluirla")
+]
+PageSize = Annotated[int, Query(ge=1, le=NEWEST_EVENTS, description="Cuántos como máximo")]
+
+
+@order_router.get(
+    "/{id}/history",
+    operation_id="getOrderHistory",
+    summary="Consultar las etapas de una orden",
+    responses=answers(History, etag=True),
+)
+async def show_history(
+    id: str,
+    request: Request,
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.READ_ORDER))],
+) -> Response:
+    """Devuelve las etapas de la orden con sus tiempos, por intento."""
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        stages = await read_stages(session, order, principal, datetime.now(UTC))
+    return json_response(request, history_document(order, stages))
+
+
+@order_router.get(
+    "/{id}/events",
+    operation_id="listOrderEvents",
+    summary="Consultar los eventos de una orden",
+    responses=answers(EventPage, etag=True, headers=["Link"], media={_BATCH: EVENT_BATCH}),
+)
+async def show_events(
+    id: str,
+    request: Request,
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.READ_ORDER))],
+    after: After = 0,
+    limit: PageSize = NEWEST_EVENTS,
+) -> Response:
+    """Devuelve los eventos de la orden como CloudEvents 1.0, en orden.
+
+    Con `Accept: application/cloudevents-batch+json`, la lista sola.
+    """
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        found = await events_after(session, order, principal, after, limit)
+    events = [cloud_event(order.order_number, event, principal) for event in found]
+    next_after = found[-1].seq if found else after
+    headers = {
+        "Vary": "Accept",
+        "Link": f'</api/orders/{order.id}/events?after={next_after}&limit={limit}>; rel="next"',
+    }
+    if _BATCH in request.headers.get("accept", ""):
+        return json_response(request, events, headers=headers, media_type=_BATCH)
+    page = {
+        "order_id": str(order.id),
+        "count": len(events),
+        "next_after": next_after,
+        "events": events,
+    }
+    return json_response(request, page, headers=headers)

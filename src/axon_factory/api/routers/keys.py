@@ -1,29 +1,30 @@
 """Administration of API keys and of permanent system tokens (design §8.1)."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import Field
 
 from axon_factory.accounts.api_keys import ROTATION_GRACE, ROTATION_GRACE_MAX, CreatedKey
 from axon_factory.accounts.errors import KeyInRotation
-from axon_factory.api.access_views import key_document, token_document
-from axon_factory.api.answers import json_response
-from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.access import (
+from axon_factory.api.access_views import (
     ApiKey,
     ApiKeyCreated,
     ApiKeyList,
     SystemToken,
     SystemTokenCreated,
     SystemTokenList,
+    key_document,
+    token_document,
 )
+from axon_factory.api.answers import json_response
+from axon_factory.api.authentication import require
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.permissions import Action, KeyScope, Principal, TokenRole
+from axon_factory.domain.requests import RequestModel
 
 __all__ = ["router"]
 
@@ -38,31 +39,39 @@ Administer = Annotated[Write, Depends(write_as(Action.MANAGE_KEYS))]
 Name = Annotated[str, Field(min_length=1, max_length=_NAME_MAX_CHARACTERS)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class NewKey(RequestModel):
+    """Clave nueva para un sistema."""
 
+    EXAMPLE: ClassVar = {"nombre": "crm", "permiso": "escritura", "vence_en_dias": 365}
 
-class NewKey(_Request):
-    """A system that is to call the API; without `vence_en_dias` its key serves until revoked."""
-
-    nombre: Name
-    permiso: Annotated[KeyScope, Field(strict=False)]
-    vence_en_dias: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] | None = None
-
-
-class Rotation(_Request):
-    """How many hours more the old key serves beside the new one; 0 ends it now."""
-
-    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = (
-        ROTATION_GRACE // _HOUR
+    nombre: Name = Field(description="El sistema que la usará.")
+    permiso: Annotated[KeyScope, Field(strict=False)] = Field(description="Su alcance.")
+    vence_en_dias: Annotated[int, Field(ge=1, le=_LONGEST_DAYS)] | None = Field(
+        default=None, description="Días que sirve; sin él, hasta que se revoque."
     )
 
 
-class NewSystemToken(_Request):
-    """An agent that is to report on orders, in the role of an actor of the design's §6.2."""
+class Rotation(RequestModel):
+    """Rotación de una clave."""
 
-    agente: Name
-    rol: Annotated[TokenRole, Field(strict=False)] = TokenRole.BUILDER
+    EXAMPLE: ClassVar = {"gracia_horas": 24}
+
+    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = Field(
+        default=ROTATION_GRACE // _HOUR,
+        description="Horas que la clave anterior todavía sirve; 0 la termina ahora.",
+    )
+
+
+class NewSystemToken(RequestModel):
+    """Token de sistema nuevo."""
+
+    EXAMPLE: ClassVar = {"agente": "Revisor externo", "rol": "council"}
+
+    agente: Name = Field(description="El agente que lo usará.")
+    rol: Annotated[TokenRole, Field(strict=False)] = Field(
+        default=TokenRole.BUILDER,
+        description="Qué hace (§6.2): `builder` construye, `council` revisa, `ops` entrega.",
+    )
 
 
 @router.post(
@@ -75,8 +84,7 @@ class NewSystemToken(_Request):
 async def create_key(new: NewKey, write: Administer) -> Response:
     """Crea una clave (X-API-Key); se muestra solo en esta respuesta."""
     lifetime = timedelta(days=new.vence_en_dias) if new.vence_en_dias else None
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create_key") as session:
         created = await write.services.access.api_keys.create(
             session,
             name=new.nombre,
@@ -84,9 +92,7 @@ async def create_key(new: NewKey, write: Administer) -> Response:
             created_by=write.principal.id,
             lifetime=lifetime,
         )
-        return _created(created)
-
-    return await write.once("create_key", work)
+        return _created(write, created)
 
 
 @router.get(
@@ -111,7 +117,7 @@ async def list_keys(request: Request, _principal: Administrator, services: Servi
     responses=answers(ApiKey, etag=True),
 )
 async def show_key(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     _principal: Administrator,
     services: Services,
@@ -129,16 +135,13 @@ async def show_key(
     responses=answers(ApiKey),
 )
 async def revoke_key(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Administer,
 ) -> Response:
     """Revoca una clave: deja de servir con la siguiente solicitud."""
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("revoke_key") as session:
         key = await write.services.access.api_keys.revoke(session, id)
-        return Answer(key_document(key), subject=f"key:{key.id}")
-
-    return await write.once("revoke_key", work)
+        return write.answer(key_document(key), subject=f"key:{key.id}")
 
 
 @router.post(
@@ -150,20 +153,17 @@ async def revoke_key(
 )
 @raises(KeyInRotation)
 async def rotate_key(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Administer,
     rotation: Rotation | None = None,
 ) -> Response:
     """Crea otra clave igual; la anterior sirve todavía las horas de gracia."""
     grace = timedelta(hours=(rotation or Rotation()).gracia_horas)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("rotate_key") as session:
         created = await write.services.access.api_keys.rotate(
             session, id, created_by=write.principal.id, grace=grace
         )
-        return _created(created)
-
-    return await write.once("rotate_key", work)
+        return _created(write, created)
 
 
 @router.post(
@@ -175,16 +175,13 @@ async def rotate_key(
 )
 async def create_system_token(new: NewSystemToken, write: Administer) -> Response:
     """Crea un token permanente (X-System-Token), solo para PATCH; se muestra solo aquí."""
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create_system_token") as session:
         minted = await write.services.access.system_tokens.mint_permanent(
             session, agent=new.agente, role=new.rol, created_by=write.principal.id
         )
         body = token_document(minted.token) | {"system_token": minted.plaintext}
         location = {"Location": f"/api/system-tokens/{minted.id}"}
-        return Answer(body, status.HTTP_201_CREATED, location, subject=f"token:{minted.id}")
-
-    return await write.once("create_system_token", work)
+        return write.answer(body, status.HTTP_201_CREATED, location, subject=f"token:{minted.id}")
 
 
 @router.get(
@@ -211,7 +208,7 @@ async def list_system_tokens(
     responses=answers(SystemToken, etag=True),
 )
 async def show_system_token(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     _principal: Administrator,
     services: Services,
@@ -229,19 +226,17 @@ async def show_system_token(
     responses=answers(SystemToken),
 )
 async def revoke_system_token(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Administer,
 ) -> Response:
     """Revoca un token de sistema: deja de servir con la siguiente solicitud."""
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("revoke_system_token") as session:
         token = await write.services.access.system_tokens.revoke(session, id)
-        return Answer(token_document(token), subject=f"token:{token.id}")
-
-    return await write.once("revoke_system_token", work)
+        return write.answer(token_document(token), subject=f"token:{token.id}")
 
 
-def _created(created: CreatedKey) -> Answer:
+def _created(write: Write, created: CreatedKey) -> Response:
     body = key_document(created.key) | {"api_key": created.plaintext}
     location = {"Location": f"/api/keys/{created.key.id}"}
-    return Answer(body, status.HTTP_201_CREATED, location, subject=f"key:{created.key.id}")
+    subject = f"key:{created.key.id}"
+    return write.answer(body, status.HTTP_201_CREATED, location, subject=subject)

@@ -1,26 +1,24 @@
 """The line as a whole: look at it, pause, drain, stop and resume it."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import Field
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.line_view import line_document
-from axon_factory.api.schemas.line import Line
+from axon_factory.api.line_view import Line, line_document
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import PreconditionFailed
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.requests import RequestModel
 from axon_factory.insights.line import read_line_status
 from axon_factory.orders.incidents import read_products_down
-from axon_factory.orders.line_control import ModeChange, change_mode, read_control
+from axon_factory.orders.line_mode import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText
 
 __all__ = ["router"]
@@ -28,12 +26,12 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/line", tags=["linea"])
 
 
-class LineReason(BaseModel):
-    """Why the line is not to run as it does."""
+class LineReason(RequestModel):
+    """Por qué cambia el modo de la línea."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"motivo": "Actualización del servidor"}
 
-    motivo: LongText
+    motivo: LongText = Field(description="Lo lee quien consulta la línea.")
 
 
 Control = Annotated[Write, Depends(write_as(Action.CONTROL_LINE))]
@@ -68,7 +66,7 @@ async def show(
 @raises(PreconditionFailed)
 async def pause(request: LineReason, write: Control) -> Response:
     """No empieza ningún paso; los que están en curso terminan y se registran."""
-    return await write.once("pause_line", _change(write, LineMode.PAUSADA, request.motivo))
+    return await _changed(write, "pause_line", LineMode.PAUSADA, request.motivo)
 
 
 @router.post(
@@ -80,7 +78,7 @@ async def pause(request: LineReason, write: Control) -> Response:
 @raises(PreconditionFailed)
 async def drain(request: LineReason, write: Control) -> Response:
     """Lo empezado llega a su entrega; no se planifica ni se construye nada nuevo."""
-    return await write.once("drain_line", _change(write, LineMode.DRENANDO, request.motivo))
+    return await _changed(write, "drain_line", LineMode.DRENANDO, request.motivo)
 
 
 @router.post(
@@ -95,7 +93,7 @@ async def stop(request: LineReason, write: Control) -> Response:
 
     Al reanudar, cada orden continúa desde sus hitos verificados.
     """
-    return await write.once("stop_line", _change(write, LineMode.DETENIDA, request.motivo))
+    return await _changed(write, "stop_line", LineMode.DETENIDA, request.motivo)
 
 
 @router.post(
@@ -107,20 +105,15 @@ async def stop(request: LineReason, write: Control) -> Response:
 @raises(PreconditionFailed)
 async def resume(write: Control) -> Response:
     """La línea vuelve a marchar, y todo lo que esperaba por ella continúa."""
-    return await write.once("resume_line", _change(write, LineMode.ACTIVA, ""))
+    return await _changed(write, "resume_line", LineMode.ACTIVA)
 
 
-def _change(
-    write: Write, mode: LineMode, reason: str
-) -> Callable[[AsyncSession], Awaitable[Answer]]:
-    async def work(session: AsyncSession) -> Answer:
-        policy = write.services.policy
+async def _changed(write: Write, unit: str, mode: LineMode, reason: str = "") -> Response:
+    policy, now = write.services.policy, datetime.now(UTC)
+    async with write.transaction(unit) as session:
         change = ModeChange(mode, reason, write.if_match)
-        now = datetime.now(UTC)
         control = await change_mode(session, change, write.principal, policy, now)
         status, products = await read_line_status(session), await read_products_down(session, now)
         document = line_document(control, status, policy.limits, products)
         headers = {"ETag": version_etag(control.version)}
-        return Answer(document, headers=headers, subject=f"line:{mode}")
-
-    return work
+        return write.answer(document, headers=headers, subject=f"line:{mode}")

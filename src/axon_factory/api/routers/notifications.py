@@ -5,34 +5,34 @@ An administrator keeps them all. A key keeps its own, and is told that there are
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from fastapi import APIRouter, Depends, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import Field, model_validator
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.notification_views import delivery_document, destination_document
-from axon_factory.api.schemas.notifications import (
+from axon_factory.api.notification_views import (
     Delivery,
     Destination,
     DestinationCreated,
     DestinationList,
+    delivery_document,
+    destination_document,
 )
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import NotificationDestination
 from axon_factory.domain.errors import Conflict, PreconditionFailed
 from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.requests import RequestModel
 from axon_factory.orders.notifications.deliveries import send_test
 from axon_factory.orders.notifications.destinations import (
     ROTATION_GRACE,
     ROTATION_GRACE_MAX,
-    CreatedDestination,
     DestinationChange,
     DestinationNameTaken,
     NewDestination,
@@ -45,7 +45,7 @@ from axon_factory.orders.notifications.destinations import (
     remove_destination,
     rotate_secret,
 )
-from axon_factory.orders.notifications.owners import family_of
+from axon_factory.orders.notifications.outbox import family_of
 from axon_factory.orders.requests.values import ClientId, ShortText
 
 __all__ = ["router"]
@@ -68,29 +68,54 @@ Clients = Annotated[list[ClientId], Field(max_length=_MOST_FILTERS)]
 Tags = Annotated[list[ShortText], Field(max_length=_MOST_FILTERS)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class NewDestinationRequest(RequestModel):
+    """Destino nuevo de avisos."""
+
+    EXAMPLE: ClassVar = {
+        "canal": "webhook",
+        "nombre": "crm",
+        "url": "https://crm.example/avisos",
+        "eventos": ["plan.pendiente", "orden.entregada"],
+    }
+
+    canal: Literal["webhook", "slack"] = Field(
+        description="`webhook` (firmado) o `slack` (un webhook entrante de chat)."
+    )
+    nombre: Name = Field(description="Cómo se llama; único.")
+    url: str = Field(
+        min_length=1,
+        max_length=_LONGEST_URL,
+        description="Su dirección, https; se guarda cifrada y no se muestra de nuevo.",
+    )
+    eventos: Kinds = Field(
+        default=[],
+        description="Los avisos que recibe; sin ellos, todos los que puede recibir. Una clave "
+        "recibe los de la orden: `orden.creada`, `orden.estado_cambiado`, …",
+    )
+    clientes: Clients = Field(
+        default=[], description="Solo los de órdenes de estos clientes; sin ellos, de todas."
+    )
+    tags: Tags = Field(
+        default=[], description="Solo los de órdenes que tienen todas estas etiquetas."
+    )
 
 
-class NewDestinationRequest(_Request):
-    """A webhook or a chat; without `eventos` it is told of all that its owner may read."""
+class DestinationPatch(RequestModel):
+    """Cambio de un destino; al menos un campo."""
 
-    canal: Literal["webhook", "slack"]
-    nombre: Name
-    url: str = Field(min_length=1, max_length=_LONGEST_URL)
-    eventos: Kinds = []
-    clientes: Clients = []
-    tags: Tags = []
+    EXAMPLE: ClassVar = {"activo": False}
 
-
-class DestinationPatch(_Request):
-    """What is to be different; another address is another destination."""
-
-    nombre: Name | None = None
-    eventos: Kinds | None = None
-    clientes: Clients | None = None
-    tags: Tags | None = None
-    activo: bool | None = None
+    nombre: Name | None = Field(default=None, description="Cómo se llama; único.")
+    eventos: Kinds | None = Field(default=None, description="Los avisos que recibe; vacío, todos.")
+    clientes: Clients | None = Field(
+        default=None, description="Solo los de órdenes de estos clientes; vacío, de todas."
+    )
+    tags: Tags | None = Field(
+        default=None, description="Solo los de órdenes con todas estas etiquetas; vacío, de todas."
+    )
+    activo: bool | None = Field(
+        default=None, description="Falso: ya no recibe avisos, y los que esperan se abandonan."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -99,11 +124,14 @@ class DestinationPatch(_Request):
         return self
 
 
-class SecretRotation(_Request):
-    """How many hours more the secret before signs beside the new one; 0 ends it now."""
+class SecretRotation(RequestModel):
+    """Rotación del secreto de un webhook."""
 
-    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = (
-        ROTATION_GRACE // _HOUR
+    EXAMPLE: ClassVar = {"gracia_horas": 24}
+
+    gracia_horas: Annotated[int, Field(ge=0, le=ROTATION_GRACE_MAX // _HOUR)] = Field(
+        default=ROTATION_GRACE // _HOUR,
+        description="Horas que el secreto anterior firma todavía; 0 lo termina ahora.",
     )
 
 
@@ -129,8 +157,7 @@ async def create(new: NewDestinationRequest, write: Keep) -> Response:
         frozenset(new.clientes),
         frozenset(new.tags),
     )
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create_destination") as session:
         services, family = write.services, await family_of(session, write.principal)
         created = await create_destination(
             session,
@@ -142,9 +169,13 @@ async def create(new: NewDestinationRequest, write: Keep) -> Response:
             family=family,
         )
         location = f"{router.prefix}/{created.destination.id}"
-        return _created(created, status.HTTP_201_CREATED, {"Location": location})
-
-    return await write.once("create_destination", work)
+        return _answer(
+            write,
+            created.destination,
+            status.HTTP_201_CREATED,
+            {"Location": location},
+            secreto=created.secret,
+        )
 
 
 @router.get(
@@ -168,7 +199,7 @@ async def list_all(request: Request, principal: Keeper, services: Services) -> R
     responses=answers(Destination, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     principal: Keeper,
     services: Services,
@@ -189,7 +220,7 @@ async def show(
 )
 @raises(DestinationNameTaken, PreconditionFailed, Conflict)
 async def update(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     patch: DestinationPatch,
     write: Keep,
 ) -> Response:
@@ -197,8 +228,7 @@ async def update(
     destination_id = destination_id_of(id)
     events = None if patch.eventos is None else frozenset(patch.eventos)
     change = DestinationChange(patch.nombre, events, patch.activo, patch.clientes, patch.tags)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("update_destination") as session:
         changed = await change_destination(
             session,
             destination_id,
@@ -206,9 +236,7 @@ async def update(
             if_version=write.if_match,
             family=await family_of(session, write.principal),
         )
-        return _answer(changed)
-
-    return await write.once("update_destination", work)
+        return _answer(write, changed)
 
 
 @router.delete(
@@ -218,18 +246,16 @@ async def update(
     responses=answers(Destination, etag=True),
 )
 async def remove(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Keep,
 ) -> Response:
     """Olvida la dirección y el secreto de un destino; sus entregas quedan en el registro."""
     destination_id = destination_id_of(id)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("delete_destination") as session:
         family = await family_of(session, write.principal)
         now = datetime.now(UTC)
-        return _answer(await remove_destination(session, destination_id, now, family=family))
-
-    return await write.once("delete_destination", work)
+        removed = await remove_destination(session, destination_id, now, family=family)
+        return _answer(write, removed)
 
 
 @router.post(
@@ -240,15 +266,14 @@ async def remove(
 )
 @raises(Conflict)
 async def rotate(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Keep,
     rotation: SecretRotation | None = None,
 ) -> Response:
     """Da un secreto nuevo, solo en esta respuesta; el anterior firma también durante la gracia."""
     destination_id = destination_id_of(id)
     grace = timedelta(hours=(rotation or SecretRotation()).gracia_horas)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("rotate_destination") as session:
         created = await rotate_secret(
             session,
             destination_id,
@@ -257,9 +282,7 @@ async def rotate(
             grace=grace,
             family=await family_of(session, write.principal),
         )
-        return _created(created)
-
-    return await write.once("rotate_destination", work)
+        return _answer(write, created.destination, secreto=created.secret)
 
 
 @router.post(
@@ -271,37 +294,31 @@ async def rotate(
 )
 @raises(Conflict)
 async def try_out(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     write: Keep,
 ) -> Response:
     """Encola un aviso de prueba; `Location` es la entrega, que dice cómo le va."""
     destination_id = destination_id_of(id)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("test_destination") as session:
         family = await family_of(session, write.principal)
         delivery = await send_test(session, destination_id, datetime.now(UTC), family=family)
         location = f"/api/notifications/deliveries/{delivery.message.id}"
-        return Answer(
+        return write.answer(
             delivery_document(delivery),
             status.HTTP_201_CREATED,
             {"Location": location},
             subject=f"destination:{destination_id}",
         )
 
-    return await write.once("test_destination", work)
 
-
-def _answer(destination: NotificationDestination) -> Answer:
-    headers = {"ETag": version_etag(destination.version)}
-    subject = f"destination:{destination.id}"
-    return Answer(destination_document(destination), headers=headers, subject=subject)
-
-
-def _created(
-    created: CreatedDestination,
+def _answer(
+    write: Write,
+    destination: NotificationDestination,
     code: int = status.HTTP_200_OK,
     headers: Mapping[str, str] | None = None,
-) -> Answer:
-    answer = _answer(created.destination)
-    body: dict[str, Any] = {**answer.body, "secreto": created.secret}
-    return Answer(body, code, {**answer.headers, **(headers or {})}, subject=answer.subject)
+    **more: str | None,
+) -> Response:
+    body = {**destination_document(destination), **more}
+    etag = {"ETag": version_etag(destination.version)}
+    subject = f"destination:{destination.id}"
+    return write.answer(body, code, {**etag, **(headers or {})}, subject=subject)

@@ -1,45 +1,48 @@
 """Versions of an order's plan: read, compare, edit, ask about; and what models may cost for it."""
 
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import (
-    BaseModel,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
     model_validator,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.decisions import Decide, PlanRead, decided, locked, now
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.plans import (
-    BudgetDecided,
-    PlanComparison,
-    PlanEdited,
-    PlanPage,
-    PlanVersion,
-    QuestionAsked,
-)
+from axon_factory.api.routers.decisions import Decide, PlanRead
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
 from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.requests import RequestModel
 from axon_factory.domain.text import Sentence
-from axon_factory.orders.budget import decide_budget
-from axon_factory.orders.plans.compare import CATALOGUE, compare_plans
-from axon_factory.orders.plans.edit import PlanEdit, edit_plan
-from axon_factory.orders.plans.questions import ask_about_plan, read_approver_questions
-from axon_factory.orders.plans.read import read_plan, read_plans
+from axon_factory.orders.answers.acts import BudgetDecided, PlanEdited, QuestionAsked
+from axon_factory.orders.answers.plans import (
+    EXAMPLE_HASH,
+    PlanComparison,
+    PlanPage,
+    PlanVersion,
+    comparison_document,
+    plans_document,
+    version_document,
+)
+from axon_factory.orders.budget import decide_budget, usage_of
+from axon_factory.orders.plans.decisions import (
+    PlanEdit,
+    ask_about_plan,
+    edit_plan,
+    read_approver_questions,
+)
 from axon_factory.orders.plans.requests import PlanDraft, Question
-from axon_factory.orders.plans.usage import usage_of
-from axon_factory.orders.plans.views import plans_document, version_document
-from axon_factory.orders.questions import Audience
+from axon_factory.orders.plans.versions import CATALOGUE, compare_plans, read_plan, read_plans
+from axon_factory.orders.questions.asking import Audience
 from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.requests.messages import error_line
@@ -81,22 +84,55 @@ _ONE_OF_BOTH = Sentence(
 
 
 class EditedPlan(PlanRead):
-    """The whole plan as it is to be, and whether it is approved at once."""
+    """El plan completo como debe quedar, a partir del que se leyó."""
 
-    plan: PlanDraft
-    aprobar: bool = True
-    motivo: LongText | None = None
+    EXAMPLE: ClassVar = {
+        "plan_version": 1,
+        "plan_hash": EXAMPLE_HASH,
+        "plan": {
+            "stack_tecnologico": ["FastAPI", "PostgreSQL"],
+            "integraciones": ["Stripe"],
+            "templates": ["webhook_service_base"],
+            "recursos_requeridos": {"cpu_cores": 1, "ram_gb": 1, "storage_gb": 5},
+            "estimacion_horas": 12,
+            "subagentes_asignados": ["Builder", "QA"],
+            "milestones": [
+                {
+                    "id": "scaffolding",
+                    "nombre": "Scaffolding",
+                    "estimacion_horas": 12,
+                    "agente": "Builder Agent",
+                    "entregable": "Servicio base",
+                }
+            ],
+            "observaciones": [],
+        },
+        "aprobar": True,
+    }
+
+    plan: PlanDraft = Field(description="Todo el plan, también lo que no cambia.")
+    aprobar: bool = Field(
+        default=True, description="Falso: la versión nueva espera la aprobación de una persona."
+    )
+    motivo: LongText | None = Field(default=None, description="Nota opcional para el equipo.")
 
 
 class PlanInquiry(PlanRead):
-    """A question about the plan that was read, and who is to answer it."""
+    """Pregunta sobre el plan que se leyó."""
 
-    para: Literal["planificador", "cliente"]
-    pregunta: Question
+    EXAMPLE: ClassVar = {
+        "plan_version": 1,
+        "plan_hash": EXAMPLE_HASH,
+        "para": "planificador",
+        "pregunta": "¿Por qué Redis?",
+    }
+
+    para: Literal["planificador", "cliente"] = Field(description="Quién responde.")
+    pregunta: Question = Field(description="La pregunta, en una frase o varias.")
 
 
-class BudgetChoice(BaseModel):
-    """What models may cost for the order altogether, or that none is asked."""
+class BudgetChoice(RequestModel):
+    """Lo que los modelos pueden costar para la orden, o que siga sin ellos."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -114,9 +150,14 @@ class BudgetChoice(BaseModel):
             },
         },
     )
+    EXAMPLE: ClassVar = {"presupuesto_usd": "5.00"}
 
-    presupuesto_usd: Amount | None = None
-    planificador: Literal["catalogo"] | None = None
+    presupuesto_usd: Amount | None = Field(
+        default=None, description="En total, en USD: más de lo que ya se usó."
+    )
+    planificador: Literal["catalogo"] | None = Field(
+        default=None, description="`catalogo`: no se pregunta a ningún modelo."
+    )
 
     @property
     def usd(self) -> Decimal | None:
@@ -138,7 +179,7 @@ class BudgetChoice(BaseModel):
     responses=answers(PlanPage, etag=True),
 )
 async def show_plans(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Reads,
@@ -160,7 +201,7 @@ async def show_plans(
 )
 @raises(PlanNotFound)
 async def show_plan(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     version: Version,
     request: Request,
     services: Services,
@@ -181,7 +222,7 @@ async def show_plan(
 )
 @raises(PlanNotFound)
 async def show_difference(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     version: Version,
     request: Request,
     services: Services,
@@ -193,7 +234,7 @@ async def show_difference(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         comparison = await compare_plans(session, order, version, other)
-    return json_response(request, comparison.document(order))
+    return json_response(request, comparison_document(order, comparison))
 
 
 @router.post(
@@ -204,7 +245,7 @@ async def show_difference(
 )
 @raises(TransitionRefused, PlanOutdated, OwnOrder)
 async def edit(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     edited: EditedPlan,
     write: Decide,
 ) -> Response:
@@ -212,22 +253,20 @@ async def edit(
 
     Con `aprobar: false` la versión nueva queda esperando la aprobación de una persona.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
-        change = PlanEdit(
+    async with write.order("edit", id) as change:
+        order = change.order
+        plan_edit = PlanEdit(
             edited.plan.plan, edited.reference, edited.aprobar, note=edited.motivo or ""
         )
-        actor, policy = write.principal.actor, write.services.policy
-        version = await edit_plan(session, order, change, actor=actor, policy=policy, now=now())
+        version = await edit_plan(change, plan_edit)
         told = (
             Sentence("Plan editado y aprobado", "Plan edited and approved")
             if edited.aprobar
             else Sentence("Plan editado; espera aprobación", "Plan edited; it waits for approval")
         )
-        return decided(order, told, plan_version=version.version, plan_hash=version.hash)
-
-    return await write.once("edit", work)
+        return write.decided(
+            order, told, PlanEdited, plan_version=version.version, plan_hash=version.hash
+        )
 
 
 @router.post(
@@ -238,7 +277,7 @@ async def edit(
 )
 @raises(TransitionRefused, PlanOutdated)
 async def ask(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     inquiry: PlanInquiry,
     write: Decide,
 ) -> Response:
@@ -246,23 +285,13 @@ async def ask(
 
     La respuesta llega por correo y a `preguntas` de `GET /api/orders/{id}/plans`.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
+    async with write.order("ask", id) as change:
+        order = change.order
         asked = await ask_about_plan(
-            session,
-            order,
-            inquiry.pregunta,
-            Audience(inquiry.para),
-            actor=write.principal.actor,
-            policy=write.services.policy,
-            plan=inquiry.reference,
-            now=now(),
+            change, inquiry.pregunta, Audience(inquiry.para), plan=inquiry.reference
         )
         told = Sentence("Pregunta enviada", "The question was sent")
-        return decided(order, told, pregunta=asked.number, para=asked.audience)
-
-    return await write.once("ask", work)
+        return write.decided(order, told, QuestionAsked, pregunta=asked.number, para=asked.audience)
 
 
 @router.post(
@@ -273,7 +302,7 @@ async def ask(
 )
 @raises(TransitionRefused)
 async def budget(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     choice: BudgetChoice,
     write: Annotated[Write, Depends(write_as(Action.DECIDE_BUDGET))],
 ) -> Response:
@@ -281,12 +310,8 @@ async def budget(
 
     Una orden que esperaba por su presupuesto continúa.
     """
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await locked(session, id, write)
-        actor, time = write.principal.actor, now()
-        await decide_budget(session, order, usd=choice.usd, actor=actor, now=time)
+    async with write.order("budget", id) as change:
+        order = change.order
+        await decide_budget(change, usd=choice.usd)
         told = Sentence("Presupuesto decidido", "The budget was decided")
-        return decided(order, told, presupuesto_usd=choice.presupuesto_usd, espera=order.espera)
-
-    return await write.once("budget", work)
+        return write.decided(order, told, BudgetDecided, presupuesto_usd=choice.presupuesto_usd)

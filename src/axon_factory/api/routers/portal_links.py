@@ -1,29 +1,29 @@
 """What reaches an order's client: links to the portal, listed, issued, revoked; mails, listed."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Path, Request, Response, status
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import Field
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas.portal_links import ClientMailList, PortalLink, PortalLinkList
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.orders.locking import lock_order
-from axon_factory.orders.mails.client import client_mails_of
-from axon_factory.orders.portal_administration import (
+from axon_factory.domain.requests import RequestModel
+from axon_factory.orders.answers.portal import (
+    ClientMailList,
+    PortalLink,
+    PortalLinkList,
     link_document,
     links_document,
     mails_document,
-    renew_link,
-    withdraw_link,
 )
+from axon_factory.orders.notifications.client_mails import client_mails_of
+from axon_factory.orders.portal_administration import renew_link, withdraw_link
 from axon_factory.orders.portal_links import links_of
 from axon_factory.orders.read import read_order
 
@@ -34,12 +34,15 @@ router = APIRouter(prefix="/api/orders", tags=["portal"])
 Manage = Annotated[Write, Depends(write_as(Action.MANAGE_PORTAL_LINKS))]
 
 
-class NewPortalLink(BaseModel):
-    """What becomes of the new link."""
+class NewPortalLink(RequestModel):
+    """Enlace nuevo del portal."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"enviar": True}
 
-    enviar: bool = True
+    enviar: bool = Field(
+        default=True,
+        description="Se envía por correo al cliente; si no, solo está en la respuesta.",
+    )
 
 
 @router.get(
@@ -49,7 +52,7 @@ class NewPortalLink(BaseModel):
     responses=answers(PortalLinkList, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.MANAGE_PORTAL_LINKS))],
@@ -69,28 +72,18 @@ async def show(
     responses=answers(PortalLink, status.HTTP_201_CREATED, etag=True),
 )
 async def create(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     write: Manage,
     wanted: NewPortalLink | None = None,
 ) -> Response:
     """Emite otro enlace y lo envía al cliente; el anterior deja de servir en el acto."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("create_portal_link", id) as change:
+        order = change.order
         policy, now = write.services.policy, datetime.now(UTC)
-        link = await renew_link(
-            session,
-            order,
-            send=wanted is None or wanted.enviar,
-            actor=write.principal.actor,
-            policy=policy,
-            now=now,
-        )
+        link = await renew_link(change, send=wanted is None or wanted.enviar)
         body = link_document(order, link, policy, now)
         headers = {"ETag": version_etag(order.version)}
-        return Answer(body, status.HTTP_201_CREATED, headers, order.id)
-
-    return await write.once("create_portal_link", work)
+        return write.answer(body, status.HTTP_201_CREATED, headers, order.id)
 
 
 @router.delete(
@@ -101,21 +94,18 @@ async def create(
 )
 @raises(NotFound)
 async def revoke(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     numero: Annotated[int, Path(ge=1, le=2**31 - 1, description="Número del enlace.")],
     write: Manage,
 ) -> Response:
     """Revoca un enlace desde la próxima solicitud; repetirlo no cambia nada."""
-
-    async def work(session: AsyncSession) -> Answer:
-        order = await lock_order(session, id, write.principal, if_version=write.if_match)
+    async with write.order("revoke_portal_link", id) as change:
+        order = change.order
         policy, now = write.services.policy, datetime.now(UTC)
-        link = await withdraw_link(session, order, numero, actor=write.principal.actor, now=now)
+        link = await withdraw_link(change, numero)
         body = link_document(order, link, policy, now)
         headers = {"ETag": version_etag(order.version)}
-        return Answer(body, headers=headers, order_id=order.id)
-
-    return await write.once("revoke_portal_link", work)
+        return write.answer(body, headers=headers, order_id=order.id)
 
 
 @router.get(
@@ -125,7 +115,7 @@ async def revoke(
     responses=answers(ClientMailList, etag=True),
 )
 async def show_mails(
-    id: str,  # noqa: A002 — the design's name of the parameter
+    id: str,
     request: Request,
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.READ_CLIENT_MAILS))],

@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from axon_factory.accounts.authenticate import Credential, CredentialKind
 from axon_factory.api.authentication import Guard, enforce
-from axon_factory.api.middleware.options import GZIP_CODINGS
+from axon_factory.api.middleware.incoming import GZIP_CODINGS
 from axon_factory.api.rate_limits import charge_address, charge_principal
 from axon_factory.api.refusals import (
     MalformedRequest,

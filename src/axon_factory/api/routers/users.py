@@ -1,26 +1,27 @@
 """Administration of users (design §8.2): only administrators, and persons at that."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from sqlalchemy.ext.asyncio import AsyncSession
+from pydantic import Field, model_validator
 
 from axon_factory.accounts import users
 from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount
 from axon_factory.accounts.passwords import generate_password
 from axon_factory.accounts.users import UserChange, change_user
+from axon_factory.api import access_views as schemas
 from axon_factory.api.access_views import user_document
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.documentation import answers, raises
-from axon_factory.api.schemas import access as schemas
+from axon_factory.api.routes import answers, raises
 from axon_factory.api.services import Services
-from axon_factory.api.writing import Answer, Write, write_as
+from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import User
 from axon_factory.domain.errors import NotFound, PreconditionFailed
 from axon_factory.domain.permissions import Action, Principal, Role
+from axon_factory.domain.requests import RequestModel
 
 __all__ = ["router"]
 
@@ -37,27 +38,39 @@ PersonRole = Literal["admin", "operator", "client"]
 Name = Annotated[str, Field(min_length=1, max_length=_NAME_MAX_CHARACTERS)]
 
 
-class NewUser(BaseModel):
-    """Somebody who is to log in; a client has the `cliente_id` of the orders that they see."""
+class NewUser(RequestModel):
+    """Usuario nuevo."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"email": "ana@axon88.com", "nombre": "Ana Ruiz", "rol": "operator"}
 
-    email: str = Field(min_length=1, max_length=_EMAIL_MAX_CHARACTERS)
-    nombre: Name
-    rol: PersonRole
-    cliente_id: Name | None = None
+    email: str = Field(
+        min_length=1,
+        max_length=_EMAIL_MAX_CHARACTERS,
+        description="Correo con el que inicia sesión.",
+    )
+    nombre: Name = Field(description="Nombre.")
+    rol: PersonRole = Field(description="Su rol; los agentes no inician sesión.")
+    cliente_id: Name | None = Field(
+        default=None, description="De un cliente, el de las órdenes que verá."
+    )
 
 
-class UserPatch(BaseModel):
-    """What is to be different; `restablecer_password` gives a one-time password."""
+class UserPatch(RequestModel):
+    """Cambio de un usuario; al menos un campo."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    EXAMPLE: ClassVar = {"activo": False}
 
-    nombre: Name | None = None
-    rol: PersonRole | None = None
-    cliente_id: Name | None = None
-    activo: bool | None = None
-    restablecer_password: Literal[True] | None = None
+    nombre: Name | None = Field(default=None, description="Nombre.")
+    rol: PersonRole | None = Field(default=None, description="Su rol.")
+    cliente_id: Name | None = Field(
+        default=None, description="De un cliente, el de las órdenes que ve."
+    )
+    activo: bool | None = Field(
+        default=None, description="Falso: no puede iniciar sesión, y sus sesiones terminan."
+    )
+    restablecer_password: Literal[True] | None = Field(
+        default=None, description="Le da una contraseña de un solo uso."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -78,8 +91,7 @@ async def create(new: NewUser, write: Administer) -> Response:
     """Crea un usuario; su contraseña de un solo uso se muestra solo en esta respuesta."""
     password = generate_password()
     password_hash = await write.services.access.passwords.hash(password)
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("create_user") as session:
         user = await users.create(
             session,
             email=new.email,
@@ -89,16 +101,8 @@ async def create(new: NewUser, write: Administer) -> Response:
             client_id=new.cliente_id,
             must_change_password=True,
         )
-        answer = _answer(user, password)
         location = {"Location": f"/api/users/{user.id}"}
-        return Answer(
-            answer.body,
-            status.HTTP_201_CREATED,
-            {**answer.headers, **location},
-            subject=answer.subject,
-        )
-
-    return await write.once("create_user", work)
+        return _answer(write, user, password, status.HTTP_201_CREATED, location)
 
 
 @router.get(
@@ -130,7 +134,7 @@ async def list_users(
     responses=answers(schemas.User, etag=True),
 )
 async def show(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     request: Request,
     _principal: Administrator,
     services: Services,
@@ -151,7 +155,7 @@ async def show(
 )
 @raises(OwnAccount, LastAdministrator, PreconditionFailed)
 async def update(
-    id: str,  # noqa: A002 — every path of the API names its id so
+    id: str,
     patch: UserPatch,
     write: Administer,
 ) -> Response:
@@ -165,22 +169,25 @@ async def update(
         active=patch.activo,
         one_time_hash=await write.services.access.passwords.hash(password) if password else None,
     )
-
-    async def work(session: AsyncSession) -> Answer:
+    async with write.transaction("update_user") as session:
         user = await change_user(
             session, user_id, change, write.principal, if_version=write.if_match
         )
-        return _answer(user, password)
-
-    return await write.once("update_user", work)
+        return _answer(write, user, password)
 
 
-def _answer(user: User, password: str | None) -> Answer:
+def _answer(
+    write: Write,
+    user: User,
+    password: str | None,
+    code: int = status.HTTP_200_OK,
+    location: Mapping[str, str] | None = None,
+) -> Response:
     body: dict[str, Any] = user_document(user)
     if password is not None:
         body["password_de_un_solo_uso"] = password
-    headers = {"ETag": version_etag(user.version)}
-    return Answer(body, headers=headers, subject=f"user:{user.id}")
+    headers = {"ETag": version_etag(user.version), **(location or {})}
+    return write.answer(body, code, headers, subject=f"user:{user.id}")
 
 
 def _user_id(text: str) -> UUID:

@@ -6,24 +6,25 @@ from typing import Any
 
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.domain.lifecycle import StepKind
-from axon_factory.factory.ports import LinePorts
-from axon_factory.factory.step import LocalStep, PortStep
-from axon_factory.factory.steps.answer import AnswerQuestion
-from axon_factory.factory.steps.build import BuildNext, FinishBuild
-from axon_factory.factory.steps.deliver import Deliver
-from axon_factory.factory.steps.deploy import Deploy, MakeCredentials, RotateCredentials, Undeploy
+from axon_factory.factory.step import LinePorts, LocalStep, PortStep
+from axon_factory.factory.steps.build import BuildNext, FinishBuild, PublishRepository
+from axon_factory.factory.steps.deploy import (
+    Deliver,
+    Deploy,
+    MakeCredentials,
+    RotateCredentials,
+    Undeploy,
+)
 from axon_factory.factory.steps.erase import EraseOrder
-from axon_factory.factory.steps.plan import AutoApprove, Claim, MakePlan
-from axon_factory.factory.steps.publish import PublishRepository
+from axon_factory.factory.steps.plan import AnswerQuestion, AutoApprove, Claim, MakePlan
 from axon_factory.factory.steps.review import GiveVerdict, RunCheck
-from axon_factory.factory.steps.session import InterruptSession, StartSession, StopSession
-from axon_factory.orders.policy import Policy
+from axon_factory.factory.steps.run import InterruptRun, StartRun, StopRun
 
 __all__ = ["build_steps"]
 
 
 def build_steps(
-    ports: LinePorts, policy: Policy, products: Path, tokens: SystemTokens
+    ports: LinePorts, products: Path, tokens: SystemTokens
 ) -> Mapping[StepKind, LocalStep | PortStep[Any, Any]]:
     """Return every kind's step.
 
@@ -31,21 +32,21 @@ def build_steps(
     """
     return {
         StepKind.CLAIM: Claim(),
-        StepKind.PLAN: MakePlan(ports.planner, policy),
-        StepKind.ANSWER: AnswerQuestion(ports.planner, policy),
-        StepKind.AUTO_APPROVE: AutoApprove(policy),
-        StepKind.START_SESSION: StartSession(ports.builder, policy, products, tokens),
-        StepKind.BUILD: BuildNext(ports.builder, policy, products),
+        StepKind.PLAN: MakePlan(ports.planner),
+        StepKind.ANSWER: AnswerQuestion(ports.planner),
+        StepKind.AUTO_APPROVE: AutoApprove(),
+        StepKind.START_SESSION: StartRun(ports.builder, products, tokens),
+        StepKind.BUILD: BuildNext(ports.builder, products),
         StepKind.PUBLISH: PublishRepository(ports.git_host, products),
-        StepKind.FINISH_BUILD: FinishBuild(policy),
+        StepKind.FINISH_BUILD: FinishBuild(),
         StepKind.CHECK: RunCheck(ports.council, products),
-        StepKind.VERDICT: GiveVerdict(policy),
+        StepKind.VERDICT: GiveVerdict(),
         StepKind.CREDENTIALS: MakeCredentials(ports.secret_box),
-        StepKind.DEPLOY: Deploy(ports.deployer, ports.secret_box, policy, products),
-        StepKind.DELIVER: Deliver(policy),
-        StepKind.ROTATE: RotateCredentials(ports.deployer, ports.secret_box, policy, products),
-        StepKind.STOP_SESSION: StopSession(ports.builder, policy, products),
-        StepKind.INTERRUPT: InterruptSession(),
+        StepKind.DEPLOY: Deploy(ports.deployer, ports.secret_box, products),
+        StepKind.DELIVER: Deliver(),
+        StepKind.ROTATE: RotateCredentials(ports.deployer, ports.secret_box, products),
+        StepKind.STOP_SESSION: StopRun(ports.builder, products),
+        StepKind.INTERRUPT: InterruptRun(),
         StepKind.UNDEPLOY: Undeploy(ports.deployer),
         StepKind.ERASE: EraseOrder(ports, products),
     }

@@ -1,18 +1,16 @@
-"""Deploy: make the client's credentials, run the product, fill `resultado` (design §5.6)."""
+"""Deploy: make the client's credentials, run the product, fill `resultado`, hand over (§5.6)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from axon_factory.db.tables import Order, OrderDeployment
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.db.tables import OrderDeployment
+from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
-from axon_factory.factory.step import line_actor
+from axon_factory.domain.names import OPS
+from axon_factory.orders.change import Change
 from axon_factory.orders.credentials import (
     LABELS,
     ROTATABLE,
@@ -24,11 +22,9 @@ from axon_factory.orders.credentials import (
     seal_secret,
     store_credentials,
 )
-from axon_factory.orders.events import append_event
 from axon_factory.orders.evidence import commit_of, keep_deployment, withdraw_deployments
-from axon_factory.orders.policy import Policy
+from axon_factory.orders.moves import hand_over
 from axon_factory.orders.portal_links import portal_url
-from axon_factory.orders.transitions import wake
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.product import (
     Deployer,
@@ -38,9 +34,8 @@ from axon_factory.ports.product import (
     SecretBox,
 )
 
-__all__ = ["Deploy", "MakeCredentials", "RotateCredentials", "Undeploy"]
+__all__ = ["Deliver", "Deploy", "MakeCredentials", "RotateCredentials", "Undeploy"]
 
-_OPS = line_actor("Ops Agent")
 _EMAIL = "admin_email"
 _ENVIRONMENT = {
     _EMAIL: "ADMIN_EMAIL",
@@ -68,8 +63,9 @@ class MakeCredentials:
         """`secret_box` seals them."""
         self._box = secret_box
 
-    async def prepare(self, _session: AsyncSession, order: Order, _step: DueStep) -> Recipient:
+    async def prepare(self, change: Change, _step: DueStep) -> Recipient:
         """Name the recipient: the configured administrator, else the contact."""
+        order = change.order
         configured = order.datos_cliente["configuracion"].get("admin_email")
         contact = order.datos_cliente["email"]
         return Recipient(order.id, configured if isinstance(configured, str) else contact)
@@ -84,16 +80,11 @@ class MakeCredentials:
         return (address, *made)
 
     async def record(
-        self,
-        session: AsyncSession,
-        order: Order,
-        _work: Recipient,
-        outcome: Sequence[SealedCredential],
-        now: datetime,
+        self, change: Change, _work: Recipient, outcome: Sequence[SealedCredential]
     ) -> None:
         """Store them sealed."""
-        await store_credentials(session, order, outcome, now)
-        await wake(session, order, now)
+        await store_credentials(change, outcome)
+        await change.wake()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,24 +106,22 @@ class Deploy:
 
     cause = FailureCause.DEPLOY_FALLIDO
 
-    def __init__(
-        self, deployer: Deployer, secret_box: SecretBox, policy: Policy, products: Path
-    ) -> None:
+    def __init__(self, deployer: Deployer, secret_box: SecretBox, products: Path) -> None:
         """`products` is the folder of the products' repositories."""
         self._deployer = deployer
         self._box = secret_box
-        self._policy = policy
         self._products = products
 
-    async def prepare(self, session: AsyncSession, order: Order, _step: DueStep) -> DeploymentWork:
+    async def prepare(self, change: Change, _step: DueStep) -> DeploymentWork:
         """Collect the reviewed commit and the sealed credentials."""
-        credentials = await credentials_of(session, order.id)
+        order = change.order
+        credentials = await credentials_of(change.tx, order.id)
         return DeploymentWork(
             order_id=order.id,
             slug=order.slug,
             attempt=order.intento,
             product_dir=self._products / order.slug,
-            commit=await commit_of(session, order),
+            commit=await commit_of(change.tx, order),
             sealed={
                 item.name: (
                     SealedSecret(item.ciphertext, item.wrapped_key, item.key_id),
@@ -147,37 +136,30 @@ class Deploy:
         """Open the secrets for the product alone, and deploy."""
         return await self._deployer.deploy(self._request(work), idempotency_key=idempotency_key)
 
-    async def record(
-        self,
-        session: AsyncSession,
-        order: Order,
-        work: DeploymentWork,
-        outcome: Deployment,
-        now: datetime,
-    ) -> None:
+    async def record(self, change: Change, work: DeploymentWork, outcome: Deployment) -> None:
         """Fill `resultado` with links that answer and masked credentials."""
-        await self._fill_result(session, order, outcome, now)
-        order.asignado_a = _OPS.name
+        order = change.order
+        await _fill_result(change, outcome)
+        order.asignado_a = OPS.name
         await keep_deployment(
-            session,
+            change.tx,
             OrderDeployment(
                 order_id=order.id,
                 intento=order.intento,
                 commit_id=str(work.commit),
                 url=outcome.url,
                 requests=[asdict(request) for request in outcome.requests],
-                created_at=now,
+                created_at=change.now,
             ),
         )
-        event = NewEvent(
-            kind=EventKind.DESPLEGADO,
-            agent=_OPS.name,
-            message=f"Producto en marcha en {outcome.url}",
+        await change.by(OPS).tell(
+            EventKind.DESPLEGADO,
+            f"Producto en marcha en {outcome.url}",
             level=LogLevel.SUCCESS,
-            metadata={"deploy_url": outcome.url, "commit": work.commit},
+            deploy_url=outcome.url,
+            commit=work.commit,
         )
-        await append_event(session, order, event, actor=_OPS, now=now)
-        await wake(session, order, now)
+        await change.wake()
 
     def _request(self, work: DeploymentWork) -> DeploymentRequest:
         if work.commit is None:
@@ -194,27 +176,11 @@ class Deploy:
             },
         )
 
-    async def _fill_result(
-        self, session: AsyncSession, order: Order, outcome: Deployment, now: datetime
-    ) -> None:
-        await note_in_service(session, order, now)
-        order.deploy_url = outcome.url
-        order.resultado = {
-            "portal_url": await portal_url(session, order, self._policy, now),
-            "admin_url": outcome.admin_url,
-            "api_url": outcome.api_url,
-            "credentials": dict(masked_credentials(await credentials_of(session, order.id))),
-            "docs_url": outcome.docs_url,
-            "support_email": self._policy.support_email,
-            "webhooks": dict(outcome.webhooks),
-            "configuracion_inicial": dict(outcome.configuration),
-        }
-
 
 class RotateCredentials(Deploy):
     """Restart the running product with the credentials that are not in service yet.
 
-    Whatever happens to this process, the product has one working set: the newest, once it answers.
+    The product always has one working set, even if this process dies: the newest, once it answers.
     """
 
     async def call(self, work: DeploymentWork, *, idempotency_key: str) -> Deployment:
@@ -222,26 +188,17 @@ class RotateCredentials(Deploy):
         request = self._request(work)
         return await self._deployer.replace_secrets(request, idempotency_key=idempotency_key)
 
-    async def record(
-        self,
-        session: AsyncSession,
-        order: Order,
-        work: DeploymentWork,
-        outcome: Deployment,
-        now: datetime,
-    ) -> None:
+    async def record(self, change: Change, work: DeploymentWork, outcome: Deployment) -> None:
         """Record that the new ones serve; from now on they can be revealed once."""
-        await self._fill_result(session, order, outcome, now)
+        await _fill_result(change, outcome)
         names = ", ".join(LABELS[name] for name in work.rotated if name in LABELS)
-        event = NewEvent(
-            kind=EventKind.CREDENCIALES_ROTADAS,
-            agent=_OPS.name,
-            message=f"Credenciales nuevas en servicio: {names}",
+        await change.by(OPS).tell(
+            EventKind.CREDENCIALES_ROTADAS,
+            f"Credenciales nuevas en servicio: {names}",
             level=LogLevel.SUCCESS,
-            metadata={"credenciales": list(work.rotated)},
+            credenciales=list(work.rotated),
         )
-        await append_event(session, order, event, actor=_OPS, now=now)
-        await wake(session, order, now)
+        await change.wake()
 
 
 class Undeploy:
@@ -253,24 +210,44 @@ class Undeploy:
         """`deployer` runs it."""
         self._deployer = deployer
 
-    async def prepare(self, _session: AsyncSession, order: Order, _step: DueStep) -> str:
+    async def prepare(self, change: Change, _step: DueStep) -> str:
         """Name the deployment."""
-        return order.slug
+        return change.order.slug
 
     async def call(self, work: str, *, idempotency_key: str) -> None:
         """Stop it."""
         await self._deployer.undeploy(work, idempotency_key=idempotency_key)
 
-    async def record(
-        self, session: AsyncSession, order: Order, _work: str, _outcome: None, now: datetime
-    ) -> None:
+    async def record(self, change: Change, _work: str, _outcome: None) -> None:
         """Note that nothing runs any more."""
-        await withdraw_deployments(session, order, now)
+        order = change.order
+        await withdraw_deployments(change.tx, order, change.now)
         order.deployment_open = False
         order.deploy_url = None
         order.resultado = None
-        event = NewEvent(
-            kind=EventKind.RECURSOS_LIBERADOS, agent=_OPS.name, message="Producto retirado"
-        )
-        await append_event(session, order, event, actor=_OPS, now=now)
-        await wake(session, order, now)
+        await change.by(OPS).tell(EventKind.RECURSOS_LIBERADOS, "Producto retirado")
+        await change.wake()
+
+
+class Deliver:
+    """Move the order to `entregado`; the mail leaves by the outbox."""
+
+    async def apply(self, change: Change) -> None:
+        """Hand over the locked order."""
+        await hand_over(change.by(OPS))
+
+
+async def _fill_result(change: Change, outcome: Deployment) -> None:
+    tx, order, policy = change.tx, change.order, change.policy
+    await note_in_service(change)
+    order.deploy_url = outcome.url
+    order.resultado = {
+        "portal_url": await portal_url(tx, order, policy, change.now),
+        "admin_url": outcome.admin_url,
+        "api_url": outcome.api_url,
+        "credentials": dict(masked_credentials(await credentials_of(tx, order.id))),
+        "docs_url": outcome.docs_url,
+        "support_email": policy.support_email,
+        "webhooks": dict(outcome.webhooks),
+        "configuracion_inicial": dict(outcome.configuration),
+    }

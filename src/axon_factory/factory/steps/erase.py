@@ -4,25 +4,19 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from axon_factory.db.tables import Order
-from axon_factory.domain.events import EventKind, NewEvent, Visibility
+from axon_factory.domain.events import EventKind
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
-from axon_factory.factory.ports import LinePorts
-from axon_factory.factory.step import line_actor
+from axon_factory.domain.names import OPS
+from axon_factory.factory.step import LinePorts
+from axon_factory.orders.change import Change
 from axon_factory.orders.erasure import mail_keys, note_erased
-from axon_factory.orders.events import append_event
 from axon_factory.ports.errors import PortError
 
 __all__ = ["EraseOrder"]
-
-_OPS = line_actor("Ops Agent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +39,11 @@ class EraseOrder:
         self._ports = ports
         self._products = products
 
-    async def prepare(self, session: AsyncSession, order: Order, _step: DueStep) -> Remains:
+    async def prepare(self, change: Change, _step: DueStep) -> Remains:
         """Collect the names under which things are kept."""
+        order = change.order
         product = self._products / order.slug if order.product_erased else None
-        return Remains(order.id, order.slug, await mail_keys(session, order), product)
+        return Remains(order.id, order.slug, await mail_keys(change.tx, order), product)
 
     async def call(self, work: Remains, *, idempotency_key: str) -> None:
         """Remove everything; what is gone already is no error."""
@@ -65,18 +60,12 @@ class EraseOrder:
             message = f"El código del producto no se pudo borrar: {error.strerror}."
             raise PortError(message, cause=self.cause, transient=True) from error
 
-    async def record(
-        self, session: AsyncSession, order: Order, work: Remains, _outcome: None, now: datetime
-    ) -> None:
+    async def record(self, change: Change, work: Remains, _outcome: None) -> None:
         """Note that nothing is left."""
-        event = NewEvent(
-            kind=EventKind.RECURSOS_LIBERADOS,
-            agent=_OPS.name,
-            message="Datos borrados fuera de la base de datos",
-            visibility=Visibility.INTERNO,
+        await change.by(OPS).tell_staff(
+            EventKind.RECURSOS_LIBERADOS, "Datos borrados fuera de la base de datos"
         )
-        await append_event(session, order, event, actor=_OPS, now=now)
-        await note_erased(session, order, now, product=work.product is not None)
+        await note_erased(change, product=work.product is not None)
 
 
 def _remove(folder: Path) -> None:

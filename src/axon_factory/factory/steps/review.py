@@ -2,28 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from axon_factory.db.tables import Order, OrderCheck
-from axon_factory.domain.events import EventKind, LogLevel, NewEvent
+from axon_factory.db.tables import OrderCheck
+from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
+from axon_factory.domain.names import COUNCIL, line_actor
 from axon_factory.domain.states import Claim
 from axon_factory.factory.situation import product_under_review
-from axon_factory.factory.step import line_actor
-from axon_factory.orders.events import append_event
+from axon_factory.orders.change import Change
 from axon_factory.orders.evidence import Receipts, commit_of, keep_check, read_receipts
-from axon_factory.orders.policy import Policy
-from axon_factory.orders.rework import accept_product, ask_person, send_back
-from axon_factory.orders.transitions import wake
+from axon_factory.orders.reviewing import accept_product, ask_person, send_back
 from axon_factory.ports.product import CheckReceipt, Council, ProductUnderReview
 
 __all__ = ["GiveVerdict", "RunCheck"]
-
-_COUNCIL = line_actor("Review Council")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +37,10 @@ class RunCheck:
         self._council = council
         self._products = products
 
-    async def prepare(self, session: AsyncSession, order: Order, step: DueStep) -> CheckWork:
+    async def prepare(self, change: Change, step: DueStep) -> CheckWork:
         """Name the check and the commit."""
-        commit = await commit_of(session, order)
+        order = change.order
+        commit = await commit_of(change.tx, order)
         return CheckWork(step.subject, product_under_review(order, self._products, commit))
 
     async def call(self, work: CheckWork, *, idempotency_key: str) -> CheckReceipt:
@@ -55,17 +49,11 @@ class RunCheck:
             work.check, work.product, idempotency_key=idempotency_key
         )
 
-    async def record(
-        self,
-        session: AsyncSession,
-        order: Order,
-        work: CheckWork,
-        outcome: CheckReceipt,
-        now: datetime,
-    ) -> None:
+    async def record(self, change: Change, work: CheckWork, outcome: CheckReceipt) -> None:
         """Keep the receipt and tell of it."""
+        order = change.order
         await keep_check(
-            session,
+            change.tx,
             OrderCheck(
                 order_id=order.id,
                 intento=order.intento,
@@ -81,46 +69,37 @@ class RunCheck:
                 timed_out=outcome.timed_out,
                 truncated=outcome.truncated,
                 commit_id=work.product.commit,
-                created_at=now,
+                created_at=change.now,
             ),
         )
         order.asignado_a = outcome.agent
-        event = NewEvent(
-            kind=EventKind.VERIFICACION,
-            agent=outcome.agent,
-            message=_sentence(outcome),
+        await change.by(line_actor(outcome.agent)).tell(
+            EventKind.VERIFICACION,
+            _sentence(outcome),
             level=LogLevel.SUCCESS if outcome.passed else LogLevel.ERROR,
-            metadata={
-                "verificacion": work.check,
-                "aprobada": outcome.passed,
-                "exit_code": outcome.exit_code,
-                "duracion_segundos": round(outcome.duration_seconds, 2),
-                "sha256": outcome.output_digest,
-                "aislamiento": outcome.isolation,
-            },
+            verificacion=work.check,
+            aprobada=outcome.passed,
+            exit_code=outcome.exit_code,
+            duracion_segundos=round(outcome.duration_seconds, 2),
+            sha256=outcome.output_digest,
+            aislamiento=outcome.isolation,
         )
-        await append_event(session, order, event, actor=line_actor(outcome.agent), now=now)
-        await wake(session, order, now)
+        await change.wake()
 
 
 class GiveVerdict:
     """Decide from the receipts: accepted, sent back with the findings, or a person decides."""
 
-    def __init__(self, policy: Policy) -> None:
-        """`policy` says how often a product may be sent back."""
-        self._policy = policy
-
-    async def apply(self, session: AsyncSession, order: Order, now: datetime) -> None:
+    async def apply(self, change: Change) -> None:
         """Apply the verdict to the locked order."""
-        reasons = _reasons(await read_receipts(session, order))
+        order = change.order
+        reasons = _reasons(await read_receipts(change.tx, order))
         if not reasons:
-            await accept_product(session, order, actor=_COUNCIL, now=now)
-        elif order.retrabajos < self._policy.max_reworks:
-            await send_back(session, order, actor=_COUNCIL, reasons=reasons, now=now)
+            await accept_product(change.by(COUNCIL))
+        elif order.retrabajos < change.policy.max_reworks:
+            await send_back(change.by(COUNCIL), reasons=reasons)
         else:
-            await ask_person(
-                session, order, actor=_COUNCIL, reasons=reasons, policy=self._policy, now=now
-            )
+            await ask_person(change.by(COUNCIL), reasons=reasons)
 
 
 def _reasons(receipts: Receipts) -> Sequence[str]:

@@ -1,1 +1,1 @@
-"""Where notifications go, and how each delivery went: what an administrator keeps."""
+"""What is told to whom: the outbox, destinations and their deliveries, mails to clients."""

@@ -24,8 +24,7 @@ from axon_factory.domain.notifications import NotificationKind
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.orders.lists.cursor import Cursor, decode, encode
 from axon_factory.orders.notifications.destinations import find_destination
-from axon_factory.orders.notifications.owners import key_serves
-from axon_factory.orders.outbox import address_to
+from axon_factory.orders.notifications.outbox import address_to, key_serves
 
 __all__ = [
     "Delivery",
@@ -149,7 +148,7 @@ async def redeliver(session: AsyncSession, message_id: UUID, family: str | None 
 async def send_test(
     session: AsyncSession, destination_id: UUID, now: datetime, *, family: str | None = None
 ) -> Delivery:
-    """Enqueue a test notification to one destination, whatever it listens to.
+    """Enqueue a test notification to one destination, even if it does not listen to any.
 
     Raises:
         NotFound: there is none.

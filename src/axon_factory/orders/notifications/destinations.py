@@ -24,7 +24,7 @@ from axon_factory.domain.messages import Channel
 from axon_factory.domain.names import checked_name
 from axon_factory.domain.notifications import ORDER_KINDS, NotificationKind
 from axon_factory.domain.text import Sentence
-from axon_factory.orders.notifications.owners import key_serves
+from axon_factory.orders.notifications.outbox import key_serves
 from axon_factory.orders.notifications.sealing import (
     PREVIOUS_SECRET,
     SECRET,

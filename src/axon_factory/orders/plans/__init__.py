@@ -1,1 +1,1 @@
-"""Versions of an order's plan: read, compare, edit, ask about; `orders.approval` decides."""
+"""An order's plan: its versions (`versions`) and what people decide about them (`decisions`)."""

@@ -1,9 +1,10 @@
 """The bodies of questions and answers."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
+from axon_factory.domain.requests import RequestModel
 from axon_factory.domain.states import MOST_OPTIONS
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.requests.values import LongText, ShortText
@@ -17,23 +18,37 @@ def _each_once(options: list[str]) -> list[str]:
     return options
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class QuestionRequest(RequestModel):
+    """Pregunta nueva."""
 
+    EXAMPLE: ClassVar = {
+        "pregunta": "¿En qué idioma saluda el bot?",
+        "destinatario": "cliente",
+        "opciones": ["Español", "Inglés"],
+        "clave": "idioma-del-saludo",
+    }
 
-class QuestionRequest(_Strict):
-    """Body of POST /api/orders/{id}/preguntas."""
-
-    pregunta: LongText
-    destinatario: Literal["cliente", "operador"]
+    pregunta: LongText = Field(description="Qué se pregunta.")
+    destinatario: Literal["cliente", "operador"] = Field(
+        description="Quién responde: `cliente` u `operador`."
+    )
     opciones: Annotated[
         list[ShortText], Field(max_length=MOST_OPTIONS), AfterValidator(_each_once)
-    ] = Field(default_factory=list[str])
-    bloquea: bool = True
-    clave: ShortText | None = None
+    ] = Field(
+        default_factory=list[str], description="Las respuestas posibles; sin ellas, cualquiera."
+    )
+    bloquea: bool = Field(
+        default=True, description="La orden espera la respuesta; sin bloqueo el trabajo sigue."
+    )
+    clave: ShortText | None = Field(
+        default=None,
+        description="Nombre de la pregunta en este intento: repetirla no pregunta de nuevo.",
+    )
 
 
-class QuestionAnswer(_Strict):
-    """Body of POST /api/orders/{id}/preguntas/{numero}/respuesta."""
+class QuestionAnswer(RequestModel):
+    """La respuesta."""
 
-    respuesta: LongText
+    EXAMPLE: ClassVar = {"respuesta": "Español"}
+
+    respuesta: LongText = Field(description="Una de las opciones, si las hay.")

@@ -27,6 +27,7 @@ from axon_factory.adapters.builder.command.profiles.base import (
 from axon_factory.adapters.builder.command.starting import PROMPT_VERSION
 from axon_factory.adapters.model_prices import list_price
 from axon_factory.domain.events import LogLevel, Visibility
+from axon_factory.domain.names import BUILDER
 from axon_factory.domain.text import Redactor
 from axon_factory.ports.builder import AgentLog
 from axon_factory.ports.planner import ModelUse
@@ -34,7 +35,7 @@ from axon_factory.ports.planner import ModelUse
 _MOST_KINDS = 6
 _LONGEST_TEXT = 60
 _LONGEST_NUMBER = 15
-AGENT = "Builder Agent"
+AGENT = BUILDER.name
 """Who speaks in the order's log: the design's name for a builder."""
 
 _PIECE_BYTES = 1024 * 1024

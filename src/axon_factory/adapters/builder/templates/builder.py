@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 import axon_factory
 from axon_factory.adapters.builder.repository import GitError, Repository
 from axon_factory.adapters.child_processes import Processes
+from axon_factory.domain.building import BuilderName
 from axon_factory.domain.failure import FailureCause, MachineTrouble, Trouble, trouble_said
 from axon_factory.domain.plan import Milestone
 from axon_factory.ports.builder import (
@@ -141,7 +142,7 @@ class TemplateBuilder:
     order and attempt.
     """
 
-    name = "templates"
+    name: str = BuilderName.TEMPLATES
 
     def __init__(
         self,

@@ -1,0 +1,1 @@
+"""What orders look like in answers: models with readers, and how rows fill them."""

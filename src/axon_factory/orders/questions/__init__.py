@@ -1,0 +1,1 @@
+"""Questions about an order: asked once, waited for, answered once."""
