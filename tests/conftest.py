@@ -27,7 +27,7 @@ _LONGEST_FIRST = (
     "adapters",
     "crash",
     "proofs",
-    "factory",
+    "line",
     "orders",
     "embedded",
 )

@@ -9,7 +9,7 @@ from typing import get_type_hints
 
 import pytest
 
-from axon_factory.factory.step import LinePorts
+from axon_factory.line.step import LinePorts
 from tests.support.sources import calls, nodes
 from tests.support.workshop import make_container
 

@@ -14,7 +14,6 @@ from referencing.jsonschema import DRAFT202012
 from axon_factory.api.components import TAGS
 from axon_factory.api.openapi import openapi_document
 from axon_factory.bootstrap.application import application_of
-from axon_factory.domain.fields import READERS
 from axon_factory.domain.permissions import PERMISSIONS, Action, Grant
 from axon_factory.orders.answers.order import READERS
 from axon_factory.orders.answers.shared import design_example

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from axon_factory.bootstrap import Container
 from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
-from axon_factory.factory.line import Line
+from axon_factory.line.line import Line
 from axon_factory.orders.change import Change
 from axon_factory.orders.read import lock_order, read_order
 from axon_factory.orders.requests import OrderPatch, validated

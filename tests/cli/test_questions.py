@@ -6,7 +6,7 @@ from axon_factory.bootstrap import Container
 from axon_factory.cli.context import Exit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import Actor, ActorKind, Audience
-from axon_factory.factory.line import Line
+from axon_factory.line.line import Line
 from axon_factory.orders.change import Change
 from axon_factory.orders.plans.decisions import approve_plan
 from axon_factory.orders.questions.asking import NewQuestion, ask_question

@@ -8,7 +8,7 @@ import pytest
 
 # Test folders are no packages; the helpers are imported by their own names.
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "factory"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "line"))
 
 from crash_rig import Host
 

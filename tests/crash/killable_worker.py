@@ -24,11 +24,11 @@ from sqlalchemy import event, text
 from axon_factory.bootstrap import Container
 from axon_factory.bootstrap.options import worker_options
 from axon_factory.db.sessions import Database
-from axon_factory.factory.line import Line
-from axon_factory.factory.outbox import OutboxSender
-from axon_factory.factory.step import LinePorts
 from axon_factory.failpoints import arm, disarm
 from axon_factory.jobs.queue import ADVANCE
+from axon_factory.line.line import Line
+from axon_factory.line.outbox import OutboxSender
+from axon_factory.line.step import LinePorts
 from axon_factory.worker.maintenance import rescue_stalled_jobs, sweep
 from axon_factory.worker.runner import Worker
 

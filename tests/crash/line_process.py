@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 # Test folders are no packages; the ledger lives with the line's tests.
-sys.path.insert(0, str(Path(__file__).parents[1] / "factory"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "line"))
 
 import structlog
 import uvicorn

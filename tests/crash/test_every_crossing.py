@@ -27,7 +27,7 @@ from killable_worker import KillableWorker, Killed, Workplace, workplace
 from ledger import Ledger
 from ledger_ports import ledger_ports
 
-from axon_factory.factory.step import LinePorts
+from axon_factory.line.step import LinePorts
 from tests.support.databases import folder_in_memory
 
 _SOON = 4

@@ -22,7 +22,7 @@ from tests.support.databases import GIVEN_SERVER, empty_database, folder_in_memo
 GIVEN_PROGRAMS = "AXON_TEST_POSTGRES"
 """Folders with programs of further servers, separated by colons, as AXON_PG_BIN takes them."""
 DEBIAN = Path("/usr/lib/postgresql")
-SUITES = ("tests/db", "tests/orders", "tests/worker", "tests/insights", "tests/factory",
+SUITES = ("tests/db", "tests/orders", "tests/worker", "tests/insights", "tests/line",
           "tests/api", "tests/realtime", "tests/accounts")  # fmt: skip
 
 # What only later versions know (release notes of PostgreSQL 15 to 18, appendix E): in any SQL of

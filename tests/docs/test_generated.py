@@ -19,7 +19,7 @@ import pytest
 from axon_factory.api.error_schemas import error_example
 from axon_factory.cli.context import Exit
 from axon_factory.domain.errors import AxonError
-from axon_factory.domain.fields import READERS, WRITERS, writable_by
+from axon_factory.domain.fields import WRITERS, writable_by
 from axon_factory.domain.messages import MOST_TRIES, Channel, delay_after
 from axon_factory.domain.notifications import FACTS, NOTIFICATIONS, NotificationKind
 from axon_factory.domain.permissions import PERMISSIONS, RELATIONS, Action, Grant

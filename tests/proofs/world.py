@@ -10,7 +10,7 @@ import httpx2
 from sqlalchemy import text
 
 from axon_factory.domain.permissions import KeyScope
-from axon_factory.factory.line import Line
+from axon_factory.line.line import Line
 from axon_factory.ports.product import CheckReceipt, ProductUnderReview
 from tests.proofs.copies import Copies
 from tests.proofs.model import OrderModel

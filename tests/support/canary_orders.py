@@ -20,8 +20,8 @@ from axon_factory.adapters.planner.llm.providers import ModelAddress, Provider
 from axon_factory.domain.addresses import OutboundRules
 from axon_factory.domain.messages import Channel
 from axon_factory.domain.states import OrderState
-from axon_factory.factory.line import Line
-from axon_factory.factory.outbox import OutboxSender
+from axon_factory.line.line import Line
+from axon_factory.line.outbox import OutboxSender
 from axon_factory.orders.notifications.destinations import NewDestination, create_destination
 from axon_factory.ports.messages import DeliveryFailed, Destination, Notification, Receipt
 from axon_factory.ports.product import CheckReceipt, ProductUnderReview

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 # Test folders are no packages; the line's helpers live with its tests.
-sys.path.insert(0, str(Path(__file__).parents[1] / "factory"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "line"))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from ledger import Ledger

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.plan import Milestone, Plan, Resources
-from axon_factory.factory.step import LinePorts
+from axon_factory.line.step import LinePorts
 from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
 from axon_factory.ports.messages import Destination, Mail, Notification, Receipt
 from axon_factory.ports.planner import (

@@ -16,7 +16,7 @@ from axon_factory.bootstrap.application import application_of
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Grant, KeyScope, Principal, Role, TokenRole
 from axon_factory.domain.states import OrderState
-from axon_factory.factory.line import Line
+from axon_factory.line.line import Line
 from axon_factory.orders.change import Change
 from axon_factory.orders.plans.decisions import approve_plan
 from axon_factory.orders.read import lock_order_by_id, read_order

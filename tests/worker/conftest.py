@@ -10,7 +10,7 @@ from axon_factory.db.sessions import Database
 from tests.support.databases import WipedDatabase
 
 # Test folders are no packages; the line's helpers are imported by their own names.
-sys.path.insert(0, str(Path(__file__).parents[1] / "factory"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "line"))
 
 from ledger import Ledger
 from ledger_ports import ledger_ports

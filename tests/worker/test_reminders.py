@@ -19,7 +19,7 @@ from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.errors import OwnOrder
 from axon_factory.domain.evidence import NO_EVIDENCE
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
-from axon_factory.factory.situation import read_situation
+from axon_factory.line.situation import read_situation
 from axon_factory.orders.change import Change
 from axon_factory.orders.plans.decisions import PlanEdit, approve_plan, edit_plan, reject_plan
 from axon_factory.orders.policy import ApprovalRules

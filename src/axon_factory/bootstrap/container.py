@@ -38,9 +38,9 @@ from axon_factory.bootstrap.options import (
     worker_options,
 )
 from axon_factory.db.sessions import Database
-from axon_factory.factory.line import Line
-from axon_factory.factory.outbox import OutboxSender
-from axon_factory.factory.step import LinePorts
+from axon_factory.line.line import Line
+from axon_factory.line.outbox import OutboxSender
+from axon_factory.line.step import LinePorts
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.ports.crossing import crossing
 from axon_factory.ports.product import ProductHost

@@ -13,7 +13,7 @@ from axon_factory.domain.states import OrderState, PlanStatus
 
 
 class StepKind(StrEnum):
-    """The kinds of step. `factory/steps/` does each."""
+    """The kinds of step. `line/steps/` does each."""
 
     CLAIM = "reclamar"
     PLAN = "planificar"

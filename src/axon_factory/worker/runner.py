@@ -12,9 +12,9 @@ from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 
 from axon_factory.db.sessions import Database, is_unavailable
-from axon_factory.factory.line import Line
-from axon_factory.factory.outbox import OutboxSender
 from axon_factory.jobs.queue import ADVANCE, SEND_MESSAGE
+from axon_factory.line.line import Line
+from axon_factory.line.outbox import OutboxSender
 from axon_factory.orders.policy import Policy
 from axon_factory.worker.maintenance import (
     age_waiting_orders,

@@ -23,7 +23,7 @@ from axon_factory.domain.messages import (
     delay_after,
 )
 from axon_factory.domain.notifications import NotificationKind as Kind
-from axon_factory.factory.outbox import OutboxSender
+from axon_factory.line.outbox import OutboxSender
 from axon_factory.orders.notifications.deliveries import redeliver
 from axon_factory.orders.notifications.destinations import (
     CreatedDestination,

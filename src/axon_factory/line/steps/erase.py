@@ -11,7 +11,7 @@ from axon_factory.domain.events import EventKind
 from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.names import OPS
-from axon_factory.factory.step import LinePorts
+from axon_factory.line.step import LinePorts
 from axon_factory.orders.change import Change
 from axon_factory.orders.erasure import mail_keys, note_erased
 from axon_factory.ports.errors import PortError

@@ -17,10 +17,10 @@ from axon_factory.domain.errors import OrderNotFound
 from axon_factory.domain.failure import FailureCause, MachineTrouble, trouble_of
 from axon_factory.domain.lifecycle import DueStep, StepKind, due_step
 from axon_factory.domain.names import SUPER_AXON
-from axon_factory.factory.situation import read_situation
-from axon_factory.factory.step import LinePorts, LocalStep, PortStep, Ticket
-from axon_factory.factory.steps import build_steps
-from axon_factory.factory.tickets import (
+from axon_factory.line.situation import read_situation
+from axon_factory.line.step import LinePorts, LocalStep, PortStep, Ticket
+from axon_factory.line.steps import build_steps
+from axon_factory.line.tickets import (
     StepSuperseded,
     begin_step,
     fail_damaged,

@@ -16,7 +16,7 @@ from ledger_desk import Desk, Watcher
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.secret_box import EnvelopeSecretBox
 from axon_factory.domain.failure import FailureCause
-from axon_factory.factory.step import LinePorts
+from axon_factory.line.step import LinePorts
 from axon_factory.ports.builder import (
     AgentQuestion,
     BuildReport,

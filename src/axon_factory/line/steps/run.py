@@ -20,7 +20,7 @@ from axon_factory.domain.failure import Failure, FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.names import BUILDER, SUPER_AXON
 from axon_factory.domain.states import OrderState
-from axon_factory.factory.steps.build_request import build_request
+from axon_factory.line.steps.build_request import build_request
 from axon_factory.orders.change import Change
 from axon_factory.orders.moves import begin_attempt, fail_order
 from axon_factory.orders.notifications.client_mails import tell_moved_promise

@@ -231,7 +231,7 @@ async def test_a_database_without_room_is_no_crash_of_the_step(
         raise OperationalError("INSERT", {}, psycopg.errors.DiskFull("could not extend file"))
 
     with monkeypatch.context() as patched:
-        patched.setattr("axon_factory.factory.line.finish_step", refuse)
+        patched.setattr("axon_factory.line.line.finish_step", refuse)
         for _ in range(12):
             with pytest.raises(OperationalError):
                 await line.advance(order_id)

@@ -17,8 +17,8 @@ from axon_factory.db.sessions import Database
 from axon_factory.db.tables import NotificationDestination, OutboxAttempt, OutboxMessage
 from axon_factory.domain.events import ERASED
 from axon_factory.domain.messages import Channel, delay_after
-from axon_factory.factory.step import LinePorts
 from axon_factory.jobs.queue import enqueue_message
+from axon_factory.line.step import LinePorts
 from axon_factory.orders.notifications.outbox import KEY_ENDED, key_serves
 from axon_factory.orders.notifications.sealing import URL, open_secrets, open_value
 from axon_factory.ports.errors import PortError

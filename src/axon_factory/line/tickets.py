@@ -15,9 +15,9 @@ from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.failure import Failure, FailureCause, MachineTrouble
 from axon_factory.domain.lifecycle import DueStep, StepKind
 from axon_factory.domain.states import ACTIVE_STATES, OrderState
-from axon_factory.factory.step import Ticket
-from axon_factory.factory.steps.plan import give_up_question
-from axon_factory.factory.steps.run import resume_lost_run
+from axon_factory.line.step import Ticket
+from axon_factory.line.steps.plan import give_up_question
+from axon_factory.line.steps.run import resume_lost_run
 from axon_factory.orders.change import Change
 from axon_factory.orders.machine_wait import end_machine_wait, wait_for_machine
 from axon_factory.orders.moves import fail_order

@@ -15,7 +15,7 @@ from rig import ADMIN, Act, Rig, patch
 from axon_factory.adapters.mailer import MaildirMailer
 from axon_factory.domain.messages import ClientMail
 from axon_factory.domain.states import Audience
-from axon_factory.factory.outbox import OutboxSender
+from axon_factory.line.outbox import OutboxSender
 from axon_factory.orders.change import Change
 from axon_factory.orders.plans.decisions import approve_plan
 from axon_factory.orders.questions.asking import NewQuestion, answer_as, ask_question

@@ -21,8 +21,8 @@ from axon_factory.domain.states import (
     Audience,
     OrderState,
 )
-from axon_factory.factory.steps.build_request import build_request
-from axon_factory.factory.steps.run import RunWork
+from axon_factory.line.steps.build_request import build_request
+from axon_factory.line.steps.run import RunWork
 from axon_factory.orders.budget import record_uses
 from axon_factory.orders.change import Change
 from axon_factory.orders.questions.asking import NewQuestion, ask_question

@@ -10,7 +10,7 @@ from axon_factory.domain.failure import FailureCause
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.names import COUNCIL, line_actor
 from axon_factory.domain.states import Claim
-from axon_factory.factory.situation import product_under_review
+from axon_factory.line.situation import product_under_review
 from axon_factory.orders.change import Change
 from axon_factory.orders.evidence import Receipts, commit_of, keep_check, read_receipts
 from axon_factory.orders.reviewing import accept_product, ask_person, send_back

@@ -21,7 +21,7 @@ from axon_factory.domain.notifications import OCCASIONS, ORDER_KINDS, Notificati
 from axon_factory.domain.permissions import KeyScope
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import Audience
-from axon_factory.factory.outbox import OutboxSender
+from axon_factory.line.outbox import OutboxSender
 from axon_factory.orders.change import Change
 from axon_factory.orders.moves import retry_order
 from axon_factory.orders.notifications.deliveries import redeliver, send_test

@@ -23,9 +23,9 @@ from axon_factory.domain.building import Priority
 from axon_factory.domain.lifecycle import DueStep
 from axon_factory.domain.messages import ClientMail
 from axon_factory.domain.permissions import Grant, Principal, Role
-from axon_factory.factory.line import Line
-from axon_factory.factory.outbox import OutboxSender
-from axon_factory.factory.step import LinePorts
+from axon_factory.line.line import Line
+from axon_factory.line.outbox import OutboxSender
+from axon_factory.line.step import LinePorts
 from axon_factory.orders.change import Change
 from axon_factory.orders.create import create_order
 from axon_factory.orders.moves import cancel_order

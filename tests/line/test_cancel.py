@@ -8,7 +8,7 @@ import pytest
 from ledger import Fault
 from rig import Rig, cancel, patch
 
-from axon_factory.factory.line import Line
+from axon_factory.line.line import Line
 
 
 @dataclass(frozen=True)

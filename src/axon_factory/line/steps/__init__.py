@@ -1,4 +1,4 @@
-"""The steps of the line, one file a stage; `factory/step.py` says what a step is."""
+"""The steps of the line, one file a stage; `line/step.py` says what a step is."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,19 +6,19 @@ from typing import Any
 
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.domain.lifecycle import StepKind
-from axon_factory.factory.step import LinePorts, LocalStep, PortStep
-from axon_factory.factory.steps.build import BuildNext, FinishBuild, PublishRepository
-from axon_factory.factory.steps.deploy import (
+from axon_factory.line.step import LinePorts, LocalStep, PortStep
+from axon_factory.line.steps.build import BuildNext, FinishBuild, PublishRepository
+from axon_factory.line.steps.deploy import (
     Deliver,
     Deploy,
     MakeCredentials,
     RotateCredentials,
     Undeploy,
 )
-from axon_factory.factory.steps.erase import EraseOrder
-from axon_factory.factory.steps.plan import AnswerQuestion, AutoApprove, Claim, MakePlan
-from axon_factory.factory.steps.review import GiveVerdict, RunCheck
-from axon_factory.factory.steps.run import InterruptRun, StartRun, StopRun
+from axon_factory.line.steps.erase import EraseOrder
+from axon_factory.line.steps.plan import AnswerQuestion, AutoApprove, Claim, MakePlan
+from axon_factory.line.steps.review import GiveVerdict, RunCheck
+from axon_factory.line.steps.run import InterruptRun, StartRun, StopRun
 
 __all__ = ["build_steps"]
 
