@@ -27,8 +27,6 @@ from tests.support.workshop import (
     password_hash_of,
 )
 
-__all__ = ["ONE_OF_EACH_KIND", "RECIPES", "Kitchen", "Prepared"]
-
 _numbers = itertools.count(1)
 _ORDER = "/api/orders/{id}"
 NEW_PASSWORD = "otro burro grapadora lluvia"

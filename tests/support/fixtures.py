@@ -7,6 +7,7 @@ orders of their own. `fresh_workshop` has a database of its own.
 `wiped_workshop` is a factory on it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -33,10 +34,19 @@ async def workshop(
     folder = tmp_path_factory.mktemp("factory")
     async with (
         copied_database(postgres_url, template_database) as url,
-        # A busy machine makes a run long.
-        open_workshop(url, folder, access_token_minutes=60) as opened,
+        open_workshop(url, folder) as opened,
     ):
+        renewing = asyncio.create_task(_renew(opened))
         yield opened
+        renewing.cancel()
+        await asyncio.wait({renewing})
+
+
+async def _renew(workshop: Workshop) -> None:
+    """Log in again before the tokens expire: a busy machine makes a run long."""
+    while True:
+        await asyncio.sleep(600)
+        await workshop.log_in()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 __all__ = ["ForkedAxon"]
 
-_COMMANDS = ("up", "orders", "keys")
+_COMMANDS = ("up", "orders", "access")
 
 
 class ForkedAxon(AbstractContextManager["ForkedAxon"]):

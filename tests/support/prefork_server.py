@@ -8,19 +8,21 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import signal
 import socket
 import sys
 from typing import Any
 
-PRELOADED = (
-    *(f"axon_factory.cli.{name}" for name in ("up", "orders", "line", "users", "keys")),
-    *(f"axon_factory.cli.{name}" for name in ("migrate", "notifications", "audit", "doctor")),
-    *("axon_factory.cli.worker", "axon_factory.cli.serve", "axon_factory.cli.prepare"),
-    "typer.testing",
-)
+from axon_factory import cli
+
 LARGEST_MESSAGE = 1 << 20
+
+
+def every_command() -> list[str]:
+    """Return the names of the modules of the command line."""
+    return [f"{cli.__name__}.{found.name}" for found in pkgutil.iter_modules(cli.__path__)]
 
 
 def program_asked_for(requests: socket.socket) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def hand_over(streams: list[int], report: int, requests: socket.socket) -> None:
 
 def main() -> None:
     """Import what programs need, then run each in a fork."""
-    for name in PRELOADED:
+    for name in ("typer.testing", *every_command()):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
