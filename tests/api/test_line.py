@@ -37,6 +37,8 @@ async def line(workshop: Workshop, by: str = "admin") -> dict[str, Any]:
 
 
 async def test_it_says_what_is_built_and_what_waits(workshop: Workshop) -> None:
+    for state in (OrderState.PLANIFICACION, OrderState.CONSTRUCCION, OrderState.QA):
+        await order_in(workshop, state)  # the first of a state brings its original with it
     before = await line(workshop, "operator")
     await order_in(workshop, OrderState.PLANIFICACION)
     building = await order_in(workshop, OrderState.CONSTRUCCION)
