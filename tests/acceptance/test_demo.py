@@ -289,6 +289,7 @@ def test_a_second_start_says_who_holds_the_folder(
     assert demo.http.get(f"{demo.delivered['deploy_url']}/health").status_code == 200
 
 
+@pytest.mark.proven("deployer")
 def test_what_stops_comes_back_with_its_data(demo: Demonstration) -> None:
     first = order_by_chat(demo, 3)
     product = demo.delivered["deploy_url"]

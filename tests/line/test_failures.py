@@ -198,6 +198,7 @@ async def test_only_failures_in_a_row_count(rig: Rig) -> None:
 class TestOutbox:
     """Mail leaves once per key, however long it takes."""
 
+    @pytest.mark.nightly
     async def test_a_mail_that_fails_is_sent_later(self, rig: Rig) -> None:
         rig.ledger.script(Fault("mailer.send", "transient", times=1))
         await rig.reach("planificacion")

@@ -251,6 +251,7 @@ async def test_a_mail_that_is_on_its_way_while_its_order_is_erased_is_removed(
     assert [name for name in files(living.folder) if name.startswith("mail/")] == []
 
 
+@pytest.mark.nightly
 async def test_of_a_failed_order_the_product_can_stay_and_go_later(living: Living) -> None:
     order_id = await place(living)
     await living.until(order_id, OrderState.CONSTRUCCION)

@@ -143,6 +143,7 @@ async def test_a_stopped_worker_leaves_nothing_half_done(rig: Rig) -> None:
         await rig.until(order_id, _waits)
 
 
+@pytest.mark.nightly
 async def test_terminated_connections_do_not_stop_the_line(rig: Rig, postgres_url: str) -> None:
     rig = rig.with_policy(approval=ApprovalRules(auto_types=_TRUSTING))
     orders = [await rig.reach("construccion"), await rig.place()]

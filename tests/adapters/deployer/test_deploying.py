@@ -114,6 +114,7 @@ async def test_two_calls_at_once_from_two_factories_make_one_deployment(
         await factories[0].stop_all()
 
 
+@pytest.mark.proven("deployer")
 async def test_a_new_commit_replaces_and_keeps_port_and_data(
     deployer: LocalDeployer, request_for: RequestMaker, tmp_path: Path
 ) -> None:

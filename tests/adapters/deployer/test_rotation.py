@@ -34,6 +34,7 @@ def rotated(request: DeploymentRequest) -> DeploymentRequest:
     return replace(request, secrets=NEW)
 
 
+@pytest.mark.proven("deployer")
 async def test_a_product_takes_new_secrets_with_its_data_and_a_short_restart(
     deployer: LocalDeployer,
     request_for: RequestMaker,
@@ -106,6 +107,7 @@ async def test_a_rotation_that_dies_on_its_way_is_finished_by_the_next(
     assert (await fetch("POST", f"{after.url}/visits")).json() == {"visits": 2}
 
 
+@pytest.mark.proven("deployer")
 async def test_what_is_erased_leaves_nothing(
     deployer: LocalDeployer, request_for: RequestMaker, tmp_path: Path
 ) -> None:

@@ -133,6 +133,7 @@ async def test_processes_are_counted(sandbox: Sandbox, scratch: Path) -> None:
     assert b"Resource temporarily unavailable" in run.output
 
 
+@pytest.mark.proven("council")
 async def test_time_out_kills_the_whole_tree(sandbox: Sandbox, scratch: Path) -> None:
     limits = Limits(wall_seconds=3)
     flag = str(scratch / "flag")
