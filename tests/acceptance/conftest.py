@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.program import product_ports
-from tests.support.forked_axon import ForkedAxon
+from tests.support.prefork import Prefork, prefork
 from tests.support.product_runtime import product_python
 
 
@@ -28,7 +28,7 @@ def surroundings(installed_runtime: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def axon() -> Iterator[ForkedAxon]:
+def axon() -> Iterator[Prefork]:
     """Commands of the program that need no whole start of Python each."""
-    with ForkedAxon() as axon:
+    with prefork(os.environ) as axon:
         yield axon

@@ -26,7 +26,7 @@ from tests.acceptance.program import (
     document,
     free_port,
 )
-from tests.support.forked_axon import ForkedAxon
+from tests.support.prefork import Prefork
 
 CLIENT = "whatsapp:+5215511112222"
 _identifiers = count(1)
@@ -35,7 +35,7 @@ _identifiers = count(1)
 class Demonstration:
     """A factory that has delivered the example order; `restart` leaves it as it was."""
 
-    def __init__(self, data_dir: Path, surroundings: Mapping[str, str], axon: ForkedAxon) -> None:
+    def __init__(self, data_dir: Path, surroundings: Mapping[str, str], axon: Prefork) -> None:
         """`axon` runs other commands on it."""
         self._axon = axon
         self.data_dir = data_dir

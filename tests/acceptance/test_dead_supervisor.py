@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance.demonstration import Demonstration
 from tests.acceptance.program import eventually
 from tests.support.deployments import port_of_url, product_process, supervisors
-from tests.support.forked_axon import ForkedAxon
+from tests.support.prefork import Prefork
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -20,7 +20,7 @@ BACK_SECONDS = 20.0
 
 
 @pytest.fixture
-def demo(surroundings: dict[str, str], tmp_path: Path, axon: ForkedAxon) -> Iterator[Demonstration]:
+def demo(surroundings: dict[str, str], tmp_path: Path, axon: Prefork) -> Iterator[Demonstration]:
     running = Demonstration(tmp_path / "data", surroundings, axon)
     try:
         yield running

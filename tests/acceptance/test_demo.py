@@ -22,7 +22,7 @@ from tests.acceptance.demonstration import (
     twilio_signature,
 )
 from tests.acceptance.program import is_open, kill_all, processes_of
-from tests.support.forked_axon import ForkedAxon
+from tests.support.prefork import Prefork
 
 STATES = ["nuevo", "planificacion", "construccion", "qa", "listo", "entregado"]
 MASK = "••••"
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.timeout(900)  # a delivery on a busy machine, and two m
 
 @pytest.fixture(scope="module")
 def demo(
-    surroundings: dict[str, str], tmp_path_factory: pytest.TempPathFactory, axon: ForkedAxon
+    surroundings: dict[str, str], tmp_path_factory: pytest.TempPathFactory, axon: Prefork
 ) -> Iterator[Demonstration]:
     running = Demonstration(tmp_path_factory.mktemp("demo") / "data", surroundings, axon)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.program import free_port
-from tests.support.forked_axon import ForkedAxon
+from tests.support.prefork import Prefork
 
 Words = list[str]
 Answer = subprocess.CompletedProcess[str]
@@ -63,7 +63,7 @@ def check(done: Answer, code: int, words: tuple[str, ...]) -> None:
 
 
 def refusals(
-    axon: ForkedAxon, folder: Path, words: Words, environment: Mapping[str, str]
+    axon: Prefork, folder: Path, words: Words, environment: Mapping[str, str]
 ) -> list[Answer]:
     """Start `axon up` as people and as scripts do, in a folder of its own each."""
 
@@ -76,7 +76,7 @@ def refusals(
 
 @pytest.mark.parametrize(("case", "code", "words"), CASES)
 def test_one_sentence_and_a_code(
-    axon: ForkedAxon,
+    axon: Prefork,
     case: Case,
     code: int,
     words: tuple[str, ...],
@@ -88,7 +88,7 @@ def test_one_sentence_and_a_code(
         check(done, code, words)
 
 
-def test_a_busy_port(axon: ForkedAxon, surroundings: dict[str, str], tmp_path: Path) -> None:
+def test_a_busy_port(axon: Prefork, surroundings: dict[str, str], tmp_path: Path) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()

@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator, Mapping
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,17 +59,8 @@ class Prefork:
     async def start(self, script: str, *words: str, environment: Mapping[str, str]) -> Child:
         """Start a module or the file of a script, as `python -m module` or `python script` does."""
         (given, stdin), (stdout, out), (stderr, err) = os.pipe(), os.pipe(), os.pipe()
-        report, theirs = socket.socketpair()
-        asked = {
-            "script": script,
-            "words": words,
-            "environment": dict(environment),
-            "folder": str(Path.cwd()),
-        }
-        descriptors = [given, out, err, theirs.fileno()]
-        socket.send_fds(self._requests, [json.dumps(asked).encode()], descriptors)
-        theirs.close()
-        for descriptor in descriptors[:3]:
+        report = self._ask(script, words, environment, (given, out, err))
+        for descriptor in (given, out, err):
             os.close(descriptor)
         loop = asyncio.get_running_loop()
         pipe, _ = await loop.connect_write_pipe(asyncio.Protocol, os.fdopen(stdin, "wb"))
@@ -77,6 +69,43 @@ class Prefork:
         pid = int(await news.readline())
         ending = loop.create_task(_code(news, closing))
         return Child(pid, pipe, *outputs, ending)
+
+    def run(self, *words: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run a command of `axon` to its end, without standard input."""
+        with (
+            Path(os.devnull).open("rb") as given,
+            tempfile.TemporaryFile("w+") as out,
+            tempfile.TemporaryFile("w+") as err,
+            self._ask(
+                "axon_factory", words, environment, (given.fileno(), out.fileno(), err.fileno())
+            ) as report,
+            report.makefile() as news,
+        ):
+            news.readline()  # its pid
+            code = int(news.readline())
+            for stream in (out, err):
+                stream.seek(0)
+            return subprocess.CompletedProcess(words, code, out.read(), err.read())
+
+    def _ask(
+        self,
+        script: str,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        streams: tuple[int, int, int],
+    ) -> socket.socket:
+        """Ask for a program on these streams; return what tells its pid and its exit code."""
+        report, theirs = socket.socketpair()
+        asked = {
+            "script": script,
+            "words": words,
+            "environment": dict(environment),
+            "folder": str(Path.cwd()),
+        }
+        with theirs:
+            message = json.dumps(asked).encode()
+            socket.send_fds(self._requests, [message], [*streams, theirs.fileno()])
+        return report
 
 
 async def _reader(descriptor: int) -> asyncio.StreamReader:
