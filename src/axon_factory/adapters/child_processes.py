@@ -63,8 +63,7 @@ async def group(
     try:
         yield process
     finally:
-        kill_group(process)
-        await asyncio.shield(process.wait())
+        await end_group(process)
 
 
 async def end_group(process: asyncio.subprocess.Process) -> bytes:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from axon_factory.adapters.child_processes import kill_group, start_group
+from axon_factory.adapters.child_processes import end_group, start_group
 from axon_factory.domain.failure import MachineTrouble, Trouble, trouble_of, trouble_said
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -129,8 +129,7 @@ async def run_git(
         raise GitError(said, trouble=trouble) from error
     finally:
         if process.returncode is None:
-            kill_group(process)
-            await process.wait()
+            await end_group(process)
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip()[-_ERROR_TAIL_CHARACTERS:]
         trouble = _trouble(process.returncode or 0, said, limits)
@@ -177,6 +176,7 @@ async def _communicate(
         errors = await complaints
     finally:
         complaints.cancel()
+        await asyncio.wait({complaints})  # its pipe is free for the next reader
     await process.wait()
     return bytes(output), errors
 

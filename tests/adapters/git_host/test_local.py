@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.adapters.git_command import GitError, run_git
+from axon_factory.adapters import git_command
+from axon_factory.adapters.child_processes import start_group
+from axon_factory.adapters.git_command import GitError, GitLimits, run_git
 from axon_factory.adapters.git_host import LocalGitHost
 from axon_factory.domain.failure import FailureCause
 from axon_factory.ports.errors import PortError
@@ -257,3 +259,28 @@ async def test_running_out_of_time_is_an_error(tmp_path: Path) -> None:
         await run_git(
             ["wait"], home=tmp_path, configuration=["alias.wait=!sleep 600"], timeout_seconds=0.2
         )
+
+
+async def test_a_git_that_says_too_much_is_ended_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncio does not see a process end while its pipe is full and nobody reads it."""
+
+    async def started_on_a_busy_loop(*words: str, **options: object) -> asyncio.subprocess.Process:
+        process = await start_group(*words, **options)
+        assert process.stdout is not None
+        async with asyncio.timeout(30):  # until asyncio reads no further; nothing says so
+            while not process.stdout._paused:  # noqa: ASYNC110 — see above
+                await asyncio.sleep(0.01)
+        return process
+
+    monkeypatch.setattr(git_command, "start_group", started_on_a_busy_loop)
+    flood = "alias.flood=!head -c 4000000 /dev/zero; sleep 60"
+    with pytest.raises(GitError, match="more than 10 bytes"):
+        async with asyncio.timeout(30):
+            await run_git(
+                ["flood"],
+                home=tmp_path,
+                configuration=[flood],
+                limits=GitLimits(output_bytes=10),
+            )
