@@ -110,6 +110,11 @@ class ApiKeys:
             family=family,
         )
 
+    def parsed(self, text: str) -> tuple[str, bytes] | None:
+        """Return the id and the MAC of a well-formed text, None for any other; nothing is read."""
+        token = parse_token(API_KEY_PREFIX, text)
+        return None if token is None else (token.id, token.mac(self._pepper))
+
     async def verify(self, session: AsyncSession, text: str) -> VerifiedKey | None:
         """Return the key that `text` is, or None if it is none or revoked.
 

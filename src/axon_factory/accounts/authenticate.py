@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import MappingProxyType
+from time import time
 from uuid import UUID
 
 from sqlalchemy import select
@@ -18,8 +18,20 @@ from sqlmodel import col
 
 from axon_factory.accounts import users
 from axon_factory.accounts.api_keys import ApiKeys
-from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredentials, WeakPassword
+from axon_factory.accounts.errors import (
+    AmbiguousCredentials,
+    CredentialExpired,
+    InvalidCredentials,
+    WeakPassword,
+)
 from axon_factory.accounts.passwords import Passwords, Throttle, is_same_password
+from axon_factory.accounts.principals import (
+    USER_GRANTS,
+    Presented,
+    key_principal,
+    token_principal,
+    user_principal,
+)
 from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.tokens import AccessTokens, IssuedToken
@@ -29,12 +41,8 @@ from axon_factory.db.tables import User, UserSession
 from axon_factory.domain.audit import ACCESS_CHAIN, AccessEvent, AuditEntry, Outcome
 from axon_factory.domain.errors import AuthenticationRequired, Conflict, ValidationFailed
 from axon_factory.domain.permissions import (
-    SCOPE_GRANTS,
-    Grant,
-    KeyScope,
     Principal,
     Role,
-    TokenRole,
 )
 from axon_factory.domain.text import Sentence
 
@@ -65,30 +73,7 @@ class Login:
     refresh_token: str = field(repr=False)
 
 
-_USER_GRANTS = MappingProxyType(
-    {
-        Role.ADMIN: Grant.ADMIN,
-        Role.OPERATOR: Grant.OPERATOR,
-        Role.CLIENT: Grant.CLIENT_OWN,
-        Role.SYSTEM: Grant.SYSTEM_PERMANENT,
-    }
-)
-_KEY_ROLES = MappingProxyType(
-    {
-        KeyScope.LECTURA: Role.OPERATOR,
-        KeyScope.ESCRITURA: Role.OPERATOR,
-        KeyScope.ADMIN: Role.ADMIN,
-    }
-)
-_TOKEN_GRANTS = MappingProxyType(
-    {
-        TokenRole.BUILDER: Grant.SYSTEM_PERMANENT,
-        TokenRole.COUNCIL: Grant.SYSTEM_COUNCIL,
-        TokenRole.OPS: Grant.SYSTEM_OPS,
-    }
-)
-
-
+_KNOWN_PRESENTED = 1024
 _ANYBODY = "anonymous"
 
 
@@ -113,6 +98,7 @@ class Authenticator:
         self._passwords = passwords
         self._sessions = sessions
         self._throttle = throttle
+        self._presented: dict[tuple[CredentialKind, str], Presented] = {}
 
     async def principal(self, credentials: Sequence[Credential]) -> Principal:
         """Return the principal behind the one credential of a request.
@@ -130,6 +116,43 @@ class Authenticator:
         if principal is None:
             raise AuthenticationRequired
         return principal
+
+    def presented(self, kind: CredentialKind, text: str) -> Presented | None:
+        """Return a credential as a hot path looks for its row; None if it proves nothing.
+
+        Nothing is read. What was understood once is remembered, the signature of a login too.
+        """
+        known = self._presented.get((kind, text))
+        if known is not None and (known.expires_at is None or known.expires_at > time()):
+            return known
+        understood = self._understood(kind, text)
+        if understood is not None:
+            if len(self._presented) >= _KNOWN_PRESENTED:
+                self._presented.clear()
+            self._presented[kind, text] = understood
+        return understood
+
+    def _understood(self, kind: CredentialKind, text: str) -> Presented | None:
+        if kind is CredentialKind.BEARER:
+            try:
+                claims = self._access_tokens.verify(text)
+            except CredentialExpired:
+                return None
+            if claims is None:
+                return None
+            return Presented(
+                "user",
+                str(claims.user_id),
+                session_id=str(claims.session_id),
+                expires_at=claims.expires_at,
+            )
+        named, kept = (
+            ("key", self._api_keys)
+            if kind is CredentialKind.API_KEY
+            else ("token", self._system_tokens)
+        )
+        token, mac = kept.parsed(text) or (None, b"")
+        return None if token is None else Presented(named, token, mac)
 
     async def log_in(self, email: str, password: str, client: Client) -> Login:
         """Verify a password and begin a session.
@@ -274,14 +297,12 @@ class Authenticator:
         if row is None:
             return None
         name, role_name, client_id, must_change_password = row
-        role = Role(role_name)
-        return Principal(
-            id=f"user:{claims.user_id}",
-            name=name,
-            role=role,
-            grant=_USER_GRANTS[role],
-            client_id=client_id,
-            session_id=str(claims.session_id),
+        return user_principal(
+            str(claims.user_id),
+            str(claims.session_id),
+            name,
+            role_name,
+            client_id,
             must_change_password=must_change_password,
         )
 
@@ -290,28 +311,15 @@ class Authenticator:
             key = await self._api_keys.verify(session, text)
         if key is None:
             return None
-        role, grant = _KEY_ROLES[key.scope], SCOPE_GRANTS[key.scope]
-        return Principal(
-            id=f"key:{key.id}", name=key.name, role=role, grant=grant, family=f"key:{key.family}"
-        )
+        return key_principal(key.id, key.family, key.name, key.scope)
 
     async def _agent(self, text: str) -> Principal | None:
         async with self._database.transaction("authenticate") as session:
             token = await self._system_tokens.verify(session, text)
         if token is None:
             return None
-        permanent = token.order_id is None
-        grant = _TOKEN_GRANTS[token.role] if permanent else Grant.SYSTEM_ASSIGNED
-        return Principal(
-            id=f"token:{token.id}",
-            name=token.agent,
-            role=Role.SYSTEM,
-            grant=grant,
-            order_id=None if permanent else str(token.order_id),
-            attempt=token.attempt,
-            # The name that the tokens of one agent at one attempt share.
-            family=None if permanent else f"attempt:{token.order_id}:{token.attempt}:{token.agent}",
-        )
+        order_id = None if token.order_id is None else str(token.order_id)
+        return token_principal(token.id, token.agent, token.role, order_id, token.attempt)
 
 
 def _login_entry(user: User, client: Client) -> AuditEntry:
@@ -319,7 +327,7 @@ def _login_entry(user: User, client: Client) -> AuditEntry:
         chain=ACCESS_CHAIN,
         actor=f"user:{user.id}",
         actor_name=user.nombre,
-        actor_grant=_USER_GRANTS[Role(user.role)].value,
+        actor_grant=USER_GRANTS[Role(user.role)].value,
         action=AccessEvent.LOGIN,
         subject=f"user:{user.id}",
         address=client.address,

@@ -108,6 +108,11 @@ class SystemTokens:
             raise ValidationFailed({"agente": reserved_name(agent)})
         return await self._mint(session, agent=agent, created_by=created_by, role=role)
 
+    def parsed(self, text: str) -> tuple[str, bytes] | None:
+        """Return the id and the MAC of a well-formed text, None for any other; nothing is read."""
+        token = parse_token(SYSTEM_TOKEN_PREFIX, text)
+        return None if token is None else (token.id, token.mac(self._pepper))
+
     async def verify(self, session: AsyncSession, text: str) -> VerifiedToken | None:
         """Return the token that `text` is, or None if it is none or does not hold any more.
 
