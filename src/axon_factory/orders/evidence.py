@@ -25,6 +25,7 @@ __all__ = [
     "names_given_by",
     "read_evidence",
     "read_receipts",
+    "receipts_of",
     "refuse_own_judge",
     "required_checks",
     "withdraw_deployments",
@@ -82,6 +83,16 @@ async def read_receipts(session: AsyncSession, order: Order) -> Receipts:
             .order_by(col(OrderDeployment.created_at))
         )
     )
+    return receipts_of(order, milestones, checks, deployments)
+
+
+def receipts_of(
+    order: Order,
+    milestones: Sequence[OrderMilestone],
+    checks: Sequence[OrderCheck],
+    deployments: Sequence[OrderDeployment],
+) -> Receipts:
+    """Return the receipts of the order's current attempt, which were read, the oldest first."""
     planned = _planned(order)
     evidence = Evidence(
         planned=planned,
