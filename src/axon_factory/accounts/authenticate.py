@@ -25,17 +25,17 @@ from axon_factory.accounts.errors import (
     WeakPassword,
 )
 from axon_factory.accounts.passwords import Passwords, Throttle, is_same_password
-from axon_factory.accounts.principals import (
+from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
+from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.accounts.tokens import AccessTokens, IssuedToken
+from axon_factory.db.audit import append_audit
+from axon_factory.db.principals import (
     USER_GRANTS,
     Presented,
     key_principal,
     token_principal,
     user_principal,
 )
-from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
-from axon_factory.accounts.system_tokens import SystemTokens
-from axon_factory.accounts.tokens import AccessTokens, IssuedToken
-from axon_factory.db.audit import append_audit
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import User, UserSession
 from axon_factory.domain.audit import ACCESS_CHAIN, AccessEvent, AuditEntry, Outcome

@@ -16,14 +16,14 @@ from uuid import UUID
 import psycopg
 from pydantic_core import to_json
 
-from axon_factory.accounts.principals import (
+from axon_factory.db import tables
+from axon_factory.db.principals import (
     LIVE,
     REACHES,
     Presented,
     asked_credentials,
     principal_of,
 )
-from axon_factory.db import tables
 from axon_factory.domain.events import Visibility
 from axon_factory.domain.permissions import Principal
 from axon_factory.orders.evidence import Receipts, receipts_of
@@ -199,7 +199,7 @@ def _parts(columns: tuple[Any, ...]) -> OrderParts:
         for seq, kind, agent, text, details, actor, at, received in events or ()
     ]
     proven = order.plan is not None
-    done = [_Milestone(*rest, moment(at)) for *rest, at in milestones or () if proven]
+    done = [_Milestone(*one[:3], moment(one[3])) for one in milestones or () if proven]
     passed = [_Check._make(one) for one in checks or () if proven]
     running = [_Deployment._make(one) for one in deployments or () if proven]
     # They are no rows of the tables' classes, and have the attributes that readers use.
