@@ -199,7 +199,11 @@ def _parts(columns: tuple[Any, ...]) -> OrderParts:
         for seq, kind, agent, text, details, actor, at, received in events or ()
     ]
     proven = order.plan is not None
-    done = [_Milestone(*one[:3], moment(one[3])) for one in milestones or () if proven]
+    done = [
+        _Milestone(name, agent, commit, moment(at))
+        for name, agent, commit, at in milestones or ()
+        if proven
+    ]
     passed = [_Check._make(one) for one in checks or () if proven]
     running = [_Deployment._make(one) for one in deployments or () if proven]
     # They are no rows of the tables' classes, and have the attributes that readers use.
