@@ -183,6 +183,18 @@ class RateLimits:
             remaining = account.leased + account.elsewhere
             return Charge(kind, quota, remaining, seconds, refused)
 
+    def taken(self, kind: Kind, subject: str) -> Charge | None:
+        """Charge a request that is paid for already; None where `spend` has to be asked."""
+        account = self._accounts.get(f"{kind}|{subject}")
+        if account is None or account.leased == 0 or account.lock.locked():
+            return None
+        left = account.ends - monotonic()
+        if left <= 0 or account.unknown:
+            return None
+        account.leased -= 1
+        remaining = account.leased + account.elsewhere
+        return Charge(kind, self._quotas[kind], remaining, max(1, math.ceil(left)))
+
     async def _lease(self, account: _Account, kind: Kind, bucket: str, quota: int) -> None:
         want = max(1, min(_LARGEST_LEASE, quota // _LEASES_A_WINDOW))
         asked = monotonic()
