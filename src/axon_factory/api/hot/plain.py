@@ -1,5 +1,6 @@
 """Plain requests: those whose head says nothing that only the application understands."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -145,7 +146,7 @@ class PlainHeads:
     @staticmethod
     def _remembered(
         known: dict[bytes, bool],
-        understand: Any,
+        understand: Callable[[str], bool],
         fields: dict[bytes, bytes],
         name: bytes,
     ) -> bool:
