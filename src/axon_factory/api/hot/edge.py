@@ -1,4 +1,4 @@
-"""The middleware that stands in front of the application and takes what is plain."""
+"""What stands in front of the application and takes what is plain."""
 
 import re
 from collections.abc import Awaitable, Callable
