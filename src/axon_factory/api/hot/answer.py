@@ -93,28 +93,56 @@ _GZIPPED = (b"content-encoding", b"gzip")
 
 
 class Kept(Generic[Key]):
-    """The newest answers to reads, up to a number of bytes; each with its validator."""
+    """Answers to reads with their validators, up to a number of bytes; the newest stay.
+
+    Those that were asked for lately are kept whole, the others compressed.
+    """
 
     def __init__(self, most_bytes: int) -> None:
-        """`most_bytes` bounds the bodies together."""
-        self._most = most_bytes
-        self._bytes = 0
-        self._answers: OrderedDict[Key, tuple[str, Answer]] = OrderedDict()
+        """`most_bytes` bounds the bodies together; a quarter of them is for whole ones."""
+        self._whole: OrderedDict[Key, tuple[str, Answer]] = OrderedDict()
+        self._packed: OrderedDict[Key, tuple[str, Answer, bytes]] = OrderedDict()
+        self._room_for_whole = most_bytes // 4
+        self._room_for_packed = most_bytes - self._room_for_whole
 
     def find(self, key: Key) -> tuple[str, Answer] | None:
-        """Return the answer that was kept for `key` and its validator."""
-        found = self._answers.get(key)
+        """Return the validator of the answer that is kept for `key`, and the answer."""
+        found = self._whole.get(key)
         if found is not None:
-            self._answers.move_to_end(key)
-        return found
+            self._whole.move_to_end(key)
+            return found
+        packed = self._take_packed(key)
+        if packed is None:
+            return None
+        validator, answer, body = packed
+        answer.body = zlib.decompress(body, _GZIP_WINDOW)
+        self.keep(key, validator, answer)
+        return validator, answer
 
     def keep(self, key: Key, validator: str, answer: Answer) -> None:
-        """Keep an answer in place of an older one, and drop those that were not asked for."""
-        before = self._answers.pop(key, None)
+        """Keep an answer in place of an older one."""
+        self._take_packed(key)
+        before = self._whole.pop(key, None)
         if before is not None:
-            self._bytes -= len(before[1].body)
-        self._answers[key] = validator, answer
-        self._bytes += len(answer.body)
-        while self._bytes > self._most:
-            _, (_, dropped) = self._answers.popitem(last=False)
-            self._bytes -= len(dropped.body)
+            self._room_for_whole += len(before[1].body)
+        self._whole[key] = validator, answer
+        self._room_for_whole -= len(answer.body)
+        while self._room_for_whole < 0:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Compress the whole answer that was not asked for longest."""
+        key, (validator, answer) = self._whole.popitem(last=False)
+        self._room_for_whole += len(answer.body)
+        body = answer.compressed()
+        answer.body = b""
+        self._packed[key] = validator, answer, body
+        self._room_for_packed -= len(body)
+        while self._room_for_packed < 0:
+            self._take_packed(next(iter(self._packed)))
+
+    def _take_packed(self, key: Key) -> tuple[str, Answer, bytes] | None:
+        found = self._packed.pop(key, None)
+        if found is not None:
+            self._room_for_packed += len(found[2])
+        return found
