@@ -2,7 +2,7 @@
 
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from starlette.types import Send
@@ -32,14 +32,14 @@ class Answer:
     fields: Fields
     is_read: bool = True
     """Whether it answers a GET, and so depends on `Accept-Encoding`."""
-    _compressed: bytes | None = field(default=None, init=False)
+    packed: bytes | None = None
 
     def compressed(self) -> bytes:
         """Return the body with gzip; an answer that is kept compresses once."""
-        if self._compressed is None:
+        if self.packed is None:
             packer = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
-            self._compressed = packer.compress(self.body) + packer.flush()
-        return self._compressed
+            self.packed = packer.compress(self.body) + packer.flush()
+        return self.packed
 
 
 class Answers:
@@ -93,7 +93,7 @@ _GZIPPED = (b"content-encoding", b"gzip")
 
 
 class Kept(Generic[Key]):
-    """Answers to reads with their validators, up to a number of bytes; the newest stay.
+    """Answers of 200 to reads with their validators, up to a number of bytes; the newest stay.
 
     Those that were asked for lately are kept whole, the others compressed.
     """
@@ -101,7 +101,7 @@ class Kept(Generic[Key]):
     def __init__(self, most_bytes: int) -> None:
         """`most_bytes` bounds the bodies together; a quarter of them is for whole ones."""
         self._whole: OrderedDict[Key, tuple[str, Answer]] = OrderedDict()
-        self._packed: OrderedDict[Key, tuple[str, Answer, bytes]] = OrderedDict()
+        self._packed: OrderedDict[Key, tuple[str, Fields, bytes]] = OrderedDict()
         self._room_for_whole = most_bytes // 4
         self._room_for_packed = most_bytes - self._room_for_whole
 
@@ -114,8 +114,8 @@ class Kept(Generic[Key]):
         packed = self._take_packed(key)
         if packed is None:
             return None
-        validator, answer, body = packed
-        answer.body = zlib.decompress(body, _GZIP_WINDOW)
+        validator, fields, body = packed
+        answer = Answer(200, zlib.decompress(body, _GZIP_WINDOW), fields, packed=body)
         self.keep(key, validator, answer)
         return validator, answer
 
@@ -135,13 +135,12 @@ class Kept(Generic[Key]):
         key, (validator, answer) = self._whole.popitem(last=False)
         self._room_for_whole += len(answer.body)
         body = answer.compressed()
-        answer.body = b""
-        self._packed[key] = validator, answer, body
+        self._packed[key] = validator, answer.fields, body
         self._room_for_packed -= len(body)
         while self._room_for_packed < 0:
             self._take_packed(next(iter(self._packed)))
 
-    def _take_packed(self, key: Key) -> tuple[str, Answer, bytes] | None:
+    def _take_packed(self, key: Key) -> tuple[str, Fields, bytes] | None:
         found = self._packed.pop(key, None)
         if found is not None:
             self._room_for_packed += len(found[2])
