@@ -62,7 +62,7 @@ class Answers:
         """Send the whole answer; `charge` is what the request was charged."""
         body, fields = answer.body, list(answer.fields)
         if answer.status == _NOT_MODIFIED:
-            fields.append(_VARY)
+            _vary(fields)
         else:
             packed = answer.is_read and len(body) >= SMALLEST_COMPRESSED and gzip
             if packed:
@@ -70,7 +70,7 @@ class Answers:
             fields.append((b"content-length", b"%d" % len(body)))
             fields.append(_JSON)
             if answer.is_read and len(answer.body) >= SMALLEST_COMPRESSED:
-                fields.append(_VARY)
+                _vary(fields)
             if packed:
                 fields.append(_GZIPPED)
         fields += self._version
@@ -90,6 +90,15 @@ _NOT_MODIFIED = 304
 _JSON = (b"content-type", b"application/json")
 _VARY = (b"vary", b"Accept-Encoding")
 _GZIPPED = (b"content-encoding", b"gzip")
+
+
+def _vary(fields: Fields) -> None:
+    """Say that the answer depends on `Accept-Encoding`, too."""
+    for place, (name, value) in enumerate(fields):
+        if name == b"vary":
+            fields[place] = name, value + b", " + _VARY[1]
+            return
+    fields.append(_VARY)
 
 
 class Kept(Generic[Key]):

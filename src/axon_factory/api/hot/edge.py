@@ -7,10 +7,12 @@ from uuid import UUID
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from axon_factory.api.hot.answer import Answer, Answers
+from axon_factory.api.hot.lists import OrderLists
 from axon_factory.api.hot.plain import PlainHeads, PlainRequest
 from axon_factory.api.hot.reading import OrderReads
 from axon_factory.api.middleware.incoming import EdgeOptions
 from axon_factory.api.rate_limits import Kind, RateLimits
+from axon_factory.api.routers.reading import list_links
 from axon_factory.api.services import ApiServices
 from axon_factory.domain.permissions import Principal
 
@@ -46,6 +48,7 @@ class HotPaths:
         self._heads = PlainHeads(services.authenticator, options)
         self._answers = Answers(https=options.https)
         self._reads = OrderReads(services)
+        self._lists = OrderLists(services, list_links)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -84,6 +87,8 @@ class HotPaths:
     def _route(self, scope: Scope) -> "Callable[[PlainRequest], Awaitable[Reply | None]] | None":
         if scope["method"] != "GET" or b"%" in scope["raw_path"]:
             return None
+        if scope["path"] == _ORDERS:
+            return self._lists.page
         if scope["query_string"]:
             return None
         match = _ORDER.fullmatch(scope["path"])
