@@ -15,6 +15,7 @@ __all__ = [
     "prefers",
     "prefers_english",
     "rendered",
+    "validates",
     "version_etag",
 ]
 
@@ -54,15 +55,14 @@ def json_response(
     body = rendered(document)
     validator = etag or content_etag(body)
     fields = {**(headers or {}), "ETag": validator}
-    if _matches(request.headers.get("if-none-match"), validator):
+    known = request.headers.get("if-none-match")
+    if known is not None and validates(known, validator):
         return Response(status_code=304, headers=fields)
     return Response(body, media_type=media_type, headers=fields)
 
 
-def _matches(if_none_match: str | None, validator: str) -> bool:
-    """Compare weakly, as RFC 9110 §13.1.2 says."""
-    if if_none_match is None:
-        return False
+def validates(if_none_match: str, validator: str) -> bool:
+    """Return whether `If-None-Match` names `validator`, compared weakly (RFC 9110 §13.1.2)."""
     if if_none_match.strip() == "*":
         return True
     plain = validator.removeprefix("W/")

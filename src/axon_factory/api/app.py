@@ -1,8 +1,10 @@
 """Assemble the API's routes on an application."""
 
 from fastapi import FastAPI, Request, Response
+from starlette.middleware import Middleware
 
 from axon_factory.api.errors import install_error_handlers
+from axon_factory.api.hot.edge import HotPaths
 from axon_factory.api.middleware import EdgeOptions, add_edge
 from axon_factory.api.rate_limits import RateLimits
 from axon_factory.api.routers import (
@@ -59,7 +61,8 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
     )
     for router in routers:
         app.include_router(router)
-    add_edge(app, edge)
+    limits = app.state.rate_limits
+    add_edge(app, edge, Middleware(HotPaths, services=services, limits=limits, options=edge))
 
 
 def _install_replays(app: FastAPI) -> None:

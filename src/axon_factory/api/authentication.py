@@ -34,6 +34,7 @@ __all__ = [
     "check",
     "current_principal",
     "enforce",
+    "holds",
     "require",
 ]
 
@@ -156,6 +157,11 @@ def check(principal: Principal, action: Action) -> None:
         raise PasswordChangeRequired
     if not may(principal, action):
         raise denial(principal, action)
+
+
+def holds(principal: Principal, action: Action) -> bool:
+    """Return whether `check` would pass."""
+    return not principal.must_change_password and may(principal, action)
 
 
 def denial(principal: Principal, action: Action) -> Forbidden:

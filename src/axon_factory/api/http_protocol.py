@@ -184,20 +184,37 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
 
 class _AnswerTransport(asyncio.Transport):
-    """What uvicorn writes an answer to."""
+    """What uvicorn writes an answer to.
+
+    The head waits for the body that follows it at once: both leave by one call of the system.
+    """
 
     def __init__(self, protocol: BoundedHttpProtocol) -> None:
         super().__init__()
         self._protocol = protocol
+        self._head: bytes | bytearray | memoryview | None = None
+        self._has_begun = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._protocol.transport.write(data)
+        if not self._has_begun:
+            self._has_begun = True
+            self._head = data
+            self._protocol.loop.call_soon(self._flush)
+            return
+        head, self._head = self._head, None
+        self._protocol.transport.write(data if head is None else b"".join((head, data)))
 
     def is_closing(self) -> bool:
         return self._protocol.transport.is_closing()
 
     def close(self) -> None:
+        self._flush()
         self._protocol.close_after_answer()
+
+    def _flush(self) -> None:
+        head, self._head = self._head, None
+        if head is not None:
+            self._protocol.transport.write(head)
 
 
 _SHUTDOWN_SECONDS = 10

@@ -37,8 +37,9 @@ __all__ = [
 ]
 
 WINDOW_SECONDS = 60
-_LARGEST_LEASE = 20
+_USUAL_LEASE = 20
 _LEASES_A_WINDOW = 20
+_LEASES_OF_LARGE_QUOTAS = 200
 _PATIENCE_SECONDS = 1.0
 _OPEN_SECONDS = 1.0
 _SWEEP_SECONDS = 600.0
@@ -183,8 +184,21 @@ class RateLimits:
             remaining = account.leased + account.elsewhere
             return Charge(kind, quota, remaining, seconds, refused)
 
+    def taken(self, kind: Kind, subject: str) -> Charge | None:
+        """Charge a request that is paid for already; None where `spend` has to be asked."""
+        account = self._accounts.get(f"{kind}|{subject}")
+        if account is None or account.leased == 0 or account.lock.locked():
+            return None
+        left = account.ends - monotonic()
+        if left <= 0 or account.unknown:
+            return None
+        account.leased -= 1
+        remaining = account.leased + account.elsewhere
+        return Charge(kind, self._quotas[kind], remaining, max(1, math.ceil(left)))
+
     async def _lease(self, account: _Account, kind: Kind, bucket: str, quota: int) -> None:
-        want = max(1, min(_LARGEST_LEASE, quota // _LEASES_A_WINDOW))
+        largest = max(_USUAL_LEASE, quota // _LEASES_OF_LARGE_QUOTAS)
+        want = max(1, min(largest, quota // _LEASES_A_WINDOW))
         asked = monotonic()
         try:
             async with asyncio.timeout(self._patience_seconds):

@@ -53,6 +53,8 @@ class Batches(Generic[Asked, Given]):
     async def _run(self) -> None:
         try:
             while self._waiting:
+                # What has arrived already is read first, and comes along.
+                await asyncio.sleep(0)
                 batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
                 await self._answer(batch)
         finally:

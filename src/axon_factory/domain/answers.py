@@ -4,7 +4,7 @@ A field says all there is to say of its key: type, description, readers and the 
 `AnswerModel.of` makes the answer as a dict ready for JSON; nothing is validated while answering.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -112,16 +112,14 @@ class AnswerModel(BaseModel):
             TypeError: a key is given that is no field of the model, or the grant is missing.
             AttributeError: the row lacks an attribute that was not given.
         """
-        if not given.keys() <= cls.model_fields.keys():
-            unknown = ", ".join(given.keys() - cls.model_fields.keys())
-            raise TypeError(f"{cls.__name__} has no field {unknown}")
-        document: dict[str, Any] = {}
-        for slot in _slots(cls, grant):
-            if slot.name in given:
-                document[slot.name] = given[slot.name]
-            elif not slot.is_optional:
-                value = slot.read(row)
-                document[slot.name] = value if slot.encode is None else slot.encode(value)
+        form = _form(cls, grant, tuple(given))
+        document = form.keys.copy()
+        if form.read is not None:
+            document.update(zip(form.names, form.read(row), strict=True))
+        for name, encode in form.encoders:
+            document[name] = encode(document[name])
+        for name in form.given:
+            document[name] = given[name]
         return document
 
     @classmethod
@@ -158,7 +156,7 @@ def column_writers(model: type[AnswerModel], grant: Grant) -> Mapping[str, Encod
 @dataclass(frozen=True, slots=True)
 class _Slot:
     name: str
-    read: Callable[[object], Any]
+    column: str
     encode: Encode | None
     is_optional: bool
 
@@ -170,13 +168,50 @@ def _slots(model: type[AnswerModel], grant: Grant | None) -> tuple[_Slot, ...]:
     return tuple(
         _Slot(
             name,
-            attrgetter(column.name if (column := _marker(field, Column)) else name),
+            column.name if (column := _marker(field, Column)) else name,
             _encoder(field, grant),
             not field.is_required(),
         )
         for name, field in model.model_fields.items()
         if grant is None or grant in _readers_of_field(model, field)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How an answer is made: which keys in which order, and where their values come from."""
+
+    keys: dict[str, Any]
+    names: tuple[str, ...]
+    """Keys that are read from the row, in the order of what `read` returns."""
+    read: Callable[[object], tuple[Any, ...]] | None
+    encoders: tuple[tuple[str, Encode], ...]
+    given: tuple[str, ...]
+
+
+@cache
+def _form(model: type[AnswerModel], grant: Grant | None, given: tuple[str, ...]) -> _Form:
+    if not set(given) <= model.model_fields.keys():
+        unknown = ", ".join(set(given) - model.model_fields.keys())
+        raise TypeError(f"{model.__name__} has no field {unknown}")
+    shown = [slot for slot in _slots(model, grant) if slot.name in given or not slot.is_optional]
+    read = [slot for slot in shown if slot.name not in given]
+    return _Form(
+        dict.fromkeys(slot.name for slot in shown),
+        tuple(slot.name for slot in read),
+        _reader([slot.column for slot in read]),
+        tuple((slot.name, slot.encode) for slot in read if slot.encode is not None),
+        tuple(slot.name for slot in shown if slot.name in given),
+    )
+
+
+def _reader(columns: Sequence[str]) -> Callable[[object], tuple[Any, ...]] | None:
+    if not columns:
+        return None
+    if len(columns) == 1:
+        one = attrgetter(columns[0])
+        return lambda row: (one(row),)
+    return attrgetter(*columns)
 
 
 @cache

@@ -43,11 +43,14 @@ def in_english(document: Any) -> Any:  # noqa: ANN401 — any JSON value
             return document
 
 
+_TO_SECONDS = len("2025-11-14T10:00:00")
+
+
 def timestamp(value: datetime | None) -> str | None:
     """Return e.g. "2025-11-14T10:00:00Z"."""
     if value is None:
         return None
-    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return value.astimezone(UTC).isoformat()[:_TO_SECONDS] + "Z"
 
 
 HIDDEN_SECRET = "[secreto omitido]"  # noqa: S105 — the word that stands for one

@@ -24,11 +24,15 @@ from axon_factory.api.versioning import ApiVersions
 __all__ = ["EdgeOptions", "add_edge"]
 
 
-def add_edge(app: FastAPI, options: EdgeOptions) -> None:
-    """Put the edge around `app`; `app.state.rate_limits` must be there when requests come."""
+def add_edge(app: FastAPI, options: EdgeOptions, *in_front: Middleware) -> None:
+    """Put the edge around `app`; `app.state.rate_limits` must be there when requests come.
+
+    `in_front` stands before the edge, and knows the client's address.
+    """
     layers = [
-        Middleware(RequestId),
         *_proxies(options),
+        *in_front,
+        Middleware(RequestId),
         Middleware(ResponseHeaders, https=options.https),
         Middleware(RateLimitFields),
         *([Middleware(Cors, origins=options.origins)] if options.origins else []),

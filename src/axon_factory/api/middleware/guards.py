@@ -30,7 +30,7 @@ from axon_factory.api.routes import allowed_methods
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.text import Sentence
 
-__all__ = ["BodyGuard", "HeadGuard"]
+__all__ = ["BodyGuard", "HeadGuard", "host_name"]
 
 _MOST_HEADERS = 100
 _MOST_PARAMETERS = 100
@@ -80,7 +80,7 @@ class HeadGuard:
 
     def _check_host(self, scope: Scope, headers: Headers) -> None:
         hosts = self._options.hosts
-        name = _host_name(headers.get("host", ""))
+        name = host_name(headers.get("host", ""))
         if hosts and name not in hosts and scope["path"] not in PROBES:
             raise MisdirectedRequest(
                 "Esta fábrica no responde bajo ese nombre (AXON_ALLOWED_HOSTS)",
@@ -106,7 +106,7 @@ def has_body(headers: Headers) -> bool:
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
-def _host_name(authority: str) -> str:
+def host_name(authority: str) -> str:
     """Return the name of `name:port`, an IPv6 address without its brackets."""
     if authority.startswith("["):
         return authority[1:].partition("]")[0].lower()

@@ -18,7 +18,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from axon_factory.failpoints import failpoint
 
-__all__ = ["Compression", "Cors", "RequestId", "ResponseHeaders"]
+__all__ = [
+    "COMPRESSION_LEVEL",
+    "SMALLEST_COMPRESSED",
+    "Compression",
+    "Cors",
+    "RequestId",
+    "ResponseHeaders",
+    "security_fields",
+    "takes_gzip",
+    "well_formed_id",
+]
 
 # OWASP's REST security cheat sheet; a page of ours says its own, laxer policy.
 _DEFAULTS: Mapping[str, str] = MappingProxyType(
@@ -36,15 +46,18 @@ _DEFAULTS: Mapping[str, str] = MappingProxyType(
 _ONE_YEAR = "max-age=31536000"
 
 
+def security_fields(*, https: bool) -> Mapping[str, str]:
+    """Return the fields of every answer; `https` adds HSTS: browsers then ask by TLS alone."""
+    return {**_DEFAULTS, **({"Strict-Transport-Security": _ONE_YEAR} if https else {})}
+
+
 class ResponseHeaders:
     """Adds the security headers that an answer has not set itself."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         """`https` adds HSTS: browsers then never ask without TLS (RFC 6797)."""
         self._app = app
-        self._defaults = dict(_DEFAULTS)
-        if https:
-            self._defaults["Strict-Transport-Security"] = _ONE_YEAR
+        self._defaults = security_fields(https=https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -69,6 +82,11 @@ class ResponseHeaders:
 _WELL_FORMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,127}")
 
 
+def well_formed_id(given: str) -> bool:
+    """Return whether a caller's `X-Request-Id` is taken over."""
+    return _WELL_FORMED.fullmatch(given) is not None
+
+
 class RequestId:
     """Takes the caller's `X-Request-Id` if it is well-formed, or makes one."""
 
@@ -82,7 +100,7 @@ class RequestId:
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _WELL_FORMED.fullmatch(given) else uuid4().hex
+        request_id = given if well_formed_id(given) else uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def named(message: Message) -> None:
@@ -142,8 +160,8 @@ class Cors(CORSMiddleware):
         return Response(status_code=204, headers={name: answer.headers[name] for name in names})
 
 
-_SMALLEST_BYTES = 1024
-_LEVEL = 4
+SMALLEST_COMPRESSED = 1024
+COMPRESSION_LEVEL = 4
 """Of zlib: a list of orders shrinks to 15 % in half a millisecond; 9 takes four times as long."""
 _EXCLUDED = (
     *DEFAULT_EXCLUDED_CONTENT_TYPES,
@@ -178,16 +196,18 @@ class Compression:
                 MutableHeaders(scope=message).add_vary_header("Accept-Encoding")
             await send(message)
 
-        takes_gzip = _takes_gzip(Headers(scope=scope).getlist("accept-encoding"))
+        gzip = takes_gzip(Headers(scope=scope).getlist("accept-encoding"))
         responder = (
-            GZipResponder(self._app, _SMALLEST_BYTES, _LEVEL, exclude_content_types=_EXCLUDED)
-            if takes_gzip
-            else IdentityResponder(self._app, _SMALLEST_BYTES, exclude_content_types=_EXCLUDED)
+            GZipResponder(
+                self._app, SMALLEST_COMPRESSED, COMPRESSION_LEVEL, exclude_content_types=_EXCLUDED
+            )
+            if gzip
+            else IdentityResponder(self._app, SMALLEST_COMPRESSED, exclude_content_types=_EXCLUDED)
         )
         await responder(scope, receive, varying)
 
 
-def _takes_gzip(fields: list[str]) -> bool:
+def takes_gzip(fields: list[str]) -> bool:
     """Return whether `Accept-Encoding` allows gzip (RFC 9110 §12.5.3); without it nothing does."""
     wishes = {
         item.partition(";")[0].strip().lower(): _NEVER.search(item) is None

@@ -1,0 +1,93 @@
+"""The middleware that stands in front of the application and takes what is plain."""
+
+import re
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from axon_factory.api.hot.answer import Answer, Answers
+from axon_factory.api.hot.plain import PlainHeads, PlainRequest
+from axon_factory.api.hot.reading import OrderReads
+from axon_factory.api.middleware.incoming import EdgeOptions
+from axon_factory.api.rate_limits import Kind, RateLimits
+from axon_factory.api.services import ApiServices
+from axon_factory.domain.permissions import Principal
+
+__all__ = ["HotPaths", "Reply"]
+
+_ORDERS = "/api/orders"
+_ORDER = re.compile(
+    r"/api/orders/(?:(ORD-\d{4}-\d{3,10})"
+    r"|([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}))",
+    re.ASCII,
+)
+
+Reply = tuple[Principal, Answer]
+"""Who is asking, and the answer."""
+
+
+class HotPaths:
+    """Answers plain requests of hot routes; the others pass on to the application."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        services: ApiServices,
+        limits: RateLimits,
+        options: EdgeOptions,
+    ) -> None:
+        """`app` gets whatever is not answered here."""
+        self._app = app
+        self._limits = limits
+        self._most = options.max_requests_at_once
+        self._running = 0
+        self._heads = PlainHeads(services.authenticator, options)
+        self._answers = Answers(https=options.https)
+        self._reads = OrderReads(services)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and scope["path"].startswith(_ORDERS):
+            route = self._route(scope)
+            if route is not None and self._running < self._most:
+                self._running += 1
+                try:
+                    if await self._answered(scope, route, send):
+                        return
+                finally:
+                    self._running -= 1
+        await self._app(scope, receive, send)
+
+    async def _answered(
+        self, scope: Scope, route: "Callable[[PlainRequest], Awaitable[Reply | None]]", send: Send
+    ) -> bool:
+        request = self._heads.read(scope)
+        if request is None:
+            return False
+        reply = await route(request)
+        if reply is None:
+            return False
+        principal, answer = reply
+        kind = Kind.READS if answer.is_read else Kind.WRITES
+        charge = self._limits.taken(kind, principal.id) or await self._limits.spend(
+            kind, principal.id
+        )
+        if charge is not None and charge.refused:
+            return False
+        await self._answers.send(
+            send, answer, request_id=request.request_id, charge=charge, gzip=request.gzip
+        )
+        return True
+
+    def _route(self, scope: Scope) -> "Callable[[PlainRequest], Awaitable[Reply | None]] | None":
+        if scope["method"] != "GET" or b"%" in scope["raw_path"]:
+            return None
+        if scope["query_string"]:
+            return None
+        match = _ORDER.fullmatch(scope["path"])
+        if match is None:
+            return None
+        reference = match[1] or UUID(match[2])
+        return lambda request: self._reads.one(request, reference)
