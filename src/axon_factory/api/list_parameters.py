@@ -13,7 +13,7 @@ from axon_factory.api.authentication import require
 from axon_factory.api.services import Services
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.permissions import Action, Principal
+from axon_factory.domain.permissions import Action, Grant, Principal
 from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.answers.order import READERS
@@ -29,6 +29,7 @@ __all__ = [
     "RequestedDialect",
     "RequestedFields",
     "RequestedList",
+    "list_query",
     "unknown_field",
 ]
 
@@ -193,11 +194,19 @@ async def _list_query(
     services: Services,
     principal: Annotated[Principal, Depends(require(Action.LIST_ORDERS))],
 ) -> ListQuery:
-    zone = services.policy.zone
+    return list_query(asked, services.policy.zone, principal.grant)
+
+
+def list_query(asked: ListParameters, zone: ZoneInfo, grant: Grant) -> ListQuery:
+    """Return what a caller with `grant` asks for; dates without a time are days in `zone`.
+
+    Raises:
+        ValidationFailed: the cursor is none, or the caller may not ask for this.
+    """
     cursor = decode(asked.cursor) if asked.cursor is not None else None
     if cursor is not None and asked.offset:
         raise ValidationFailed({"cursor": _TWO_STARTS})
-    if asked.espera and principal.grant not in READERS["espera"]:
+    if asked.espera and grant not in READERS["espera"]:
         raise ValidationFailed({"espera": _NOT_YOURS})
     return ListQuery(
         states=tuple(asked.estado),
@@ -221,7 +230,7 @@ async def _list_query(
         offset=asked.offset,
         sort_by=asked.sort_by,
         descending=asked.sort_order == "desc",
-        fields=_checked_fields(asked.fields, principal),
+        fields=_checked_fields(asked.fields, grant),
         cursor=cursor,
     )
 
@@ -250,11 +259,11 @@ def _end_of(moment: date | datetime | None, zone: ZoneInfo) -> datetime | None:
     return _begin_of(moment + timedelta(days=1), zone)
 
 
-def _checked_fields(names: list[str], principal: Principal) -> tuple[str, ...]:
+def _checked_fields(names: list[str], grant: Grant) -> tuple[str, ...]:
     """Return the fields to show; of one that the caller may not read it is said that it is none."""
     if not names:
         return SUMMARY
-    known = listed(principal.grant)
+    known = listed(grant)
     if any(name not in known for name in names):
         raise unknown_field(known)
     return tuple(dict.fromkeys(names))

@@ -64,7 +64,32 @@ class Found:
     parts: OrderParts | None
 
 
-_COLUMNS = tuple(tables.Order.metadata.tables["orders"].columns.keys())
+_UNREAD = frozenset(
+    {
+        "budget_usd",
+        "deployment_open",
+        "event_seq",
+        "fence",
+        "position",
+        "prioridad_rank",
+        "product_erased",
+        "promise_told_until",
+        "session_cursor",
+        "session_open",
+        "tenant",
+    }
+)
+_CUT = {
+    "catalogo": "CASE WHEN found.catalogo ? 'verificaciones' THEN jsonb_build_object("
+    "'verificaciones', found.catalogo -> 'verificaciones') ELSE '{}' END",
+    "resultado": "CASE WHEN found.resultado IS NOT NULL THEN 'true'::jsonb END",
+}
+"""Of large documents what an answer about the whole order reads."""
+_COLUMNS = tuple(
+    column.name
+    for column in tables.Order.metadata.tables["orders"].columns
+    if column.name not in _UNREAD
+)
 _Row = namedtuple("_Row", _COLUMNS)  # noqa: PYI024 # pyright: ignore[reportUntypedNamedTuple] — the columns are known at run time
 
 
@@ -99,7 +124,7 @@ class _Deployment(NamedTuple):
 
 @cache
 def _statement() -> LiteralString:
-    columns = ", ".join(f"found.{name}" for name in _COLUMNS)
+    columns = ", ".join(f"{_CUT.get(name, f'found.{name}')} AS {name}" for name in _COLUMNS)
     return cast(
         "LiteralString",
         f"""
