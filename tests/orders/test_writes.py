@@ -149,7 +149,9 @@ async def test_events_messages_and_jobs_are_those_of_single_changes(
             await append_event(session, order, event, actor=ADMIN.actor, now=NOW, left=left)
         await post_letter(session, order, letter, now=NOW, **mail)
     async with database.raw_transaction("test") as connection:
-        found = await (await connection.execute(*listening(ORDER_KINDS, NOW))).fetchone()
+        query, parameters = listening(ORDER_KINDS)
+        rows = await connection.execute(query.encode(), {**parameters, "now": NOW})
+        found = await rows.fetchone()
         assert found is not None
         writes = OrderWrites(NOW, [Listener.of(row) for row in found[0]])
         for event, left in EVENTS:

@@ -9,6 +9,7 @@ is shown once, so they are kept sealed.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,12 +35,14 @@ __all__ = [
     "RequestKey",
     "are_unused",
     "fingerprint",
+    "is_well_formed",
     "keep_answer",
     "kept_answer",
     "kept_row",
 ]
 
 KEPT_FOR = timedelta(hours=24)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 # The lock ends with the transaction, whatever becomes of it: no process leaves a key "in flight".
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -123,6 +126,11 @@ class KeptAnswer:
     status: int
     headers: Mapping[str, str]
     body: str
+
+
+def is_well_formed(key: str) -> bool:
+    """Return whether a value of `Idempotency-Key` may be one."""
+    return _KEY.fullmatch(key) is not None
 
 
 def fingerprint(method: str, target: str, body: bytes) -> bytes:

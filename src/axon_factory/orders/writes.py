@@ -116,12 +116,12 @@ class Listener:
         )
 
 
-def listening(kinds: Iterable[NotificationKind], now: datetime) -> tuple[bytes, dict[str, Any]]:
-    """Return the query for all that listen to any of `kinds` now, and its parameters.
+def listening(kinds: Iterable[NotificationKind]) -> tuple[str, dict[str, Any]]:
+    """Return the query for all that listen to any of `kinds`, and its parameters without `now`.
 
     Its one value is a list for `Listener.of`; whose filters fit an order is not asked yet.
     """
-    return _LISTENING, {**_LISTENING_PARAMETERS, "kinds": [*kinds], "now": now}
+    return _LISTENING, {**_LISTENING_PARAMETERS, "kinds": [kind.value for kind in kinds]}
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ class OrderWrites:
         row = letter_row(order, letter, topic=topic, event=event, recipient=recipient, now=self.now)
         self._put(row)
 
-    def begin(self, order_id: UUID, *, rank: int) -> None:
+    def start(self, order_id: UUID, *, rank: int) -> None:
         """Enqueue the first advance of a new order."""
         self.rows.add("jobs", advance_job(order_id, rank=rank))
 
@@ -182,7 +182,7 @@ class OrderWrites:
         self.rows.add("jobs", message_job(message["id"]))
 
 
-def _compiled_listening() -> tuple[bytes, dict[str, Any]]:
+def _compiled_listening() -> tuple[str, dict[str, Any]]:
     """Compile the condition of `outbox.tell_event` once, without the order's part of it."""
     kept = NotificationDestination
     events, owner = col(kept.events), col(kept.owner)
@@ -203,7 +203,7 @@ def _compiled_listening() -> tuple[bytes, dict[str, Any]]:
         dialect=psycopg_dialect(), compile_kwargs={"render_postcompile": True}
     )
     query = f"SELECT json_agg(element) FROM ({compiled}) AS listening"  # noqa: S608 — compiled
-    return query.encode(), dict(compiled.params)
+    return query, dict(compiled.params)
 
 
 _LISTENING, _LISTENING_PARAMETERS = _compiled_listening()
