@@ -89,18 +89,26 @@ class OrderCreations:
         self._policy = services.policy
         self._limits = limits
         self._json = json
+        self._at_work: set[str] = set()
         self._batches: Batches[_Asked, Written | CommitFailed] = Batches(self._create, most=32)
 
     async def create(self, request: PlainRequest, body: bytes) -> Written | CommitFailed | None:
         """Place one order; None leaves the request to the application."""
-        key = request.field(b"idempotency-key")
-        if key is not None and not is_well_formed(key):
-            return None
         order = certain_order(certain_json(body, self._json))
         if order is None:
             return None
-        content = b"" if key is None else fingerprint("POST", f"{request.path}?", body)
-        return await self._batches.ask(_Asked(request, order, key, content))
+        key = request.field(b"idempotency-key")
+        if key is None:
+            return await self._batches.ask(_Asked(request, order, None, b""))
+        # A repetition does not wait for the first one's batch: it is told that that is under way.
+        if key in self._at_work or not is_well_formed(key):
+            return None
+        self._at_work.add(key)
+        try:
+            content = fingerprint("POST", f"{request.path}?", body)
+            return await self._batches.ask(_Asked(request, order, key, content))
+        finally:
+            self._at_work.discard(key)
 
     async def _create(self, asked: Sequence[_Asked]) -> Sequence[Written | CommitFailed | None]:
         results: list[Written | CommitFailed | None] = [None] * len(asked)
