@@ -9,30 +9,40 @@ is shown once, so they are kept sealed.
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncConnection
+from pydantic_core import to_json
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.db.row_batches import RowBatch, insert_of, write_statement
+from axon_factory.db.tables import IdempotencyKey
 from axon_factory.domain.errors import AxonError, Conflict
 from axon_factory.ports.product import SealedSecret, SecretBox
 
 __all__ = [
+    "KEPT",
     "KEPT_FOR",
     "IdempotencyKeyReused",
     "KeptAnswer",
     "RequestInFlight",
     "RequestKey",
+    "are_unused",
     "fingerprint",
+    "is_well_formed",
     "keep_answer",
     "kept_answer",
+    "kept_row",
 ]
 
 KEPT_FOR = timedelta(hours=24)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 # The lock ends with the transaction, whatever becomes of it: no process leaves a key "in flight".
 _LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -42,19 +52,39 @@ _FIND = text(
     FROM idempotency_keys WHERE principal = :principal AND key = :key AND expires_at > :now
     """
 )
-_KEEP = text(
-    """
-    INSERT INTO idempotency_keys (principal, key, fingerprint, status, headers,
-        ciphertext, wrapped_key, key_id, created_at, expires_at, order_id)
-    VALUES (:principal, :key, :fingerprint, :status, CAST(:headers AS jsonb),
-        :ciphertext, :wrapped_key, :key_id, :now, :expires_at, :order_id)
-    ON CONFLICT (principal, key) DO UPDATE SET
-        fingerprint = excluded.fingerprint, status = excluded.status, headers = excluded.headers,
-        ciphertext = excluded.ciphertext, wrapped_key = excluded.wrapped_key,
-        key_id = excluded.key_id, created_at = excluded.created_at,
-        expires_at = excluded.expires_at, order_id = excluded.order_id
-    """
+_LOCK_MANY = """
+    SELECT pg_try_advisory_xact_lock(hashtextextended(name, 0))
+    FROM jsonb_array_elements_text(%(names)s::jsonb) AS wanted(name)
+"""
+_FIND_MANY = """
+    SELECT EXISTS (
+        SELECT FROM idempotency_keys AS kept
+        WHERE kept.principal = wanted.principal AND kept.key = wanted.key
+            AND kept.expires_at > %(now)s
+    )
+    FROM jsonb_to_recordset(%(keys)s::jsonb) AS wanted(principal text, key text)
+"""
+_REPLACED = (
+    "fingerprint",
+    "status",
+    "headers",
+    "ciphertext",
+    "wrapped_key",
+    "key_id",
+    "created_at",
+    "expires_at",
+    "order_id",
 )
+_ANEW = ", ".join(f"{column} = excluded.{column}" for column in _REPLACED)
+KEPT = insert_of(
+    IdempotencyKey,
+    "principal",
+    "key",
+    *_REPLACED,
+    conflict=f"(principal, key) DO UPDATE SET {_ANEW}",
+)
+"""Inserts the answers of a batch (`kept_row`)."""
+_KEEP = text(write_statement([KEPT]).decode().replace("%(rows)s::jsonb", "CAST(:rows AS jsonb)"))
 
 
 class IdempotencyKeyReused(AxonError):
@@ -96,6 +126,11 @@ class KeptAnswer:
     status: int
     headers: Mapping[str, str]
     body: str
+
+
+def is_well_formed(key: str) -> bool:
+    """Return whether a value of `Idempotency-Key` may be one."""
+    return _KEY.fullmatch(key) is not None
 
 
 def fingerprint(method: str, target: str, body: bytes) -> bytes:
@@ -151,21 +186,47 @@ async def keep_answer(
 
     An order that is erased takes the answers about it along.
     """
+    rows = RowBatch()
+    rows.add(KEPT.name, kept_row(request, answer, box, datetime.now(UTC), order_id))
+    await session.execute(_KEEP, {"rows": rows.document()})
+
+
+def kept_row(
+    request: RequestKey, answer: KeptAnswer, box: SecretBox, now: datetime, order_id: UUID | None
+) -> dict[str, Any]:
+    """Return the row that keeps an answer, sealed."""
     sealed = box.seal(answer.body, context=request.context)
-    now = datetime.now(UTC)
-    await session.execute(
-        _KEEP,
-        {
-            "principal": request.principal,
-            "key": request.key,
-            "fingerprint": request.fingerprint,
-            "status": answer.status,
-            "headers": json.dumps(dict(answer.headers)),
-            "ciphertext": sealed.ciphertext,
-            "wrapped_key": sealed.wrapped_key,
-            "key_id": sealed.key_id,
-            "now": now,
-            "expires_at": now + KEPT_FOR,
-            "order_id": order_id,
-        },
-    )
+    return {
+        "principal": request.principal,
+        "key": request.key,
+        "fingerprint": request.fingerprint,
+        "status": answer.status,
+        "headers": dict(answer.headers),
+        "ciphertext": sealed.ciphertext,
+        "wrapped_key": sealed.wrapped_key,
+        "key_id": sealed.key_id,
+        "created_at": now,
+        "expires_at": now + KEPT_FOR,
+        "order_id": order_id,
+    }
+
+
+async def are_unused(
+    connection: AsyncConnection[tuple[Any, ...]], requests: Sequence[RequestKey], now: datetime
+) -> list[bool]:
+    """Return of each key whether it has no answer and is held by this transaction from now on.
+
+    A key that stands twice in `requests` is said to be free both times.
+    """
+    names = to_json([request.context for request in requests]).decode()
+    keys = [{"principal": request.principal, "key": request.key} for request in requests]
+    # Two statements: what is looked for after the lock must be seen as of after the lock.
+    async with connection.pipeline():
+        locked = await connection.execute(_LOCK_MANY, {"names": names})
+        found = await connection.execute(_FIND_MANY, {"keys": to_json(keys).decode(), "now": now})
+    return [
+        is_ours and not is_answered
+        for (is_ours,), (is_answered,) in zip(
+            await locked.fetchall(), await found.fetchall(), strict=True
+        )
+    ]

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, cast
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.text import Sentence
 
-__all__ = ["JsonLimits", "check_json"]
+__all__ = ["JsonLimits", "certain_json", "check_json"]
 
 _INTEGER_DIGITS = 19
 _INTEGERS = range(-(2**63), 2**63)
@@ -53,6 +53,64 @@ def check_json(body: bytes, limits: JsonLimits) -> None:
     """
     _check_size(body, limits.nodes)
     _Check(limits).value(_parsed(body), (), 1)
+
+
+def certain_json(body: bytes, limits: JsonLimits) -> object | None:
+    """Return the document of a body that `check_json` certainly accepts, at a tenth of its cost.
+
+    None is for any doubt, and for `null`.
+    """
+    openings = body.count(b"{") + body.count(b"[")
+    if body.count(b",") + openings + 1 > limits.nodes:
+        return None
+    if b"\\u" in body and _STRANGE_ESCAPE.search(body):
+        return None
+    try:
+        document: object = _STRICT.decode(body.decode())
+    except (ValueError, RecursionError):
+        return None
+    return document if openings <= limits.depth or _is_flat(document, limits.depth) else None
+
+
+_STRANGE_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members
+
+
+def _small(digits: str) -> int:
+    value = _integer(digits)
+    if isinstance(value, _HugeInteger):
+        raise ValueError  # noqa: TRY004 — doubt is told by one exception
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_small, parse_float=_finite, parse_constant=_finite
+)
+
+
+def _is_flat(value: object, levels: int) -> bool:
+    """Return whether lists and objects stand inside one another at most so many times."""
+    match value:
+        case dict():
+            inner = cast("dict[str, object]", value).values()
+        case list():
+            inner = cast("list[object]", value)
+        case _:
+            return True
+    return levels > 0 and all(_is_flat(one, levels - 1) for one in inner)
 
 
 def _check_size(body: bytes, most: int) -> None:

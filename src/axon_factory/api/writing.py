@@ -7,11 +7,11 @@ async with write.order("cancel", id) as change:
 """
 
 import hashlib
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from axon_factory.api.idempotency import (
     KeptAnswer,
     RequestKey,
     fingerprint,
+    is_well_formed,
     keep_answer,
     kept_answer,
 )
@@ -40,9 +41,7 @@ from axon_factory.orders.answers.acts import Decision
 from axon_factory.orders.change import Change
 from axon_factory.orders.read import lock_order
 
-__all__ = ["AnsweredBefore", "Write", "write_as"]
-
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+__all__ = ["AnsweredBefore", "Write", "entry_of", "write_as"]
 
 
 class AnsweredBefore(Exception):
@@ -195,19 +194,44 @@ class Write:
             await append_audit(session, self._entry(unit, outcome))
 
     def _entry(self, unit: str, outcome: _Outcome) -> AuditEntry:
-        details = {"unidad": unit, **outcome.facts}
-        if self.key is not None:
-            digest = hashlib.sha256(self.key.key.encode()).hexdigest()
-            details["clave_idempotencia_sha256"] = digest
-        return AuditEntry.by(
+        return entry_of(
             self.principal,
             self.action,
-            chain=ACCESS_CHAIN if outcome.order_id is None else str(outcome.order_id),
+            unit,
+            self.key,
+            order_id=outcome.order_id,
             subject=outcome.subject,
             address=self.origin.address,
             request_id=self.origin.request_id,
-            details=details,
+            facts=outcome.facts,
         )
+
+
+def entry_of(  # noqa: PLR0913 — an entry has as many parts
+    principal: Principal,
+    action: Action,
+    unit: str,
+    key: RequestKey | None,
+    *,
+    order_id: UUID | None,
+    address: str | None,
+    request_id: str | None,
+    subject: str | None = None,
+    facts: Mapping[str, Fact] = MappingProxyType({}),
+) -> AuditEntry:
+    """Return what the audit trail says of a write; without an order it is an act of access."""
+    details = {"unidad": unit, **facts}
+    if key is not None:
+        details["clave_idempotencia_sha256"] = hashlib.sha256(key.key.encode()).hexdigest()
+    return AuditEntry.by(
+        principal,
+        action,
+        chain=ACCESS_CHAIN if order_id is None else str(order_id),
+        subject=subject,
+        address=address,
+        request_id=request_id,
+        details=details,
+    )
 
 
 def write_as(action: Action) -> Callable[..., Awaitable[Write]]:
@@ -236,7 +260,7 @@ async def _request_key(
     if key is None:
         return None
     refuse_repeated(request, "Idempotency-Key")
-    if not _KEY.fullmatch(key):
+    if not is_well_formed(key):
         raise ValidationFailed(
             {
                 "Idempotency-Key": Sentence(

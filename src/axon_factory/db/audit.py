@@ -6,9 +6,11 @@ inside can: that the owner of the database made a part of the trail anew.
 """
 
 import hashlib
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +18,7 @@ from sqlalchemy import ColumnElement, Row, Select, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.row_batches import insert_of
 from axon_factory.db.tables import AuditHead, AuditRow
 from axon_factory.domain.audit import (
     AuditEntry,
@@ -50,8 +53,45 @@ async def append_audit(session: AsyncSession, entry: AuditEntry) -> AuditRecord:
     record = AuditRecord.after(
         Head(entry.chain, seq, bytes(previous)), entry, position=position, at=now
     )
-    await session.execute(insert(AuditRow).values(asdict(record)))
+    await session.execute(insert(AuditRow).values(record.row()))
     return record
+
+
+AUDIT = insert_of(AuditRow, *(column.name for column in fields(AuditRecord)))
+"""Inserts records of a batch, made by `following`, in their order."""
+HEADS = """
+    SELECT json_agg(json_build_array(next_position, last_seq, encode(last_hash, 'hex')))
+    FROM jsonb_array_elements_text(%(chains)s::jsonb) AS wanted(chain), audit_head(wanted.chain)
+"""
+"""Locks chains in the order of the parameter `chains` (`chains_of`), until the transaction ends."""
+
+
+def chains_of(entries: Sequence[AuditEntry]) -> str:
+    """Return the parameter `chains` of `HEADS`: a place for each entry, in the order of chains.
+
+    Every transaction locks chains in this order, so that none waits for another in a circle.
+    """
+    return json.dumps(sorted(entry.chain for entry in entries))
+
+
+def following(entries: Sequence[AuditEntry], heads: Sequence[Sequence[Any]]) -> list[AuditRecord]:
+    """Return the records that put `entries` at the ends of their chains, as they are inserted.
+
+    `heads` is the result of `HEADS`. The chains are locked already.
+
+    Raises:
+        ValueError: a detail is not in `domain.audit.DETAILS`.
+    """
+    now = datetime.now(UTC)
+    ends: dict[str, Head] = {}
+    records: list[AuditRecord] = []
+    in_order = sorted(entries, key=attrgetter("chain"))
+    for entry, (position, seq, previous) in zip(in_order, heads, strict=True):
+        head = ends.get(entry.chain) or Head(entry.chain, seq, bytes.fromhex(previous))
+        record = AuditRecord.after(head, cleaned(entry), position=position, at=now)
+        ends[entry.chain] = Head(entry.chain, record.seq, record.hash)
+        records.append(record)
+    return records
 
 
 _DEFAULT_ROWS = 100

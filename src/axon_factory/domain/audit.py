@@ -12,7 +12,7 @@ out: absent as `-`, else `<length>:<bytes>`. Texts are UTF-8, numbers decimal, t
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -27,6 +27,7 @@ NO_HASH = bytes(32)
 """What the first entry of a chain follows."""
 
 _FORMAT = b"axon-audit-1"
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _LONGEST_TEXT = 200
 
 
@@ -167,6 +168,13 @@ class AuditRecord:
         )
         return replace(record, hash=entry_hash(record))
 
+    def row(self) -> dict[str, Any]:
+        """Return its columns by name."""
+        return {name: getattr(self, name) for name in _COLUMNS}
+
+
+_COLUMNS = tuple(one.name for one in fields(AuditRecord))
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -221,7 +229,7 @@ def cleaned(entry: AuditEntry) -> AuditEntry:
 
 def entry_hash(record: AuditRecord) -> bytes:
     """Return the SHA-256 of everything in `record` but `hash`."""
-    details = json.dumps(record.details, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    details = _canonical(record.details)
     moment = record.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     parts: tuple[str | bytes | None, ...] = (
         str(record.position),
@@ -291,5 +299,7 @@ def _prefixed(part: str | bytes | None) -> bytes:
 
 
 def _printable(text: str) -> str:
+    if len(text) <= _LONGEST_TEXT and text.isprintable():
+        return text
     shown = "".join(sign if sign.isprintable() else "�" for sign in text)
     return shown if len(shown) <= _LONGEST_TEXT else shown[: _LONGEST_TEXT - 1] + "…"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 ERASED = "[borrado]"
 """What stands where a text was erased."""
@@ -73,6 +74,25 @@ class EventKind(StrEnum):
     ORDEN_BORRADA = "orden.borrada"
     ACTUALIZACION = "orden.actualizacion"
     REGISTRO = "agente.registro"
+
+
+class AboutOrder(Protocol):
+    """What an event, and a message about it, take from their order, named as in `tables.Order`."""
+
+    id: UUID
+    order_number: str
+    tipo_producto: str
+    nombre_producto: str
+    cliente_id: str | None
+    tags: list[str]
+    estado: str
+    plan_version: int
+    plan_hash: str | None
+    fallo: dict[str, Any] | None
+    intento: int
+    retrabajos: int
+    event_seq: int
+    borrado_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

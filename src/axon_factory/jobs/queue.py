@@ -65,6 +65,33 @@ _WAKE = text(
                      json_build_object('type', 'job_inserted', 'job_id', CAST(:id AS bigint))::text)
     """
 )
+ENQUEUE = """
+    SELECT cardinality(procrastinate_defer_jobs_v1(array_agg(
+        ROW('default', task, priority, lock, NULL, args, NULL)::procrastinate_job_to_defer_v1
+    )))
+    FROM (
+        SELECT job.* FROM given, jsonb_to_recordset(given.rows -> 'jobs')
+            AS job(task text, priority integer, lock text, args jsonb)
+        UNION ALL
+        SELECT job.* FROM given, jsonb_to_recordset(given.rows -> 'wakes')
+            AS job(task text, priority integer, lock text, args jsonb)
+        WHERE NOT EXISTS (SELECT FROM pulled WHERE pulled.lock = job.lock)
+    ) AS job
+"""
+"""Enqueues the `jobs` of a batch (`db.row_batches`), and of its `wakes` what `PULLED` left."""
+PULLED = """
+    UPDATE procrastinate_jobs AS job
+    SET scheduled_at = NULL, priority = greatest(job.priority, wake.priority)
+    FROM given, jsonb_to_recordset(given.rows -> 'wakes') AS wake(priority integer, lock text)
+    WHERE job.lock = wake.lock AND job.status = 'todo' RETURNING job.lock, job.id
+"""
+"""The expression `pulled`: makes due the jobs that wait already for the `wakes` of a batch."""
+ANNOUNCE = """
+    SELECT count(pg_notify('procrastinate_any_queue_v1',
+        json_build_object('type', 'job_inserted', 'job_id', id)::text))
+    FROM (SELECT id FROM pulled LIMIT 1) AS one
+"""
+"""Wakes the workers if `PULLED` made any job due."""
 _CHANGE_PRIORITY = text(
     "UPDATE procrastinate_jobs SET priority = :priority WHERE lock = :lock AND status = 'todo'"
 )
@@ -148,6 +175,29 @@ async def enqueue_message(
         schedule_at=at,
         connection=await driver_connection(session),
     ).defer_async(message_id=str(message_id))
+
+
+def advance_job(order_id: UUID, *, rank: int) -> dict[str, object]:
+    """Return the row of an order's advance, for the `jobs` or `wakes` of a batch.
+
+    Only a `wakes` row looks for a job that waits already. A new order has none.
+    """
+    return {
+        "task": ADVANCE,
+        "priority": rank * PRIORITIES_A_RANK,
+        "lock": advance_lock(order_id),
+        "args": {"order_id": str(order_id)},
+    }
+
+
+def message_job(message_id: UUID) -> dict[str, object]:
+    """Return the row of the delivery of a new message, for the `jobs` of a batch."""
+    return {
+        "task": SEND_MESSAGE,
+        "priority": _MESSAGE_PRIORITY,
+        "lock": f"message:{message_id}",
+        "args": {"message_id": str(message_id)},
+    }
 
 
 async def _pull_forward(session: AsyncSession, lock: str, priority: int) -> bool:

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +15,7 @@ from axon_factory.db.tables import Order
 from axon_factory.domain.building import BuilderName
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import ValidationFailed
-from axon_factory.domain.events import EventKind
+from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.progress import Pace, Remaining, remaining
@@ -35,6 +36,8 @@ __all__ = [
     "chosen_builder",
     "create_order",
     "make_slug",
+    "order_row",
+    "placed_event",
     "plan_request",
     "preview_order",
 ]
@@ -59,41 +62,61 @@ async def create_order(
     Raises:
         ValidationFailed: the builder that it names is not configured here.
     """
-    product = PRODUCT_TYPES[request.tipo_producto]
     builder = chosen_builder(request, policy)
     number = await next_order_number(session, now, policy.zone)
-    order = Order(
-        id=uuid4(),
-        order_number=number,
-        slug=make_slug(request.datos_cliente.nombre, number),
-        tipo_producto=product.id,
-        nombre_producto=request.nombre_producto,
-        cliente_id=request.cliente_id,
-        datos_cliente=request.datos_cliente.model_dump(mode="json", exclude_none=True),
-        estado=OrderState.NUEVO,
-        prioridad=request.prioridad,
-        tags=list(dict.fromkeys(request.tags)),
-        notas_internas=request.notas_internas,
-        created_at=now,
-        updated_at=now,
-        precio=Decimal(product.precio_base_usd),
-        moneda=policy.currency,
-        catalogo=product.snapshot(),
-        tenant=policy.tenant,
-        created_by=principal.id,
-        builder=builder,
-    )
+    order = Order(**order_row(request, number, builder, principal, policy, now))
     session.add(order)
     await session.flush()
     await enter_first_state(session, order, actor=principal.actor, now=now)
     change = Change(session, order, principal.actor, policy, now)
-    await change.tell(
-        EventKind.ORDEN_CREADA, f"Orden {number} creada", estado_nuevo=OrderState.NUEVO.value
-    )
+    await change.append(placed_event(number, principal))
     await issue_link(change, reason=LinkReason.ALTA)
     await tell_received(change)
     await change.wake()
     return order
+
+
+def order_row(
+    request: NewOrder,
+    number: str,
+    builder: BuilderName | None,
+    principal: Principal,
+    policy: Policy,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the row of a new order, without what has a default."""
+    product = PRODUCT_TYPES[request.tipo_producto]
+    return {
+        "id": uuid4(),
+        "order_number": number,
+        "slug": make_slug(request.datos_cliente.nombre, number),
+        "tipo_producto": product.id,
+        "nombre_producto": request.nombre_producto,
+        "cliente_id": request.cliente_id,
+        "datos_cliente": request.datos_cliente.model_dump(mode="json", exclude_none=True),
+        "estado": OrderState.NUEVO,
+        "prioridad": request.prioridad,
+        "tags": list(dict.fromkeys(request.tags)),
+        "notas_internas": request.notas_internas,
+        "created_at": now,
+        "updated_at": now,
+        "precio": Decimal(product.precio_base_usd),
+        "moneda": policy.currency,
+        "catalogo": product.snapshot(),
+        "tenant": policy.tenant,
+        "created_by": principal.id,
+        "builder": builder,
+    }
+
+
+def placed_event(number: str, principal: Principal) -> NewEvent:
+    """Return the first event of an order's history."""
+    return NewEvent(
+        EventKind.ORDEN_CREADA,
+        principal.actor.name,
+        f"Orden {number} creada",
+        metadata={"estado_nuevo": OrderState.NUEVO.value},
+    )
 
 
 def chosen_builder(request: NewOrder, policy: Policy) -> BuilderName | None:

@@ -3,17 +3,18 @@
 import hashlib
 import json
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import Order, OrderEvent
-from axon_factory.domain.events import EventKind, NewEvent
+from axon_factory.domain.events import AboutOrder, EventKind, NewEvent
 from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.orders.notifications.outbox import tell_event
 
-__all__ = ["CHANNEL", "append_event", "content_key"]
+__all__ = ["CHANNEL", "append_event", "as_kept", "content_key", "event_row"]
 
 CHANNEL = "axon_order_events"
 """NOTIFY carries the order's id only and is a hint: listeners catch up from the table."""
@@ -35,6 +36,32 @@ def content_key(event: NewEvent) -> str:
         ensure_ascii=False,
     )
     return "contenido:" + hashlib.sha256(content.encode()).hexdigest()
+
+
+def as_kept(order: AboutOrder, event: NewEvent, actor: Actor) -> NewEvent:
+    """Return `event` as the order may keep it: without texts if the order is erased."""
+    if order.borrado_at is not None and event.kind is not EventKind.ORDEN_BORRADA:
+        return event.erased(by_line=actor.kind is ActorKind.WORKER)
+    return event
+
+
+def event_row(order: AboutOrder, event: NewEvent, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return the row of an event whose sequence is the order's newest."""
+    return {
+        "order_id": order.id,
+        "seq": order.event_seq,
+        "kind": event.kind,
+        "tipo": event.level,
+        "agente": event.agent,
+        "mensaje": event.message,
+        "details": dict(event.metadata),
+        "visibilidad": event.visibility,
+        "intento": order.intento,
+        "actor": actor.id,
+        "occurred_at": event.occurred_at or now,
+        "received_at": now,
+        "dedupe_key": event.dedupe_key,
+    }
 
 
 async def append_event(
@@ -60,26 +87,9 @@ async def append_event(
         )
         if repeated is not None:
             return False
-    if order.borrado_at is not None and event.kind is not EventKind.ORDEN_BORRADA:
-        event = event.erased(by_line=actor.kind is ActorKind.WORKER)
+    event = as_kept(order, event, actor)
     order.event_seq += 1
-    session.add(
-        OrderEvent(
-            order_id=order.id,
-            seq=order.event_seq,
-            kind=event.kind,
-            tipo=event.level,
-            agente=event.agent,
-            mensaje=event.message,
-            details=dict(event.metadata),
-            visibilidad=event.visibility,
-            intento=order.intento,
-            actor=actor.id,
-            occurred_at=event.occurred_at or now,
-            received_at=now,
-            dedupe_key=event.dedupe_key,
-        )
-    )
+    session.add(OrderEvent(**event_row(order, event, actor, now)))
     await session.flush()
     await session.execute(_NOTIFY, {"channel": CHANNEL, "order_id": str(order.id)})
     await tell_event(session, order, event, left=left, now=now)

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -18,14 +19,17 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, PortalLink
 from axon_factory.domain.errors import NotFound
 from axon_factory.domain.events import EventKind, LogLevel
+from axon_factory.domain.states import Actor
 from axon_factory.orders.change import Change
 from axon_factory.orders.policy import Policy
 
 __all__ = [
+    "FIRST",
     "LinkReason",
     "LinkState",
     "PortalLinks",
     "issue_link",
+    "link_row",
     "link_state",
     "links_of",
     "portal_url",
@@ -110,21 +114,30 @@ async def issue_link(change: Change, *, reason: LinkReason) -> PortalLink:
         if link.revoked_at is None:
             link.revoked_at, link.revoked_by = change.now, change.actor.id
     await change.tx.flush()
-    age = change.policy.portal_link_age
-    issued = PortalLink(
-        order_id=order.id,
-        number=max((link.number for link in earlier), default=FIRST - 1) + 1,
-        reason=reason,
-        issued_at=change.now,
-        issued_by=change.actor.id,
-        expires_at=None if age is None else change.now + age,
-    )
+    number = max((link.number for link in earlier), default=FIRST - 1) + 1
+    row = link_row(order.id, number, reason, change.actor, change.policy, change.now)
+    issued = PortalLink(**row)
     change.tx.add(issued)
     await change.tx.flush()
     if reason is not LinkReason.ALTA:
         message = f"Enlace {issued.number} del portal emitido; el anterior ya no sirve"
         await _note(change, issued, EventKind.ENLACE_EMITIDO, message)
     return issued
+
+
+def link_row(
+    order_id: UUID, number: int, reason: LinkReason, actor: Actor, policy: Policy, now: datetime
+) -> dict[str, Any]:
+    """Return the row of a link that serves from now on."""
+    age = policy.portal_link_age
+    return {
+        "order_id": order_id,
+        "number": number,
+        "reason": reason,
+        "issued_at": now,
+        "issued_by": actor.id,
+        "expires_at": None if age is None else now + age,
+    }
 
 
 async def revoke_link(change: Change, number: int) -> PortalLink:

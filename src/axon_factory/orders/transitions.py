@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,7 +41,15 @@ from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.questions.open import close_questions
 from axon_factory.orders.runs.state import release_run
 
-__all__ = ["enter_first_state", "legal_targets", "note_change", "refuse", "transition", "wake"]
+__all__ = [
+    "enter_first_state",
+    "first_stage_row",
+    "legal_targets",
+    "note_change",
+    "refuse",
+    "transition",
+    "wake",
+]
 
 _APPROVAL = (OrderState.PLANIFICACION, OrderState.CONSTRUCCION)
 _PLAN_DECISIONS = {(OrderState.PLANIFICACION, OrderState.PLANIFICACION), _APPROVAL}
@@ -109,17 +119,20 @@ async def enter_first_state(
     session: AsyncSession, order: Order, *, actor: Actor, now: datetime
 ) -> None:
     """Open the stage history of an order that was just inserted as `nuevo`."""
-    session.add(
-        OrderStage(
-            order_id=order.id,
-            ordinal=1,
-            intento=order.intento,
-            estado=order.estado,
-            actor=actor.id,
-            entered_at=now,
-        )
-    )
+    session.add(OrderStage(**first_stage_row(order.id, actor, now)))
     await session.flush()
+
+
+def first_stage_row(order_id: UUID, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return the row that opens the stage history of a new order."""
+    return {
+        "order_id": order_id,
+        "ordinal": 1,
+        "intento": 1,
+        "estado": OrderState.NUEVO,
+        "actor": actor.id,
+        "entered_at": now,
+    }
 
 
 async def wake(

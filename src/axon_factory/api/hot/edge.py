@@ -4,12 +4,20 @@ import re
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from axon_factory.api.hot.answer import Answer, Answers
+from axon_factory.api.hot.creating import OrderCreations
 from axon_factory.api.hot.lists import OrderLists
 from axon_factory.api.hot.plain import PlainHeads, PlainRequest
 from axon_factory.api.hot.reading import OrderReads
+from axon_factory.api.hot.writing import (
+    CommitFailed,
+    WriteRoute,
+    Written,
+    is_plain_write,
+    read_body,
+)
 from axon_factory.api.middleware.incoming import EdgeOptions
 from axon_factory.api.rate_limits import Kind, RateLimits
 from axon_factory.api.routers.reading import list_links
@@ -19,11 +27,23 @@ from axon_factory.domain.permissions import Principal
 __all__ = ["HotPaths", "Reply"]
 
 _ORDERS = "/api/orders"
+_ORDERS_RAW = _ORDERS.encode()
+_WRITES = frozenset({"POST", "PATCH"})
 _ORDER = re.compile(
     r"/api/orders/(?:(ORD-\d{4}-\d{3,10})"
     r"|([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}))",
     re.ASCII,
 )
+
+
+def _failing(error: Exception) -> Receive:
+    """Return what raises `error` inside the application, whose answer is that of any failure."""
+
+    async def fail() -> Message:
+        raise error
+
+    return fail
+
 
 Reply = tuple[Principal, Answer]
 """Who is asking, and the answer."""
@@ -49,19 +69,60 @@ class HotPaths:
         self._answers = Answers(https=options.https)
         self._reads = OrderReads(services)
         self._lists = OrderLists(services, list_links)
+        self._creations = OrderCreations(services, limits, options.json)
+        self._most_body = options.max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] == "http" and scope["path"].startswith(_ORDERS):
-            route = self._route(scope)
-            if route is not None and self._running < self._most:
-                self._running += 1
-                try:
-                    if await self._answered(scope, route, send):
-                        return
-                finally:
-                    self._running -= 1
+        is_ours = scope["type"] == "http" and scope["path"].startswith(_ORDERS)
+        if is_ours and self._running < self._most:
+            self._running += 1
+            try:
+                after = await self._after(scope, receive, send)
+            finally:
+                self._running -= 1
+            if after is None:
+                return
+            receive = after
         await self._app(scope, receive, send)
+
+    async def _after(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
+        """Return what the application is to read, None for a request that was answered."""
+        if scope["method"] in _WRITES:
+            return await self._after_write(scope, receive, send)
+        route = self._route(scope)
+        if route is not None and await self._answered(scope, route, send):
+            return None
+        return receive
+
+    async def _after_write(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
+        route = self._write_route(scope)
+        request = None if route is None else self._heads.read(scope)
+        if route is None or request is None or not is_plain_write(request, self._most_body):
+            return receive
+        body = await read_body(request, receive)
+        written = None
+        if body.is_whole and len(body.content) == request.body_bytes:
+            written = await route(request, body.content)
+        match written:
+            case None:
+                return body.again(receive)
+            case CommitFailed():
+                return _failing(written.error)
+            case Written():
+                await self._answers.send(
+                    send,
+                    written.answer,
+                    request_id=request.request_id,
+                    charge=written.charge,
+                    gzip=False,
+                )
+                return None
+
+    def _write_route(self, scope: Scope) -> WriteRoute | None:
+        if scope["method"] == "POST" and scope["raw_path"] == _ORDERS_RAW:
+            return self._creations.create
+        return None
 
     async def _answered(
         self, scope: Scope, route: "Callable[[PlainRequest], Awaitable[Reply | None]]", send: Send

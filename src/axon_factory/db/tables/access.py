@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, LargeBinary, SmallInteger, Text, and_, or_
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    and_,
+    or_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, col
 
@@ -43,7 +52,7 @@ class ApiKey(Table, table=True):
     last_used_at: datetime | None = Field(default=None, sa_type=TIME)
 
     @classmethod
-    def holds_at(cls, now: datetime) -> ColumnElement[bool]:
+    def holds_at(cls, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
         """Return the condition that a key is neither revoked nor expired."""
         expires_at = col(cls.expires_at)
         return and_(col(cls.revoked_at).is_(None), or_(expires_at.is_(None), expires_at > now))

@@ -5,6 +5,7 @@ Every mail is written in the transaction of what it tells of. A mail holds a lin
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +25,7 @@ __all__ = [
     "ask_client",
     "client_mails_of",
     "has_account",
+    "mail_facts",
     "tell_approval",
     "tell_cancelled",
     "tell_delivered",
@@ -156,30 +158,38 @@ async def _tell(
     # Imported here: templates and calendars, which most commands do not need.
     from axon_factory.orders.notifications.rendering import render_mail  # noqa: PLC0415 — see above
 
-    client = order.datos_cliente
     link = await portal_url_to_send(change.by(_SENDER))
-    letter = render_mail(
-        kind,
-        language_of(client),
-        {
-            "client": client["nombre"],
-            "product": order.nombre_producto,
-            "number": order.order_number,
-            "support": change.policy.support_email,
-            "link": link,
-            "told": [told.value for told in change.policy.client_mails],
-            **facts,
-        },
-    )
+    told = {**mail_facts(order, change.policy, link), **facts}
+    letter = render_mail(kind, language_of(order.datos_cliente), told)
     await post_letter(
         change.tx,
         order,
         letter,
         topic=topic or kind.event,
         event=kind.event,
-        recipient=client["email"],
+        recipient=order.datos_cliente["email"],
         now=change.now,
     )
+
+
+class MailedOrder(Protocol):
+    """What every mail says of its order, named as in `tables.Order`."""
+
+    order_number: str
+    nombre_producto: str
+    datos_cliente: dict[str, Any]
+
+
+def mail_facts(order: MailedOrder, policy: Policy, link: str | None) -> dict[str, object]:
+    """Return what the templates of all mails may say. `link` is the order's portal link."""
+    return {
+        "client": order.datos_cliente["nombre"],
+        "product": order.nombre_producto,
+        "number": order.order_number,
+        "support": policy.support_email,
+        "link": link,
+        "told": [told.value for told in policy.client_mails],
+    }
 
 
 def _promise(order: Order, policy: Policy, *, before: datetime | None = None) -> dict[str, object]:

@@ -156,9 +156,9 @@ async def send_test(
     """
     destination = await find_destination(session, destination_id, family=family)
     await _check_serves(session, destination)
-    message = address_to(
-        destination, None, NotificationKind.PRUEBA, key=f"prueba:{uuid4()}", now=now
-    )
+    key = f"prueba:{uuid4()}"
+    row = address_to(destination, None, NotificationKind.PRUEBA, key=key, now=now)
+    message = OutboxMessage(**row)
     session.add(message)
     await session.flush()
     await enqueue_message(session, message.id)

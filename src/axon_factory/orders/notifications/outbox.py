@@ -1,17 +1,28 @@
 """Messages that leave only if the transaction that tells of them commits (resolutions 26)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Text, exists, func, literal, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Text,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import ApiKey, NotificationDestination, Order, OutboxMessage
-from axon_factory.domain.events import NewEvent
+from axon_factory.domain.events import AboutOrder, NewEvent
 from axon_factory.domain.messages import Channel
 from axon_factory.domain.notifications import (
     ORDER_KINDS,
@@ -32,12 +43,15 @@ from axon_factory.jobs.queue import enqueue_message
 
 __all__ = [
     "KEY_ENDED",
+    "Destination",
     "Letter",
     "address_to",
     "count_unsent",
     "end_orphans",
+    "event_messages",
     "family_of",
     "key_serves",
+    "letter_row",
     "notify",
     "owner_serves",
     "post_letter",
@@ -47,6 +61,9 @@ __all__ = [
 
 KEY_ENDED = "La clave de API del destino terminó."
 """What answers and the delivery log show where the owner of a destination is gone."""
+
+Moment = datetime | BindParameter[datetime]
+"""A moment, or its place in a statement that is compiled once."""
 
 _KEYS = frozenset(SCOPE_GRANTS.values())
 _READS = PERMISSIONS[Action.READ_ORDER].grants & PERMISSIONS[Action.MANAGE_NOTIFICATIONS].grants
@@ -66,7 +83,7 @@ async def family_of(session: AsyncSession, principal: Principal) -> str | None:
     )
 
 
-def owner_serves(now: datetime) -> ColumnElement[bool]:
+def owner_serves(now: Moment) -> ColumnElement[bool]:
     """Return the condition that a key of the destination's owner holds and may read orders."""
     return exists().where(
         col(ApiKey.family) == col(NotificationDestination.owner),
@@ -102,6 +119,15 @@ async def key_serves(
         col(NotificationDestination.id) == destination.id, owner_serves(now)
     )
     return await session.scalar(serving) is not None
+
+
+class Destination(Protocol):
+    """What a message takes from its destination, named as in `tables.NotificationDestination`."""
+
+    id: UUID
+    kind: str
+    host: str
+    events: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,22 +178,35 @@ async def post_letter(
 
     No destination is told. `event` names the kind of mail in the delivery log.
     """
-    key = _key(order, topic)
-    if await _is_known(session, key):
+    row = letter_row(order, letter, topic=topic, event=event, recipient=recipient, now=now)
+    if await _is_known(session, row["dedupe_key"]):
         return False
-    mail = OutboxMessage(
-        id=uuid4(),
-        dedupe_key=key,
-        order_id=None if order is None else order.id,
-        event=event,
-        recipient=recipient,
-        subject=letter.subject,
-        body=letter.text,
-        html=letter.html,
-        created_at=now,
-    )
-    await _put(session, mail)
+    await _put(session, OutboxMessage(**row))
     return True
+
+
+def letter_row(
+    order: AboutOrder | None,
+    letter: Letter,
+    *,
+    topic: str,
+    event: str | None,
+    recipient: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Return the row of a mail, as `post_letter` puts it into the outbox."""
+    return {
+        "id": uuid4(),
+        "dedupe_key": _key(order, topic),
+        "order_id": None if order is None else order.id,
+        "channel": Channel.MAIL,
+        "event": event,
+        "recipient": recipient,
+        "subject": letter.subject,
+        "body": letter.text,
+        "html": letter.html,
+        "created_at": now,
+    }
 
 
 async def notify(
@@ -186,7 +225,8 @@ async def notify(
     for destination in await _listeners(session, order, [kind], now):
         own = f"{key}:{destination.id}"
         if not await _is_known(session, own):
-            await _put(session, address_to(destination, order, kind, key=own, now=now))
+            message = address_to(destination, order, kind, key=own, now=now)
+            await _put(session, OutboxMessage(**message))
 
 
 async def tell_event(
@@ -204,40 +244,52 @@ async def tell_event(
     kinds = kinds_of(event, left, OrderState(order.estado))
     if not kinds:
         return
-    for destination in await _listeners(session, order, kinds, now):
+    listeners = await _listeners(session, order, kinds, now)
+    for message in event_messages(listeners, order, kinds, left=left, now=now):
+        await _put(session, OutboxMessage(**message))
+
+
+def event_messages(
+    listeners: Iterable[Destination],
+    order: AboutOrder,
+    kinds: Sequence[NotificationKind],
+    *,
+    left: OrderState | None,
+    now: datetime,
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows that tell of the order's newest event, to those who listen to this order."""
+    for destination in listeners:
         for kind in kinds:
-            if destination.events and kind not in destination.events:
-                continue
-            key = f"{order.id}:{order.event_seq}:{kind}:{destination.id}"
-            message = address_to(destination, order, kind, key=key, now=now, left=left)
-            await _put(session, message)
+            if not destination.events or kind in destination.events:
+                key = f"{order.id}:{order.event_seq}:{kind}:{destination.id}"
+                yield address_to(destination, order, kind, key=key, now=now, left=left)
 
 
 def address_to(
-    destination: NotificationDestination,
-    order: Order | None,
+    destination: Destination,
+    order: AboutOrder | None,
     kind: NotificationKind,
     *,
     key: str,
     now: datetime,
     left: OrderState | None = None,
-) -> OutboxMessage:
-    """Return the message that tells `destination`; `key` is unique to it."""
+) -> dict[str, Any]:
+    """Return the row of the message that tells `destination`; `key` is unique to it."""
     subject = None if order is None else _subject(order, left)
     title, text = text_of(kind, subject)
-    return OutboxMessage(
-        id=uuid4(),
-        dedupe_key=key,
-        order_id=None if order is None else order.id,
-        channel=Channel(destination.kind),
-        destination_id=destination.id,
-        event=kind,
-        payload=payload_of(kind, subject, now),
-        recipient=destination.host,
-        subject=title,
-        body=text,
-        created_at=now,
-    )
+    return {
+        "id": uuid4(),
+        "dedupe_key": key,
+        "order_id": None if order is None else order.id,
+        "channel": Channel(destination.kind),
+        "destination_id": destination.id,
+        "event": kind,
+        "payload": payload_of(kind, subject, now),
+        "recipient": destination.host,
+        "subject": title,
+        "body": text,
+        "created_at": now,
+    }
 
 
 async def count_unsent(session: AsyncSession, order_id: UUID) -> int:
@@ -295,11 +347,11 @@ async def _put(session: AsyncSession, message: OutboxMessage) -> None:
     await enqueue_message(session, message.id)
 
 
-def _key(order: Order | None, topic: str) -> str:
+def _key(order: AboutOrder | None, topic: str) -> str:
     return f"linea:{topic}" if order is None else f"{order.id}:{topic}:{order.intento}"
 
 
-def _subject(order: Order, left: OrderState | None) -> Subject:
+def _subject(order: AboutOrder, left: OrderState | None) -> Subject:
     failure = order.fallo or {}
     return Subject(
         order_id=str(order.id),

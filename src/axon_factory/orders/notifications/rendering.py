@@ -7,7 +7,7 @@ makes text of them, `kit.html` makes HTML, where every value is escaped.
 import re
 import textwrap
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,7 +18,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from axon_factory.domain.messages import ClientMail, Language
 from axon_factory.orders.notifications.outbox import Letter
 
-__all__ = ["plain_line", "render_mail", "spoken_time"]
+__all__ = [
+    "paragraph",
+    "plain_line",
+    "plain_texts",
+    "render_mail",
+    "render_parts",
+    "spoken_time",
+    "subject_line",
+    "tidied",
+]
 
 _WIDTH = 76
 _LONGEST_SUBJECT = 150
@@ -28,21 +37,51 @@ _MANY_BLANK_LINES = re.compile(r"\n{3,}")
 
 def render_mail(kind: ClientMail, language: Language, facts: Mapping[str, object]) -> Letter:
     """Return the mail of this kind; a fact that its template misses is an error."""
+    subject, text, html = render_parts(kind, language, facts, _TEXT, subject_line)
+    return Letter(subject, tidied(text), html)
+
+
+def render_parts(
+    kind: ClientMail,
+    language: Language,
+    facts: Mapping[str, object],
+    plain_texts: Environment,
+    as_subject: Callable[[str], str],
+) -> tuple[str, str, str]:
+    """Return subject, text and HTML of a mail; the text is not tidied.
+
+    `plain_texts` renders the text, `as_subject` makes the subject of what its template says.
+    """
     given = {**facts, "language": language.value}
     content = f"{language}/{kind}.jinja"
-    plain = _TEXT.get_template(content).make_module({**given, "kit": "kit.txt"})
+    plain = plain_texts.get_template(content).make_module({**given, "kit": "kit.txt"})
     rich = _HTML.get_template(content).make_module({**given, "kit": "kit.html"})
-    subject = _shortened(plain_line(vars(plain)["subject"]))
+    subject = as_subject(vars(plain)["subject"])
     shown = {**given, "subject": subject}
-    text = _TEXT.get_template("layout.txt").render({**shown, "kit": "kit.txt", "content": plain})
+    layout = plain_texts.get_template("layout.txt")
+    text = layout.render({**shown, "kit": "kit.txt", "content": plain})
     html = _HTML.get_template("layout.html").render({**shown, "kit": "kit.html", "content": rich})
-    return Letter(subject, _MANY_BLANK_LINES.sub("\n\n", text).strip() + "\n", html)
+    return subject, text, html
+
+
+def tidied(text: str) -> str:
+    """Return the text of a mail without the blank lines that its templates leave."""
+    return _MANY_BLANK_LINES.sub("\n\n", text).strip() + "\n"
+
+
+def subject_line(text: str) -> str:
+    """Return `text` as a subject: on one line, and not too long."""
+    line = plain_line(text)
+    if len(line) <= _LONGEST_SUBJECT:
+        return line
+    return line[: _LONGEST_SUBJECT - 1].rstrip() + "…"
 
 
 def plain_line(text: str) -> str:
     """Return `text` on one line, without control and direction characters: safe in a header."""
-    seen = "".join(" " if unicodedata.category(one) in _UNSEEN else one for one in text)
-    return " ".join(seen.split())
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(one) in _UNSEEN else one for one in text)
+    return " ".join(text.split())
 
 
 def spoken_time(moment: datetime, zone: ZoneInfo, language: Language) -> str:
@@ -62,15 +101,12 @@ def spoken_time(moment: datetime, zone: ZoneInfo, language: Language) -> str:
     return plain_line(f"{day}, {hour} ({place}, {offset})")
 
 
-def _shortened(subject: str) -> str:
-    if len(subject) <= _LONGEST_SUBJECT:
-        return subject
-    return subject[: _LONGEST_SUBJECT - 1].rstrip() + "…"
-
-
-def _paragraph(text: str) -> str:
+def paragraph(text: str) -> str:
     """Return `text` as one paragraph of a plain mail; an address in it is not broken."""
-    return textwrap.fill(plain_line(text), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    line = plain_line(text)
+    if len(line) <= _WIDTH:
+        return line
+    return textwrap.fill(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _quoted(text: str) -> str:
@@ -78,7 +114,7 @@ def _quoted(text: str) -> str:
     return "\n".join(f"> {plain_line(line)}".rstrip() for line in text.splitlines())
 
 
-def _environment(*, autoescape: bool) -> Environment:
+def _environment(*, autoescape: bool, **filters: Callable[[str], str]) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=autoescape,  # noqa: S701 — off for plain text alone
@@ -86,9 +122,15 @@ def _environment(*, autoescape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"paragraph": _paragraph, "quoted": _quoted, "plain": plain_line}
+    environment.filters |= filters
     return environment
 
 
+def plain_texts(**filters: Callable[[str], str]) -> Environment:
+    """Return what renders plain mails with other filters in place of its own."""
+    own = {"paragraph": paragraph, "quoted": _quoted, "plain": plain_line}
+    return _environment(autoescape=False, **(own | filters))
+
+
 _HTML = _environment(autoescape=True)
-_TEXT = _environment(autoescape=False)
+_TEXT = plain_texts()
