@@ -28,7 +28,7 @@ from axon_factory.api.idempotency import (
     kept_row,
 )
 from axon_factory.api.json_text import JsonLimits, certain_json
-from axon_factory.api.rate_limits import Charge, RateLimits
+from axon_factory.api.rate_limits import Charge, Kind, RateLimits
 from axon_factory.api.services import ApiServices
 from axon_factory.api.writing import entry_of
 from axon_factory.db import tables
@@ -190,7 +190,10 @@ class OrderReports:
         for member in members:
             locked = member.locked
             passes, charge = await charged(self._limits, locked.principal)
-            if not passes or not report(writes, locked, member.asked.report.patch, known):
+            if not passes:
+                continue
+            if not report(writes, locked, member.asked.report.patch, known):
+                self._limits.give_back(Kind.WRITES, locked.principal.id)
                 continue
             document = updated(cast("tables.Order", locked.order), locked.principal)
             done.append(_Done(member, document, version_etag(locked.order.version), charge))
