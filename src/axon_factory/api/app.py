@@ -23,6 +23,7 @@ from axon_factory.api.routers import (
     repositories,
     users,
 )
+from axon_factory.api.routes import add_routes
 from axon_factory.api.services import ApiServices
 from axon_factory.api.writing import AnsweredBefore
 
@@ -58,7 +59,7 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         deliveries.router,
     )
     for router in routers:
-        app.include_router(router)
+        add_routes(app, router)
     add_edge(app, edge)
 
 

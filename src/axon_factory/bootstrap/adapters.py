@@ -19,7 +19,7 @@ from axon_factory.adapters.mailer import MaildirMailer, SmtpMailer, SmtpServer
 from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.domain.addresses import OutboundRules
+from axon_factory.bootstrap.options import key_outbound_rules, outbound_rules
 from axon_factory.domain.messages import Channel
 from axon_factory.ports.builder import AgentBuilder, Builder
 from axon_factory.ports.messages import Mailer, Notifier
@@ -203,13 +203,3 @@ def notifier_of(settings: Settings) -> Notifier:
         {Channel.WEBHOOK: WebhookNotifier(http), Channel.SLACK: SlackNotifier(http)},
         of_keys={Channel.WEBHOOK: WebhookNotifier(http_of_keys)},
     )
-
-
-def outbound_rules(settings: Settings) -> OutboundRules:
-    """Return which addresses notifications may go to."""
-    return OutboundRules.of(settings.webhook_networks)
-
-
-def key_outbound_rules(settings: Settings) -> OutboundRules:
-    """Return which addresses an API key may give a destination."""
-    return OutboundRules.of(settings.key_webhook_networks, setting="AXON_KEY_WEBHOOK_NETWORKS")

@@ -14,15 +14,15 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from axon_factory.accounts.passwords import LoginLimits
 from axon_factory.accounts.sessions import SessionLimits
-from axon_factory.adapters.sandbox import MEBIBYTE, Limits
+from axon_factory.domain.addresses import OutboundRules
 from axon_factory.domain.building import BuildLimits
 from axon_factory.domain.messages import ClientMail
 from axon_factory.orders.policy import AgentRules, ApprovalRules, BudgetRules, Policy
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.settings import Settings
-from axon_factory.worker.runner import WorkerOptions
 
 _KEY_BYTES = 32
+_MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,13 @@ def disk_floors(settings: Settings) -> Mapping[Path, int]:
 
     Parts of the data folder are named too: they may be other disks.
     """
-    data, floor = settings.data_dir, settings.disk_floor_mb * MEBIBYTE
+    data, floor = settings.data_dir, settings.disk_floor_mb * _MEBIBYTE
     parts = ("products", "repositories", "deployments", "mail", "sessions")
     floors = dict.fromkeys((data, *(data / part for part in parts)), floor)
-    floors[Path(tempfile.gettempdir())] = min(floor, settings.check_disk_mb * MEBIBYTE)
+    floors[Path(tempfile.gettempdir())] = min(floor, settings.check_disk_mb * _MEBIBYTE)
     if settings.database_url is None:
-        floors[data / "postgresql"] = settings.disk_floor_database_mb * MEBIBYTE
+        floors[data / "postgresql"] = settings.disk_floor_database_mb * _MEBIBYTE
     return floors
-
-
-def check_limits(settings: Settings) -> Limits:
-    """Return what one check of a product may use."""
-    return Limits(disk_bytes=settings.check_disk_mb * MEBIBYTE)
 
 
 def policy_of(settings: Settings, portal_links: PortalLinks) -> Policy:
@@ -159,14 +154,11 @@ def _approval_rules(settings: Settings) -> ApprovalRules:
     )
 
 
-def worker_options(settings: Settings, name: str) -> WorkerOptions:
-    """Return how the worker called `name` runs."""
-    return WorkerOptions(
-        name=name,
-        concurrency=settings.worker_concurrency,
-        heartbeat_seconds=settings.heartbeat_seconds,
-        stalled_after_seconds=settings.stalled_after_seconds,
-        maintenance_seconds=settings.maintenance_seconds,
-        housekeeping_seconds=settings.housekeeping_seconds,
-        longest_step_seconds=settings.step_timeout_seconds,
-    )
+def outbound_rules(settings: Settings) -> OutboundRules:
+    """Return which addresses notifications may go to."""
+    return OutboundRules.of(settings.webhook_networks)
+
+
+def key_outbound_rules(settings: Settings) -> OutboundRules:
+    """Return which addresses an API key may give a destination."""
+    return OutboundRules.of(settings.key_webhook_networks, setting="AXON_KEY_WEBHOOK_NETWORKS")
