@@ -28,13 +28,9 @@ from axon_factory.bootstrap.container import Container
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import mcp_routes
-from axon_factory.orders.notifications import rendering
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import pages, portal
-
-_LOADED_EARLY = (rendering,)
-"""Modules that a request would otherwise load while it holds a lock."""
 
 
 def application_of(container: Container) -> FastAPI:
