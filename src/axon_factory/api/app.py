@@ -24,6 +24,7 @@ from axon_factory.api.routers import (
     repositories,
     users,
 )
+from axon_factory.api.routes import add_routes
 from axon_factory.api.services import ApiServices
 from axon_factory.api.writing import AnsweredBefore
 
@@ -62,7 +63,7 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         deliveries.router,
     )
     for router in routers:
-        app.include_router(router)
+        add_routes(app, router)
     add_edge(app, edge)
     limits = app.state.rate_limits
     hot_paths = HotPaths(app, services=services, limits=limits, options=edge)

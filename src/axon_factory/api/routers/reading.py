@@ -19,7 +19,7 @@ from axon_factory.api.list_parameters import (
     unknown_field,
 )
 from axon_factory.api.routers.events import After, PageSize
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import ResultNotReady, Unavailable
 from axon_factory.domain.permissions import Action, Principal
@@ -43,7 +43,7 @@ from axon_factory.orders.runs.capacity import place_in_queue
 
 __all__ = ["list_links", "router"]
 
-router = APIRouter(prefix="/api/orders", tags=["ordenes"])
+router = APIRouter(route_class=Route, prefix="/api/orders", tags=["ordenes"])
 
 
 @router.get(
