@@ -10,20 +10,19 @@ from typing import Any, LiteralString, NamedTuple, cast
 from uuid import UUID
 
 import psycopg
-from pydantic_core import to_json
 
 from axon_factory.db import tables
 from axon_factory.db.principals import (
     LIVE,
     REACHES,
     Presented,
-    asked_credentials,
     principal_of,
 )
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import OrderState, attempt_is_over
+from axon_factory.orders.documents import reference_of, statement_parameters
 from axon_factory.orders.requests import OrderPatch
 from axon_factory.orders.update import (
     REPORTED,
@@ -148,15 +147,11 @@ async def lock_reported(
     """
     credentials = list(dict.fromkeys(one.presented for one in reports))
     places = {presented: place for place, presented in enumerate(credentials)}
-    wanted = [_wanted(place, one, places[one.presented]) for place, one in enumerate(reports)]
-    rows = await connection.execute(
-        _LOCK,
-        {
-            "asked": to_json(asked_credentials(credentials)).decode(),
-            "wanted": to_json(wanted).decode(),
-        },
-        binary=True,
-    )
+    wanted = [
+        reference_of(place, one.reference, places[one.presented])
+        for place, one in enumerate(reports)
+    ]
+    rows = await connection.execute(_LOCK, statement_parameters(credentials, wanted), binary=True)
     locked: list[Locked | None] = [None] * len(reports)
     orders: dict[UUID, ReportedOrder] = {}
     for place, who, *columns in await rows.fetchall():
@@ -242,13 +237,3 @@ def _is_for_reports(order: ReportedOrder, principal: Principal, patch: OrderPatc
     return order.silence is None and not attempt_is_over(
         attempt, order.intento, OrderState(order.estado)
     )
-
-
-def _wanted(place: int, one: Report, credential: int) -> dict[str, Any]:
-    is_number = isinstance(one.reference, str)
-    return {
-        "place": place,
-        "credential": credential,
-        "id": None if is_number else one.reference,
-        "number": one.reference if is_number else None,
-    }
