@@ -97,7 +97,8 @@ class Locked(NamedTuple):
 
 
 _COLUMNS = ", ".join(f"reached.{field.name}" for field in fields(ReportedOrder))
-# In the order of ids, so that two batches never wait for one another in a circle.
+# An order that somebody else holds is left to the application, which waits for it: the others of
+# the batch must not.
 _LOCK = cast(
     "LiteralString",
     f"""
@@ -111,7 +112,7 @@ _LOCK = cast(
     JOIN orders AS reached ON reached.id = coalesce(
         wanted.id, (SELECT id FROM orders WHERE order_number = wanted.number)
     ) AND {REACHES}
-    ORDER BY reached.id FOR UPDATE OF reached
+    FOR UPDATE OF reached SKIP LOCKED
     """,  # noqa: S608 — columns and constants of the code
 )
 _KNOWN = (
@@ -143,7 +144,8 @@ async def lock_reported(
 ) -> Sequence[Locked | None]:
     """Lock the orders of the reports; None where the caller reaches none, or no credential holds.
 
-    Two reports on the same order get the same object.
+    None also stands for an order that another transaction holds at present. Two reports on the
+    same order get the same object.
     """
     credentials = list(dict.fromkeys(one.presented for one in reports))
     places = {presented: place for place, presented in enumerate(credentials)}
