@@ -42,7 +42,7 @@ def main(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")] = False,
 ) -> None:
-    """Measure the line, lists at two sizes, or an idle worker. Ratios are comparable, figures are not.
+    """Measure the line, lists at two sizes, or an idle worker. Only ratios compare.
 
     `lists` takes half an hour with a million orders, and 5 GB in the folder for temporary files.
     """

@@ -148,7 +148,8 @@ async def fill_peers(url: str, template: dict[str, Any], orders: int) -> None:
             """
             INSERT INTO design_orders
             SELECT id::text, order_number, tipo_producto, nombre_producto, cliente_id,
-                datos_cliente, estado, plan, repo_url, deploy_url, resultado, progreso, asignado_a, session_id,
+                datos_cliente, estado, plan, repo_url, deploy_url, resultado, progreso, asignado_a,
+                session_id,
                 (SELECT json_agg(json_build_object('timestamp', at, 'agente', agente,
                     'mensaje', mensaje, 'tipo', tipo, 'metadata', metadata) ORDER BY seq)
                  FROM order_events WHERE order_id = orders.id),

@@ -16,7 +16,8 @@ from litestar.exceptions import NotFoundException
 _PORT, _DATABASE = int(sys.argv[1]), sys.argv[2]
 _ONE = """
     SELECT id, order_number, tipo_producto, nombre_producto, cliente_id, datos_cliente, estado,
-        plan, repo_url, deploy_url, resultado, progreso, asignado_a, session_id, created_at, updated_at,
+        plan, repo_url, deploy_url, resultado, progreso, asignado_a, session_id, created_at,
+        updated_at,
         planificado_at, construccion_iniciada_at, qa_iniciada_at, entregado_at, prioridad, tags,
         notas_internas, (
             SELECT json_agg(json_build_object('timestamp', at, 'agente', agente, 'mensaje', mensaje,
