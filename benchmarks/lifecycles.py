@@ -96,7 +96,7 @@ class _Contender:
         async with connection:
             jobs, commits = await _number(connection, _JOBS), await _commits(connection)
             postgres = cumulative_seconds(postmaster)
-            spent = await self._ask(os.environ.get("AXON_BENCH_ASK", "work"))
+            spent = await self._ask(os.environ.get("BENCH_ASK", "work"))
             postgres = cumulative_seconds(postmaster) - postgres
             return Lifecycles(
                 contender=self.name,

@@ -13,7 +13,6 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -217,7 +216,7 @@ class Counts:
 
         async def counted(cursor: Any, query: Any, *rest: Any, **keywords: Any) -> Any:
             self.statements += 1
-            if os.environ.get("AXON_BENCH_TEXTS"):
+            if os.environ.get("BENCH_TEXTS"):
                 text = query if isinstance(query, str) else str(query)
                 self.texts[" ".join(text.split())[:160]] += 1
             return await execute(cursor, query, *rest, **keywords)
@@ -256,17 +255,17 @@ async def _serve(contender: Contender, dsn: str, counts: Counts) -> None:
             case ["place", number]:
                 await contender.place(int(number))
             case _:
-                profile = os.environ.get("AXON_BENCH_PROFILE")
+                profile = os.environ.get("BENCH_PROFILE")
                 if profile and line == ["profile"]:
                     import cProfile
 
                     with cProfile.Profile() as profiler:
                         answer = await _measure(contender, dsn, counts)
-                    profiler.dump_stats(profile)
+                    profiler.dump_stats(profile + type(contender).__name__)
                 else:
                     answer = await _measure(contender, dsn, counts)
                 if counts.texts:
-                    Path(os.environ["AXON_BENCH_TEXTS"]).write_text(
+                    Path(os.environ["BENCH_TEXTS"] + type(contender).__name__).write_text(
                         "\n".join(f"{n} {t}" for t, n in counts.texts.most_common())
                     )
                     counts.texts.clear()

@@ -4,10 +4,11 @@ import hashlib
 import json
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import flush_unless_joined, notify_at_commit
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.states import Actor, ActorKind, OrderState
@@ -17,8 +18,6 @@ __all__ = ["CHANNEL", "append_event", "content_key"]
 
 CHANNEL = "axon_order_events"
 """NOTIFY carries the order's id only and is a hint: listeners catch up from the table."""
-
-_NOTIFY = text("SELECT pg_notify(:channel, :order_id)")
 
 
 def content_key(event: NewEvent) -> str:
@@ -80,7 +79,7 @@ async def append_event(
             dedupe_key=event.dedupe_key,
         )
     )
-    await session.flush()
-    await session.execute(_NOTIFY, {"channel": CHANNEL, "order_id": str(order.id)})
+    await flush_unless_joined(session)
+    notify_at_commit(session, CHANNEL, str(order.id))
     await tell_event(session, order, event, left=left, now=now)
     return True

@@ -1,14 +1,16 @@
 """Read and write the receipts of an order: milestones, checks, deployments (`domain.evidence`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import APART
 from axon_factory.db.tables import Order, OrderCheck, OrderDeployment, OrderMilestone
 from axon_factory.domain.catalogue import REQUIRED_CHECKS, ProductType
 from axon_factory.domain.errors import Forbidden
@@ -18,8 +20,10 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import AGENT_KINDS, Actor
 
 __all__ = [
+    "EVIDENCE",
     "Receipts",
     "commit_of",
+    "evidence_of",
     "keep_check",
     "keep_deployment",
     "names_given_by",
@@ -46,9 +50,59 @@ def required_checks(order: Order) -> tuple[str, ...]:
     return tuple(order.catalogo.get("verificaciones", REQUIRED_CHECKS))
 
 
+EVIDENCE = """json_build_array(
+    (SELECT json_agg(json_build_array(milestone_id, commit_id,
+                                      (extract(epoch FROM completed_at) * 1000000)::bigint)
+                     ORDER BY completed_at, milestone_id)
+     FROM order_milestones WHERE order_id = :order_id AND intento = :intento),
+    (SELECT json_agg(json_build_array(check_name, passed, commit_id)
+                     ORDER BY created_at, check_name)
+     FROM order_checks WHERE order_id = :order_id AND intento = :intento),
+    (SELECT json_agg(commit_id) FROM order_deployments
+     WHERE order_id = :order_id AND intento = :intento AND withdrawn_at IS NULL)
+)"""
+"""SQL of all that `evidence_of` needs, as one value."""
+_EVIDENCE = text(f"SELECT {EVIDENCE}")
+
+
 async def read_evidence(session: AsyncSession, order: Order) -> Evidence:
     """Return what the receipts of the order's current attempt prove."""
-    return (await read_receipts(session, order)).evidence
+    if order.plan is None:
+        return evidence_of(order, None)
+    parameters = {"order_id": order.id, "intento": order.intento}
+    if session.autoflush:
+        await session.flush()
+    return evidence_of(order, await session.scalar(_EVIDENCE, parameters, execution_options=APART))
+
+
+def evidence_of(order: Order, found: Sequence[Any] | None) -> Evidence:
+    """Return what the receipts prove that `EVIDENCE` has found, none of an order without a plan."""
+    if order.plan is None or found is None:
+        return Evidence(required=required_checks(order))
+    milestones, checks, deployed = (part or () for part in found)
+    return _evidence(
+        order,
+        [_Milestone(*one) for one in milestones],
+        [CheckResult(*one) for one in checks],
+        deployed,
+    )
+
+
+def _evidence(
+    order: Order,
+    milestones: Sequence["_Milestone"],
+    results: Sequence[CheckResult],
+    deployed: Iterable[str],
+) -> Evidence:
+    planned = _planned(order)
+    return Evidence(
+        planned=planned,
+        completed=frozenset(one.milestone_id for one in milestones),
+        required=required_checks(order),
+        commit=_newest_commit(milestones, planned),
+        results=tuple(results),
+        deployed=frozenset(deployed),
+    )
 
 
 async def read_receipts(session: AsyncSession, order: Order) -> Receipts:
@@ -82,14 +136,11 @@ async def read_receipts(session: AsyncSession, order: Order) -> Receipts:
             .order_by(col(OrderDeployment.created_at))
         )
     )
-    planned = _planned(order)
-    evidence = Evidence(
-        planned=planned,
-        completed=frozenset(item.milestone_id for item in milestones),
-        required=required_checks(order),
-        commit=_newest_commit(milestones, planned),
-        results=tuple(CheckResult(one.check_name, one.passed, one.commit_id) for one in checks),
-        deployed=frozenset(one.commit_id for one in deployments if one.withdrawn_at is None),
+    evidence = _evidence(
+        order,
+        [_Milestone(one.milestone_id, one.commit_id, one.completed_at) for one in milestones],
+        [CheckResult(one.check_name, one.passed, one.commit_id) for one in checks],
+        (one.commit_id for one in deployments if one.withdrawn_at is None),
     )
     return Receipts(evidence, milestones, checks, deployments)
 
@@ -207,7 +258,17 @@ def _planned(order: Order) -> tuple[str, ...]:
     return () if plan is None else tuple(milestone.id for milestone in plan.milestones)
 
 
-def _newest_commit(milestones: Sequence[OrderMilestone], planned: tuple[str, ...]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Milestone:
+    """What counts of a completed milestone."""
+
+    milestone_id: str
+    commit_id: str
+    completed_at: Any
+    """When: any value that grows with time, of one kind for all milestones of an order."""
+
+
+def _newest_commit(milestones: Sequence[_Milestone], planned: tuple[str, ...]) -> str | None:
     """Return the newest commit. Among milestones recorded at once the plan's last one counts."""
     place = {name: number for number, name in enumerate(planned)}
     newest = max(

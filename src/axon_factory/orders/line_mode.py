@@ -11,6 +11,7 @@ from types import MappingProxyType
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.db.sessions import APART
 from axon_factory.db.tables import LineControl
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import PreconditionFailed
@@ -19,7 +20,6 @@ from axon_factory.domain.permissions import Principal
 from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances, pull_forward
 from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.orders.policy import ApprovalRules, Policy
-from axon_factory.orders.read import current_mode
 from axon_factory.orders.runs.capacity import wake_waiting
 from axon_factory.orders.runs.state import OWN_BUILDER
 
@@ -120,17 +120,20 @@ async def _stop(session: AsyncSession, control: LineControl, policy: Policy, now
     )
 
 
+_HELD = "line_mode_held"
 _HOLD = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('axon.line', 0))")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('axon.line', 0))")
 
 
-async def hold_mode(session: AsyncSession) -> LineMode:
-    """Return the mode, and keep it from changing until the transaction ends.
+async def hold_mode(session: AsyncSession) -> None:
+    """Keep the mode from changing until the transaction ends; read it afterwards.
 
-    So no step begins after the person who paused the line has been answered.
+    So no step begins after the person who paused the line has been answered. A second time is free.
     """
-    await session.execute(_HOLD)
-    return await current_mode(session)
+    if _HELD in session.info:
+        return
+    await session.execute(_HOLD, execution_options=APART)
+    session.info[_HELD] = True
 
 
 async def lock_mode(session: AsyncSession) -> None:

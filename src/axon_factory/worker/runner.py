@@ -78,6 +78,7 @@ class Worker:
         self._policy = policy
         self._options = options
         self._watch = watch
+        self._stop: asyncio.Event | None = None
         self._worker_id: int | None = None
         self._running: set[int] = set()
         self._suspects: frozenset[int] = frozenset()
@@ -89,6 +90,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a database that goes away is waited for."""
+        self._stop = stop
         watching = asyncio.create_task(self._watch.run(stop)) if self._watch else None
         try:
             await self._work(stop)
@@ -179,6 +181,9 @@ class Worker:
         await notice_silence(self._database, self._policy)
         await remind_of_questions(self._database, self._policy)
 
+    def _is_stopping(self) -> bool:
+        return self._stop is not None and self._stop.is_set()
+
     async def _dropped_jobs(self) -> frozenset[int]:
         """Return the jobs that are ours by the record, but have not run for two looks."""
         if self._worker_id is None:
@@ -214,7 +219,7 @@ class Worker:
         @app.task(name=ADVANCE, retry=retry, pass_context=True)
         async def advance(context: JobContext, order_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
             with self._noted(context):
-                await self._line.advance(UUID(order_id))
+                await self._line.run(UUID(order_id), stopping=self._is_stopping)
 
         @app.task(name=SEND_MESSAGE, retry=retry, pass_context=True)
         async def send_message(context: JobContext, message_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered

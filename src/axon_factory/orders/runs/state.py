@@ -4,9 +4,10 @@ A run that its order does not want any more is to be stopped, also if the order 
 The line asks the run to stop, and forces it by a deadline. Its tokens die with its right to report.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,7 +32,6 @@ __all__ = [
     "keep_report",
     "release_run",
     "reported_percent",
-    "runs_of",
     "unwanted_run",
 ]
 
@@ -68,7 +68,21 @@ async def current_run(tx: AsyncSession, order: Order) -> OrderSession | None:
     return found if found is not None and found.ended_at is None else None
 
 
-def unwanted_run(order: Order, runs: list[OrderSession]) -> OrderSession | None:
+class RunState(Protocol):
+    """What of a run says whether its order still wants it."""
+
+    @property
+    def intento(self) -> int: ...
+    @property
+    def ended_at(self) -> object | None: ...
+    @property
+    def stop_requested_at(self) -> object | None: ...
+
+
+_Run = TypeVar("_Run", bound=RunState)
+
+
+def unwanted_run(order: Order, runs: Sequence[_Run]) -> _Run | None:
     """Return the oldest run that is still open though the order does not want it."""
     building = order.estado == OrderState.CONSTRUCCION
     return next(
