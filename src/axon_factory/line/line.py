@@ -41,7 +41,6 @@ from axon_factory.line.turn import (
     take_over,
 )
 from axon_factory.orders.change import Change
-from axon_factory.orders.line_mode import hold_mode
 from axon_factory.orders.machine_wait import end_machine_wait, wait_for_machine
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import read_watch
@@ -295,9 +294,6 @@ class Line:
         async with self._database.transaction(unit, joined=True) as tx:
             change = await self._change(tx, ticket.order_id, turn)
             held = take_over(change, turn)
-            if held is not None:
-                # As deciding does: who holds places must not wait for the mode.
-                await hold_mode(tx)
             await finish_step(change, ticket)
             await end_machine_wait(change)  # a step has got through
             await action.record(change, work, outcome)

@@ -8,14 +8,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import APART
-from axon_factory.db.tables import Order, OrderEvent, OrderStage
+from axon_factory.db.tables import Order, OrderEvent, OutboxMessage
 from axon_factory.domain.building import LineMode, Priority
 from axon_factory.domain.evidence import NO_EVIDENCE
 from axon_factory.domain.lifecycle import Situation, StepKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import Claim, OrderState, PlanStatus, WaitsFor, needs_evidence
 from axon_factory.jobs.queue import ADVANCE, PRIORITIES_A_RANK, advance_lock
-from axon_factory.orders.evidence import EVIDENCE, evidence_of
+from axon_factory.orders.evidence import EVIDENCE, evidence_of, know_evidence
 from axon_factory.orders.line_mode import hold_mode
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.runs.state import OWN_BUILDER, unwanted_run
@@ -62,7 +62,7 @@ _FACTS = text(
         ) AS outranked
     """  # noqa: S608 — constants of the program
 )
-_UNREAD = (Order, OrderEvent, OrderStage)
+_UNREAD = (Order, OrderEvent, OutboxMessage)
 """What the statement above does not look at: it may be pending in the session meanwhile."""
 
 
@@ -79,7 +79,10 @@ async def read_situation(tx: AsyncSession, order: Order, *, policy: Policy) -> S
     facts = found.one()
     runs = [_Run(*one) for one in facts.runs or ()]
     unwanted = unwanted_run(order, runs)
-    evidence = evidence_of(order, facts.evidence) if needs_evidence(state) else NO_EVIDENCE
+    evidence = NO_EVIDENCE
+    if needs_evidence(state):
+        evidence = evidence_of(order, facts.evidence)
+        know_evidence(tx, order, evidence)
     if state is OrderState.CONSTRUCCION:
         Plan.model_validate(order.plan)  # a damaged one fails the order, here where it is seen
     return Situation(

@@ -20,6 +20,8 @@ from axon_factory.jobs.queue import (
     release_advance,
 )
 from axon_factory.orders.change import Change
+from axon_factory.orders.line_mode import HOLD, mode_is_held
+from axon_factory.orders.notifications.outbox import tell_nobody
 
 __all__ = [
     "Turn",
@@ -85,13 +87,18 @@ class KnownOrder:
     rows: frozenset[tuple[str, int, int, int]]
 
 
-# The row's lock comes first. `xmin` is the transaction that has written the row.
+# The row's lock comes first, then that of the line's mode (`hold_mode`), then those of places.
+# `xmin` is the transaction that has written the row.
 _LOCK = text(
-    """
-    SELECT xmin::text AS written, version, fence, event_seq,
-           pg_current_xact_id()::xid::text AS this
-    FROM orders WHERE id = :order_id FOR UPDATE
-    """
+    f"""
+    WITH locked AS MATERIALIZED (
+        SELECT xmin::text AS written, version, fence, event_seq
+        FROM orders WHERE id = :order_id FOR UPDATE
+    )
+    SELECT written, version, fence, event_seq, pg_current_xact_id()::xid::text AS this, {HOLD},
+           EXISTS (SELECT FROM notification_destinations WHERE active) AS is_told
+    FROM locked
+    """  # noqa: S608 — a constant of the program
 )
 
 
@@ -114,6 +121,9 @@ async def lock_known_order(session: AsyncSession, order_id: UUID, turn: Turn) ->
     else:
         order = await session.get_one(Order, order_id, populate_existing=True)
     session.info[_ROW] = found
+    mode_is_held(session)
+    if not found.is_told:
+        tell_nobody(session)
     return order
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -24,8 +25,11 @@ __all__ = [
     "Receipts",
     "commit_of",
     "evidence_of",
+    "forget_evidence",
     "keep_check",
     "keep_deployment",
+    "keep_milestone",
+    "know_evidence",
     "names_given_by",
     "read_evidence",
     "read_receipts",
@@ -69,10 +73,26 @@ async def read_evidence(session: AsyncSession, order: Order) -> Evidence:
     """Return what the receipts of the order's current attempt prove."""
     if order.plan is None:
         return evidence_of(order, None)
+    known = session.info.get(_KNOWN)
+    if known is not None and known[:2] == (order.id, order.intento):
+        return known[2]
     parameters = {"order_id": order.id, "intento": order.intento}
     if session.autoflush:
         await session.flush()
     return evidence_of(order, await session.scalar(_EVIDENCE, parameters, execution_options=APART))
+
+
+def know_evidence(session: AsyncSession, order: Order, evidence: Evidence) -> None:
+    """Keep what was read just now, until a receipt is written in the session's transaction."""
+    session.info[_KNOWN] = order.id, order.intento, evidence
+
+
+def forget_evidence(session: AsyncSession) -> None:
+    """End `know_evidence`. Call it before a receipt of the session's order is written."""
+    session.info.pop(_KNOWN, None)
+
+
+_KNOWN = "evidence"
 
 
 def evidence_of(order: Order, found: Sequence[Any] | None) -> Evidence:
@@ -155,18 +175,43 @@ async def keep_check(session: AsyncSession, receipt: OrderCheck) -> None:
 
     The order's row is locked by the caller.
     """
-    await session.merge(receipt)
-    await session.flush()
+    await _keep(session, receipt)
 
 
 async def keep_deployment(session: AsyncSession, receipt: OrderDeployment) -> None:
     """Keep the receipt that a commit of the locked order runs and has answered."""
-    await session.merge(receipt)
-    await session.flush()
+    await _keep(session, receipt)
+
+
+async def _keep(session: AsyncSession, receipt: OrderCheck | OrderDeployment) -> None:
+    """Insert the row, or write all of it in place of the one with its key."""
+    forget_evidence(session)
+    table = type(receipt).metadata.tables[str(type(receipt).__tablename__)]
+    if session.sync_session.identity_key(instance=receipt) in session.identity_map:
+        await session.merge(receipt)
+        await session.flush()
+        return
+    values = {column.name: getattr(receipt, column.name) for column in table.columns}
+    keys = table.primary_key.columns.keys()
+    statement = insert(table).values(values)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=keys,
+            set_={name: statement.excluded[name] for name in values if name not in keys},
+        ),
+        execution_options=APART,
+    )
+
+
+def keep_milestone(session: AsyncSession, receipt: OrderMilestone) -> None:
+    """Keep the receipt of a milestone of the locked order that has none."""
+    forget_evidence(session)
+    session.add(receipt)
 
 
 async def withdraw_deployments(session: AsyncSession, order: Order, now: datetime) -> None:
     """Note that nothing of the locked order runs any more: its deployments prove nothing now."""
+    forget_evidence(session)
     await session.execute(
         text(
             "UPDATE order_deployments SET withdrawn_at = :now "

@@ -25,12 +25,14 @@ from axon_factory.orders.runs.state import OWN_BUILDER
 
 __all__ = [
     "BATCH",
+    "HOLD",
     "ModeChange",
     "change_mode",
     "count_ahead",
     "enqueue_stranded",
     "hold_mode",
     "lock_mode",
+    "mode_is_held",
     "read_control",
 ]
 
@@ -121,7 +123,9 @@ async def _stop(session: AsyncSession, control: LineControl, policy: Policy, now
 
 
 _HELD = "line_mode_held"
-_HOLD = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('axon.line', 0))")
+HOLD = "pg_advisory_xact_lock_shared(hashtextextended('axon.line', 0))"
+"""SQL of `hold_mode`, for a statement that does something else, too."""
+_HOLD = text(f"SELECT {HOLD}")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('axon.line', 0))")
 
 
@@ -133,6 +137,11 @@ async def hold_mode(session: AsyncSession) -> None:
     if _HELD in session.info:
         return
     await session.execute(_HOLD, execution_options=APART)
+    mode_is_held(session)
+
+
+def mode_is_held(session: AsyncSession) -> None:
+    """Note that a statement with `HOLD` has run in the session's transaction."""
     session.info[_HELD] = True
 
 

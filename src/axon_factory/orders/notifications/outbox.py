@@ -6,10 +6,11 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Text, exists, func, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import APART
 from axon_factory.db.tables import ApiKey, NotificationDestination, Order, OutboxMessage
 from axon_factory.domain.events import NewEvent
 from axon_factory.domain.messages import Channel
@@ -43,6 +44,7 @@ __all__ = [
     "post_letter",
     "post_message",
     "tell_event",
+    "tell_nobody",
 ]
 
 KEY_ENDED = "La clave de API del destino terminó."
@@ -152,22 +154,32 @@ async def post_letter(
 
     No destination is told. `event` names the kind of mail in the delivery log.
     """
-    key = _key(order, topic)
-    if await _is_known(session, key):
+    mail = {
+        "id": uuid4(),
+        "dedupe_key": _key(order, topic),
+        "order_id": None if order is None else order.id,
+        "channel": Channel.MAIL,
+        "event": event,
+        "recipient": recipient,
+        "subject": letter.subject,
+        "body": letter.text,
+        "html": letter.html,
+        "created_at": now,
+        "attempts": 0,
+    }
+    kept = await session.scalar(_PUT_ONCE, mail, execution_options=APART)
+    if kept is None:
         return False
-    mail = OutboxMessage(
-        id=uuid4(),
-        dedupe_key=key,
-        order_id=None if order is None else order.id,
-        event=event,
-        recipient=recipient,
-        subject=letter.subject,
-        body=letter.text,
-        html=letter.html,
-        created_at=now,
-    )
-    await _put(session, mail)
+    await enqueue_message(session, kept)
     return True
+
+
+_MESSAGES = OutboxMessage.metadata.tables["outbox_messages"]
+_PUT_ONCE = (
+    insert(_MESSAGES)
+    .on_conflict_do_nothing(index_elements=["dedupe_key"])
+    .returning(_MESSAGES.c.id)
+)
 
 
 async def notify(
@@ -258,6 +270,8 @@ async def _listeners(
     session: AsyncSession, order: Order | None, kinds: Sequence[NotificationKind], now: datetime
 ) -> list[NotificationDestination]:
     """Return the destinations that listen to any of `kinds`, and to this order."""
+    if session.info.get(_NOBODY):
+        return []
     events, owner = col(NotificationDestination.events), col(NotificationDestination.owner)
     statement = select(NotificationDestination).where(
         col(NotificationDestination.active),
@@ -282,6 +296,14 @@ def _filters(order: Order | None) -> Sequence[ColumnElement[bool]]:
         return no_client, no_tag
     client = no_client if order.cliente_id is None else clients.contains([order.cliente_id])
     return or_(no_client, client), or_(no_tag, literal(order.tags, ARRAY(Text)).contains(tags))
+
+
+_NOBODY = "no_destinations"
+
+
+def tell_nobody(session: AsyncSession) -> None:
+    """Note that no destination was active when the session's transaction began."""
+    session.info[_NOBODY] = True
 
 
 async def _is_known(session: AsyncSession, key: str) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import flush_unless_joined
 from axon_factory.db.tables import Order, OrderSession, SystemToken
 from axon_factory.domain.building import BuilderName
 from axon_factory.domain.states import OrderState
@@ -106,7 +107,7 @@ async def begin_run(tx: AsyncSession, order: Order, builder: str, now: datetime)
         tx.add(begun)
     order.session_open = True
     order.queued_at = None
-    await tx.flush()
+    await flush_unless_joined(tx)
     return begun
 
 
@@ -141,7 +142,7 @@ async def release_run(
     current.stop_requested_at = now
     if not reviewed:
         await _revoke_tokens(tx, current, now)
-    await tx.flush()
+    await flush_unless_joined(tx)
 
 
 async def end_run(
@@ -159,7 +160,7 @@ async def end_run(
         order.silence = None
     if how is not RunEnd.FINISHED:
         await _revoke_tokens(tx, ended, now)
-    await tx.flush()
+    await flush_unless_joined(tx)
 
 
 async def give_up_runs(tx: AsyncSession, order: Order, now: datetime) -> None:
