@@ -91,10 +91,11 @@ class _Contender:
 
     async def round(self, postmaster: int | None, orders: int) -> Lifecycles:
         """Have it bring that many orders to their end."""
-        await self._ask(f"place {orders}")
         connection = await psycopg.AsyncConnection.connect(self.dsn, autocommit=True)
         async with connection:
-            jobs, commits = await _number(connection, _JOBS), await _commits(connection)
+            jobs = await _number(connection, _JOBS)
+            await self._ask(f"place {orders}")
+            commits = await _commits(connection)
             postgres = cumulative_seconds(postmaster)
             spent = await self._ask(os.environ.get("BENCH_ASK", "work"))
             postgres = cumulative_seconds(postmaster) - postgres
@@ -105,8 +106,7 @@ class _Contender:
                 postgres_ms=round(postgres / orders * 1000, 1),
                 statements=round(spent["statements"] / orders, 1),
                 commits=round((await _commits(connection) - commits) / orders, 1),
-                # The first job of each was there before.
-                jobs=round((await _number(connection, _JOBS) - jobs) / orders + 1, 1),
+                jobs=round((await _number(connection, _JOBS) - jobs) / orders, 1),
             )
 
     async def _ask(self, words: str) -> dict[str, float]:

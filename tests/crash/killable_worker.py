@@ -16,7 +16,7 @@ from uuid import UUID
 
 import psycopg
 from crash_rig import Scene, scene
-from line_process import settings_for
+from line_process import SHORT_TURNS, settings_for
 from procrastinate import App, PsycopgConnector
 from procrastinate.jobs import Job, Status
 from sqlalchemy import event, text
@@ -133,6 +133,7 @@ class KillableWorker:
             worker=f"worker {number}",
             tokens=container.system_tokens,
         )
+        self._line.turn_limits = SHORT_TURNS
         self._sender = OutboxSender(place.database, ports)
         self._upkeep = Worker(
             place.database,
@@ -199,7 +200,7 @@ class KillableWorker:
 
     async def _do(self, job: Job) -> None:
         if job.task_name == ADVANCE:
-            await self._line.advance(UUID(str(job.task_kwargs["order_id"])))
+            await self._line.run(UUID(str(job.task_kwargs["order_id"])))
         else:
             await self._sender.send(UUID(str(job.task_kwargs["message_id"])))
 

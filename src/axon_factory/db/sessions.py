@@ -6,7 +6,7 @@ import traceback
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import psycopg
 from sqlalchemy import event, text
@@ -16,7 +16,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import ORMExecuteState, Session
 
-from axon_factory.db.tables import Order, OrderEvent, OutboxMessage
 from axon_factory.domain.failure import MachineTrouble, trouble_of
 from axon_factory.failpoints import failpoint
 
@@ -29,9 +28,6 @@ _SERVER_LIMITS = (
 _JOINS = "joins_writes"
 _NOTICES = "notices"
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
-_WRITTEN_LAST = (Order, OrderEvent, OutboxMessage)
-"""Rows that many commands add to: a session that joins writes keeps them from statement to
-statement, unless one is about these tables."""
 APART: Mapping[str, bool] = {"apart": True}
 """Execution options of a statement that neither reads nor writes what the session has pending."""
 
@@ -53,19 +49,25 @@ def _note_use(_connection: object, record: PoolRecord) -> None:
 class _MarkedSession(Session):
     """A session whose commits are failpoints, named after its unit of work."""
 
+    apart = False
+    """Whether the next statement needs nothing of what is pending."""
+
+    def _autoflush(self) -> None:
+        apart, self.apart = self.apart, False
+        if not apart:
+            super()._autoflush()
+
 
 @event.listens_for(_MarkedSession, "do_orm_execute")
 def _before_statement(state: ORMExecuteState) -> None:  # pyright: ignore[reportUnusedFunction] — registered
-    session = state.session
-    if not session.info.get(_JOINS) or not session.autoflush:
+    session = cast("_MarkedSession", state.session)
+    if not session.info.get(_JOINS):
         return
     if not state.is_orm_statement:
-        # The ORM flushes before its own statements, and not before those that are written as text.
-        if "apart" not in state.execution_options:
-            session.flush()
-    elif state.bind_mapper is not None and not issubclass(state.bind_mapper.class_, _WRITTEN_LAST):
+        session.apart = "apart" in state.execution_options
+    elif state.bind_mapper is not None:
         pending = chain(session.new, session.dirty, session.deleted)
-        if all(isinstance(one, _WRITTEN_LAST) for one in pending):
+        if not any(isinstance(one, state.bind_mapper.class_) for one in pending):
             state.update_execution_options(autoflush=False)
 
 

@@ -1,6 +1,7 @@
 """Advance one order (decision 3): decide, call, record, step by step, never two at once."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -170,7 +171,7 @@ class Line:
             if turn.done and situation.outranked:
                 await pass_on(change)
                 return _Due(last)
-            if not await self._may_begin(change, step, situation.mode):
+            if not await self._may_begin(change, step, situation.mode, turn):
                 return _Due(last)
             if held is not None:
                 held.wanted = False
@@ -236,10 +237,10 @@ class Line:
         except Exception as error:
             raise _unforeseen(error, ticket, action.cause) from error
 
-    async def _may_begin(self, change: Change, step: DueStep, mode: LineMode) -> bool:
+    async def _may_begin(self, change: Change, step: DueStep, mode: LineMode, turn: Turn) -> bool:
         """Return whether the machine can do the step and there is a place; else the order waits."""
         if step.kind not in _CLEANUP and not isinstance(self._steps[step.kind], LocalStep):
-            trouble = self._present_trouble()
+            trouble = self._present_trouble(turn)
             if trouble is not None:
                 await wait_for_machine(change, trouble, step=step.key)
                 return False
@@ -250,7 +251,13 @@ class Line:
         await end_machine_wait(change)  # what it waits for now is its turn
         return False
 
-    def _present_trouble(self) -> MachineTrouble | None:
+    def _present_trouble(self, turn: Turn | None = None) -> MachineTrouble | None:
+        """Look at the machine; within a turn not more often than at a running step."""
+        if turn is not None:
+            now, before = time.monotonic(), turn.looked
+            if before is not None and now - before < self._watch:
+                return None
+            turn.looked = now
         machine = self._ports.machine
         return next(iter(machine.troubles()), None) if machine else None
 

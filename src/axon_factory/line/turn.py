@@ -57,6 +57,8 @@ class Turn:
     done: int = 0
     known: "KnownOrder | None" = None
     """The order as the turn's last transaction has left it."""
+    looked: float | None = None
+    """When the machine was last looked at, on the monotonic clock."""
     _begun: float = field(default_factory=time.monotonic)
 
     @property

@@ -5,11 +5,13 @@ import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import AsyncConnectionPool
 
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.jobs.queue import ADVANCE, SEND_MESSAGE
@@ -210,7 +212,12 @@ class Worker:
     def _app(self) -> App:
         app = App(
             connector=PsycopgConnector(
-                conninfo=self._database.url, min_size=1, max_size=self._options.concurrency + 3
+                conninfo=self._database.url,
+                # Each of its statements is a transaction of its own.
+                kwargs={"autocommit": True},
+                pool_factory=_unchecked_pool,
+                min_size=1,
+                max_size=self._options.concurrency + 3,
             )
         )
         # A job that raises met a missing database: it is tried again, and the sweep finds the rest.
@@ -227,3 +234,11 @@ class Worker:
                 await self._sender.send(UUID(message_id))
 
         return app
+
+
+def _unchecked_pool(**options: Any) -> AsyncConnectionPool:  # noqa: ANN401 — the pool's own
+    """Return a pool that does not ask before each use whether the server is there.
+
+    Each job would be asked for three times. A worker without its database begins anew (`_work`).
+    """
+    return AsyncConnectionPool(**{**options, "check": None})
