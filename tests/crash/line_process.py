@@ -41,7 +41,7 @@ __all__ = ["SECRET", "SHORT_TURNS", "settings_for"]
 
 SECRET = "s" * 40
 SHORT_TURNS = TurnLimits(steps=3, seconds=600)
-"""Turns that end by a number of steps, whatever the load: what a life crosses is always the same."""
+"""Turns that end by a number of steps whatever the load, so that each life crosses the same."""
 
 
 def settings_for(folder: Path, *, builder: str = "templates") -> Settings:

@@ -215,7 +215,7 @@ class Worker:
                 conninfo=self._database.url,
                 # Each of its statements is a transaction of its own.
                 kwargs={"autocommit": True},
-                pool_factory=_unchecked_pool,
+                pool_factory=_UncheckedPool,
                 min_size=1,
                 max_size=self._options.concurrency + 3,
             )
@@ -236,9 +236,13 @@ class Worker:
         return app
 
 
-def _unchecked_pool(**options: Any) -> AsyncConnectionPool:  # noqa: ANN401 — the pool's own
-    """Return a pool that does not ask before each use whether the server is there.
+class _UncheckedPool(AsyncConnectionPool[Any]):
+    """A pool that does not ask before each use whether the server is there.
 
-    Each job would be asked for three times. A worker without its database begins anew (`_work`).
+    It would be asked three times a job. A worker whose database went away begins anew (`_work`).
     """
-    return AsyncConnectionPool(**{**options, "check": None})
+
+    def __init__(self, *, check: object, **options: Any) -> None:  # noqa: ANN401 — the pool's own
+        """Leave Procrastinate's `check` out."""
+        del check
+        super().__init__(**options)
