@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from axon_factory.db.sessions import Database, is_unavailable
@@ -213,9 +214,8 @@ class Worker:
         app = App(
             connector=PsycopgConnector(
                 conninfo=self._database.url,
-                # Each of its statements is a transaction of its own.
-                kwargs={"autocommit": True},
                 pool_factory=_UncheckedPool,
+                configure=_commit_each,
                 min_size=1,
                 max_size=self._options.concurrency + 3,
             )
@@ -234,6 +234,11 @@ class Worker:
                 await self._sender.send(UUID(message_id))
 
         return app
+
+
+async def _commit_each(connection: AsyncConnection[Any]) -> None:
+    """Make each statement of Procrastinate a transaction of its own, as it is anyway."""
+    await connection.set_autocommit(True)
 
 
 class _UncheckedPool(AsyncConnectionPool[Any]):
