@@ -16,7 +16,7 @@ from uuid import UUID
 
 import psycopg
 from crash_rig import Scene, scene
-from line_process import settings_for
+from line_process import SHORT_TURNS, settings_for
 from procrastinate import App, PsycopgConnector
 from procrastinate.jobs import Job, Status
 from sqlalchemy import event, text
@@ -29,6 +29,7 @@ from axon_factory.jobs.queue import ADVANCE
 from axon_factory.line.line import Line
 from axon_factory.line.outbox import OutboxSender
 from axon_factory.line.step import LinePorts
+from axon_factory.line.turn import TurnLimits
 from axon_factory.worker.maintenance import rescue_stalled_jobs, sweep
 from axon_factory.worker.runner import Worker
 
@@ -37,6 +38,9 @@ __all__ = ["KillableWorker", "Killed", "Workplace", "workplace"]
 _MISS_HEARTBEAT = text(
     "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 hour' WHERE id = :worker"
 )
+
+
+_ONE_STEP = TurnLimits(steps=1)
 
 
 class Killed(BaseException):
@@ -151,8 +155,12 @@ class KillableWorker:
         await sweep(place.database, place.container.policy, afresh=True)
         return worker
 
-    async def work(self, *, die_at: int | str | None = None) -> list[str] | None:
+    async def work(
+        self, *, die_at: int | str | None = None, single: bool = False
+    ) -> list[str] | None:
         """Do the next job that is due, and return what it crossed. None: no job is due.
+
+        `single`: the order's turn ends after one step.
 
         Raises:
             Killed: it died at the crossing `die_at` of this job: its number, from 1, or name.
@@ -160,6 +168,7 @@ class KillableWorker:
         job = await self._place.queue.fetch(self._number)
         if job is None:
             return None
+        self._line.turn_limits = _ONE_STEP if single else SHORT_TURNS
         crossed = await self._run(self._do(job), die_at)
         await self._place.queue.finish(job)
         return crossed
@@ -199,7 +208,7 @@ class KillableWorker:
 
     async def _do(self, job: Job) -> None:
         if job.task_name == ADVANCE:
-            await self._line.advance(UUID(str(job.task_kwargs["order_id"])))
+            await self._line.run(UUID(str(job.task_kwargs["order_id"])))
         else:
             await self._sender.send(UUID(str(job.task_kwargs["message_id"])))
 

@@ -34,11 +34,14 @@ from sqlalchemy.orm import configure_mappers
 from axon_factory.bootstrap import Container
 from axon_factory.bootstrap.application import application_of
 from axon_factory.failpoints import arm_from_environment
+from axon_factory.line.turn import TurnLimits
 from axon_factory.settings import Settings
 
-__all__ = ["SECRET", "settings_for"]
+__all__ = ["SECRET", "SHORT_TURNS", "settings_for"]
 
 SECRET = "s" * 40
+SHORT_TURNS = TurnLimits(steps=3, seconds=600)
+"""Turns that end by a number of steps whatever the load, so that each life crosses the same."""
 
 
 def settings_for(folder: Path, *, builder: str = "templates") -> Settings:
@@ -71,7 +74,9 @@ async def _work(container: Container, request: dict[str, Any]) -> None:
         return
     ledger = Ledger(Path(request["folder"]) / "ledger")
     async with ledger_ports(ledger, request["database_url"]) as ports:
-        await container.worker(ports).run(stop)
+        worker = container.worker(ports)
+        worker.line.turn_limits = SHORT_TURNS
+        await worker.run(stop)
 
 
 async def _serve(container: Container, listener: socket.socket) -> None:

@@ -76,17 +76,19 @@ class _Order:
             await self._work(die_at=crossing)
         self._worker = None
 
-    async def _work(self, *, die_at: int | str | None = None) -> list[str]:
+    async def _work(self, *, die_at: int | str | None = None, single: bool = False) -> list[str]:
         if self._worker is None:
             self._worker = await KillableWorker.begin(self._place, self._ports)
         async with asyncio.timeout(_JOB_SECONDS):
-            while not (crossed := await self._worker.work(die_at=die_at)):  # noqa: ASYNC110 — a row
+            while (  # noqa: ASYNC110 — a row
+                crossed := await self._worker.work(die_at=die_at, single=single)
+            ) is None:
                 await asyncio.sleep(_MOMENT)  # it is scheduled
         return crossed
 
-    async def live_on(self) -> list[str]:
-        """Do the next job and return what it crossed."""
-        return await self._work()
+    async def live_on(self, *, single: bool = False) -> list[str]:
+        """Do the next job, or with `single` its first step, and return what it crossed."""
+        return await self._work(single=single)
 
     async def lives(self) -> bool:
         """Do what people do until there is a job. Return False when the order's life is over."""
@@ -133,7 +135,8 @@ class _Lives:
                 unknown = unknown + 1 if job is None else 0
                 assert unknown < _SOON, f"not as without deaths since {deaths[-1:]}"
                 if job is None or not job.untried:
-                    await order.live_on()
+                    # After a death turns end elsewhere; step by step they come to be in step again.
+                    await order.live_on(single=job is None)
                     continue
                 crossing = job.untried.pop(0)
                 deaths.append(f"{job.crossings[crossing - 1]} of {job.crossings}")

@@ -1,21 +1,23 @@
 """Engine and sessions. Only the edges (a request, a job, a command) open and commit one."""
 
+import select
 import time
 import traceback
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from itertools import chain
+from typing import Any, Protocol, cast
 
 import psycopg
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 from pydantic_core import from_json
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ORMExecuteState, Session
 
 from axon_factory.domain.failure import MachineTrouble, trouble_of
 from axon_factory.failpoints import failpoint
@@ -28,14 +30,57 @@ _SERVER_LIMITS = (
 
 _RAW_LIMITS = f"{_SERVER_LIMITS} -c plan_cache_mode=force_generic_plan -c jit=off"
 """Statements of hot paths are few and short: planning one anew costs more than running it."""
+_JOINS = "joins_writes"
+_NOTICES = "notices"
+_NOTIFY = text("SELECT pg_notify(:channel, :payload)")
+APART: Mapping[str, bool] = {"apart": True}
+"""Execution options of a statement that neither reads nor writes what the session has pending."""
+
+
+_USED = "used"
+_FRESH_SECONDS = 30.0
+
+
+class PoolRecord(Protocol):
+    """What the pool keeps of a connection."""
+
+    info: dict[str, Any]
+
+
+def _note_use(_connection: object, record: PoolRecord) -> None:
+    record.info[_USED] = time.monotonic()
 
 
 class _MarkedSession(Session):
     """A session whose commits are failpoints, named after its unit of work."""
 
+    apart = False
+    """Whether the next statement needs nothing of what is pending."""
+
+    def _autoflush(self) -> None:
+        apart, self.apart = self.apart, False
+        if not apart:
+            super()._autoflush()
+
+
+@event.listens_for(_MarkedSession, "do_orm_execute")
+def _before_statement(state: ORMExecuteState) -> None:  # pyright: ignore[reportUnusedFunction] — registered
+    session = cast("_MarkedSession", state.session)
+    if not session.info.get(_JOINS):
+        return
+    if not state.is_orm_statement:
+        session.apart = "apart" in state.execution_options
+    elif state.bind_mapper is not None:
+        pending = chain(session.new, session.dirty, session.deleted)
+        if not any(isinstance(one, state.bind_mapper.class_) for one in pending):
+            state.update_execution_options(autoflush=False)
+
 
 @event.listens_for(_MarkedSession, "before_commit")
 def _before_commit(session: Session) -> None:  # pyright: ignore[reportUnusedFunction] — registered
+    for channel, payload in session.info.pop(_NOTICES, ()):
+        parameters = {"channel": channel, "payload": payload}
+        session.execute(_NOTIFY, parameters, execution_options=APART)
     failpoint(f"commit:{session.info['unit']}:before")
 
 
@@ -56,10 +101,10 @@ class Database:
             max_overflow=0,
             hide_parameters=True,  # errors are logged, and parameters are what clients entrust
             pool_timeout=10,
-            # A restart of PostgreSQL must not fail the first requests after it.
-            pool_pre_ping=True,
             connect_args={"options": _SERVER_LIMITS, "connect_timeout": 5},
         )
+        event.listen(self._engine.sync_engine, "checkin", _note_use)
+        event.listen(self._engine.sync_engine, "checkout", self._check_connection)
         self._trouble: tuple[MachineTrouble, float] | None = None
         self._raw: AsyncConnectionPool[psycopg.AsyncConnection[tuple[Any, ...]]] | None = None
         self._raw_size = max(2, pool_size // 2)
@@ -75,19 +120,40 @@ class Database:
         return self._trouble[0]
 
     @asynccontextmanager
-    async def transaction(self, unit: str) -> AsyncGenerator[AsyncSession]:
+    async def transaction(self, unit: str, *, joined: bool = False) -> AsyncGenerator[AsyncSession]:
         """Open a session that commits when the block ends and rolls back when it raises.
 
-        `unit` names the unit of work, for failpoints.
+        `unit` names the unit of work, for failpoints. `joined`: writes are sent together, before
+        the next statement that could read them.
         """
+        info = {"unit": unit, _JOINS: joined}
         try:
-            async with self._sessions(info={"unit": unit}) as session, session.begin():
+            async with self._sessions(info=info) as session, session.begin():
                 yield session
         except (DBAPIError, psycopg.Error) as error:
             trouble = trouble_of(error)
             self._trouble = (trouble, time.monotonic()) if trouble else None
             raise
         self._trouble = None
+
+    def _check_connection(self, connection: Any, record: PoolRecord, _fairy: object) -> None:
+        """Ask the server whether it is there, so that its restart fails no request after it.
+
+        A connection that was used just now is asked only if something has arrived on it: a server
+        that ends says so first.
+        """
+        if time.monotonic() - record.info.get(_USED, 0.0) < _FRESH_SECONDS:
+            poll = select.poll()
+            poll.register(connection.driver_connection.pgconn.socket, select.POLLIN)
+            if not poll.poll(0):
+                return
+        dialect = self._engine.sync_engine.dialect
+        try:
+            is_there = dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error:
+            is_there = False
+        if not is_there:
+            raise InvalidatePoolError
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
@@ -149,6 +215,17 @@ class Database:
 
 async def _use_fast_json(connection: psycopg.AsyncConnection[Any]) -> None:
     set_json_loads(from_json, connection)
+
+
+async def flush_unless_joined(session: AsyncSession) -> None:
+    """Send pending writes, unless the session joins them (`Database.transaction`)."""
+    if not session.info.get(_JOINS):
+        await session.flush()
+
+
+def notify_at_commit(session: AsyncSession, channel: str, payload: str) -> None:
+    """Have listeners of `channel` told once, however often the transaction asks for it."""
+    session.info.setdefault(_NOTICES, {})[channel, payload] = None
 
 
 @asynccontextmanager

@@ -83,6 +83,8 @@ class Situation:
     """Whether something of an erased order is still to be removed outside the database."""
     questions: Sequence[str] = ()
     """Numbers of the questions that the planner has not answered yet."""
+    outranked: bool = False
+    """Whether a more urgent order waits for a worker: it goes before the next step of this one."""
 
 
 _REVIEWED = frozenset({OrderState.QA, OrderState.LISTO})

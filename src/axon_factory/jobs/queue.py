@@ -4,43 +4,47 @@ Two kinds exist: `advance` moves one order one step, `send_message` empties one 
 Both are idempotent, so a job too many is harmless and a lost one is found by the sweep.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.sessions import driver_connection
-
-if TYPE_CHECKING:
-    from procrastinate import App
+from axon_factory.db.sessions import APART
 
 ADVANCE = "advance"
 SEND_MESSAGE = "send_message"
 
 PRIORITIES_A_RANK = 10
 _MESSAGE_PRIORITY = 100  # a message is short and somebody waits for it
+_HELD = "held_advance"
 _RETRY_PRIORITY = 0  # the other side is down: a queue of tries, each to its deadline, holds up none
-
-
-@cache
-def _app() -> "App":
-    from procrastinate import App, PsycopgConnector  # noqa: PLC0415 — a process that only reads does without
-
-    # Deferring runs on the caller's connection; the app's own connector is never opened.
-    return App(connector=PsycopgConnector())
-
 
 # Procrastinate runs the jobs of one lock in order, so a job scheduled for later would hold back one
 # that is due now: the waiting one is pulled forward instead. Its row stays locked until we commit,
 # so no worker can take it before the change that it is about is visible.
-_PULL_FORWARD = text(
+_ENQUEUE = text(
     """
-    UPDATE procrastinate_jobs SET scheduled_at = NULL, priority = greatest(priority, :priority)
-    WHERE lock = :lock AND status = 'todo' RETURNING id
+    WITH pulled AS (
+        UPDATE procrastinate_jobs SET scheduled_at = NULL, priority = greatest(priority, :priority)
+        WHERE lock = :lock AND status = 'todo' RETURNING id
+    ), first AS (SELECT min(id) AS id FROM pulled)
+    SELECT CASE WHEN id IS NULL THEN procrastinate_defer_jobs_v1(ARRAY[ROW(
+        'default', :task, :priority, :lock, NULL, CAST(:args AS jsonb), NULL
+    )::procrastinate_job_to_defer_v1]) END,
+    CASE WHEN id IS NOT NULL THEN pg_notify('procrastinate_any_queue_v1',
+        json_build_object('type', 'job_inserted', 'job_id', id)::text) END
+    FROM first
+    """
+)
+_DEFER = text(
+    """
+    SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(
+        'default', :task, :priority, :lock, NULL, CAST(:args AS jsonb), CAST(:at AS timestamptz)
+    )::procrastinate_job_to_defer_v1])
     """
 )
 # Rows that others hold are skipped: this locks many, and their holders see to their own orders.
@@ -117,23 +121,44 @@ async def enqueue_advance(
 ) -> None:
     """Enqueue the order's next advance: now, or not before `at`. `rank` is the priority's, 0 to 3.
 
-    At most one advance of an order waits at any time.
+    At most one advance of an order waits at any time. Within `hold_advance` it is only noted that
+    one is wanted now.
     """
-    lock = advance_lock(order_id)
-    priority = rank * PRIORITIES_A_RANK
-    if at is None and await _pull_forward(session, lock, priority):
+    held = session.info.get(_HELD)
+    if at is None and isinstance(held, HeldAdvance) and held.order_id == order_id:
+        held.wanted = True
         return
-    await (
-        _app()
-        .configure_task(
-            ADVANCE,
-            lock=lock,
-            priority=priority,
-            schedule_at=at,
-            connection=await driver_connection(session),
-        )
-        .defer_async(order_id=str(order_id))
+    await _enqueue(
+        session,
+        task=ADVANCE,
+        lock=advance_lock(order_id),
+        priority=rank * PRIORITIES_A_RANK,
+        args={"order_id": str(order_id)},
+        at=at,
     )
+
+
+@dataclass(slots=True)
+class HeldAdvance:
+    """An advance that runs now, in the transaction: what is due next needs no job of its own."""
+
+    order_id: UUID
+    wanted: bool = False
+    """Whether the order's next advance is due now."""
+
+
+def hold_advance(session: AsyncSession, order_id: UUID) -> HeldAdvance:
+    """Take over the order's next advance for the rest of the transaction.
+
+    The caller does it, or ends this with `release_advance` and enqueues it.
+    """
+    session.info[_HELD] = held = HeldAdvance(order_id)
+    return held
+
+
+def release_advance(session: AsyncSession) -> None:
+    """End `hold_advance`."""
+    session.info.pop(_HELD, None)
 
 
 async def enqueue_advances(session: AsyncSession, orders: Sequence[tuple[UUID, int]]) -> int:
@@ -179,19 +204,13 @@ async def enqueue_message(
 
     At most one delivery of a message waits at any time, as with `enqueue_advance`.
     """
-    lock = f"message:{message_id}"
-    if at is None and await _pull_forward(session, lock, _MESSAGE_PRIORITY):
-        return
-    await (
-        _app()
-        .configure_task(
-            SEND_MESSAGE,
-            lock=lock,
-            priority=_MESSAGE_PRIORITY if at is None else _RETRY_PRIORITY,
-            schedule_at=at,
-            connection=await driver_connection(session),
-        )
-        .defer_async(message_id=str(message_id))
+    await _enqueue(
+        session,
+        task=SEND_MESSAGE,
+        lock=f"message:{message_id}",
+        priority=_MESSAGE_PRIORITY if at is None else _RETRY_PRIORITY,
+        args={"message_id": str(message_id)},
+        at=at,
     )
 
 
@@ -218,11 +237,23 @@ def message_job(message_id: UUID) -> dict[str, object]:
     }
 
 
-async def _pull_forward(session: AsyncSession, lock: str, priority: int) -> bool:
-    """Make the job that waits under `lock` due now; False if none does."""
-    found = await session.execute(_PULL_FORWARD, {"lock": lock, "priority": priority})
-    pulled = found.scalars().first()
-    if pulled is None:
-        return False
-    await announce(session, pulled)
-    return True
+async def _enqueue(
+    session: AsyncSession,
+    *,
+    task: str,
+    lock: str,
+    priority: int,
+    args: Mapping[str, str],
+    at: datetime | None,
+) -> None:
+    """Enqueue one job with Procrastinate's own function; now, the one that waits goes first."""
+    parameters: dict[str, object] = {
+        "task": task,
+        "lock": lock,
+        "priority": priority,
+        "args": json.dumps(args),
+    }
+    if at is None:
+        await session.execute(_ENQUEUE, parameters, execution_options=APART)
+    else:
+        await session.execute(_DEFER, {**parameters, "at": at}, execution_options=APART)

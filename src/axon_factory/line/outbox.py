@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.sessions import Database
-from axon_factory.db.tables import NotificationDestination, OutboxAttempt, OutboxMessage
+from axon_factory.db.tables import NotificationDestination, OutboxMessage
 from axon_factory.domain.events import ERASED
 from axon_factory.domain.messages import Channel, delay_after
 from axon_factory.jobs.queue import enqueue_message
@@ -150,12 +150,11 @@ class OutboxSender:
 
     async def _record_success(self, message: OutboxMessage, tried: _Try) -> None:
         async with self._database.transaction("message.sent") as session:
-            stored = await _locked(session, message.id)
-            if stored is not None:
-                stored.sent_at = datetime.now(UTC)
-                stored.attempts += 1
+            parameters = {"id": message.id, "now": datetime.now(UTC)}
+            sent = await session.scalar(_SENT, parameters)
+            if sent is not None:
                 await _log_attempt(session, message.id, tried)
-        if stored is None and Channel(message.channel) is Channel.MAIL:
+        if sent is None and Channel(message.channel) is Channel.MAIL:
             await self._forget_erased(message)
         _log.info("message sent", message_id=str(message.id), channel=message.channel)
 
@@ -208,22 +207,35 @@ async def _locked(session: AsyncSession, message_id: UUID) -> OutboxMessage | No
 
 
 async def _log_attempt(session: AsyncSession, message_id: UUID, tried: _Try) -> None:
-    number = col(OutboxAttempt.number)
-    last = await session.scalar(
-        select(func.max(number)).where(col(OutboxAttempt.message_id) == message_id)
+    await session.execute(
+        _LOG,
+        {
+            "message_id": message_id,
+            "started_at": tried.started_at,
+            "duration_ms": tried.duration_ms,
+            "delivered": tried.error is None,
+            "status": tried.status,
+            "error": None if tried.error is None else str(tried.error)[:_LONGEST_ERROR],
+        },
     )
-    session.add(
-        OutboxAttempt(
-            message_id=message_id,
-            number=(last or 0) + 1,
-            started_at=tried.started_at,
-            duration_ms=tried.duration_ms,
-            delivered=tried.error is None,
-            status=tried.status,
-            error=None if tried.error is None else str(tried.error)[:_LONGEST_ERROR],
-        )
-    )
-    await session.flush()
+
+
+_SENT = text(
+    """
+    UPDATE outbox_messages SET sent_at = :now, attempts = attempts + 1
+    WHERE id = :id AND sent_at IS NULL AND given_up_at IS NULL RETURNING id
+    """
+)
+# The message's row is locked: no other try is logged meanwhile.
+_LOG = text(
+    """
+    INSERT INTO outbox_attempts
+        (message_id, number, started_at, duration_ms, delivered, status, error)
+    SELECT :message_id, coalesce(max(number), 0) + 1, CAST(:started_at AS timestamptz),
+           :duration_ms, :delivered, CAST(:status AS smallint), CAST(:error AS text)
+    FROM outbox_attempts WHERE message_id = :message_id
+    """
+)
 
 
 async def _disable(session: AsyncSession, destination_id: UUID, reason: str) -> None:

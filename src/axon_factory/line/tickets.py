@@ -6,10 +6,11 @@ The line itself makes each `Change` here, and has locked the order's row.
 from datetime import timedelta
 from types import MappingProxyType
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import APART, flush_unless_joined
 from axon_factory.db.tables import Order, OrderStep
 from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.failure import Failure, FailureCause, MachineTrouble
@@ -46,6 +47,30 @@ _CAUSES = MappingProxyType(
     }
 )
 
+# A run is asked again and again for its next milestone: only troubles in a row count.
+_BEGIN = text(
+    """
+    INSERT INTO order_steps AS known (order_id, intento, step, idempotency_key, attempts, failures,
+                                      fence, worker, started_at)
+    VALUES (:order_id, :intento, :step, :key, 1, 0, :fence, :worker, :now)
+    ON CONFLICT (order_id, intento, step) DO UPDATE SET
+        attempts = CASE WHEN known.finished_at IS NULL
+            THEN greatest(0, known.attempts - :forgiven) + 1 ELSE 1 END,
+        failures = CASE WHEN known.finished_at IS NULL THEN known.failures ELSE 0 END,
+        fence = excluded.fence, worker = excluded.worker, started_at = excluded.started_at,
+        finished_at = NULL
+    WHERE known.finished_at IS NOT NULL OR CAST(:most AS integer) IS NULL
+        OR greatest(0, known.attempts - :forgiven) < :most
+    RETURNING attempts
+    """
+)
+_FINISH = text(
+    """
+    UPDATE order_steps SET finished_at = :now, error = NULL
+    WHERE order_id = :order_id AND intento = :intento AND step = :step
+    """
+)
+
 
 class StepSuperseded(Exception):
     """The order moved on while the step ran: its outcome counts for nothing."""
@@ -61,38 +86,34 @@ async def begin_step(
     Returns None when the step was begun too often already (a crash loop): it is given up then.
     """
     order = change.order
-    record = await _record_of(change.tx, order, step)
-    if unrecorded and record is not None and record.finished_at is None:
-        record.attempts = max(0, record.attempts - 1)
-    unfinished = record.attempts if record is not None and record.finished_at is None else 0
-    if unfinished >= change.policy.max_step_attempts and _may_fail(order, step):
+    key = f"{order.id}:{order.intento}:{step.key}"
+    begun = await change.tx.scalar(
+        _BEGIN,
+        {
+            "order_id": order.id,
+            "intento": order.intento,
+            "step": step.key,
+            "key": key,
+            "fence": order.fence + 1,
+            "worker": worker,
+            "now": change.now,
+            "forgiven": int(unrecorded),
+            "most": change.policy.max_step_attempts if _may_fail(order, step) else None,
+        },
+        execution_options=APART,
+    )
+    if begun is None:
+        record = await _record_of(change.tx, order, step)
+        unfinished = 0 if record is None else record.attempts - unrecorded
         reason = f"El paso '{step.key}' se interrumpió {unfinished} veces sin terminar"
         cause = FailureCause.INTENTOS_AGOTADOS
         await _give_up(change, step, PortError(reason, cause=cause))
         return None
     order.fence += 1
-    if record is None:
-        record = OrderStep(
-            order_id=order.id,
-            intento=order.intento,
-            step=step.key,
-            idempotency_key=f"{order.id}:{order.intento}:{step.key}",
-            attempts=0,
-            fence=order.fence,
-            worker=worker,
-            started_at=change.now,
-        )
-        change.tx.add(record)
-    if record.finished_at is not None:
-        # A run is asked again and again for its next milestone: only troubles in a row count.
-        record.attempts = record.failures = 0
-    record.attempts += 1
-    record.fence, record.worker, record.started_at = order.fence, worker, change.now
-    record.finished_at = None
     if step.kind is StepKind.DEPLOY:
         order.deployment_open = True
-    await change.tx.flush()
-    return Ticket(order.id, order.intento, step, order.fence, record.idempotency_key)
+    await flush_unless_joined(change.tx)
+    return Ticket(order.id, order.intento, step, order.fence, key)
 
 
 async def finish_step(change: Change, ticket: Ticket) -> None:
@@ -101,11 +122,15 @@ async def finish_step(change: Change, ticket: Ticket) -> None:
     Raises:
         StepSuperseded: the order's fence moved on.
     """
-    _require_fence(change.order, ticket)
-    record = await _record_of(change.tx, change.order, ticket.step)
-    if record is not None:
-        record.finished_at = change.now
-        record.error = None
+    order = change.order
+    _require_fence(order, ticket)
+    parameters = {
+        "order_id": order.id,
+        "intento": order.intento,
+        "step": ticket.step.key,
+        "now": change.now,
+    }
+    await change.tx.execute(_FINISH, parameters, execution_options=APART)
 
 
 async def fail_step(

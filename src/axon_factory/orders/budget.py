@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.db.sessions import flush_unless_joined
 from axon_factory.db.tables import ModelCall, Order
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.events import EventKind, LogLevel
@@ -137,7 +138,7 @@ async def record_uses(
                 started_at=use.started_at,
             )
         )
-    await session.flush()
+    await flush_unless_joined(session)
 
 
 async def ask_for_budget(change: Change) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import flush_unless_joined
 from axon_factory.db.tables import Order, OrderCredential
 from axon_factory.domain.errors import Conflict
 from axon_factory.domain.events import EventKind, LogLevel
@@ -127,7 +128,7 @@ async def store_credentials(change: Change, credentials: Sequence[SealedCredenti
                 created_at=change.now,
             )
         )
-    await change.tx.flush()
+    await flush_unless_joined(change.tx)
 
 
 async def credentials_of(session: AsyncSession, order_id: UUID) -> Sequence[OrderCredential]:

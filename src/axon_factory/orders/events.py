@@ -5,10 +5,11 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import flush_unless_joined, notify_at_commit
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.events import AboutOrder, EventKind, NewEvent
 from axon_factory.domain.states import Actor, ActorKind, OrderState
@@ -18,8 +19,6 @@ __all__ = ["CHANNEL", "append_event", "as_kept", "content_key", "event_row"]
 
 CHANNEL = "axon_order_events"
 """NOTIFY carries the order's id only and is a hint: listeners catch up from the table."""
-
-_NOTIFY = text("SELECT pg_notify(:channel, :order_id)")
 
 
 def content_key(event: NewEvent) -> str:
@@ -90,7 +89,7 @@ async def append_event(
     event = as_kept(order, event, actor)
     order.event_seq += 1
     session.add(OrderEvent(**event_row(order, event, actor, now)))
-    await session.flush()
-    await session.execute(_NOTIFY, {"channel": CHANNEL, "order_id": str(order.id)})
+    await flush_unless_joined(session)
+    notify_at_commit(session, CHANNEL, str(order.id))
     await tell_event(session, order, event, left=left, now=now)
     return True

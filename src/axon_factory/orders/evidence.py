@@ -1,14 +1,17 @@
 """Read and write the receipts of an order: milestones, checks, deployments (`domain.evidence`)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import APART
 from axon_factory.db.tables import Order, OrderCheck, OrderDeployment, OrderMilestone
 from axon_factory.domain.catalogue import REQUIRED_CHECKS, ProductType
 from axon_factory.domain.errors import Forbidden
@@ -18,10 +21,15 @@ from axon_factory.domain.plan import Plan
 from axon_factory.domain.states import AGENT_KINDS, Actor
 
 __all__ = [
+    "EVIDENCE",
     "Receipts",
     "commit_of",
+    "evidence_of",
+    "forget_evidence",
     "keep_check",
     "keep_deployment",
+    "keep_milestone",
+    "know_evidence",
     "names_given_by",
     "read_evidence",
     "read_receipts",
@@ -47,9 +55,75 @@ def required_checks(order: Order) -> tuple[str, ...]:
     return tuple(order.catalogo.get("verificaciones", REQUIRED_CHECKS))
 
 
+EVIDENCE = """json_build_array(
+    (SELECT json_agg(json_build_array(milestone_id, commit_id,
+                                      (extract(epoch FROM completed_at) * 1000000)::bigint)
+                     ORDER BY completed_at, milestone_id)
+     FROM order_milestones WHERE order_id = :order_id AND intento = :intento),
+    (SELECT json_agg(json_build_array(check_name, passed, commit_id)
+                     ORDER BY created_at, check_name)
+     FROM order_checks WHERE order_id = :order_id AND intento = :intento),
+    (SELECT json_agg(commit_id) FROM order_deployments
+     WHERE order_id = :order_id AND intento = :intento AND withdrawn_at IS NULL)
+)"""
+"""SQL of all that `evidence_of` needs, as one value."""
+_EVIDENCE = text(f"SELECT {EVIDENCE}")
+
+
 async def read_evidence(session: AsyncSession, order: Order) -> Evidence:
     """Return what the receipts of the order's current attempt prove."""
-    return (await read_receipts(session, order)).evidence
+    if order.plan is None:
+        return evidence_of(order, None)
+    known = session.info.get(_KNOWN)
+    if known is not None and known[:2] == (order.id, order.intento):
+        return known[2]
+    parameters = {"order_id": order.id, "intento": order.intento}
+    if session.autoflush:
+        await session.flush()
+    return evidence_of(order, await session.scalar(_EVIDENCE, parameters, execution_options=APART))
+
+
+def know_evidence(session: AsyncSession, order: Order, evidence: Evidence) -> None:
+    """Keep what was read just now, until a receipt is written in the session's transaction."""
+    session.info[_KNOWN] = order.id, order.intento, evidence
+
+
+def forget_evidence(session: AsyncSession) -> None:
+    """End `know_evidence`. Call it before a receipt of the session's order is written."""
+    session.info.pop(_KNOWN, None)
+
+
+_KNOWN = "evidence"
+
+
+def evidence_of(order: Order, found: Sequence[Any] | None) -> Evidence:
+    """Return what the receipts prove that `EVIDENCE` has found, none of an order without a plan."""
+    if order.plan is None or found is None:
+        return Evidence(required=required_checks(order))
+    milestones, checks, deployed = (part or () for part in found)
+    return _evidence(
+        order,
+        [_Milestone(*one) for one in milestones],
+        [CheckResult(*one) for one in checks],
+        deployed,
+    )
+
+
+def _evidence(
+    order: Order,
+    milestones: Sequence["_Milestone"],
+    results: Sequence[CheckResult],
+    deployed: Iterable[str],
+) -> Evidence:
+    planned = _planned(order)
+    return Evidence(
+        planned=planned,
+        completed=frozenset(one.milestone_id for one in milestones),
+        required=required_checks(order),
+        commit=_newest_commit(milestones, planned),
+        results=tuple(results),
+        deployed=frozenset(deployed),
+    )
 
 
 async def read_receipts(session: AsyncSession, order: Order) -> Receipts:
@@ -93,14 +167,11 @@ def receipts_of(
     deployments: Sequence[OrderDeployment],
 ) -> Receipts:
     """Return the receipts of the order's current attempt, which were read, the oldest first."""
-    planned = _planned(order)
-    evidence = Evidence(
-        planned=planned,
-        completed=frozenset(item.milestone_id for item in milestones),
-        required=required_checks(order),
-        commit=_newest_commit(milestones, planned),
-        results=tuple(CheckResult(one.check_name, one.passed, one.commit_id) for one in checks),
-        deployed=frozenset(one.commit_id for one in deployments if one.withdrawn_at is None),
+    evidence = _evidence(
+        order,
+        [_Milestone(one.milestone_id, one.commit_id, one.completed_at) for one in milestones],
+        [CheckResult(one.check_name, one.passed, one.commit_id) for one in checks],
+        (one.commit_id for one in deployments if one.withdrawn_at is None),
     )
     return Receipts(evidence, milestones, checks, deployments)
 
@@ -115,18 +186,43 @@ async def keep_check(session: AsyncSession, receipt: OrderCheck) -> None:
 
     The order's row is locked by the caller.
     """
-    await session.merge(receipt)
-    await session.flush()
+    await _keep(session, receipt)
 
 
 async def keep_deployment(session: AsyncSession, receipt: OrderDeployment) -> None:
     """Keep the receipt that a commit of the locked order runs and has answered."""
-    await session.merge(receipt)
-    await session.flush()
+    await _keep(session, receipt)
+
+
+async def _keep(session: AsyncSession, receipt: OrderCheck | OrderDeployment) -> None:
+    """Insert the row, or write all of it in place of the one with its key."""
+    forget_evidence(session)
+    table = type(receipt).metadata.tables[str(type(receipt).__tablename__)]
+    if session.sync_session.identity_key(instance=receipt) in session.identity_map:
+        await session.merge(receipt)
+        await session.flush()
+        return
+    values = {column.name: getattr(receipt, column.name) for column in table.columns}
+    keys = table.primary_key.columns.keys()
+    statement = insert(table).values(values)
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=keys,
+            set_={name: statement.excluded[name] for name in values if name not in keys},
+        ),
+        execution_options=APART,
+    )
+
+
+def keep_milestone(session: AsyncSession, receipt: OrderMilestone) -> None:
+    """Keep the receipt of a milestone of the locked order that has none."""
+    forget_evidence(session)
+    session.add(receipt)
 
 
 async def withdraw_deployments(session: AsyncSession, order: Order, now: datetime) -> None:
     """Note that nothing of the locked order runs any more: its deployments prove nothing now."""
+    forget_evidence(session)
     await session.execute(
         text(
             "UPDATE order_deployments SET withdrawn_at = :now "
@@ -218,7 +314,17 @@ def _planned(order: Order) -> tuple[str, ...]:
     return () if plan is None else tuple(milestone.id for milestone in plan.milestones)
 
 
-def _newest_commit(milestones: Sequence[OrderMilestone], planned: tuple[str, ...]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class _Milestone:
+    """What counts of a completed milestone."""
+
+    milestone_id: str
+    commit_id: str
+    completed_at: Any
+    """When: any value that grows with time, of one kind for all milestones of an order."""
+
+
+def _newest_commit(milestones: Sequence[_Milestone], planned: tuple[str, ...]) -> str | None:
     """Return the newest commit. Among milestones recorded at once the plan's last one counts."""
     place = {name: number for number, name in enumerate(planned)}
     newest = max(

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.db.sessions import APART
 from axon_factory.db.tables import LineControl
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import PreconditionFailed
@@ -19,18 +20,19 @@ from axon_factory.domain.permissions import Principal
 from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances, pull_forward
 from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.orders.policy import ApprovalRules, Policy
-from axon_factory.orders.read import current_mode
 from axon_factory.orders.runs.capacity import wake_waiting
 from axon_factory.orders.runs.state import OWN_BUILDER
 
 __all__ = [
     "BATCH",
+    "HOLD",
     "ModeChange",
     "change_mode",
     "count_ahead",
     "enqueue_stranded",
     "hold_mode",
     "lock_mode",
+    "mode_is_held",
     "read_control",
 ]
 
@@ -120,17 +122,27 @@ async def _stop(session: AsyncSession, control: LineControl, policy: Policy, now
     )
 
 
-_HOLD = text("SELECT pg_advisory_xact_lock_shared(hashtextextended('axon.line', 0))")
+_HELD = "line_mode_held"
+HOLD = "pg_advisory_xact_lock_shared(hashtextextended('axon.line', 0))"
+"""SQL of `hold_mode`, for a statement that does something else, too."""
+_HOLD = text(f"SELECT {HOLD}")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('axon.line', 0))")
 
 
-async def hold_mode(session: AsyncSession) -> LineMode:
-    """Return the mode, and keep it from changing until the transaction ends.
+async def hold_mode(session: AsyncSession) -> None:
+    """Keep the mode from changing until the transaction ends; read it afterwards.
 
-    So no step begins after the person who paused the line has been answered.
+    So no step begins after the person who paused the line has been answered. A second time is free.
     """
-    await session.execute(_HOLD)
-    return await current_mode(session)
+    if _HELD in session.info:
+        return
+    await session.execute(_HOLD, execution_options=APART)
+    mode_is_held(session)
+
+
+def mode_is_held(session: AsyncSession) -> None:
+    """Note that a statement with `HOLD` has run in the session's transaction."""
+    session.info[_HELD] = True
 
 
 async def lock_mode(session: AsyncSession) -> None:

@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
+from axon_factory.db.sessions import APART, flush_unless_joined
 from axon_factory.db.tables import Order, OrderStage
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import TransitionRefused
@@ -61,6 +61,19 @@ _FIRST_ENTRY = {
     OrderState.FALLIDO: "fallido_at",
     OrderState.CANCELADO: "cancelado_at",
 }
+
+# The stage before is the only one that is open, and the newest.
+_ENTER_STAGE = text(
+    """
+    WITH before AS (
+        UPDATE order_stages SET left_at = :now WHERE order_id = :order_id AND left_at IS NULL
+    )
+    INSERT INTO order_stages (order_id, ordinal, intento, estado, actor, entered_at)
+    SELECT :order_id, coalesce(max(ordinal), 0) + 1, :intento, CAST(:estado AS text),
+           CAST(:actor AS text), CAST(:now AS timestamptz)
+    FROM order_stages WHERE order_id = :order_id
+    """
+)
 
 
 async def transition(
@@ -147,7 +160,7 @@ async def note_change(session: AsyncSession, order: Order, now: datetime) -> Non
     """Note that the locked order was written; nothing is enqueued."""
     order.version += 1
     order.updated_at = now
-    await session.flush()
+    await flush_unless_joined(session)
 
 
 def legal_targets(
@@ -289,20 +302,13 @@ def _stamp(order: Order, target: OrderState, now: datetime) -> None:
 
 async def _enter_stage(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
     await session.execute(
-        update(OrderStage)
-        .where(col(OrderStage.order_id) == order.id, col(OrderStage.left_at).is_(None))
-        .values(left_at=now)
-    )
-    last = await session.scalar(
-        select(func.max(OrderStage.ordinal)).where(col(OrderStage.order_id) == order.id)
-    )
-    session.add(
-        OrderStage(
-            order_id=order.id,
-            ordinal=(last or 0) + 1,
-            intento=order.intento,
-            estado=order.estado,
-            actor=actor.id,
-            entered_at=now,
-        )
+        _ENTER_STAGE,
+        {
+            "order_id": order.id,
+            "intento": order.intento,
+            "estado": order.estado,
+            "actor": actor.id,
+            "now": now,
+        },
+        execution_options=APART,
     )

@@ -5,11 +5,14 @@ import contextlib
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import ConnectorException
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
 from axon_factory.db.sessions import Database, is_unavailable
 from axon_factory.jobs.queue import ADVANCE, SEND_MESSAGE
@@ -78,6 +81,7 @@ class Worker:
         self._policy = policy
         self._options = options
         self._watch = watch
+        self._stop: asyncio.Event | None = None
         self._worker_id: int | None = None
         self._running: set[int] = set()
         self._suspects: frozenset[int] = frozenset()
@@ -89,6 +93,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; a database that goes away is waited for."""
+        self._stop = stop
         watching = asyncio.create_task(self._watch.run(stop)) if self._watch else None
         try:
             await self._work(stop)
@@ -179,6 +184,9 @@ class Worker:
         await notice_silence(self._database, self._policy)
         await remind_of_questions(self._database, self._policy)
 
+    def _is_stopping(self) -> bool:
+        return self._stop is not None and self._stop.is_set()
+
     async def _dropped_jobs(self) -> frozenset[int]:
         """Return the jobs that are ours by the record, but have not run for two looks."""
         if self._worker_id is None:
@@ -205,7 +213,11 @@ class Worker:
     def _app(self) -> App:
         app = App(
             connector=PsycopgConnector(
-                conninfo=self._database.url, min_size=1, max_size=self._options.concurrency + 3
+                conninfo=self._database.url,
+                pool_factory=_UncheckedPool,
+                configure=_commit_each,
+                min_size=1,
+                max_size=self._options.concurrency + 3,
             )
         )
         # A job that raises met a missing database: it is tried again, and the sweep finds the rest.
@@ -214,7 +226,7 @@ class Worker:
         @app.task(name=ADVANCE, retry=retry, pass_context=True)
         async def advance(context: JobContext, order_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
             with self._noted(context):
-                await self._line.advance(UUID(order_id))
+                await self._line.run(UUID(order_id), stopping=self._is_stopping)
 
         @app.task(name=SEND_MESSAGE, retry=retry, pass_context=True)
         async def send_message(context: JobContext, message_id: str) -> None:  # pyright: ignore[reportUnusedFunction] — registered
@@ -222,3 +234,20 @@ class Worker:
                 await self._sender.send(UUID(message_id))
 
         return app
+
+
+async def _commit_each(connection: AsyncConnection[Any]) -> None:
+    """Make each statement of Procrastinate a transaction of its own, as it is anyway."""
+    await connection.set_autocommit(True)
+
+
+class _UncheckedPool(AsyncConnectionPool[Any]):
+    """A pool that does not ask before each use whether the server is there.
+
+    It would be asked three times a job. A worker whose database went away begins anew (`_work`).
+    """
+
+    def __init__(self, *, check: object, **options: Any) -> None:  # noqa: ANN401 — the pool's own
+        """Leave Procrastinate's `check` out."""
+        del check
+        super().__init__(**options)

@@ -25,6 +25,7 @@ from axon_factory.line.steps.build_request import build_request
 from axon_factory.line.steps.run import RunWork
 from axon_factory.orders.budget import record_uses
 from axon_factory.orders.change import Change
+from axon_factory.orders.evidence import keep_milestone
 from axon_factory.orders.questions.asking import NewQuestion, ask_question
 from axon_factory.orders.runs.capacity import free_place
 from axon_factory.orders.runs.liveness import note_life
@@ -152,7 +153,8 @@ async def _complete_milestones(change: Change, work: RunWork, report: BuildRepor
         order.asignado_a = actor.name
         progress = build_progress(planned.values(), completed, reworks=order.retrabajos)
         order.progreso = max(order.progreso, progress)
-        change.tx.add(
+        keep_milestone(
+            change.tx,
             OrderMilestone(
                 order_id=order.id,
                 intento=order.intento,
@@ -160,7 +162,7 @@ async def _complete_milestones(change: Change, work: RunWork, report: BuildRepor
                 agente=actor.name,
                 commit_id=done.commit,
                 completed_at=change.now,
-            )
+            ),
         )
         await change.by(actor).tell(
             EventKind.HITO_COMPLETADO,

@@ -64,6 +64,8 @@ def _key_of(asked: OrderQuestion, order: Order) -> str:
 
 
 async def _findings(session: AsyncSession, order: Order) -> tuple[Finding, ...]:
+    if order.intento == 1:
+        return ()  # nothing was reviewed before
     # Not simply the attempt before: a rework that failed and is retried is a new attempt as well.
     reviewed = (
         select(func.max(col(OrderCheck.intento)))

@@ -17,10 +17,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import APART
 from axon_factory.db.tables import ApiKey, NotificationDestination, Order, OutboxMessage
 from axon_factory.domain.events import AboutOrder, NewEvent
 from axon_factory.domain.messages import Channel
@@ -57,6 +58,7 @@ __all__ = [
     "post_letter",
     "post_message",
     "tell_event",
+    "tell_nobody",
 ]
 
 KEY_ENDED = "La clave de API del destino terminó."
@@ -179,9 +181,11 @@ async def post_letter(
     No destination is told. `event` names the kind of mail in the delivery log.
     """
     row = letter_row(order, letter, topic=topic, event=event, recipient=recipient, now=now)
-    if await _is_known(session, row["dedupe_key"]):
+    mail = {**row, "attempts": 0}
+    kept = await session.scalar(_PUT_ONCE, mail, execution_options=APART)
+    if kept is None:
         return False
-    await _put(session, OutboxMessage(**row))
+    await enqueue_message(session, kept)
     return True
 
 
@@ -207,6 +211,14 @@ def letter_row(
         "html": letter.html,
         "created_at": now,
     }
+
+
+_MESSAGES = OutboxMessage.metadata.tables["outbox_messages"]
+_PUT_ONCE = (
+    insert(_MESSAGES)
+    .on_conflict_do_nothing(index_elements=["dedupe_key"])
+    .returning(_MESSAGES.c.id)
+)
 
 
 async def notify(
@@ -310,6 +322,8 @@ async def _listeners(
     session: AsyncSession, order: Order | None, kinds: Sequence[NotificationKind], now: datetime
 ) -> list[NotificationDestination]:
     """Return the destinations that listen to any of `kinds`, and to this order."""
+    if session.info.get(_NOBODY):
+        return []
     events, owner = col(NotificationDestination.events), col(NotificationDestination.owner)
     statement = select(NotificationDestination).where(
         col(NotificationDestination.active),
@@ -334,6 +348,14 @@ def _filters(order: Order | None) -> Sequence[ColumnElement[bool]]:
         return no_client, no_tag
     client = no_client if order.cliente_id is None else clients.contains([order.cliente_id])
     return or_(no_client, client), or_(no_tag, literal(order.tags, ARRAY(Text)).contains(tags))
+
+
+_NOBODY = "no_destinations"
+
+
+def tell_nobody(session: AsyncSession) -> None:
+    """Note that no destination was active when the session's transaction began."""
+    session.info[_NOBODY] = True
 
 
 async def _is_known(session: AsyncSession, key: str) -> bool:

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import flush_unless_joined
 from axon_factory.db.tables import Order, OrderPlan
 from axon_factory.domain.catalogue import ProductType
 from axon_factory.domain.catalogue.product_types import default_plan
@@ -79,7 +80,7 @@ async def add_version(change: Change, new: NewVersion) -> OrderPlan:
         created_at=change.now,
     )
     change.tx.add(version)
-    await change.tx.flush()
+    await flush_unless_joined(change.tx)
     return version
 
 

@@ -6,10 +6,11 @@ Apart from `asking`, because a change of state closes them and `asking` needs ch
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import APART
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.states import FOR_AN_ANSWER, Audience, WaitsFor
 from axon_factory.orders.promise import pause_promise, resume_promise
@@ -54,9 +55,22 @@ async def wait_for_answers(session: AsyncSession, order: Order, now: datetime) -
         resume_promise(order, now)
 
 
+# Without questions in the session's memory there are none to keep in step.
+_CLOSE = text(
+    """
+    UPDATE order_questions SET closed_at = :now
+    WHERE order_id = :order_id AND answered_at IS NULL AND closed_at IS NULL
+    """
+)
+
+
 async def close_questions(session: AsyncSession, order: Order, now: datetime) -> None:
     """Close the locked order's open questions, whose answers are not needed any more."""
-    await session.execute(update(OrderQuestion).where(*_open_in(order)).values(closed_at=now))
+    if any(isinstance(one, OrderQuestion) for one in session.identity_map.values()):
+        await session.execute(update(OrderQuestion).where(*_open_in(order)).values(closed_at=now))
+    else:
+        parameters = {"order_id": order.id, "now": now}
+        await session.execute(_CLOSE, parameters, execution_options=APART)
     if order.espera in FOR_AN_ANSWER:
         order.espera = order.espera_causa = None
     resume_promise(order, now)

@@ -4,14 +4,16 @@ A run that its order does not want any more is to be stopped, also if the order 
 The line asks the run to stop, and forces it by a deadline. Its tokens die with its right to report.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.sessions import flush_unless_joined
 from axon_factory.db.tables import Order, OrderSession, SystemToken
 from axon_factory.domain.building import BuilderName
 from axon_factory.domain.states import OrderState
@@ -31,7 +33,6 @@ __all__ = [
     "keep_report",
     "release_run",
     "reported_percent",
-    "runs_of",
     "unwanted_run",
 ]
 
@@ -68,7 +69,21 @@ async def current_run(tx: AsyncSession, order: Order) -> OrderSession | None:
     return found if found is not None and found.ended_at is None else None
 
 
-def unwanted_run(order: Order, runs: list[OrderSession]) -> OrderSession | None:
+class RunState(Protocol):
+    """What of a run says whether its order still wants it."""
+
+    @property
+    def intento(self) -> int: ...
+    @property
+    def ended_at(self) -> object | None: ...
+    @property
+    def stop_requested_at(self) -> object | None: ...
+
+
+_Run = TypeVar("_Run", bound=RunState)
+
+
+def unwanted_run(order: Order, runs: Sequence[_Run]) -> _Run | None:
     """Return the oldest run that is still open though the order does not want it."""
     building = order.estado == OrderState.CONSTRUCCION
     return next(
@@ -92,7 +107,7 @@ async def begin_run(tx: AsyncSession, order: Order, builder: str, now: datetime)
         tx.add(begun)
     order.session_open = True
     order.queued_at = None
-    await tx.flush()
+    await flush_unless_joined(tx)
     return begun
 
 
@@ -127,7 +142,7 @@ async def release_run(
     current.stop_requested_at = now
     if not reviewed:
         await _revoke_tokens(tx, current, now)
-    await tx.flush()
+    await flush_unless_joined(tx)
 
 
 async def end_run(
@@ -145,7 +160,7 @@ async def end_run(
         order.silence = None
     if how is not RunEnd.FINISHED:
         await _revoke_tokens(tx, ended, now)
-    await tx.flush()
+    await flush_unless_joined(tx)
 
 
 async def give_up_runs(tx: AsyncSession, order: Order, now: datetime) -> None:
