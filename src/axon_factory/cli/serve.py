@@ -77,7 +77,7 @@ def serve(
             async with open_container(data_dir, host=host, port=port) as container:
                 if fork is None:
                     ready()
-                await answer_until_stopped(container, listener, fork)
+                await answer_until_stopped(container, fork.listener if fork else listener, fork)
 
         run(command, as_json=as_json, loop_factory=uvloop.new_event_loop)
 
