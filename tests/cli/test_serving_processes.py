@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -41,24 +41,22 @@ class Server:
         return await _eventually(lambda: found if len(found := self.answering()) == 2 else None)
 
     def answering(self) -> set[int]:
-        """The processes that wait for a connection at the port: each has an epoll that does."""
-        inode = _listening_inode(self.port)
-        return {pid for pid in self.processes() if _watches(pid, inode)}
+        """The processes that wait for connections at the port: each has an epoll that does."""
+        inodes = _listening_inodes(self.port)
+        return {pid for pid in self.processes() if not inodes.isdisjoint(_watched(pid))}
 
     async def opened_by(self, pid: int) -> "Request":
-        """Begin a request that this process takes, because no other runs."""
-        others = self.processes() - {pid}
-        for other in others:
-            os.kill(other, signal.SIGSTOP)
-        try:
+        """Begin a request that this process takes; the kernel spreads connections over all."""
+        while True:
             request = Request(*await asyncio.open_connection("127.0.0.1", self.port))
             request.writer.write(_HEAD)
             await request.writer.drain()
-            await _eventually(lambda: request.is_taken_by(pid) or None)
-            return request
-        finally:
-            for other in others:
-                os.kill(other, signal.SIGCONT)
+            if await self.taker_of(request) == pid:
+                return request
+            request.writer.close()
+
+    async def taker_of(self, request: "Request") -> int:
+        return await _eventually(lambda: request.taken_by(self.processes()))
 
     async def ready(self) -> str:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
@@ -75,13 +73,15 @@ class Request:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    def is_taken_by(self, pid: int) -> bool:
-        """Whether the process holds the other end, and has read the head."""
+    def taken_by(self, pids: Iterable[int]) -> int | None:
+        """Return the process that holds the other end and has read the head."""
         mine = self.writer.get_extra_info("sockname")[1]
-        with contextlib.suppress(StopIteration):
-            inode, unread = next(_connection(self.writer.get_extra_info("peername")[1], mine))
-            return unread == 0 and f"socket:[{inode}]" in _descriptors(pid)
-        return False
+        theirs = self.writer.get_extra_info("peername")[1]
+        for inode, unread in _connection(theirs, mine):
+            for pid in pids if unread == 0 else ():
+                if f"socket:[{inode}]" in _descriptors(pid):
+                    return pid
+        return None
 
     async def finish(self) -> str:
         """Send the rest; the value is the answer's first line, empty if the process has gone."""
@@ -110,13 +110,11 @@ async def serving(axon: Program) -> AsyncGenerator[Server]:
                     os.kill(pid, signal.SIGKILL)
 
 
-async def test_each_process_answers_alone(axon: Program) -> None:
+async def test_each_process_answers(axon: Program) -> None:
     async with serving(axon) as server:
-        one, other = await server.both()
-        for stopped in (one, other):
-            os.kill(stopped, signal.SIGSTOP)
-            assert await server.ready() == "HTTP/1.1 200 OK"
-            os.kill(stopped, signal.SIGCONT)
+        for pid in await server.both():
+            assert (await (await server.opened_by(pid)).finish()).startswith(_REFUSED_BODY)
+        assert await server.ready() == "HTTP/1.1 200 OK"
         assert (await server.running.end()).code == 0
 
 
@@ -144,7 +142,7 @@ async def test_the_end_waits_for_requests_of_all_processes(axon: Program) -> Non
         begun = [await server.opened_by(pid) for pid in sorted(await server.both())]
 
         server.running.process.send_signal(signal.SIGTERM)
-        await _eventually(lambda: not _listening_inode(server.port) or None)
+        await _eventually(lambda: not _listening_inodes(server.port) or None)
 
         answers = [await request.finish() for request in begun]
         assert all(answer.startswith(_REFUSED_BODY) for answer in answers), answers
@@ -196,22 +194,22 @@ def _descriptors(pid: int) -> list[str]:
     return found
 
 
-def _watches(pid: int, inode: str) -> bool:
-    """Whether an epoll of the process waits at the socket."""
+def _watched(pid: int) -> set[int]:
+    """The inodes that the epolls of a process wait at (proc(5), fdinfo)."""
+    found: set[int] = set()
     for facts in Path(f"/proc/{pid}/fdinfo").glob("*"):
         with contextlib.suppress(OSError):
-            for watched in re.findall(r"ino:([0-9a-f]+)", facts.read_text()):
-                if int(watched, 16) == int(inode or 0):
-                    return True
-    return False
+            found |= {int(inode, 16) for inode in re.findall(r"ino:([0-9a-f]+)", facts.read_text())}
+    return found
 
 
-def _listening_inode(port: int) -> str:
-    """Return the inode of the socket that listens at the port, empty if none does."""
-    for words in _sockets():
-        if words[1].endswith(f":{port:04X}") and words[3] == "0A":
-            return words[9]
-    return ""
+def _listening_inodes(port: int) -> set[int]:
+    """The inodes of the sockets that listen at the port."""
+    return {
+        int(words[9])
+        for words in _sockets()
+        if words[1].endswith(f":{port:04X}") and words[3] == "0A"
+    }
 
 
 def _connection(port: int, peer: int) -> Iterator[tuple[str, int]]:

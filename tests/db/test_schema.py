@@ -10,13 +10,14 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 
-from axon_factory.db import tables
-from axon_factory.db.migrate import schema_state
+from axon_factory.db import migrations, tables
+from axon_factory.db.migrate import newest_revision, schema_state
 from axon_factory.db.sessions import Database
 from axon_factory.domain.building import Priority
 from tests.support.databases import empty_database
@@ -228,3 +229,8 @@ async def test_two_processes_migrate_an_empty_database_at_once(postgres_url: str
         assert [process.returncode for process in processes] == [0, 0], outputs
         current, newest = await schema_state(url)
         assert current == newest
+
+
+def test_the_newest_revision_is_alembics() -> None:
+    [folder] = migrations.__path__
+    assert newest_revision() == ScriptDirectory(folder).get_current_head()

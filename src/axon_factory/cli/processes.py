@@ -1,4 +1,4 @@
-"""Several processes that answer at one listening socket: forks of one that has loaded the program.
+"""Several processes that answer at one port: forks of one that has loaded the program.
 
 The first process never answers itself. It starts no thread and no event loop, so that it can fork
 at any time, and its forks share the memory of what it has loaded. One that ends is replaced. An
@@ -38,6 +38,8 @@ class Fork:
 
     number: int
     """From 1; a replacement has the number of what it replaces."""
+    listener: socket.socket
+    """Where it answers."""
     parent: int
     """A descriptor that ends with the first process."""
     _ready: int
@@ -92,12 +94,12 @@ class Processes:
 
         Args:
             count: how many.
-            listener: where they answer; this process closes it when it stops.
+            listener: listens at their port; this process closes it when it stops.
             work: what a fork does until SIGTERM or the end of `Fork.parent`; its exit code.
             parent: a descriptor whose end stops all of them, as SIGTERM does.
         """
         self._count = count
-        self._listener = listener
+        self._listeners = _queues(listener, count)
         self._work = work
         self._parent = parent
         self._running: dict[int, int] = {}
@@ -157,7 +159,11 @@ class Processes:
     def _start(self, number: int) -> None:
         def work() -> int | None:
             os.close(self._alive_end)
-            return self._work(Fork(number, self._alive, self._ready_end))
+            listener = self._listeners[number - 1]
+            for other in self._listeners:
+                if other is not listener:
+                    other.close()
+            return self._work(Fork(number, listener, self._alive, self._ready_end))
 
         self._running[fork_of(work)] = number
 
@@ -171,7 +177,8 @@ class Processes:
 
     def _stop(self) -> None:
         """Let requests end that run, and take no other."""
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         os.close(self._alive_end)
         deadline = time.monotonic() + _STOP_SECONDS
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -184,6 +191,26 @@ class Processes:
 
 
 _LOOK_SECONDS = 0.02
+
+
+def _queues(listener: socket.socket, count: int) -> list[socket.socket]:
+    """Return a socket for each fork, all at the port of `listener`, which is the first.
+
+    The kernel spreads connections evenly over them (socket(7), SO_REUSEPORT); from one socket the
+    process that wakes first takes all that wait. A socket takes connections from when its first
+    fork answers. The first process holds all of them open, so what waits for a fork that was killed
+    is answered by the next. `listener` was bound without the option: a port that another server has
+    is still refused.
+    """
+    queues = [listener]
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    for _ in range(count - 1):
+        queue = socket.socket(listener.family, listener.type, listener.proto)
+        queues.append(queue)
+        queue.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        queue.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        queue.bind(listener.getsockname())
+    return queues
 
 
 def _noted(_number: int, _frame: object) -> None:

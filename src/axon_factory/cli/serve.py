@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 import uvicorn
 import uvloop
+from pydantic import BaseModel, ConfigDict
 
-from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
 from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
     CliError,
@@ -77,7 +77,7 @@ def serve(
             async with open_container(data_dir, host=host, port=port) as container:
                 if fork is None:
                     ready()
-                await answer_until_stopped(container, listener, fork)
+                await answer_until_stopped(container, fork.listener if fork else listener, fork)
 
         run(command, as_json=as_json, loop_factory=uvloop.new_event_loop)
 
@@ -133,11 +133,20 @@ class _Server(uvicorn.Server):
 
 
 def load_application() -> ModuleType:
-    """Load the API and the pages; what is loaded lives as long as the process."""
+    """Load the API and the pages; what is loaded lives as long as the process.
+
+    FastAPI comes first, without what validates OpenAPI documents until one is made. Its forty
+    models of a document have no setting for that, so their base class has it meanwhile.
+    """
     gc.disable()
+    usual = BaseModel.model_config
+    BaseModel.model_config = ConfigDict(defer_build=True)
     try:
+        import_module("fastapi")
+        BaseModel.model_config = usual
         return import_module("axon_factory.bootstrap.application")
     finally:
+        BaseModel.model_config = usual
         gc.freeze()
         gc.enable()
 
@@ -171,9 +180,11 @@ async def serve_until(
 
     `answers` is called when requests are answered from now on.
     """
+    application = load_application().application_of(container)
+    from axon_factory.api.http_protocol import ServerLimits, uvicorn_config  # noqa: PLC0415 — it loads FastAPI
+
     settings = container.settings
     limits = ServerLimits(settings.request_timeout_seconds, settings.keep_alive_seconds)
-    application = load_application().application_of(container)
     server = _Server(uvicorn_config(application, limits), answers)
 
     async def end() -> None:

@@ -195,7 +195,7 @@ class _ForkedApi:
             works = Processes(
                 settings.processes,
                 listener,
-                lambda fork: _answer(settings, url, listener, fork),
+                lambda fork: _answer(settings, url, fork),
                 parent=told,
             )
             return works.run(lambda: None)
@@ -254,11 +254,11 @@ def _api_log(settings: Settings, number: int | None = None) -> Path:
     return settings.data_dir / "logs" / name
 
 
-def _answer(settings: Settings, url: str, listener: socket.socket, fork: Fork) -> None:
+def _answer(settings: Settings, url: str, fork: Fork) -> None:
     async def command() -> None:
         container = Container(settings, url)
         try:
-            await answer_until_stopped(container, listener, fork)
+            await answer_until_stopped(container, fork.listener, fork)
         finally:
             await container.close()
 

@@ -85,7 +85,7 @@ class AnswerModel(BaseModel):
     The docstring of each model is its description in the OpenAPI document, so it is in Spanish.
     """
 
-    model_config = ConfigDict(json_schema_extra=_finish)  # pyright: ignore[reportArgumentType] — Pydantic passes the class that has the schema
+    model_config = ConfigDict(json_schema_extra=_finish, defer_build=True)  # pyright: ignore[reportArgumentType] — Pydantic passes the class that has the schema
     EXAMPLE: ClassVar[Mapping[str, Any] | None] = None
     READERS: ClassVar[frozenset[Grant] | None] = None
     """Who reads fields without `Readers` of their own; None: each caller of the operation."""
