@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from axon_factory.bootstrap.adapters import key_outbound_rules, outbound_rules
+from axon_factory.bootstrap.options import key_outbound_rules, outbound_rules
 from axon_factory.domain.addresses import UrlRefused
 from axon_factory.domain.notifications import ORDER_KINDS
 from axon_factory.orders.notifications import destinations

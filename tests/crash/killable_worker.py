@@ -22,7 +22,7 @@ from procrastinate.jobs import Job, Status
 from sqlalchemy import event, text
 
 from axon_factory.bootstrap import Container
-from axon_factory.bootstrap.options import worker_options
+from axon_factory.bootstrap.line import worker_options
 from axon_factory.db.sessions import Database
 from axon_factory.failpoints import arm, disarm
 from axon_factory.jobs.queue import ADVANCE

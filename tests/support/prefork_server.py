@@ -18,6 +18,20 @@ from typing import Any
 from axon_factory import cli
 
 LARGEST_MESSAGE = 1 << 20
+WHEN_USED = (
+    "typer.testing",
+    "alembic.command",
+    "axon_factory.bootstrap.application",
+    "axon_factory.bootstrap.line",
+    "axon_factory.orders.notifications.rendering",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "email_validator",
+    "jsonschema",
+    "jwt",
+    "phonenumbers",
+    "procrastinate",
+)
+"""What programs load when they first need it."""
 
 
 def every_command() -> list[str]:
@@ -63,7 +77,7 @@ def hand_over(streams: list[int], report: int, requests: socket.socket) -> None:
 
 def main() -> None:
     """Import what programs need, then run each in a fork."""
-    for name in ("typer.testing", *every_command()):
+    for name in (*WHEN_USED, *every_command()):
         importlib.import_module(name)
     gc.collect()
     gc.freeze()

@@ -33,7 +33,6 @@ from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import bindparam, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
-from zxcvbn import zxcvbn
 
 from axon_factory.accounts.errors import PasswordQueueFull, TooManyAttempts, WeakPassword
 from axon_factory.accounts.users import normal_email
@@ -83,6 +82,8 @@ def check_strength(
         WeakPassword: naming `field`.
     """
     check_length(password, role, field=field)
+    from zxcvbn import zxcvbn  # noqa: PLC0415 — its dictionaries take 8 MB, for who chooses a password
+
     words = [word for text in about for word in (text, *_WORD.findall(text))]
     if zxcvbn(password[:_LOOKED_AT], user_inputs=[*_OURS, *words])["score"] < _LEAST_SCORE:
         raise WeakPassword(

@@ -22,13 +22,14 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-from jwt import PyJWS
-from jwt.exceptions import InvalidTokenError
-
 from axon_factory.accounts.errors import CredentialExpired
+
+if TYPE_CHECKING:
+    from jwt import PyJWS
 
 PEPPER_MIN_BYTES = 32
 
@@ -135,7 +136,13 @@ _JWT_SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}")
 _TEXT_CLAIMS = ("iss", "aud", "sub", "sid", "jti")
 _TIME_CLAIMS = ("iat", "nbf", "exp")
 _CLAIMS = frozenset({*_TEXT_CLAIMS, *_TIME_CLAIMS})
-_JWS = PyJWS(algorithms=[_ALGORITHM], options={"verify_signature": True})
+
+
+@cache
+def _jws() -> "PyJWS":
+    from jwt import PyJWS  # noqa: PLC0415 — with all of its algorithms it takes 10 MB, for logins only
+
+    return PyJWS(algorithms=[_ALGORITHM], options={"verify_signature": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +216,7 @@ class AccessTokens:
             "exp": now + self._lifetime_seconds,
         }
         kid = self._keys.current_kid
-        token = _JWS.encode(
+        token = _jws().encode(
             json.dumps(claims, separators=(",", ":")).encode(),
             self._keys.keys[kid],
             _ALGORITHM,
@@ -228,9 +235,11 @@ class AccessTokens:
         shape = _JWT_SHAPE.fullmatch(token)
         if shape is None:
             return None
+        from jwt.exceptions import InvalidTokenError  # noqa: PLC0415 — as in _jws
+
         try:
             key = self._key_named_in(shape[1])
-            claims = _strict_object(_JWS.decode(token, key, algorithms=[_ALGORITHM]))
+            claims = _strict_object(_jws().decode(token, key, algorithms=[_ALGORITHM]))
             return self._checked(claims)
         except (InvalidTokenError, ValueError, RecursionError):
             return None

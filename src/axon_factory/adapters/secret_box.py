@@ -9,9 +9,7 @@ followed by ciphertext and 128-bit tag (NIST SP 800-38D).
 import os
 import re
 from collections.abc import Mapping
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from dataclasses import dataclass, field
 
 from axon_factory.ports.product import SealedSecret
 
@@ -39,7 +37,7 @@ class EnvelopeSecretBox:
                 raise ValueError(f"key {key_id} has {len(key)} bytes instead of {KEY_BYTES}")
         if current not in keys:
             raise ValueError("the current key is not in the keyring")
-        self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._keys = {key_id: _Key(key) for key_id, key in keys.items()}
         self._current = current
 
     def seal(self, plaintext: str, *, context: str) -> SealedSecret:
@@ -50,9 +48,9 @@ class EnvelopeSecretBox:
         """
         data_key = os.urandom(KEY_BYTES)
         return SealedSecret(
-            ciphertext=_encrypt(AESGCM(data_key), _utf8(plaintext), _data_aad(context)),
-            wrapped_key=_encrypt(
-                self._keys[self._current], data_key, _key_aad(self._current, context)
+            ciphertext=_Key(data_key).encrypt(_utf8(plaintext), _data_aad(context)),
+            wrapped_key=self._keys[self._current].encrypt(
+                data_key, _key_aad(self._current, context)
             ),
             key_id=self._current,
         )
@@ -67,22 +65,39 @@ class EnvelopeSecretBox:
         if wrapping_key is None:
             raise ValueError("the secret does not open")
         try:
-            data_key = _decrypt(wrapping_key, sealed.wrapped_key, _key_aad(sealed.key_id, context))
-            plaintext = _decrypt(AESGCM(data_key), sealed.ciphertext, _data_aad(context))
-        except InvalidTag:
+            data_key = wrapping_key.decrypt(sealed.wrapped_key, _key_aad(sealed.key_id, context))
+            plaintext = _Key(data_key).decrypt(sealed.ciphertext, _data_aad(context))
+        except _NotOurs:
             raise ValueError("the secret does not open") from None
         return plaintext.decode("utf-8")
 
 
-def _encrypt(key: AESGCM, plaintext: bytes, aad: bytes) -> bytes:
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + key.encrypt(nonce, plaintext, aad)
+class _NotOurs(Exception):
+    """What was sealed does not open with this key and context."""
 
 
-def _decrypt(key: AESGCM, blob: bytes, aad: bytes) -> bytes:
-    if len(blob) < _NONCE_BYTES:
-        raise InvalidTag
-    return key.decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], aad)
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """An AES-256-GCM key; the library takes 8 MB, and many processes never use one."""
+
+    value: bytes = field(repr=False)
+
+    def encrypt(self, plaintext: bytes, aad: bytes) -> bytes:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 — see above
+
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + AESGCM(self.value).encrypt(nonce, plaintext, aad)
+
+    def decrypt(self, blob: bytes, aad: bytes) -> bytes:
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 — see above
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 — see above
+
+        if len(blob) < _NONCE_BYTES:
+            raise _NotOurs
+        try:
+            return AESGCM(self.value).decrypt(blob[:_NONCE_BYTES], blob[_NONCE_BYTES:], aad)
+        except InvalidTag:
+            raise _NotOurs from None
 
 
 def _data_aad(context: str) -> bytes:

@@ -1,11 +1,10 @@
 """Assemble the API's routes on an application."""
 
 from fastapi import FastAPI, Request, Response
-from starlette.middleware import Middleware
 
 from axon_factory.api.errors import install_error_handlers
 from axon_factory.api.hot.edge import HotPaths
-from axon_factory.api.middleware import EdgeOptions, add_edge
+from axon_factory.api.middleware import EdgeOptions, add_edge, behind_proxies
 from axon_factory.api.rate_limits import RateLimits
 from axon_factory.api.routers import (
     agents,
@@ -25,6 +24,7 @@ from axon_factory.api.routers import (
     repositories,
     users,
 )
+from axon_factory.api.routes import add_routes
 from axon_factory.api.services import ApiServices
 from axon_factory.api.writing import AnsweredBefore
 
@@ -32,7 +32,10 @@ __all__ = ["add_api"]
 
 
 def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
-    """Add routes, error handlers and the HTTP edge of the API to `app`."""
+    """Add routes, error handlers and the HTTP edge of the API to `app`.
+
+    A server asks `app.state.front`, which has the hot paths in front of `app`.
+    """
     app.state.services = services
     app.state.rate_limits = RateLimits(services.database, edge.quotas)
     install_error_handlers(app)
@@ -60,9 +63,11 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         deliveries.router,
     )
     for router in routers:
-        app.include_router(router)
+        add_routes(app, router)
+    add_edge(app, edge)
     limits = app.state.rate_limits
-    add_edge(app, edge, Middleware(HotPaths, services=services, limits=limits, options=edge))
+    hot_paths = HotPaths(app, services=services, limits=limits, options=edge)
+    app.state.front = behind_proxies(hot_paths, edge)
 
 
 def _install_replays(app: FastAPI) -> None:

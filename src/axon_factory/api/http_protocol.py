@@ -237,7 +237,7 @@ class ServerLimits:
 
 
 def uvicorn_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
-    """Return the configuration of a server of `app`.
+    """Return the configuration of a server of `app`, or of the `front` that it has.
 
     uvicorn's `limit_concurrency` stays unset: it answers in plain text; `RequestCap` does the same
     in the documented shape. Its own `proxy_headers` are off: the edge knows the trusted ones.
@@ -250,7 +250,7 @@ def uvicorn_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
         linger_bytes = limits.linger_bytes
 
     return uvicorn.Config(
-        app,
+        getattr(app.state, "front", app),
         http=Protocol,
         lifespan="off",
         log_config=None,

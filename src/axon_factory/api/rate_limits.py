@@ -196,6 +196,12 @@ class RateLimits:
         remaining = account.leased + account.elsewhere
         return Charge(kind, self._quotas[kind], remaining, max(1, math.ceil(left)))
 
+    def give_back(self, kind: Kind, subject: str) -> None:
+        """Take back the charge of a request that is charged once more elsewhere."""
+        account = self._accounts.get(f"{kind}|{subject}")
+        if account is not None and not account.unknown and account.ends > monotonic():
+            account.leased += 1
+
     async def _lease(self, account: _Account, kind: Kind, bucket: str, quota: int) -> None:
         largest = max(_USUAL_LEASE, quota // _LEASES_OF_LARGE_QUOTAS)
         want = max(1, min(largest, quota // _LEASES_A_WINDOW))

@@ -1,14 +1,17 @@
 """How a route says who may ask and what it answers; one without a permission stops the start."""
 
+import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from threading import RLock
+from typing import Any, TypeVar, get_args
 
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi import APIRouter, FastAPI
+from fastapi.params import Depends
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
-from starlette.routing import BaseRoute, compile_path
+from starlette.routing import BaseRoute, compile_path, get_name
 
 from axon_factory.api.authentication import Guard
 from axon_factory.domain.errors import AxonError
@@ -18,7 +21,9 @@ __all__ = [
     "ERRORS",
     "VALIDATED",
     "DeclaredRoute",
+    "Route",
     "RouteWithoutPermission",
+    "add_routes",
     "allowed_methods",
     "answers",
     "check_routes",
@@ -26,6 +31,44 @@ __all__ = [
     "documented_path",
     "raises",
 ]
+
+
+class Route(APIRoute):
+    """A route that FastAPI completes when it is first asked for, or documented.
+
+    Completing all of them takes a third of a start and 10 MB; most processes are asked for few.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 — FastAPI's, kept until then
+        """Take what FastAPI gives to each route."""
+        self.path = path
+        self.endpoint = endpoint
+        self.name = options["name"] or get_name(endpoint)
+        self.methods = {method.upper() for method in options["methods"] or ("GET",)}
+        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+        self.include_in_schema = bool(options["include_in_schema"])
+        self.dependencies = list(options["dependencies"] or ())
+        self._options: dict[str, Any] | None = options
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 — any attribute of FastAPI's route
+        with _completing:
+            options = vars(self).pop("_options", None)
+            if options is not None:
+                super().__init__(self.path, self.endpoint, **options)
+        return object.__getattribute__(self, name)
+
+
+# The document is made in a thread, and meanwhile requests are answered.
+_completing = RLock()
+
+
+def add_routes(app: FastAPI, router: APIRouter) -> None:
+    """Add the routes of `router` to the application's own.
+
+    FastAPI's `include_router` makes a second copy of each and looks at each twice a request. It is
+    for prefixes, which routers have themselves here.
+    """
+    app.router.routes.extend(router.routes)
 
 
 class RouteWithoutPermission(Exception):
@@ -85,9 +128,9 @@ def allowed_methods(routes: Sequence[BaseRoute], path: str) -> list[str]:
     """Return every method that some route takes at `path`, sorted; HEAD and OPTIONS with them."""
     methods = {
         method
-        for route in declared_routes(routes)
-        if route.pattern.match(path)
-        for method in route.methods
+        for context in iter_route_contexts(routes)
+        if compile_path(context.path or "")[0].match(path)
+        for method in context.methods or ()
     }
     if "GET" in methods:
         methods.add("HEAD")
@@ -95,18 +138,27 @@ def allowed_methods(routes: Sequence[BaseRoute], path: str) -> list[str]:
 
 
 def _action_of(context: RouteContext) -> Action | None:
-    dependant: Dependant | None = getattr(context, "dependant", None)
-    if dependant is None:
+    """Return the action of the first guard among the route's dependencies, and among theirs."""
+    if not isinstance(context.original_route, APIRoute):
         return None
-    guards = [call for call in _calls(dependant) if isinstance(call, Guard)]
-    return guards[0].action if guards else None
+    calls = [one.dependency for one in context.dependencies]
+    found = (_guarded_action(call) for call in [*calls, context.endpoint])
+    return next((action for action in found if action is not None), None)
 
 
-def _calls(dependant: Dependant) -> Iterator[object]:
-    for dependency in dependant.dependencies:
-        if dependency.call is not None:
-            yield dependency.call
-        yield from _calls(dependency)
+def _guarded_action(call: Callable[..., Any] | None) -> Action | None:
+    if call is None or isinstance(call, Guard):
+        return None if call is None else call.action
+    found = (_guarded_action(dependency) for dependency in _dependencies(call))
+    return next((action for action in found if action is not None), None)
+
+
+def _dependencies(call: Callable[..., Any]) -> Iterator[Callable[..., Any] | None]:
+    for parameter in inspect.signature(call).parameters.values():
+        marks: Iterable[object] = (parameter.default, *get_args(parameter.annotation)[1:])
+        for mark in marks:
+            if isinstance(mark, Depends):
+                yield mark.dependency
 
 
 ERRORS = "__errors__"

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from types import MappingProxyType
 from typing import Annotated, Any
 from uuid import UUID
@@ -108,6 +109,9 @@ class Write:
             IdempotencyKeyReused: the key belongs to another request.
             AttemptEnded: the agent's attempt ended meanwhile; the order's staff see that.
         """
+        # Loaded before there is a lock: the mails of a transaction are rendered in it.
+        import_module("axon_factory.orders.notifications.rendering")
+
         database, box = self.services.database, self.services.secret_box
         try:
             async with database.transaction(unit) as session:

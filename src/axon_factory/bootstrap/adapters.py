@@ -2,16 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from axon_factory.adapters.builder.command import (
-    PROFILES,
-    CommandBuilder,
-    CommandOptions,
-    ProgramMissing,
-    find_program,
-)
 from axon_factory.adapters.builder.handover import HandoverLimits
-from axon_factory.adapters.builder.http import AgentAddress, HttpBuilder
 from axon_factory.adapters.builder.outside import ChosenBuilder
 from axon_factory.adapters.builder.templates import TemplateBuilder
 from axon_factory.adapters.guarded_http import GuardedHttp
@@ -19,12 +12,15 @@ from axon_factory.adapters.mailer import MaildirMailer, SmtpMailer, SmtpServer
 from axon_factory.adapters.notifier import ChosenNotifier, SlackNotifier, WebhookNotifier
 from axon_factory.adapters.planner.catalogue import CataloguePlanner
 from axon_factory.adapters.sandbox import Sandbox
-from axon_factory.domain.addresses import OutboundRules
+from axon_factory.bootstrap.options import key_outbound_rules, outbound_rules
 from axon_factory.domain.messages import Channel
 from axon_factory.ports.builder import AgentBuilder, Builder
 from axon_factory.ports.messages import Mailer, Notifier
 from axon_factory.ports.planner import Planner
 from axon_factory.settings import Settings, SettingsInvalid
+
+if TYPE_CHECKING:
+    from axon_factory.adapters.builder.command import CommandBuilder
 
 _MEBIBYTE = 2**20
 
@@ -61,6 +57,11 @@ def agents_of(settings: Settings, sandbox: Sandbox) -> dict[str, AgentBuilder]:
 
 
 def _http(settings: Settings, url: str) -> AgentBuilder:
+    from axon_factory.adapters.builder.http import (  # noqa: PLC0415 — for few factories
+        AgentAddress,
+        HttpBuilder,
+    )
+
     token = settings.agent_http_token
     address = AgentAddress(
         url=url,
@@ -91,7 +92,7 @@ def _a2a(settings: Settings, url: str) -> AgentBuilder:
     return A2ABuilder(options, limits)
 
 
-def command_builder_of(settings: Settings, sandbox: Sandbox) -> CommandBuilder | None:
+def command_builder_of(settings: Settings, sandbox: Sandbox) -> "CommandBuilder | None":
     """Return the builder that runs a coding agent's command line; None where none is configured.
 
     Raises:
@@ -100,6 +101,14 @@ def command_builder_of(settings: Settings, sandbox: Sandbox) -> CommandBuilder |
     wanted = "command" in {settings.builder, *settings.builder_by_type.values()}
     if not wanted and settings.agent_command_program is None:
         return None
+    from axon_factory.adapters.builder.command import (  # noqa: PLC0415 — for few factories
+        PROFILES,
+        CommandBuilder,
+        CommandOptions,
+        ProgramMissing,
+        find_program,
+    )
+
     profile = PROFILES[settings.agent_command_profile]
     try:
         program = find_program(settings.agent_command_program, profile.program)
@@ -203,13 +212,3 @@ def notifier_of(settings: Settings) -> Notifier:
         {Channel.WEBHOOK: WebhookNotifier(http), Channel.SLACK: SlackNotifier(http)},
         of_keys={Channel.WEBHOOK: WebhookNotifier(http_of_keys)},
     )
-
-
-def outbound_rules(settings: Settings) -> OutboundRules:
-    """Return which addresses notifications may go to."""
-    return OutboundRules.of(settings.webhook_networks)
-
-
-def key_outbound_rules(settings: Settings) -> OutboundRules:
-    """Return which addresses an API key may give a destination."""
-    return OutboundRules.of(settings.key_webhook_networks, setting="AXON_KEY_WEBHOOK_NETWORKS")

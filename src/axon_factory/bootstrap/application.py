@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from axon_factory import __version__
 from axon_factory.adapters.git_host import SmartHttpRepositories
@@ -21,19 +22,15 @@ from axon_factory.api.json_text import JsonLimits, check_json
 from axon_factory.api.middleware import EdgeOptions
 from axon_factory.api.openapi import install_openapi
 from axon_factory.api.rate_limits import Quotas
-from axon_factory.api.routes import check_routes
+from axon_factory.api.routes import add_routes, check_routes
 from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.bootstrap.container import Container
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
-from axon_factory.mcp import McpEndpoint, mcp_routes
-from axon_factory.orders.notifications import rendering
+from axon_factory.mcp import mcp_routes
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web import pages, portal
-
-_LOADED_EARLY = (rendering,)
-"""Modules that a request would otherwise load while it holds a lock."""
 
 
 def application_of(container: Container) -> FastAPI:
@@ -52,14 +49,14 @@ def application_of(container: Container) -> FastAPI:
         redirect_slashes=False,
     )
     add_api(app, _services(container), _edge_options(settings))
-    app.include_router(
-        stream_router(container.database, container.signals, require(Action.READ_ORDER))
+    add_routes(
+        app, stream_router(container.database, container.signals, require(Action.READ_ORDER))
     )
     app.state.portal = portal.PortalServices(
         container.database, container.portal_links, container.policy
     )
-    app.include_router(portal.router)
-    app.include_router(pages.router)
+    add_routes(app, portal.router)
+    add_routes(app, pages.router)
     if settings.mcp:
         app.router.routes.extend(_mcp_routes(app, settings))
     install_openapi(app, settings.base_url)
@@ -94,13 +91,18 @@ def _git_sandbox(settings: Settings) -> Sandbox:
 
 def _mcp_routes(app: FastAPI, settings: Settings) -> Sequence[BaseRoute]:
     limits = _edge_options(settings).json
-    endpoint = McpEndpoint(
-        app,
-        current_principal,
-        check_json=lambda body: check_json(body, limits),
-        prefers_english=prefers_english,
-        origins={*settings.cors_origins, origin_of(settings.base_url)},
-    )
+
+    def endpoint() -> ASGIApp:
+        from axon_factory.mcp.endpoint import McpEndpoint  # noqa: PLC0415 — see mcp.routes
+
+        return McpEndpoint(
+            app,
+            current_principal,
+            check_json=lambda body: check_json(body, limits),
+            prefers_english=prefers_english,
+            origins={*settings.cors_origins, origin_of(settings.base_url)},
+        )
+
     return mcp_routes(endpoint)
 
 

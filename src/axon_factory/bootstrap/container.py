@@ -1,9 +1,9 @@
 """Everything that one process of the factory is made of."""
 
-import os
-import socket
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
@@ -11,43 +11,29 @@ from axon_factory.accounts.passwords import OWASP_MINIMUM, HashCost, Passwords, 
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.tokens import AccessTokens, TokenKeys
-from axon_factory.adapters.council import LocalCouncil
-from axon_factory.adapters.deployer.health import LocalProductHost
-from axon_factory.adapters.deployer.local import LocalDeployer
 from axon_factory.adapters.disk import DiskFloors
-from axon_factory.adapters.git_host import LocalGitHost
-from axon_factory.adapters.product_runtime import ProductRuntime
-from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.adapters.secret_box import EnvelopeSecretBox
-from axon_factory.bootstrap.adapters import (
-    builders_of,
-    key_outbound_rules,
-    mailer_of,
-    notifier_of,
-    outbound_rules,
-    planner_of,
-)
 from axon_factory.bootstrap.options import (
     Keys,
-    check_limits,
     disk_floors,
+    key_outbound_rules,
     login_limits,
     master_key,
+    outbound_rules,
     policy_of,
     session_limits,
-    worker_options,
 )
 from axon_factory.db.sessions import Database
-from axon_factory.line.line import Line
-from axon_factory.line.outbox import OutboxSender
-from axon_factory.line.step import LinePorts
 from axon_factory.orders.portal_links import PortalLinks
-from axon_factory.ports.crossing import crossing
-from axon_factory.ports.product import ProductHost
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
-from axon_factory.worker.products import ProductWatch
-from axon_factory.worker.runner import Worker
+
+if TYPE_CHECKING:  # loaded by the processes that run the line
+    from axon_factory.adapters.deployer.local import LocalDeployer
+    from axon_factory.adapters.product_runtime import ProductRuntime
+    from axon_factory.adapters.sandbox import Sandbox
+    from axon_factory.line.step import LinePorts
+    from axon_factory.worker.runner import Worker
 
 
 class Container:
@@ -91,15 +77,6 @@ class Container:
             sessions=self.sessions,
             throttle=Throttle(login_limits(settings)),
         )
-        self.runtime = ProductRuntime(settings.product_runtime)
-        self.sandbox = Sandbox(self.runtime.python, bubblewrap=settings.sandbox == "auto")
-        self.deployer = LocalDeployer(
-            self.data_dir / "deployments",
-            self.sandbox,
-            host=settings.product_host,
-            public_url_template=settings.product_url,
-            ports=settings.port_range,
-        )
         self.machine = DiskFloors(disk_floors(settings))
         self.policy = policy_of(settings, self.portal_links)
         self.outbound = outbound_rules(settings)
@@ -115,50 +92,45 @@ class Container:
         """Where mail lands while no SMTP server is configured."""
         return self.data_dir / "mail"
 
-    def line_ports(self) -> LinePorts:
-        """Return the adapters that the settings choose, each behind its failpoints."""
-        return LinePorts(
-            planner=crossing("planner", planner_of(self.settings)),
-            builder=crossing("builder", builders_of(self.settings, self.sandbox)),
-            council=crossing(
-                "council", LocalCouncil(self.sandbox, limits=check_limits(self.settings))
-            ),
-            deployer=crossing("deployer", self.deployer),
-            git_host=crossing("git_host", LocalGitHost(self.repositories, self.settings.base_url)),
-            mailer=crossing("mailer", mailer_of(self.settings, self.maildir)),
-            notifier=crossing("notifier", notifier_of(self.settings)),
-            secret_box=self.secret_box,
-            machine=self.machine,
-        )
+    @cached_property
+    def runtime(self) -> "ProductRuntime":
+        """The Python environment that products run in."""
+        from axon_factory.adapters.product_runtime import ProductRuntime  # noqa: PLC0415 — not for the API
 
-    def worker(self, ports: LinePorts | None = None) -> Worker:
-        """Return a worker over `ports`, or over those that the settings choose."""
+        return ProductRuntime(self.settings.product_runtime)
+
+    @cached_property
+    def sandbox(self) -> "Sandbox":
+        """Where products and agents of the command line run."""
+        from axon_factory.adapters.sandbox import Sandbox  # noqa: PLC0415 — not for the API
+
+        return Sandbox(self.runtime.python, bubblewrap=self.settings.sandbox == "auto")
+
+    @cached_property
+    def deployer(self) -> "LocalDeployer":
+        """Where products are deployed on this machine."""
+        from axon_factory.adapters.deployer.local import LocalDeployer  # noqa: PLC0415 — not for the API
+
         settings = self.settings
-        ports = ports or self.line_ports()
-        name = f"{socket.gethostname()}:{os.getpid()}"
-        products = self.data_dir / "products"
-        products.mkdir(parents=True, exist_ok=True)
-        line = Line(
-            self.database,
-            ports,
-            self.policy,
-            products=products,
-            worker=name,
-            tokens=self.system_tokens,
-            step_timeout_seconds=settings.step_timeout_seconds,
+        return LocalDeployer(
+            self.data_dir / "deployments",
+            self.sandbox,
+            host=settings.product_host,
+            public_url_template=settings.product_url,
+            ports=settings.port_range,
         )
-        sender = OutboxSender(self.database, ports, public_url=settings.base_url)
-        watch = ProductWatch(
-            self.database, self.product_host(), self.policy, seconds=settings.product_watch_seconds
-        )
-        options = worker_options(settings, name)
-        return Worker(self.database, line, sender, self.policy, options, watch)
 
-    def product_host(self) -> ProductHost:
-        """Return the products of this machine, to be watched."""
-        folder = self.data_dir / "deployments"
-        machine = f"{socket.gethostname()}:{folder.absolute()}"
-        return LocalProductHost(folder, machine=machine, host=self.settings.product_host)
+    def line_ports(self) -> "LinePorts":
+        """Return the adapters that the settings choose, each behind its failpoints."""
+        from axon_factory.bootstrap.line import line_ports_of  # noqa: PLC0415 — not for the API
+
+        return line_ports_of(self)
+
+    def worker(self, ports: "LinePorts | None" = None) -> "Worker":
+        """Return a worker over `ports`, or over those that the settings choose."""
+        from axon_factory.bootstrap.line import worker_of  # noqa: PLC0415 — not for the API
+
+        return worker_of(self, ports or self.line_ports())
 
     async def close(self) -> None:
         """Give back what was opened."""

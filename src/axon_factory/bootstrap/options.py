@@ -1,6 +1,7 @@
 """Settings as the options that services take, and the keys derived from the master key."""
 
 import hashlib
+import hmac
 import os
 import secrets
 import tempfile
@@ -9,20 +10,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
 from axon_factory.accounts.passwords import LoginLimits
 from axon_factory.accounts.sessions import SessionLimits
-from axon_factory.adapters.sandbox import MEBIBYTE, Limits
+from axon_factory.domain.addresses import OutboundRules
 from axon_factory.domain.building import BuildLimits
 from axon_factory.domain.messages import ClientMail
 from axon_factory.orders.policy import AgentRules, ApprovalRules, BudgetRules, Policy
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.settings import Settings
-from axon_factory.worker.runner import WorkerOptions
 
 _KEY_BYTES = 32
+_MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +44,13 @@ class Keys:
 
 
 def _derive(master: bytes, purposes: Sequence[str]) -> list[bytes]:
+    """Return a key for each purpose: HKDF with SHA-256, without salt, of one block (RFC 5869 §2).
+
+    Written out because the library that has it takes 8 MB of each process.
+    """
+    extracted = hmac.digest(bytes(_KEY_BYTES), master, "sha256")
     return [
-        HKDF(SHA256(), _KEY_BYTES, salt=None, info=f"axon-factory {purpose}".encode()).derive(
-            master
-        )
+        hmac.digest(extracted, f"axon-factory {purpose}\1".encode(), "sha256")
         for purpose in purposes
     ]
 
@@ -94,18 +95,13 @@ def disk_floors(settings: Settings) -> Mapping[Path, int]:
 
     Parts of the data folder are named too: they may be other disks.
     """
-    data, floor = settings.data_dir, settings.disk_floor_mb * MEBIBYTE
+    data, floor = settings.data_dir, settings.disk_floor_mb * _MEBIBYTE
     parts = ("products", "repositories", "deployments", "mail", "sessions")
     floors = dict.fromkeys((data, *(data / part for part in parts)), floor)
-    floors[Path(tempfile.gettempdir())] = min(floor, settings.check_disk_mb * MEBIBYTE)
+    floors[Path(tempfile.gettempdir())] = min(floor, settings.check_disk_mb * _MEBIBYTE)
     if settings.database_url is None:
-        floors[data / "postgresql"] = settings.disk_floor_database_mb * MEBIBYTE
+        floors[data / "postgresql"] = settings.disk_floor_database_mb * _MEBIBYTE
     return floors
-
-
-def check_limits(settings: Settings) -> Limits:
-    """Return what one check of a product may use."""
-    return Limits(disk_bytes=settings.check_disk_mb * MEBIBYTE)
 
 
 def policy_of(settings: Settings, portal_links: PortalLinks) -> Policy:
@@ -159,14 +155,11 @@ def _approval_rules(settings: Settings) -> ApprovalRules:
     )
 
 
-def worker_options(settings: Settings, name: str) -> WorkerOptions:
-    """Return how the worker called `name` runs."""
-    return WorkerOptions(
-        name=name,
-        concurrency=settings.worker_concurrency,
-        heartbeat_seconds=settings.heartbeat_seconds,
-        stalled_after_seconds=settings.stalled_after_seconds,
-        maintenance_seconds=settings.maintenance_seconds,
-        housekeeping_seconds=settings.housekeeping_seconds,
-        longest_step_seconds=settings.step_timeout_seconds,
-    )
+def outbound_rules(settings: Settings) -> OutboundRules:
+    """Return which addresses notifications may go to."""
+    return OutboundRules.of(settings.webhook_networks)
+
+
+def key_outbound_rules(settings: Settings) -> OutboundRules:
+    """Return which addresses an API key may give a destination."""
+    return OutboundRules.of(settings.key_webhook_networks, setting="AXON_KEY_WEBHOOK_NETWORKS")

@@ -1,22 +1,18 @@
-"""`axon serve`: the API and the pages. And `standalone`: all parts of a factory as one process.
-
-`axon up` runs `standalone`. Every other deployment has the same parts as processes of their own.
-"""
+"""`axon serve`: the API and the pages, answered by one process or by several at one port."""
 
 import asyncio
+import gc
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 from typing import Annotated
 
-import structlog
 import typer
 import uvicorn
 import uvloop
 
-from axon_factory.accounts import users
-from axon_factory.accounts.passwords import generate_password
 from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
 from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
@@ -24,18 +20,20 @@ from axon_factory.cli.context import (
     DataDirOption,
     Exit,
     JsonOption,
+    configure_logging,
     open_container,
     out,
     print_json,
-    record,
     run,
     stop_signal,
 )
-from axon_factory.db.embedded import APP_ROLE, DataDirLock, DataDirUnwritable, EmbeddedPostgres
-from axon_factory.db.migrate import migrate
-from axon_factory.db.server import grant_app
-from axon_factory.domain.permissions import Action, Role
+from axon_factory.cli.processes import Fork, Processes
 from axon_factory.settings import Settings, load_settings
+
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(min=1, max=64, help="Processes that answer at the port (AXON_PROCESSES)."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +47,7 @@ def serve(
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="Port to listen at (AXON_PORT).")
     ] = None,
+    processes: ProcessesOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,24 +55,39 @@ def serve(
 
     Any number of these may share one database. Ctrl-C or SIGTERM lets running requests end.
 
-    Example: axon serve --host 0.0.0.0 --port 8000
+    Example: axon serve --host 0.0.0.0 --port 8000 --processes 4
     """
 
-    async def command() -> None:
-        settings = load_settings(data_dir=data_dir, host=host, port=port)
+    async def prepare() -> tuple[Settings, socket.socket]:
+        settings = load_settings(data_dir=data_dir, host=host, port=port, processes=processes)
         # Before the database is asked: a busy port is known at once.
-        with bind(settings.host, settings.port) as listener:
-            async with open_container(data_dir, host=host, port=port) as container:
-                stop = stop_signal()
-                where = f"http://{settings.host}:{settings.port}"
-                serving = serve_until(container, listener, stop)
-                if as_json:
-                    print_json({"evento": "lista", "url": settings.base_url, "escucha": where})
-                else:
-                    out.print(f"API y páginas en {settings.base_url}", soft_wrap=True)
-                await serving
+        return settings, bind(settings.host, settings.port)
 
-    run(command, as_json=as_json, loop_factory=uvloop.new_event_loop)
+    settings, listener = run(prepare, as_json=as_json)
+
+    def ready() -> None:
+        where = f"http://{settings.host}:{settings.port}"
+        if as_json:
+            print_json({"evento": "lista", "url": settings.base_url, "escucha": where})
+        else:
+            out.print(f"API y páginas en {settings.base_url}", soft_wrap=True)
+
+    def answer(fork: Fork | None = None) -> None:
+        async def command() -> None:
+            async with open_container(data_dir, host=host, port=port) as container:
+                if fork is None:
+                    ready()
+                await answer_until_stopped(container, listener, fork)
+
+        run(command, as_json=as_json, loop_factory=uvloop.new_event_loop)
+
+    with listener:
+        if settings.processes == 1:
+            answer()
+        else:
+            configure_logging(settings)
+            load_application()
+            raise typer.Exit(Processes(settings.processes, listener, answer).run(ready))
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -101,7 +115,16 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, but the process's signals stay ours."""
+    """Uvicorn, but the process's signals stay ours. It says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, answers: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._answers = answers
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start answering."""
+        await super().startup(sockets)
+        self._answers()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -109,13 +132,49 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve_until(container: Container, listener: socket.socket, stop: asyncio.Event) -> None:
-    """Answer requests at `listener` until `stop` is set; running requests get ten seconds."""
-    from axon_factory.bootstrap.application import application_of  # noqa: PLC0415 — a second, which --help saves
+def load_application() -> ModuleType:
+    """Load the API and the pages; what is loaded lives as long as the process."""
+    gc.disable()
+    try:
+        return import_module("axon_factory.bootstrap.application")
+    finally:
+        gc.freeze()
+        gc.enable()
 
+
+async def answer_until_stopped(
+    container: Container, listener: socket.socket, fork: Fork | None
+) -> None:
+    """Answer requests at `listener` until SIGTERM or SIGINT, or the end of the fork's parent."""
+    stop = stop_signal()
+    if fork is None:
+        await serve_until(container, listener, stop)
+        return
+    loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        loop.remove_reader(fork.parent)
+        stop.set()
+
+    loop.add_reader(fork.parent, end)
+    await serve_until(container, listener, stop, answers=fork.answers)
+
+
+async def serve_until(
+    container: Container,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    *,
+    answers: Callable[[], None] = lambda: None,
+) -> None:
+    """Answer requests at `listener` until `stop` is set; running requests get ten seconds.
+
+    `answers` is called when requests are answered from now on.
+    """
     settings = container.settings
     limits = ServerLimits(settings.request_timeout_seconds, settings.keep_alive_seconds)
-    server = _Server(uvicorn_config(application_of(container), limits))
+    application = load_application().application_of(container)
+    server = _Server(uvicorn_config(application, limits), answers)
 
     async def end() -> None:
         await stop.wait()
@@ -127,130 +186,3 @@ async def serve_until(container: Container, listener: socket.socket, stop: async
         await server.serve([listener])
     finally:
         ending.cancel()
-
-
-_log = structlog.get_logger(__name__)
-_ADMIN_EMAIL = "admin@axon88.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Standalone:
-    """A factory that is up. `admin_password` is set the one time that the account was made."""
-
-    container: Container
-    failure: asyncio.Future[None]
-    """Fails when the server or the worker ends by itself."""
-    admin_email: str
-    admin_password: str | None
-
-
-@asynccontextmanager
-async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGenerator[Standalone]:
-    """Bring everything up, and take everything down when the block ends.
-
-    `tell` gets a sentence for each thing that takes time.
-
-    Raises:
-        CliError, EmbeddedPostgresError, RuntimeInstallError: it cannot be brought up.
-    """
-    async with AsyncExitStack() as stack:
-        lock = stack.enter_context(DataDirLock(settings.data_dir))
-        listener = stack.enter_context(bind(settings.host, settings.port))
-        lock.publish(url=settings.base_url)
-        url = await _database(settings, lock, stack, tell)
-        container = Container(settings, url)
-        stack.push_async_callback(container.close)
-        await _products(container, stack, tell)
-        password = await _first_administrator(container)
-        failure = await _serve(container, listener, stack)
-        yield Standalone(container, failure, _ADMIN_EMAIL, password)
-
-
-def make_data_folder(settings: Settings) -> None:
-    """Create the data folder.
-
-    Raises:
-        DataDirUnwritable: it cannot be created.
-    """
-    try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataDirUnwritable(
-            f"No se puede crear la carpeta {settings.data_dir} ({error.strerror}): elige otra con "
-            "--data-dir"
-        ) from None
-
-
-async def _database(
-    settings: Settings, lock: DataDirLock, stack: AsyncExitStack, tell: Callable[[str], None]
-) -> str:
-    """Return the address of the migrated database for the program."""
-    if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
-        await migrate(url)
-        return url
-    tell("Iniciando PostgreSQL")
-    server = EmbeddedPostgres(settings.data_dir, binaries=settings.pg_bin, lock=lock)
-    await stack.enter_async_context(server)
-    await migrate(server.dsn)
-    await grant_app(server.dsn, APP_ROLE)
-    return server.app_dsn
-
-
-async def _products(
-    container: Container, stack: AsyncExitStack, tell: Callable[[str], None]
-) -> None:
-    if not container.runtime.is_ready():
-        tell("Instalando el entorno de los productos")
-        await container.runtime.install(lambda line: _log.info("product runtime", line=line))
-    stack.push_async_callback(container.deployer.stop_all)
-    for product in await container.deployer.start_all():
-        tell(f"Producto {product.slug}: {product.state} en {product.url}")
-
-
-async def _first_administrator(container: Container) -> str | None:
-    """Create the administrator of an empty factory; return the password, to be shown once."""
-    async with container.database.reading() as session:
-        if await users.list_all(session):
-            return None
-    password = generate_password()
-    password_hash = await container.passwords.hash(password)
-    async with container.database.transaction("first_administrator") as session:
-        user = await users.create(
-            session,
-            email=_ADMIN_EMAIL,
-            name="Administración",
-            role=Role.ADMIN,
-            password_hash=password_hash,
-            must_change_password=True,
-        )
-        await record(session, Action.MANAGE_USERS, subject=f"user:{user.id}")
-    return password
-
-
-async def _serve(
-    container: Container, listener: socket.socket, stack: AsyncExitStack
-) -> asyncio.Future[None]:
-    """Start the server and the worker; return what fails when either ends by itself."""
-    stop = asyncio.Event()
-    serving = asyncio.create_task(serve_until(container, listener, stop), name="api")
-    working = asyncio.create_task(container.worker().run(stop), name="worker")
-    failure = asyncio.get_running_loop().create_future()
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if failure.done() or stop.is_set():
-            return
-        cause = None if task.cancelled() else task.exception()
-        failure.set_exception(cause or RuntimeError(f"{task.get_name()} ended by itself"))
-
-    for task in (serving, working):
-        task.add_done_callback(ended)
-
-    async def shut_down() -> None:
-        stop.set()
-        await asyncio.gather(serving, working, return_exceptions=True)
-        if failure.done():
-            failure.exception()
-
-    stack.push_async_callback(shut_down)
-    return failure

@@ -31,7 +31,8 @@ from axon_factory.cli.context import (
     stop_signal,
 )
 from axon_factory.cli.render import follow, render_event, render_plan
-from axon_factory.cli.serve import Standalone, make_data_folder, standalone
+from axon_factory.cli.serve import ProcessesOption
+from axon_factory.cli.standalone import Standalone, make_data_folder, standalone
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
@@ -55,6 +56,7 @@ def register(app: typer.Typer) -> None:
 def up(
     *,
     port: Annotated[int | None, typer.Option(help="Port of the API (AXON_PORT).")] = None,
+    processes: ProcessesOption = None,
     data_dir: DataDirOption = None,
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="Place the example order in an empty factory.")
@@ -71,13 +73,15 @@ def up(
 
     Example: axon up --demo --port 8080
     """
-    run(lambda: _up(port, data_dir, demo=demo or once, once=once, as_json=as_json), as_json=as_json)
+
+    async def command() -> None:
+        settings = load_settings(port=port, data_dir=data_dir, processes=processes)
+        await _up(settings, demo=demo or once, once=once, as_json=as_json)
+
+    run(command, as_json=as_json)
 
 
-async def _up(
-    port: int | None, data_dir: Path | None, *, demo: bool, once: bool, as_json: bool
-) -> None:
-    settings = load_settings(port=port, data_dir=data_dir)
+async def _up(settings: Settings, *, demo: bool, once: bool, as_json: bool) -> None:
     voice = _Voice(as_json=as_json)
     stop = stop_signal()
     make_data_folder(settings)

@@ -4,7 +4,9 @@ The program's role is not the role that owns the tables and migrates them, becau
 switch triggers off.
 """
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -24,8 +26,9 @@ def supported() -> str:
     return f"{SUPPORTED_MAJORS.start} a {SUPPORTED_MAJORS.stop - 1}"
 
 
-def check_server(url: str) -> None:
-    """Refuse a server of an untested version. Takes one connection, no query.
+@contextmanager
+def connected(url: str) -> Generator[psycopg.Connection[tuple[Any, ...]]]:
+    """Open a connection to a server of a tested version; it ends with the block.
 
     Raises:
         ServerUnsupported: it is older or newer than the supported ones.
@@ -34,12 +37,23 @@ def check_server(url: str) -> None:
     address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, connect_timeout=5) as connection:
         number = connection.info.server_version
-        shown = connection.info.parameter_status("server_version") or str(number)
-    if number // _NUMBERS_A_MAJOR not in SUPPORTED_MAJORS:
-        raise ServerUnsupported(
-            f"El servidor es PostgreSQL {shown}, y Axon Factory funciona con {supported()}: "
-            "indica otro en AXON_DATABASE_URL"
-        )
+        if number // _NUMBERS_A_MAJOR not in SUPPORTED_MAJORS:
+            shown = connection.info.parameter_status("server_version") or str(number)
+            raise ServerUnsupported(
+                f"El servidor es PostgreSQL {shown}, y Axon Factory funciona con {supported()}: "
+                "indica otro en AXON_DATABASE_URL"
+            )
+        yield connection
+
+
+def check_server(url: str) -> None:
+    """Refuse a server of an untested version. Takes one connection, no query.
+
+    Raises:
+        ServerUnsupported, psycopg.OperationalError: as in `connected`.
+    """
+    with connected(url):
+        pass
 
 
 APPEND_ONLY = ("audit_entries", "order_events")

@@ -6,13 +6,17 @@ Both are idempotent, so a job too many is harmless and a lost one is found by th
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from procrastinate import App, PsycopgConnector
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import driver_connection
+
+if TYPE_CHECKING:
+    from procrastinate import App
 
 ADVANCE = "advance"
 SEND_MESSAGE = "send_message"
@@ -21,8 +25,14 @@ PRIORITIES_A_RANK = 10
 _MESSAGE_PRIORITY = 100  # a message is short and somebody waits for it
 _RETRY_PRIORITY = 0  # the other side is down: a queue of tries, each to its deadline, holds up none
 
-# Deferring runs on the caller's connection; the app's own connector is never opened.
-_app = App(connector=PsycopgConnector())
+
+@cache
+def _app() -> "App":
+    from procrastinate import App, PsycopgConnector  # noqa: PLC0415 — a process that only reads does without
+
+    # Deferring runs on the caller's connection; the app's own connector is never opened.
+    return App(connector=PsycopgConnector())
+
 
 # Procrastinate runs the jobs of one lock in order, so a job scheduled for later would hold back one
 # that is due now: the waiting one is pulled forward instead. Its row stays locked until we commit,
@@ -113,13 +123,17 @@ async def enqueue_advance(
     priority = rank * PRIORITIES_A_RANK
     if at is None and await _pull_forward(session, lock, priority):
         return
-    await _app.configure_task(
-        ADVANCE,
-        lock=lock,
-        priority=priority,
-        schedule_at=at,
-        connection=await driver_connection(session),
-    ).defer_async(order_id=str(order_id))
+    await (
+        _app()
+        .configure_task(
+            ADVANCE,
+            lock=lock,
+            priority=priority,
+            schedule_at=at,
+            connection=await driver_connection(session),
+        )
+        .defer_async(order_id=str(order_id))
+    )
 
 
 async def enqueue_advances(session: AsyncSession, orders: Sequence[tuple[UUID, int]]) -> int:
@@ -168,13 +182,17 @@ async def enqueue_message(
     lock = f"message:{message_id}"
     if at is None and await _pull_forward(session, lock, _MESSAGE_PRIORITY):
         return
-    await _app.configure_task(
-        SEND_MESSAGE,
-        lock=lock,
-        priority=_MESSAGE_PRIORITY if at is None else _RETRY_PRIORITY,
-        schedule_at=at,
-        connection=await driver_connection(session),
-    ).defer_async(message_id=str(message_id))
+    await (
+        _app()
+        .configure_task(
+            SEND_MESSAGE,
+            lock=lock,
+            priority=_MESSAGE_PRIORITY if at is None else _RETRY_PRIORITY,
+            schedule_at=at,
+            connection=await driver_connection(session),
+        )
+        .defer_async(message_id=str(message_id))
+    )
 
 
 def advance_job(order_id: UUID, *, rank: int) -> dict[str, object]:

@@ -5,6 +5,6 @@ the MCP client has sent, so permissions, ownership, idempotency, limits and the 
 API's own (ADR 28).
 """
 
-from axon_factory.mcp.endpoint import McpEndpoint, mcp_routes
+from axon_factory.mcp.routes import mcp_routes
 
-__all__ = ["McpEndpoint", "mcp_routes"]
+__all__ = ["mcp_routes"]

@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from axon_factory import __version__
@@ -195,15 +194,6 @@ class McpEndpoint:
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         return self._server.session_manager
-
-
-def mcp_routes(endpoint: McpEndpoint) -> list[Route]:
-    """Return the routes of the server, with and without a slash at the end.
-
-    Without sessions and messages of the server's own there is nothing to GET or DELETE: 405, as the
-    transport's specification has it.
-    """
-    return [Route(path, endpoint=endpoint, methods=["POST"]) for path in ("/mcp", "/mcp/")]
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,6 +1,7 @@
 """PATCH an order (design §3.5, resolutions 15): agents and staff report, and overwrite nothing."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.errors import Forbidden, OrderEnded, ValidationFailed
@@ -13,6 +14,7 @@ from axon_factory.domain.progress import BANDS, BEFORE_QA_PASSES
 from axon_factory.domain.states import (
     ACTIVE_STATES,
     AGENT_KINDS,
+    Actor,
     ActorKind,
     Claim,
     OrderState,
@@ -33,7 +35,19 @@ from axon_factory.orders.runs.liveness import note_caller
 from axon_factory.orders.runs.state import adopt_run, keep_report
 from axon_factory.ports.builder import ReportedProgress
 
-__all__ = ["patch_order"]
+__all__ = [
+    "REPORTED",
+    "entry_event",
+    "keep_progress",
+    "makes_due",
+    "patch_order",
+    "refuse_fields",
+    "refuse_reporter",
+    "set_progress",
+]
+
+REPORTED = frozenset({"progreso", "logs", "asignado_a"})
+"""Fields that no step of the line depends on."""
 
 
 async def patch_order(change: Change, patch: OrderPatch, principal: Principal) -> None:
@@ -49,6 +63,37 @@ async def patch_order(change: Change, patch: OrderPatch, principal: Principal) -
             not valid.
     """
     order = change.order
+    refuse_fields(patch, principal)
+    await correct_order(change, patch)
+    before, source = order.progreso, OrderState(order.estado)
+    refuse_reporter(order, patch, principal)
+    if patch.prioridad is not None and patch.prioridad != order.prioridad:
+        order.prioridad = patch.prioridad
+        await change_priority(change.tx, order.id, rank=patch.prioridad.rank)
+    if patch.estado is not None and patch.estado != order.estado:
+        await _move(change, patch, principal)
+        await tell_moved_promise(change)
+    elif patch.fields and not makes_due(order, patch):
+        await change.touch()
+    elif patch.fields:
+        await change.wake()
+    await note_caller(change, principal)
+    set_progress(order, patch, before, source)
+    keep_progress(order, patch, change.actor, change.now)
+    _set_fields(order, patch)
+    if patch.session_id is not None and order.estado == OrderState.CONSTRUCCION:
+        builder = order.builder or change.policy.agents.builder_of(order.tipo_producto)
+        await adopt_run(change.tx, order, patch.session_id, builder, change.now)
+    for entry in patch.logs:
+        await change.append(entry_event(entry, principal))
+
+
+def refuse_fields(patch: OrderPatch, principal: Principal) -> None:
+    """Refuse a patch of fields that the caller may not write.
+
+    Raises:
+        Forbidden: naming them, and who may.
+    """
     forbidden = sorted(patch.fields - writable_by(principal.grant))
     if forbidden:
         able = [grant for grant, fields in WRITERS.items() if patch.fields <= fields]
@@ -58,29 +103,28 @@ async def patch_order(change: Change, patch: OrderPatch, principal: Principal) -
             message_en=f"You may not change: {', '.join(forbidden)}",
             extra={"alcances_validos": scopes, "roles_validos": roles},
         )
-    await correct_order(change, patch)
-    before, source = order.progreso, OrderState(order.estado)
-    if change.actor.kind in AGENT_KINDS and source not in ACTIVE_STATES:
+
+
+def refuse_reporter(order: Order, patch: OrderPatch, principal: Principal) -> None:
+    """Refuse who may not report on the order, or not in one of the names.
+
+    Raises:
+        OrderEnded: an agent reports on an order that is delivered, cancelled or failed.
+        Forbidden: naming the names.
+    """
+    if principal.actor.kind in AGENT_KINDS and OrderState(order.estado) not in ACTIVE_STATES:
         raise OrderEnded(order.order_number, order.estado)
     _require_own_names(order, patch, principal)
-    if patch.prioridad is not None and patch.prioridad != order.prioridad:
-        order.prioridad = patch.prioridad
-        await change_priority(change.tx, order.id, rank=patch.prioridad.rank)
-    if patch.estado is not None and patch.estado != order.estado:
-        await _move(change, patch, principal)
-        await tell_moved_promise(change)
-    elif patch.fields:
-        await change.wake()
-    await note_caller(change, principal)
-    _set_progress(order, patch, before, source)
-    if patch.progreso is not None and change.actor.kind in AGENT_KINDS:
-        keep_report(order, ReportedProgress(percent=patch.progreso), change.now)
-    _set_fields(order, patch)
-    if patch.session_id is not None and order.estado == OrderState.CONSTRUCCION:
-        builder = order.builder or change.policy.agents.builder_of(order.tipo_producto)
-        await adopt_run(change.tx, order, patch.session_id, builder, change.now)
-    for entry in patch.logs:
-        await change.append(_event(entry, principal))
+
+
+def makes_due(order: Order, patch: OrderPatch) -> bool:
+    """Return whether the line is to look at the order because of a patch without a new state.
+
+    A report is a reason to look at a run that the line watches. No other step depends on it
+    (`domain.lifecycle.Situation`).
+    """
+    is_watched = order.estado == OrderState.CONSTRUCCION and order.session_id is not None
+    return is_watched or not patch.fields <= REPORTED
 
 
 async def _move(change: Change, patch: OrderPatch, principal: Principal) -> None:
@@ -134,9 +178,11 @@ async def _note_missing_milestones(change: Change) -> None:
 
 def _require_own_names(order: Order, patch: OrderPatch, principal: Principal) -> None:
     """Refuse names that the principal may not speak in, of entries and of `asignado_a`."""
-    wanted = [entry.agente or principal.name for entry in patch.logs]
+    wanted = {entry.agente or principal.name for entry in patch.logs}
     if patch.asignado_a is not None:
-        wanted.append(patch.asignado_a)
+        wanted.add(patch.asignado_a)
+    if all(may_speak_as(principal.actor, name, ()) for name in wanted):
+        return
     given = names_given_by(order)
     refused = sorted({name for name in wanted if not may_speak_as(principal.actor, name, given)})
     if refused:
@@ -169,7 +215,14 @@ async def _require_reworks_left(change: Change) -> None:
         raise await change.refuse(OrderState.CONSTRUCCION, reason)
 
 
-def _set_progress(order: Order, patch: OrderPatch, before: int, source: OrderState) -> None:
+def set_progress(order: Order, patch: OrderPatch, before: int, source: OrderState) -> None:
+    """Set the progress of a patch, if it has one.
+
+    `before` and `source` are the order's progress and state before the patch.
+
+    Raises:
+        ValidationFailed: it is outside the band of the order's state, or falls.
+    """
     if patch.progreso is None:
         return
     # A failed order keeps to the band of the state that a retry takes it back to.
@@ -197,6 +250,12 @@ def _set_progress(order: Order, patch: OrderPatch, before: int, source: OrderSta
     order.progreso = patch.progreso
 
 
+def keep_progress(order: Order, patch: OrderPatch, actor: Actor, now: datetime) -> None:
+    """Keep the progress of a patch as the word of the agent that sends it."""
+    if patch.progreso is not None and actor.kind in AGENT_KINDS:
+        keep_report(order, ReportedProgress(percent=patch.progreso), now)
+
+
 def _set_fields(order: Order, patch: OrderPatch) -> None:
     for name in ("asignado_a", "session_id", "tags", "notas_internas"):
         value = getattr(patch, name)
@@ -204,7 +263,8 @@ def _set_fields(order: Order, patch: OrderPatch) -> None:
             setattr(order, name, value)
 
 
-def _event(entry: LogEntry, principal: Principal) -> NewEvent:
+def entry_event(entry: LogEntry, principal: Principal) -> NewEvent:
+    """Return the event of a reported entry; with its own time it is known when it is repeated."""
     event = NewEvent(
         kind=EventKind.REGISTRO,
         agent=entry.agente or principal.name,

@@ -106,6 +106,12 @@ class ServerSettings(BaseSettings):
     pool_size: int = Field(
         10, ge=2, le=200, description="Most connections of one process's pool to the database."
     )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that answer at the port, each with a pool of its own.",
+    )
     host: str = Field("127.0.0.1", description="Address at which the API and the pages listen.")
     port: int = Field(8000, ge=1, le=65535, description="Port at which they listen.")
     public_url: BaseUrl | None = Field(

@@ -10,20 +10,30 @@ import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from axon_factory.domain.errors import NotFound
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 router = APIRouter(include_in_schema=False)
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-)
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 — no request of the API needs it
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+
+
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action "
@@ -42,7 +52,7 @@ def render_page(
 
     With `forms` it may send forms, to where it came from and nowhere else.
     """
-    html = _templates.get_template(template).render(facts)
+    html = _templates().get_template(template).render(facts)
     policy = _POLICY + ("'self'" if forms else "'none'")
     return HTMLResponse(
         html, status_code=status, headers={**_HEADERS, "Content-Security-Policy": policy}

@@ -2,7 +2,7 @@
 
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from starlette.types import Send
@@ -32,14 +32,14 @@ class Answer:
     fields: Fields
     is_read: bool = True
     """Whether it answers a GET, and so depends on `Accept-Encoding`."""
-    _compressed: bytes | None = field(default=None, init=False)
+    packed: bytes | None = None
 
     def compressed(self) -> bytes:
         """Return the body with gzip; an answer that is kept compresses once."""
-        if self._compressed is None:
+        if self.packed is None:
             packer = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
-            self._compressed = packer.compress(self.body) + packer.flush()
-        return self._compressed
+            self.packed = packer.compress(self.body) + packer.flush()
+        return self.packed
 
 
 class Answers:
@@ -62,7 +62,7 @@ class Answers:
         """Send the whole answer; `charge` is what the request was charged."""
         body, fields = answer.body, list(answer.fields)
         if answer.status == _NOT_MODIFIED:
-            fields.append(_VARY)
+            _vary(fields)
         else:
             packed = answer.is_read and len(body) >= SMALLEST_COMPRESSED and gzip
             if packed:
@@ -70,7 +70,7 @@ class Answers:
             fields.append((b"content-length", b"%d" % len(body)))
             fields.append(_JSON)
             if answer.is_read and len(answer.body) >= SMALLEST_COMPRESSED:
-                fields.append(_VARY)
+                _vary(fields)
             if packed:
                 fields.append(_GZIPPED)
         fields += self._version
@@ -92,29 +92,65 @@ _VARY = (b"vary", b"Accept-Encoding")
 _GZIPPED = (b"content-encoding", b"gzip")
 
 
+def _vary(fields: Fields) -> None:
+    """Say that the answer depends on `Accept-Encoding`, too."""
+    for place, (name, value) in enumerate(fields):
+        if name == b"vary":
+            fields[place] = name, value + b", " + _VARY[1]
+            return
+    fields.append(_VARY)
+
+
 class Kept(Generic[Key]):
-    """The newest answers to reads, up to a number of bytes; each with its validator."""
+    """Answers of 200 to reads with their validators, up to a number of bytes; the newest stay.
+
+    Those that were asked for lately are kept whole, the others compressed.
+    """
 
     def __init__(self, most_bytes: int) -> None:
-        """`most_bytes` bounds the bodies together."""
-        self._most = most_bytes
-        self._bytes = 0
-        self._answers: OrderedDict[Key, tuple[str, Answer]] = OrderedDict()
+        """`most_bytes` bounds the bodies together; a quarter of them is for whole ones."""
+        self._whole: OrderedDict[Key, tuple[str, Answer]] = OrderedDict()
+        self._packed: OrderedDict[Key, tuple[str, Fields, bytes]] = OrderedDict()
+        self._room_for_whole = most_bytes // 4
+        self._room_for_packed = most_bytes - self._room_for_whole
 
     def find(self, key: Key) -> tuple[str, Answer] | None:
-        """Return the answer that was kept for `key` and its validator."""
-        found = self._answers.get(key)
+        """Return the validator of the answer that is kept for `key`, and the answer."""
+        found = self._whole.get(key)
         if found is not None:
-            self._answers.move_to_end(key)
-        return found
+            self._whole.move_to_end(key)
+            return found
+        packed = self._take_packed(key)
+        if packed is None:
+            return None
+        validator, fields, body = packed
+        answer = Answer(200, zlib.decompress(body, _GZIP_WINDOW), fields, packed=body)
+        self.keep(key, validator, answer)
+        return validator, answer
 
     def keep(self, key: Key, validator: str, answer: Answer) -> None:
-        """Keep an answer in place of an older one, and drop those that were not asked for."""
-        before = self._answers.pop(key, None)
+        """Keep an answer in place of an older one."""
+        self._take_packed(key)
+        before = self._whole.pop(key, None)
         if before is not None:
-            self._bytes -= len(before[1].body)
-        self._answers[key] = validator, answer
-        self._bytes += len(answer.body)
-        while self._bytes > self._most:
-            _, (_, dropped) = self._answers.popitem(last=False)
-            self._bytes -= len(dropped.body)
+            self._room_for_whole += len(before[1].body)
+        self._whole[key] = validator, answer
+        self._room_for_whole -= len(answer.body)
+        while self._room_for_whole < 0:
+            self._pack()
+
+    def _pack(self) -> None:
+        """Compress the whole answer that was not asked for longest."""
+        key, (validator, answer) = self._whole.popitem(last=False)
+        self._room_for_whole += len(answer.body)
+        body = answer.compressed()
+        self._packed[key] = validator, answer.fields, body
+        self._room_for_packed -= len(body)
+        while self._room_for_packed < 0:
+            self._take_packed(next(iter(self._packed)))
+
+    def _take_packed(self, key: Key) -> tuple[str, Fields, bytes] | None:
+        found = self._packed.pop(key, None)
+        if found is not None:
+            self._room_for_packed += len(found[2])
+        return found

@@ -13,12 +13,18 @@ from axon_factory.api.answers import rendered, version_etag
 from axon_factory.api.authentication import holds
 from axon_factory.api.hot.answer import Answer
 from axon_factory.api.hot.plain import PlainRequest
-from axon_factory.api.hot.writing import CommitFailed, Written, charged, committing, places_of
+from axon_factory.api.hot.writing import (
+    CommitFailed,
+    Written,
+    charged,
+    committing,
+    places_of,
+    with_unused_keys,
+)
 from axon_factory.api.idempotency import (
     KEPT,
     KeptAnswer,
     RequestKey,
-    are_unused,
     fingerprint,
     is_well_formed,
     kept_row,
@@ -147,7 +153,7 @@ class OrderCreations:
             key = one.key and RequestKey(principal.idempotency_scope, one.key, one.fingerprint)
             placement = Placement(one.order, one.order.construye, principal)
             members.append(_Member(at, one, placement, key or None, None))
-        members = await _with_unused_keys(connection, members, now)
+        members = await with_unused_keys(connection, members, now)
         return [member async for member in self._charged(members)]
 
     async def _charged(self, members: Sequence[_Member]) -> AsyncIterator[_Member]:
@@ -184,25 +190,6 @@ async def _look(
     known = {at: principal_of(who) for at, who in live or ()}
     principals = [known.get(places[one.request.presented]) for one in asked]
     return principals, [Listener.of(row) for row in listeners or ()]
-
-
-async def _with_unused_keys(
-    connection: AsyncConnection[tuple[Any, ...]], members: Sequence[_Member], now: datetime
-) -> list[_Member]:
-    """Leave out whose key is answered or being worked on, in this batch too."""
-    keys = [member.key for member in members if member.key is not None]
-    if not keys:
-        return list(members)
-    answers = zip(keys, await are_unused(connection, keys, now), strict=True)
-    unused = {key.context for key, is_unused in answers if is_unused}
-    chosen: list[_Member] = []
-    for member in members:
-        if member.key is not None:
-            if member.key.context not in unused:
-                continue
-            unused.remove(member.key.context)
-        chosen.append(member)
-    return chosen
 
 
 _CREATED = 201

@@ -1,4 +1,4 @@
-"""The middleware that stands in front of the application and takes what is plain."""
+"""What stands in front of the application and takes what is plain."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from axon_factory.api.hot.answer import Answer, Answers
 from axon_factory.api.hot.creating import OrderCreations
+from axon_factory.api.hot.lists import OrderLists
+from axon_factory.api.hot.patching import OrderReports
 from axon_factory.api.hot.plain import PlainHeads, PlainRequest
 from axon_factory.api.hot.reading import OrderReads
 from axon_factory.api.hot.writing import (
@@ -19,6 +21,7 @@ from axon_factory.api.hot.writing import (
 )
 from axon_factory.api.middleware.incoming import EdgeOptions
 from axon_factory.api.rate_limits import Kind, RateLimits
+from axon_factory.api.routers.reading import list_links
 from axon_factory.api.services import ApiServices
 from axon_factory.domain.permissions import Principal
 
@@ -66,6 +69,8 @@ class HotPaths:
         self._heads = PlainHeads(services.authenticator, options)
         self._answers = Answers(https=options.https)
         self._reads = OrderReads(services)
+        self._lists = OrderLists(services, list_links)
+        self._reports = OrderReports(services, limits, options.json)
         self._creations = OrderCreations(services, limits, options.json)
         self._most_body = options.max_body_bytes
 
@@ -119,7 +124,13 @@ class HotPaths:
     def _write_route(self, scope: Scope) -> WriteRoute | None:
         if scope["method"] == "POST" and scope["raw_path"] == _ORDERS_RAW:
             return self._creations.create
-        return None
+        if scope["method"] != "PATCH" or b"%" in scope["raw_path"]:
+            return None
+        match = _ORDER.fullmatch(scope["path"])
+        if match is None:
+            return None
+        reference = match[1] or UUID(match[2])
+        return lambda request, body: self._reports.patch(request, reference, body)
 
     async def _answered(
         self, scope: Scope, route: "Callable[[PlainRequest], Awaitable[Reply | None]]", send: Send
@@ -145,6 +156,8 @@ class HotPaths:
     def _route(self, scope: Scope) -> "Callable[[PlainRequest], Awaitable[Reply | None]] | None":
         if scope["method"] != "GET" or b"%" in scope["raw_path"]:
             return None
+        if scope["path"] == _ORDERS:
+            return self._lists.page
         if scope["query_string"]:
             return None
         match = _ORDER.fullmatch(scope["path"])

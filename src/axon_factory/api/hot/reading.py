@@ -18,7 +18,7 @@ from axon_factory.orders.documents import Found, OrderParts, Wanted, read_docume
 
 __all__ = ["OrderReads"]
 
-_KEPT_BYTES = 24 * 1024 * 1024
+_KEPT_BYTES = 48 * 1024 * 1024
 _Key = tuple[object, UUID | str, bool]
 
 

@@ -8,13 +8,15 @@ and it is for its Idempotency-Key to tell the caller what became of it.
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 from starlette.types import Message, Receive
 
 from axon_factory.api.hot.answer import Answer
 from axon_factory.api.hot.plain import PlainRequest
+from axon_factory.api.idempotency import RequestKey, are_unused
 from axon_factory.api.rate_limits import Charge, Kind, RateLimits
 from axon_factory.db.principals import Presented
 from axon_factory.db.sessions import Database
@@ -30,6 +32,7 @@ __all__ = [
     "is_plain_write",
     "places_of",
     "read_body",
+    "with_unused_keys",
 ]
 
 
@@ -151,3 +154,34 @@ async def committing(
         if not commit.has_begun:
             raise
         commit.error = error
+
+
+class Keyed(Protocol):
+    """A member of a batch that may have an `Idempotency-Key`."""
+
+    @property
+    def key(self) -> RequestKey | None:
+        """The key, None without one."""
+        ...
+
+
+Member = TypeVar("Member", bound=Keyed)
+
+
+async def with_unused_keys(
+    connection: psycopg.AsyncConnection[tuple[Any, ...]], members: Sequence[Member], now: datetime
+) -> list[Member]:
+    """Leave out whose key is answered or being worked on, in this batch too."""
+    keys = [member.key for member in members if member.key is not None]
+    if not keys:
+        return list(members)
+    answers = zip(keys, await are_unused(connection, keys, now), strict=True)
+    unused = {key.context for key, is_unused in answers if is_unused}
+    chosen: list[Member] = []
+    for member in members:
+        if member.key is not None:
+            if member.key.context not in unused:
+                continue
+            unused.remove(member.key.context)
+        chosen.append(member)
+    return chosen

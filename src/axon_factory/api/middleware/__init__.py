@@ -7,6 +7,7 @@ compression.
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from axon_factory.api.middleware.guards import BodyGuard, HeadGuard
@@ -21,18 +22,14 @@ from axon_factory.api.middleware.incoming import (
 from axon_factory.api.middleware.outgoing import Compression, Cors, RequestId, ResponseHeaders
 from axon_factory.api.versioning import ApiVersions
 
-__all__ = ["EdgeOptions", "add_edge"]
+__all__ = ["EdgeOptions", "add_edge", "behind_proxies"]
 
 
-def add_edge(app: FastAPI, options: EdgeOptions, *in_front: Middleware) -> None:
-    """Put the edge around `app`; `app.state.rate_limits` must be there when requests come.
-
-    `in_front` stands before the edge, and knows the client's address.
-    """
+def add_edge(app: FastAPI, options: EdgeOptions) -> None:
+    """Put the edge around `app`; `app.state.rate_limits` must be there when requests come."""
     layers = [
-        *_proxies(options),
-        *in_front,
         Middleware(RequestId),
+        *_proxies(options),
         Middleware(ResponseHeaders, https=options.https),
         Middleware(RateLimitFields),
         *([Middleware(Cors, origins=options.origins)] if options.origins else []),
@@ -47,6 +44,13 @@ def add_edge(app: FastAPI, options: EdgeOptions, *in_front: Middleware) -> None:
     ]
     # Before routes are added by others, after whatever middleware there is.
     app.user_middleware.extend(layers)
+
+
+def behind_proxies(app: ASGIApp, options: EdgeOptions) -> ASGIApp:
+    """Return `app` as it is asked: with the client's address that trusted proxies tell."""
+    for layer in _proxies(options):
+        app = layer.cls(app, *layer.args, **layer.kwargs)
+    return app
 
 
 def _proxies(options: EdgeOptions) -> list[Middleware]:

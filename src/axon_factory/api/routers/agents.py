@@ -7,7 +7,7 @@ from pydantic import Field
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.answers import AnswerModel, Message, Timestamp
@@ -74,7 +74,7 @@ class HintTaken(AnswerModel):
     message: Message
 
 
-router = APIRouter(prefix="/api/orders", tags=["agentes"])
+router = APIRouter(route_class=Route, prefix="/api/orders", tags=["agentes"])
 
 
 @router.post(
@@ -141,7 +141,7 @@ async def renew(
         )
 
 
-hint_router = APIRouter(prefix="/api/orders", tags=["decisiones"])
+hint_router = APIRouter(route_class=Route, prefix="/api/orders", tags=["decisiones"])
 
 _LOOKING = Sentence(
     "La fábrica mira ahora la sesión de la orden", "The factory is looking at the order's session"
@@ -167,7 +167,7 @@ async def wake(
         return write.answer(body, order_id=order.id)
 
 
-question_router = APIRouter(prefix="/api/orders", tags=["preguntas"])
+question_router = APIRouter(route_class=Route, prefix="/api/orders", tags=["preguntas"])
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="Número de la pregunta.")]
 

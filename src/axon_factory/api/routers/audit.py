@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.routes import answers
+from axon_factory.api.routes import Route, answers
 from axon_factory.api.services import Services
 from axon_factory.db.audit import AuditQuery, audit_document, list_audit
 from axon_factory.domain.answers import AnswerModel, Count, Timestamp
@@ -73,7 +73,7 @@ class AuditPage(AnswerModel):
     entries: list[AuditEntryAnswer] = Field(description="Las entradas.")
 
 
-router = APIRouter(prefix="/api/audit", tags=["auditoria"])
+router = APIRouter(route_class=Route, prefix="/api/audit", tags=["auditoria"])
 
 _MOST_ROWS = 200
 _LARGEST_POSITION = 2**63 - 1

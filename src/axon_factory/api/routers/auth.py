@@ -19,7 +19,7 @@ from axon_factory.api.answers import json_response
 from axon_factory.api.auditing import origin_of
 from axon_factory.api.authentication import authenticator_of, require
 from axon_factory.api.parameters import known_parameters
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.answers import AnswerModel
@@ -30,7 +30,7 @@ from axon_factory.domain.text import Sentence
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/auth", tags=["acceso"])
+router = APIRouter(route_class=Route, prefix="/api/auth", tags=["acceso"])
 
 # Longer than any address (RFC 5321: 254) and any password of ours; hashing must not take megabytes.
 _EMAIL_MAX_CHARACTERS = 320

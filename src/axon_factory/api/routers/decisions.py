@@ -8,7 +8,7 @@ from pydantic import Field
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import (
@@ -51,7 +51,7 @@ from axon_factory.orders.reviewing import accept_for_person, record_check
 
 __all__ = ["Decide", "PlanRead", "Reason", "now", "router"]
 
-router = APIRouter(prefix="/api/orders", tags=["decisiones"])
+router = APIRouter(route_class=Route, prefix="/api/orders", tags=["decisiones"])
 
 Decide = Annotated[Write, Depends(write_as(Action.DECIDE_PLAN))]
 

@@ -15,7 +15,7 @@ from axon_factory.api.notification_views import (
     attempt_documents,
     delivery_document,
 )
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import Conflict, OrderNotFound
@@ -34,7 +34,7 @@ from axon_factory.orders.read import read_order
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/notifications/deliveries", tags=["avisos"])
+router = APIRouter(route_class=Route, prefix="/api/notifications/deliveries", tags=["avisos"])
 
 _MOST_ROWS = 200
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from axon_factory.api.answers import json_response, prefers
 from axon_factory.api.authentication import require
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import AuthenticationRequired, OrderNotFound
 from axon_factory.domain.events import EventKind
@@ -37,7 +37,7 @@ from axon_factory.orders.requests.values import ClientId
 
 __all__ = ["After", "PageSize", "order_router", "router"]
 
-router = APIRouter(prefix="/api/events", tags=["ordenes"])
+router = APIRouter(route_class=Route, prefix="/api/events", tags=["ordenes"])
 
 _BATCH = "application/cloudevents-batch+json"
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -188,7 +188,7 @@ def _following(filters: EventFilters, cursor: str | None) -> str:
     return f"/api/events?{target}" if target else "/api/events"
 
 
-order_router = APIRouter(prefix="/api/orders", tags=["ordenes"])
+order_router = APIRouter(route_class=Route, prefix="/api/orders", tags=["ordenes"])
 
 
 After = Annotated[

@@ -20,7 +20,7 @@ from axon_factory.api.access_views import (
 )
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.permissions import Action, KeyScope, Principal, TokenRole
@@ -28,7 +28,7 @@ from axon_factory.domain.requests import RequestModel
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api", tags=["acceso"])
+router = APIRouter(route_class=Route, prefix="/api", tags=["acceso"])
 
 _NAME_MAX_CHARACTERS = 100
 _LONGEST_DAYS = 3650

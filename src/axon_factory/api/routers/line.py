@@ -9,7 +9,7 @@ from pydantic import Field
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
 from axon_factory.api.line_view import Line, line_document
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.building import LineMode
@@ -23,7 +23,7 @@ from axon_factory.orders.requests import LongText
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/line", tags=["linea"])
+router = APIRouter(route_class=Route, prefix="/api/line", tags=["linea"])
 
 
 class LineReason(RequestModel):

@@ -20,7 +20,7 @@ from axon_factory.api.notification_views import (
     delivery_document,
     destination_document,
 )
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import NotificationDestination
@@ -50,7 +50,7 @@ from axon_factory.orders.requests.values import ClientId, ShortText
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/notifications/destinations", tags=["avisos"])
+router = APIRouter(route_class=Route, prefix="/api/notifications/destinations", tags=["avisos"])
 
 _LONGEST_NAME = 100
 _LONGEST_URL = 2048

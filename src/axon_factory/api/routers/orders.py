@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.api.answers import rendered, version_etag
 from axon_factory.api.authentication import check
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import ApiServices
 from axon_factory.api.writing import Write, write_as
 from axon_factory.db.audit import append_audit
@@ -119,7 +119,7 @@ class BulkCount(AnswerModel):
     muestra: list[OrderSummary] = Field(description="Las primeras.")
 
 
-router = APIRouter(prefix="/api/orders", tags=["ordenes"])
+router = APIRouter(route_class=Route, prefix="/api/orders", tags=["ordenes"])
 
 
 @router.post(

@@ -16,7 +16,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
 from axon_factory.api.routers.decisions import Decide, PlanRead
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import OwnOrder, PlanNotFound, PlanOutdated, TransitionRefused
@@ -49,7 +49,7 @@ from axon_factory.orders.requests.messages import error_line
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/orders", tags=["decisiones"])
+router = APIRouter(route_class=Route, prefix="/api/orders", tags=["decisiones"])
 
 
 class _PlanVersion(StringConvertor):

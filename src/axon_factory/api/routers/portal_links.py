@@ -8,7 +8,7 @@ from pydantic import Field
 
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.errors import NotFound
@@ -29,7 +29,7 @@ from axon_factory.orders.read import read_order
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/orders", tags=["portal"])
+router = APIRouter(route_class=Route, prefix="/api/orders", tags=["portal"])
 
 Manage = Annotated[Write, Depends(write_as(Action.MANAGE_PORTAL_LINKS))]
 

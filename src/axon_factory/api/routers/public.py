@@ -12,7 +12,7 @@ from axon_factory import __version__
 from axon_factory.api.answers import json_response
 from axon_factory.api.parameters import known_parameters
 from axon_factory.api.refusals import NotReady
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.answers import AnswerModel, Count
 from axon_factory.domain.catalogue import PRODUCT_TYPES
@@ -127,7 +127,7 @@ class ProductType(ProductTypeSummary):
     )
 
 
-probes = APIRouter(tags=["salud"])
+probes = APIRouter(route_class=Route, tags=["salud"])
 
 
 @probes.get(
@@ -204,7 +204,10 @@ async def _products(session: AsyncSession) -> dict[str, int]:
 
 
 catalogue = APIRouter(
-    prefix="/api/products", tags=["productos"], dependencies=[Depends(known_parameters)]
+    route_class=Route,
+    prefix="/api/products",
+    tags=["productos"],
+    dependencies=[Depends(known_parameters)],
 )
 
 _CACHED = {"Cache-Control": "public, max-age=300"}

@@ -19,7 +19,7 @@ from axon_factory.api.list_parameters import (
     unknown_field,
 )
 from axon_factory.api.routers.events import After, PageSize
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import ResultNotReady, Unavailable
 from axon_factory.domain.permissions import Action, Principal
@@ -41,9 +41,9 @@ from axon_factory.orders.read import (
 from axon_factory.orders.result import result_of
 from axon_factory.orders.runs.capacity import place_in_queue
 
-__all__ = ["router"]
+__all__ = ["list_links", "router"]
 
-router = APIRouter(prefix="/api/orders", tags=["ordenes"])
+router = APIRouter(route_class=Route, prefix="/api/orders", tags=["ordenes"])
 
 
 @router.get(
@@ -195,7 +195,8 @@ async def list_all(
         "next": page.next,
         "prev": page.prev,
     }
-    headers = {"Link": _links(request, page), "Vary": "Accept"}
+    links = list_links(request.url.path, request.url.query, page)
+    headers = {"Link": links, "Vary": "Accept"}
     return json_response(request, document, headers=headers)
 
 
@@ -231,9 +232,9 @@ async def _lines(
                 yield chunk
 
 
-def _links(request: Request, page: Page) -> str:
+def list_links(path: str, query: str, page: Page) -> str:
     """Return the pages around this one (RFC 8288), relative to the host that was asked."""
-    given = parse_qsl(request.url.query, keep_blank_values=True)
+    given = parse_qsl(query, keep_blank_values=True)
     kept = [(name, value) for name, value in given if name not in {"cursor", "offset"}]
     links = {"first": None, "next": page.next, "prev": page.prev}
     targets = {
@@ -241,7 +242,6 @@ def _links(request: Request, page: Page) -> str:
         for relation, cursor in links.items()
         if cursor or relation == "first"
     }
-    path = request.url.path
     return ", ".join(
         f'<{path}?{target}>; rel="{relation}"' if target else f'<{path}>; rel="{relation}"'
         for relation, target in targets.items()

@@ -30,6 +30,7 @@ from axon_factory.api.refusals import (
     PayloadTooLarge,
     UnsupportedContent,
 )
+from axon_factory.api.routes import Route
 from axon_factory.api.services import ApiServices, Services
 from axon_factory.domain.errors import AuthenticationRequired, Forbidden, NotFound, Unavailable
 from axon_factory.domain.permissions import Action, Principal, may
@@ -38,7 +39,7 @@ from axon_factory.ports.product import FetchRequest, Repositories, RepositoriesB
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/git", tags=["repositorios"], include_in_schema=False)
+router = APIRouter(route_class=Route, prefix="/git", tags=["repositorios"], include_in_schema=False)
 
 _UPLOAD_PACK = "git-upload-pack"
 _REQUEST_TYPE = "application/x-git-upload-pack-request"

@@ -15,7 +15,7 @@ from axon_factory.api import access_views as schemas
 from axon_factory.api.access_views import user_document
 from axon_factory.api.answers import json_response, version_etag
 from axon_factory.api.authentication import require
-from axon_factory.api.routes import answers, raises
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import User
@@ -25,7 +25,7 @@ from axon_factory.domain.requests import RequestModel
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/users", tags=["acceso"])
+router = APIRouter(route_class=Route, prefix="/api/users", tags=["acceso"])
 
 _EMAIL_MAX_CHARACTERS = 320
 _NAME_MAX_CHARACTERS = 100

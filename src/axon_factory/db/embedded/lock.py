@@ -135,6 +135,12 @@ class DataDirLock:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def disown(self) -> None:
+        """Let go of the lock in a fork: the process that forked keeps it."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
     def __enter__(self) -> Self:
         self.acquire()
         return self

@@ -14,6 +14,8 @@ JSON = JSONB(none_as_null=True)
 class Table(SQLModel):
     """Names the table after the class: OrderEvent is kept in order_events."""
 
+    model_config = {"defer_build": True}  # nothing is validated by it
+
     @declared_attr.directive
     @classmethod
     def __tablename__(cls) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] — SQLModel declares it for its own default only

@@ -15,10 +15,10 @@ from axon_factory.orders.lists.matching import filter_clauses
 from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.lists.terms import tsquery
 
-__all__ = ["condition_of"]
+__all__ = ["NEEDS", "condition_of"]
 
 # Who owes the next act (`domain.waiting.Needs`).
-_NEEDS = """
+NEEDS = """
     CASE
         WHEN estado IN ('entregado', 'cancelado') THEN 'nadie'
         WHEN espera = 'cliente' THEN 'cliente'
@@ -40,7 +40,7 @@ _CONDITIONS = {
     "order_numbers": sql.SQL("order_number = ANY (%(order_numbers)s)"),
     "plan_states": sql.SQL("plan_estado = ANY (%(plan_states)s)"),
     "waits": sql.SQL("espera = ANY (%(waits)s)"),
-    "needs": sql.SQL("{} = ANY (%(needs)s)").format(sql.SQL(_NEEDS)),
+    "needs": sql.SQL("{} = ANY (%(needs)s)").format(sql.SQL(NEEDS)),
 }
 
 

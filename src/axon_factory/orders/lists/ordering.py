@@ -59,6 +59,11 @@ class Ordering:
         )
 
     @property
+    def order_by_key(self) -> tuple[str, bool, bool, bool]:
+        """What `order_by` depends on."""
+        return self.column, self.by_rank, self.rank_descending, self.time_descending
+
+    @property
     def terms(self) -> list[str]:
         """The terms that the list is cut into, its months aside."""
         return [priority_term(rank) for rank in _RANKS] if self.by_rank else []

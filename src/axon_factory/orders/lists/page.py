@@ -20,7 +20,7 @@ from axon_factory.orders.lists.matching import matching_orders, use_one_snapshot
 from axon_factory.orders.lists.ordering import Ordering, Segment
 from axon_factory.orders.lists.query import ListQuery
 
-__all__ = ["Page", "list_orders"]
+__all__ = ["Page", "list_orders", "page_of"]
 
 _FEW = 150
 """Up to so many orders are read one by one and sorted; of more, an index is walked."""
@@ -82,7 +82,7 @@ async def list_orders(session: AsyncSession, query: ListQuery, principal: Princi
     reader = _Reader(connection, query, ordering)
     # One row more than asked for tells whether there is a further page.
     rows = await reader.rows(ordering.segments(matching, sets), query.limit + 1)
-    return _page(query, principal, len(matching), rows, ordering)
+    return page_of(query, principal, len(matching), rows, ordering)
 
 
 async def _filtered(
@@ -104,7 +104,7 @@ async def _filtered(
     place = {"rows": query.limit + 1, "skipped": query.offset, **ordering.cursor_values()}
     cursor = connection.cursor(row_factory=psycopg.rows.tuple_row, binary=True)
     await cursor.execute(statement, {**values, **place})
-    return _page(query, principal, total, list(await cursor.fetchall()), ordering)
+    return page_of(query, principal, total, list(await cursor.fetchall()), ordering)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +185,12 @@ def _walk(segment: Segment) -> dict[str, object]:
     }
 
 
-def _page(
-    query: ListQuery, principal: Principal, total: int, rows: list[_Row], ordering: Ordering
+def page_of(
+    query: ListQuery, principal: Principal, total: int, rows: Sequence[_Row], ordering: Ordering
 ) -> Page:
+    """Return the page of `rows`: rank, moment, id and the fields, one more than the page has."""
     has_more = len(rows) > query.limit
-    rows = rows[: query.limit]
+    rows = list(rows[: query.limit])
     backward = query.cursor is not None and not query.cursor.forward
     if backward:
         rows.reverse()

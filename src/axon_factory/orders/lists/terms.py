@@ -24,6 +24,7 @@ __all__ = [
     "priority_term",
     "spread",
     "tsquery",
+    "visible_names",
 ]
 
 Clause = tuple[str, ...]
@@ -53,7 +54,7 @@ def clauses_of(query: ListQuery, principal: Principal, words: Iterable[str]) -> 
         _any_of(_STATE, query.states),
         _any_of(_TYPE, query.product_types),
         _any_of(_PRIORITY, query.priorities),
-        _any_of(_ASSIGNEE, _visible_names(query.assignees, principal)),
+        _any_of(_ASSIGNEE, visible_names(query.assignees, principal)),
         _any_of(_CLIENT, query.client_ids),
         *((_TAG + tag,) for tag in query.tags),
         *((_WORD + word[:_LONGEST_WORD],) for word in words),
@@ -104,8 +105,11 @@ def _any_of(kind: str, values: Iterable[str]) -> Clause:
     return tuple(kind + value for value in dict.fromkeys(values))
 
 
-def _visible_names(names: Sequence[str], principal: Principal) -> Sequence[str]:
-    """Keep a client from asking by whom of the factory's people an order is dealt with."""
+def visible_names(names: Sequence[str], principal: Principal) -> Sequence[str]:
+    """Return the names to look for.
+
+    A client must not learn by asking which person of the factory deals with an order.
+    """
     if principal.is_staff:
         return names
     return [name if public_name(name, principal.grant) == name else "" for name in names]

@@ -1,19 +1,17 @@
 """Checks `datos_cliente.configuracion` by the schema of its product type (resolutions 8)."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import islice
-from typing import Any, cast
-
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import (
-    extend,  # pyright: ignore[reportUnknownVariableType] — jsonschema gives it no types
-)
+from typing import TYPE_CHECKING, Any, cast
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.requests.formats import FORMATS
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+    from jsonschema.protocols import Validator
 
 __all__ = ["SENTENCES", "configuration_errors"]
 
@@ -65,24 +63,27 @@ def _is_integer(_checker: object, value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _format_checker() -> FormatChecker:
-    checker = FormatChecker(formats=())
+@cache
+def _validators() -> "Mapping[str, Validator]":
+    from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415 — only new orders need it
+    from jsonschema.validators import (  # noqa: PLC0415 — as above
+        extend,  # pyright: ignore[reportUnknownVariableType] — jsonschema gives it no types
+    )
+
+    formats = FormatChecker(formats=())
     for name, check in FORMATS.items():
-        checker.checks(name)(check)
-    return checker
-
-
-_Validator = cast(
-    "type[Validator]",
-    extend(
-        Draft202012Validator,
-        type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
-    ),
-)
-_validators: Mapping[str, Validator] = {
-    product.id: _Validator(product.configuracion_schema, format_checker=_format_checker())
-    for product in PRODUCT_TYPES.values()
-}
+        formats.checks(name)(check)
+    kind = cast(
+        "type[Validator]",
+        extend(
+            Draft202012Validator,
+            type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+        ),
+    )
+    return {
+        product.id: kind(product.configuracion_schema, format_checker=formats)
+        for product in PRODUCT_TYPES.values()
+    }
 
 
 def configuration_errors(
@@ -93,7 +94,7 @@ def configuration_errors(
     Unknown keys are right. Of very many errors the first hundred are told.
     """
     found: dict[Path, Sentence] = {}
-    errors = _validators[product_type].iter_errors(configuration)
+    errors = _validators()[product_type].iter_errors(configuration)
     for error in islice(errors, _MOST_ERRORS):
         for path, sentence in _told(error):
             found.setdefault(path, sentence)
@@ -102,7 +103,7 @@ def configuration_errors(
     return found
 
 
-def _told(error: ValidationError) -> Iterator[tuple[Path, Sentence]]:
+def _told(error: "ValidationError") -> Iterator[tuple[Path, Sentence]]:
     path = tuple(error.absolute_path)
     if error.validator == "required":
         for name in cast("list[str]", error.validator_value):

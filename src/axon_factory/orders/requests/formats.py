@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Annotated, Any, cast
 from zoneinfo import available_timezones
 
-import phonenumbers
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from pydantic import TypeAdapter, ValidationError
@@ -34,10 +34,18 @@ _HTTPS_PORT = 443
 _SHORTEST_APPOINTMENT, _LONGEST_APPOINTMENT = 5, 480
 _MINUTES_OF_AN_HOUR, _HOURS_OF_A_DAY = 60, 24
 
-_time_zones = frozenset(available_timezones())
-_https = TypeAdapter[Url](Annotated[Url, UrlConstraints(allowed_schemes=["https"])])
+
+@cache
+def _https() -> TypeAdapter[Url]:
+    return TypeAdapter[Url](Annotated[Url, UrlConstraints(allowed_schemes=["https"])])
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+@cache
 def _legal_tender() -> frozenset[str]:
     """Return the ISO 4217 codes of what is legal tender somewhere today."""
     territories = cast(
@@ -51,11 +59,10 @@ def _legal_tender() -> frozenset[str]:
     )
 
 
-_currencies = _legal_tender()
-
-
 def is_phone_number(value: str) -> bool:
     """Say whether a text is a phone number in E.164: "+", a country's code, its digits."""
+    import phonenumbers  # noqa: PLC0415 — its tables take long to load, and only new orders need them
+
     # WhatsApp still writes the 1 of Mexican mobiles, which the numbering plan dropped in 2019.
     planned = _MEXICAN_MOBILE.sub(r"+52\1", value) if _MEXICAN_MOBILE.fullmatch(value) else value
     try:
@@ -133,7 +140,7 @@ def _is_https_address(value: str) -> bool:
     if not value.startswith("https://") or re.search(r"[\s\\\x00-\x1f\x7f]", value):
         return False
     try:
-        url = _https.validate_python(value)
+        url = _https().validate_python(value)
     except ValidationError:
         return False
     return url.username is None and url.password is None and url.port == _HTTPS_PORT
@@ -170,7 +177,7 @@ FORMATS: Mapping[str, Format] = {
         applies_to=dict,
     ),
     "currency": Format(
-        _currencies.__contains__,
+        lambda value: value in _legal_tender(),
         Sentence(
             "Debe ser un código de moneda ISO 4217, por ejemplo MXN",
             "Must be an ISO 4217 currency code, for example MXN",
@@ -205,7 +212,7 @@ FORMATS: Mapping[str, Format] = {
         ),
     ),
     "time-zone": Format(
-        _time_zones.__contains__,
+        lambda value: value in _time_zones(),
         Sentence(
             "Debe ser una zona horaria, por ejemplo America/Mexico_City",
             "Must be a time zone, for example America/Mexico_City",
