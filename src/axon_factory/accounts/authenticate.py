@@ -8,8 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
-from time import time
 from uuid import UUID
 
 from sqlalchemy import select
@@ -20,11 +18,11 @@ from axon_factory.accounts import users
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.errors import (
     AmbiguousCredentials,
-    CredentialExpired,
     InvalidCredentials,
     WeakPassword,
 )
 from axon_factory.accounts.passwords import Passwords, Throttle, is_same_password
+from axon_factory.accounts.presented import Credential, CredentialKind, PresentedCredentials
 from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.tokens import AccessTokens, IssuedToken
@@ -47,22 +45,6 @@ from axon_factory.domain.permissions import (
 from axon_factory.domain.text import Sentence
 
 
-class CredentialKind(StrEnum):
-    """The three ways to say who one is (design §8.1)."""
-
-    BEARER = "bearer"
-    API_KEY = "api_key"
-    SYSTEM_TOKEN = "system_token"  # noqa: S105 — the name of a kind
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """One credential as it was presented; not yet believed."""
-
-    kind: CredentialKind
-    value: str = field(repr=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Login:
     """A login, or a refresh of one, that succeeded."""
@@ -73,7 +55,6 @@ class Login:
     refresh_token: str = field(repr=False)
 
 
-_KNOWN_PRESENTED = 1024
 _ANYBODY = "anonymous"
 
 
@@ -98,7 +79,7 @@ class Authenticator:
         self._passwords = passwords
         self._sessions = sessions
         self._throttle = throttle
-        self._presented: dict[tuple[CredentialKind, str], Presented] = {}
+        self._presented = PresentedCredentials(access_tokens, api_keys, system_tokens)
 
     async def principal(self, credentials: Sequence[Credential]) -> Principal:
         """Return the principal behind the one credential of a request.
@@ -118,41 +99,8 @@ class Authenticator:
         return principal
 
     def presented(self, kind: CredentialKind, text: str) -> Presented | None:
-        """Return a credential as a hot path looks for its row; None if it proves nothing.
-
-        Nothing is read. What was understood once is remembered, the signature of a login too.
-        """
-        known = self._presented.get((kind, text))
-        if known is not None and (known.expires_at is None or known.expires_at > time()):
-            return known
-        understood = self._understood(kind, text)
-        if understood is not None:
-            if len(self._presented) >= _KNOWN_PRESENTED:
-                self._presented.clear()
-            self._presented[kind, text] = understood
-        return understood
-
-    def _understood(self, kind: CredentialKind, text: str) -> Presented | None:
-        if kind is CredentialKind.BEARER:
-            try:
-                claims = self._access_tokens.verify(text)
-            except CredentialExpired:
-                return None
-            if claims is None:
-                return None
-            return Presented(
-                "user",
-                str(claims.user_id),
-                session_id=str(claims.session_id),
-                expires_at=claims.expires_at,
-            )
-        named, kept = (
-            ("key", self._api_keys)
-            if kind is CredentialKind.API_KEY
-            else ("token", self._system_tokens)
-        )
-        token, mac = kept.parsed(text) or (None, b"")
-        return None if token is None else Presented(named, token, mac)
+        """Return a credential as a hot path looks for its row; None if it proves nothing."""
+        return self._presented.of(kind, text)
 
     async def log_in(self, email: str, password: str, client: Client) -> Login:
         """Verify a password and begin a session.

@@ -250,7 +250,7 @@ def uvicorn_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
         linger_bytes = limits.linger_bytes
 
     return uvicorn.Config(
-        getattr(app.state, "front", app),
+        getattr(getattr(app, "state", None), "front", app),
         http=Protocol,
         lifespan="off",
         log_config=None,

@@ -29,7 +29,14 @@ from axon_factory.domain.permissions import Principal
 from axon_factory.orders.evidence import Receipts, receipts_of
 from axon_factory.orders.read import NEWEST_EVENTS
 
-__all__ = ["Found", "OrderParts", "Wanted", "read_documents"]
+__all__ = [
+    "Found",
+    "OrderParts",
+    "Wanted",
+    "read_documents",
+    "reference_of",
+    "statement_parameters",
+]
 
 
 class Wanted(NamedTuple):
@@ -188,12 +195,13 @@ async def read_documents(
     """
     credentials = list(dict.fromkeys(one.presented for one in wanted))
     places = {presented: place for place, presented in enumerate(credentials)}
-    asked = [_asked(place, one, places) for place, one in enumerate(wanted)]
-    parameters = {
-        "asked": to_json(asked_credentials(credentials)).decode(),
-        "wanted": to_json(asked).decode(),
-    }
-    rows = await connection.execute(_statement(), parameters, binary=True)
+    asked = [
+        {**reference_of(place, one.reference, places[one.presented]), "known": one.known}
+        for place, one in enumerate(wanted)
+    ]
+    rows = await connection.execute(
+        _statement(), statement_parameters(credentials, asked), binary=True
+    )
     found: list[Found | None] = [None] * len(wanted)
     for row in await rows.fetchall():
         principal = principal_of(row[1])
@@ -201,17 +209,6 @@ async def read_documents(
             parts = None if row[_PARTS] is None else _parts(row[_PARTS:])
             found[row[0]] = Found(principal, row[2], row[3], parts)
     return found
-
-
-def _asked(place: int, one: Wanted, places: dict[Presented, int]) -> dict[str, Any]:
-    is_number = isinstance(one.reference, str)
-    return {
-        "place": place,
-        "credential": places[one.presented],
-        "id": None if is_number else one.reference,
-        "number": one.reference if is_number else None,
-        "known": one.known,
-    }
 
 
 def _parts(columns: tuple[Any, ...]) -> OrderParts:
@@ -235,3 +232,24 @@ def _parts(columns: tuple[Any, ...]) -> OrderParts:
     row: Any = order
     receipts = receipts_of(row, cast("Any", done), cast("Any", passed), cast("Any", running))
     return OrderParts(row, cast("Any", written), receipts)
+
+
+def statement_parameters(
+    credentials: Sequence[Presented], asked: Sequence[object]
+) -> dict[str, str]:
+    """Return the parameters of a statement for many requests: `asked` of `LIVE`, and `wanted`."""
+    return {
+        "asked": to_json(asked_credentials(credentials)).decode(),
+        "wanted": to_json(asked).decode(),
+    }
+
+
+def reference_of(place: int, reference: UUID | str, credential: int) -> dict[str, Any]:
+    """Return what `wanted` says of a request: its places, and the id or the number."""
+    is_number = isinstance(reference, str)
+    return {
+        "place": place,
+        "credential": credential,
+        "id": None if is_number else reference,
+        "number": reference if is_number else None,
+    }

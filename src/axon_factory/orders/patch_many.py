@@ -10,20 +10,19 @@ from typing import Any, LiteralString, NamedTuple, cast
 from uuid import UUID
 
 import psycopg
-from pydantic_core import to_json
 
 from axon_factory.db import tables
 from axon_factory.db.principals import (
     LIVE,
     REACHES,
     Presented,
-    asked_credentials,
     principal_of,
 )
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import OrderState, attempt_is_over
+from axon_factory.orders.documents import reference_of, statement_parameters
 from axon_factory.orders.requests import OrderPatch
 from axon_factory.orders.update import (
     REPORTED,
@@ -98,7 +97,8 @@ class Locked(NamedTuple):
 
 
 _COLUMNS = ", ".join(f"reached.{field.name}" for field in fields(ReportedOrder))
-# In the order of ids, so that two batches never wait for one another in a circle.
+# An order that somebody else holds is left to the application, which waits for it: the others of
+# the batch must not.
 _LOCK = cast(
     "LiteralString",
     f"""
@@ -112,7 +112,7 @@ _LOCK = cast(
     JOIN orders AS reached ON reached.id = coalesce(
         wanted.id, (SELECT id FROM orders WHERE order_number = wanted.number)
     ) AND {REACHES}
-    ORDER BY reached.id FOR UPDATE OF reached
+    FOR UPDATE OF reached SKIP LOCKED
     """,  # noqa: S608 — columns and constants of the code
 )
 _KNOWN = (
@@ -144,19 +144,16 @@ async def lock_reported(
 ) -> Sequence[Locked | None]:
     """Lock the orders of the reports; None where the caller reaches none, or no credential holds.
 
-    Two reports on the same order get the same object.
+    None also stands for an order that another transaction holds at present. Two reports on the
+    same order get the same object.
     """
     credentials = list(dict.fromkeys(one.presented for one in reports))
     places = {presented: place for place, presented in enumerate(credentials)}
-    wanted = [_wanted(place, one, places[one.presented]) for place, one in enumerate(reports)]
-    rows = await connection.execute(
-        _LOCK,
-        {
-            "asked": to_json(asked_credentials(credentials)).decode(),
-            "wanted": to_json(wanted).decode(),
-        },
-        binary=True,
-    )
+    wanted = [
+        reference_of(place, one.reference, places[one.presented])
+        for place, one in enumerate(reports)
+    ]
+    rows = await connection.execute(_LOCK, statement_parameters(credentials, wanted), binary=True)
     locked: list[Locked | None] = [None] * len(reports)
     orders: dict[UUID, ReportedOrder] = {}
     for place, who, *columns in await rows.fetchall():
@@ -242,13 +239,3 @@ def _is_for_reports(order: ReportedOrder, principal: Principal, patch: OrderPatc
     return order.silence is None and not attempt_is_over(
         attempt, order.intento, OrderState(order.estado)
     )
-
-
-def _wanted(place: int, one: Report, credential: int) -> dict[str, Any]:
-    is_number = isinstance(one.reference, str)
-    return {
-        "place": place,
-        "credential": credential,
-        "id": None if is_number else one.reference,
-        "number": one.reference if is_number else None,
-    }

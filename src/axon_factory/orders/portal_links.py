@@ -32,6 +32,7 @@ __all__ = [
     "link_row",
     "link_state",
     "links_of",
+    "newest_link",
     "portal_url",
     "portal_url_to_send",
     "revoke_link",
@@ -184,7 +185,7 @@ async def portal_url(
     session: AsyncSession, order: Order, policy: Policy, now: datetime
 ) -> str | None:
     """Return the order's link that serves, None if there is none."""
-    newest = await _newest(session, order)
+    newest = await newest_link(session, order)
     if newest is None or link_state(newest, now) is not LinkState.VIGENTE:
         return None
     return policy.portal_url(order.id, newest.number)
@@ -196,7 +197,7 @@ async def portal_url_to_send(change: Change) -> str | None:
     Returns None where a person has revoked the link: only a person issues another one.
     """
     order = change.order
-    newest = await _newest(change.tx, order)
+    newest = await newest_link(change.tx, order)
     if newest is not None and link_state(newest, change.now) is LinkState.VENCIDO:
         newest = await issue_link(change, reason=LinkReason.VENCIDO)
     if newest is None or newest.revoked_at is not None:
@@ -204,7 +205,8 @@ async def portal_url_to_send(change: Change) -> str | None:
     return change.policy.portal_url(order.id, newest.number)
 
 
-async def _newest(session: AsyncSession, order: Order) -> PortalLink | None:
+async def newest_link(session: AsyncSession, order: Order) -> PortalLink | None:
+    """Return the order's newest link, whether it serves or not."""
     query = select(PortalLink).where(col(PortalLink.order_id) == order.id)
     return await session.scalar(query.order_by(col(PortalLink.number).desc()).limit(1))
 

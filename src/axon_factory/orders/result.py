@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.tables import Order
+from axon_factory.db.tables import Order, PortalLink
 from axon_factory.domain.errors import ResultNotReady
 from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.progress import remaining_time
@@ -13,10 +13,10 @@ from axon_factory.domain.states import OrderState
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.answers.results import OrderResult
 from axon_factory.orders.policy import Policy
-from axon_factory.orders.portal_links import portal_url
+from axon_factory.orders.portal_links import LinkState, link_state, newest_link
 from axon_factory.orders.promise import measured_pace
 
-__all__ = ["result_of"]
+__all__ = ["result_document", "result_of"]
 
 _SENTENCES = {
     OrderState.NUEVO: Sentence(
@@ -67,7 +67,17 @@ async def result_of(
                 ),
             }
         )
+    return result_document(order, await newest_link(session, order), policy, now)
+
+
+def result_document(
+    order: Order, link: PortalLink | None, policy: Policy, now: datetime
+) -> dict[str, Any]:
+    """Return the answer about an order that is ready; `link` is its newest portal link."""
     result = order.resultado
     if result is not None:
-        result = {**result, "portal_url": await portal_url(session, order, policy, now)}
+        url = None
+        if link is not None and link_state(link, now) is LinkState.VIGENTE:
+            url = policy.portal_url(order.id, link.number)
+        result = {**result, "portal_url": url}
     return OrderResult.of(order, resultado=result)

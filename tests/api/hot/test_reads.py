@@ -32,6 +32,39 @@ async def test_both_ways_show_an_order_alike(workshop: Workshop, state: OrderSta
                     assert await shown(hot, path, headers) == expected, (caller, wish)
 
 
+@pytest.mark.parametrize("state", [OrderState.CONSTRUCCION, OrderState.LISTO, OrderState.FALLIDO])
+async def test_both_ways_show_what_belongs_to_an_order_alike(
+    workshop: Workshop, state: OrderState
+) -> None:
+    order = await order_in(workshop, state)
+    pages = ("", "?after=1", "?limit=2", "?after=1&limit=2", "?limit=2&after=1", "?after=99")
+    refused = ("?after=-1", "?limit=0", "?limit=201", "?after=x", "?otro=1", "?after=9999999999")
+    callers = {
+        name: workshop.headers[name] for name in ("admin", "owner", "other", "key_escritura")
+    }
+    async with both_ways(workshop) as (hot, slow):
+        for caller, credential in callers.items():
+            queries = (*pages, *refused) if caller == "admin" else pages[3:4]
+            paths = [f"{place}{query}" for place in ("logs", "events") for query in queries]
+            for path in (*paths, "result"):
+                address = f"/api/orders/{order}/{path}"
+                expected = await shown(slow, address, credential)
+                assert await shown(hot, address, credential) == expected, (caller, path)
+                etag = dict(expected.fields).get("etag")
+                if etag is not None:
+                    wish = {**credential, "If-None-Match": etag}
+                    assert await shown(hot, address, wish) == await shown(slow, address, wish)
+
+
+async def test_what_belongs_to_an_order_never_reaches_the_application(workshop: Workshop) -> None:
+    order = await order_in(workshop, OrderState.LISTO)
+    async with both_ways(workshop) as (hot, slow):
+        for path in ("logs", "events?limit=3", "result"):
+            address, headers = f"/api/orders/{order}/{path}", workshop.headers["admin"]
+            assert not await asked_application(hot, address, headers), path
+            assert await asked_application(slow, address, headers), path
+
+
 async def test_what_is_plain_never_reaches_the_application(workshop: Workshop) -> None:
     path = f"/api/orders/{await workshop.place()}"
     async with both_ways(workshop) as (hot, slow):

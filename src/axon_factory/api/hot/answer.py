@@ -16,7 +16,7 @@ from axon_factory.api.rate_limits import Charge
 from axon_factory.api.versioning import CURRENT, HEADER
 from axon_factory.failpoints import failpoint
 
-__all__ = ["Answer", "Answers", "Kept"]
+__all__ = ["Answer", "Answers", "Fields", "Kept"]
 
 Fields = list[tuple[bytes, bytes]]
 Key = TypeVar("Key")

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from axon_factory.api.hot.answer import Answer, Answers
+from axon_factory.api.hot.answer import Answers
 from axon_factory.api.hot.creating import OrderCreations
 from axon_factory.api.hot.lists import OrderLists
 from axon_factory.api.hot.patching import OrderReports
 from axon_factory.api.hot.plain import PlainHeads, PlainRequest
-from axon_factory.api.hot.reading import OrderReads
+from axon_factory.api.hot.reading import OrderReads, Reply
 from axon_factory.api.hot.writing import (
     CommitFailed,
     WriteRoute,
@@ -23,7 +23,6 @@ from axon_factory.api.middleware.incoming import EdgeOptions
 from axon_factory.api.rate_limits import Kind, RateLimits
 from axon_factory.api.routers.reading import list_links
 from axon_factory.api.services import ApiServices
-from axon_factory.domain.permissions import Principal
 
 __all__ = ["HotPaths", "Reply"]
 
@@ -46,10 +45,6 @@ def _failing(error: Exception) -> Receive:
     return fail
 
 
-Reply = tuple[Principal, Answer]
-"""Who is asking, and the answer."""
-
-
 class HotPaths:
     """Answers plain requests of hot routes; the others pass on to the application."""
 
@@ -68,7 +63,13 @@ class HotPaths:
         self._running = 0
         self._heads = PlainHeads(services.authenticator, options)
         self._answers = Answers(https=options.https)
-        self._reads = OrderReads(services)
+        reads = OrderReads(services)
+        self._of_order: dict[str, Callable[[PlainRequest, UUID | str], Awaitable[Reply | None]]] = {
+            "": reads.one,
+            "/logs": reads.log,
+            "/events": reads.events,
+            "/result": reads.result,
+        }
         self._lists = OrderLists(services, list_links)
         self._reports = OrderReports(services, limits, options.json)
         self._creations = OrderCreations(services, limits, options.json)
@@ -158,10 +159,11 @@ class HotPaths:
             return None
         if scope["path"] == _ORDERS:
             return self._lists.page
-        if scope["query_string"]:
-            return None
-        match = _ORDER.fullmatch(scope["path"])
+        match = _ORDER.match(scope["path"])
         if match is None:
             return None
+        read = self._of_order.get(scope["path"][match.end() :])
+        if read is None:
+            return None
         reference = match[1] or UUID(match[2])
-        return lambda request: self._reads.one(request, reference)
+        return lambda request: read(request, reference)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from axon_factory.accounts.authenticate import Authenticator, CredentialKind
+from axon_factory.accounts.authenticate import Authenticator
+from axon_factory.accounts.presented import CredentialKind
 from axon_factory.api.answers import prefers_english
 from axon_factory.api.middleware.guards import host_name
 from axon_factory.api.middleware.incoming import EdgeOptions

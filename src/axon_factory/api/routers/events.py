@@ -22,6 +22,7 @@ from axon_factory.orders.answers.events import (
     EventPage,
     History,
     cloud_event,
+    events_page,
     history_document,
 )
 from axon_factory.orders.feed import (
@@ -237,18 +238,9 @@ async def show_events(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         found = await events_after(session, order, principal, after, limit)
-    events = [cloud_event(order.order_number, event, principal) for event in found]
-    next_after = found[-1].seq if found else after
-    headers = {
-        "Vary": "Accept",
-        "Link": f'</api/orders/{order.id}/events?after={next_after}&limit={limit}>; rel="next"',
-    }
+    page, headers = events_page(
+        order.id, order.order_number, found, principal, after=after, limit=limit
+    )
     if _BATCH in request.headers.get("accept", ""):
-        return json_response(request, events, headers=headers, media_type=_BATCH)
-    page = {
-        "order_id": str(order.id),
-        "count": len(events),
-        "next_after": next_after,
-        "events": events,
-    }
+        return json_response(request, page["events"], headers=headers, media_type=_BATCH)
     return json_response(request, page, headers=headers)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -31,6 +32,7 @@ __all__ = [
     "Log",
     "LogPage",
     "cloud_event",
+    "events_page",
     "history_document",
     "log_entry",
 ]
@@ -293,6 +295,27 @@ def cloud_event(
             **log_entry(event, principal),
         },
     )
+
+
+def events_page(
+    order_id: UUID,
+    order_number: str,
+    found: Sequence[tables.OrderEvent],
+    principal: Principal,
+    *,
+    after: int,
+    limit: int,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the page of an order's events that follow `after`, and its header fields."""
+    next_after = found[-1].seq if found else after
+    page = {
+        "order_id": str(order_id),
+        "count": len(found),
+        "next_after": next_after,
+        "events": [cloud_event(order_number, event, principal) for event in found],
+    }
+    target = f"/api/orders/{order_id}/events?after={next_after}&limit={limit}"
+    return page, {"Vary": "Accept", "Link": f'<{target}>; rel="next"'}
 
 
 def history_document(order: tables.Order, stages: Sequence[StageTimes]) -> dict[str, Any]:
