@@ -11,6 +11,7 @@ import pytest
 from crash_rig import Host, Scene, scene
 from ledger import Entry, Fault
 from rig import ADMIN
+from sqlalchemy import text
 
 from axon_factory.domain.permissions import KeyScope
 from axon_factory.orders.create import create_order
@@ -72,13 +73,20 @@ async def test_two_workers_share_ten_orders_and_no_step_runs_twice_at_once(
         assert kinds == ["start", "end"] * (len(kinds) // 2), "two steps of an order overlapped"
 
 
+@pytest.mark.parametrize("is_batch", [False, True])
 @pytest.mark.parametrize("crossing", _API_CROSSINGS)
 async def test_an_order_exists_once_exactly_if_it_was_committed(
-    host: Host, postgres_url: str, template_database: str, tmp_path: Path, crossing: str
+    host: Host,
+    postgres_url: str,
+    template_database: str,
+    tmp_path: Path,
+    crossing: str,
+    *,
+    is_batch: bool,
 ) -> None:
     async with scene(postgres_url, template_database, tmp_path / "scene") as stage:
         victim = await host.run("api", stage, kill=crossing)
-        answered = await _post(stage, victim.port)
+        answered = await _post(stage, victim.port, is_used=is_batch)
         assert await asyncio.wait_for(victim.ended, 30) == -signal.SIGKILL
 
         orders = await stage.rows("SELECT id FROM orders")
@@ -114,13 +122,18 @@ def _lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").split()
 
 
-async def _post(stage: Scene, port: int | None) -> int:
-    """Create an order over HTTP; return 1 for an answer of 201, 0 for none at all."""
+async def _post(stage: Scene, port: int | None, *, is_used: bool = False) -> int:
+    """Create an order over HTTP; return 1 for an answer of 201, 0 for none at all.
+
+    The first use of a key is noted by the application; with `is_used` a batch places the order.
+    """
     container = stage.container()
     async with stage.database.transaction("test") as session:
         key = await container.api_keys.create(
             session, name="ventas", scope=KeyScope.ESCRITURA, created_by="test"
         )
+        if is_used:
+            await session.execute(text("UPDATE api_keys SET last_used_at = now()"))
     await container.close()
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         try:

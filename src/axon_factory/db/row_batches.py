@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy import Column, LargeBinary, inspect
+from sqlalchemy import Column, LargeBinary
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import Mapper
 
 from axon_factory.db.tables.base import Table
 
@@ -29,9 +30,10 @@ def insert_of(model: type[Table], *attributes: str, conflict: str = "") -> Inser
 
     `conflict` is the SQL behind `ON CONFLICT`.
     """
-    mapper = inspect(model)
-    columns: Sequence[Column[Any]] = [mapper.attrs[name].columns[0] for name in attributes]
-    name = model.metadata.tables[str(mapper.local_table)].name
+    # Not `inspect`: that would configure every mapper, in commands too that read nothing.
+    mapper: Mapper[Any] = vars(model)["__mapper__"]
+    columns: Sequence[Column[Any]] = [mapper.columns[name] for name in attributes]
+    name = str(mapper.local_table)
     dialect = postgresql.dialect()
     binary = {
         attribute

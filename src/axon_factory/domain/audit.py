@@ -12,7 +12,7 @@ out: absent as `-`, else `<length>:<bytes>`. Texts are UTF-8, numbers decimal, t
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -150,7 +150,7 @@ class AuditRecord:
         cls, head: "Head", entry: AuditEntry, *, position: int, at: datetime
     ) -> "AuditRecord":
         """Return the sealed record that puts `entry` behind `head`."""
-        record = cls(
+        columns = (
             position,
             head.chain,
             head.seq + 1,
@@ -166,7 +166,7 @@ class AuditRecord:
             dict(entry.details),
             head.hash,
         )
-        return replace(record, hash=entry_hash(record))
+        return cls(*columns, entry_hash(cls(*columns)))
 
     def row(self) -> dict[str, Any]:
         """Return its columns by name."""
@@ -217,25 +217,30 @@ def cleaned(entry: AuditEntry) -> AuditEntry:
         name: _printable(value) if isinstance(value, str) else value
         for name, value in entry.details.items()
     }
-    return replace(
-        entry,
-        actor_name=_printable(entry.actor_name),
-        subject=entry.subject and _printable(entry.subject),
-        address=entry.address and _printable(entry.address),
-        request_id=entry.request_id and _printable(entry.request_id),
-        details=details,
+    # Not `replace`: it takes ten times as long, and every write comes by.
+    return AuditEntry(
+        entry.chain,
+        entry.actor,
+        _printable(entry.actor_name),
+        entry.actor_grant,
+        entry.action,
+        entry.outcome,
+        entry.subject and _printable(entry.subject),
+        entry.address and _printable(entry.address),
+        entry.request_id and _printable(entry.request_id),
+        details,
     )
 
 
 def entry_hash(record: AuditRecord) -> bytes:
     """Return the SHA-256 of everything in `record` but `hash`."""
     details = _canonical(record.details)
-    moment = record.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    moment = record.at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
     parts: tuple[str | bytes | None, ...] = (
         str(record.position),
         record.chain,
         str(record.seq),
-        moment,
+        f"{moment}Z",
         record.actor,
         record.actor_name,
         record.actor_grant,

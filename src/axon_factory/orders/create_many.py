@@ -22,7 +22,6 @@ from axon_factory.domain.messages import ClientMail, language_of
 from axon_factory.domain.permissions import Principal
 from axon_factory.orders.create import order_row, placed_event
 from axon_factory.orders.notifications.client_mails import mail_facts
-from axon_factory.orders.notifications.mail_forms import fill_mail
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import FIRST, LinkReason, link_row
 from axon_factory.orders.requests import NewOrder
@@ -136,6 +135,9 @@ def place(writes: OrderWrites, placement: Placement, number: str, policy: Policy
     link = link_row(order.id, FIRST, LinkReason.ALTA, actor, policy, now)
     writes.rows.add(_LINKS.name, link)
     if ClientMail.RECIBIDA in policy.client_mails:
+        # Imported here: templates and calendars, which most commands do not need.
+        from axon_factory.orders.notifications.mail_forms import fill_mail  # noqa: PLC0415 — see above
+
         facts = mail_facts(order, policy, policy.portal_url(order.id, FIRST))
         writes.mail(
             order,

@@ -6,6 +6,7 @@ The single counterparts are `events.append_event`, `notifications.outbox` and `j
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -121,7 +122,8 @@ def listening(kinds: Iterable[NotificationKind]) -> tuple[str, dict[str, Any]]:
 
     Its one value is a list for `Listener.of`; whose filters fit an order is not asked yet.
     """
-    return _LISTENING, {**_LISTENING_PARAMETERS, "kinds": [kind.value for kind in kinds]}
+    query, parameters = _compiled_listening()
+    return query, {**parameters, "kinds": [kind.value for kind in kinds]}
 
 
 @dataclass(slots=True)
@@ -182,6 +184,7 @@ class OrderWrites:
         self.rows.add("jobs", message_job(message["id"]))
 
 
+@cache
 def _compiled_listening() -> tuple[str, dict[str, Any]]:
     """Compile the condition of `outbox.tell_event` once, without the order's part of it."""
     kept = NotificationDestination
@@ -204,6 +207,3 @@ def _compiled_listening() -> tuple[str, dict[str, Any]]:
     )
     query = f"SELECT json_agg(element) FROM ({compiled}) AS listening"  # noqa: S608 — compiled
     return query, dict(compiled.params)
-
-
-_LISTENING, _LISTENING_PARAMETERS = _compiled_listening()

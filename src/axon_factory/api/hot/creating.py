@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -179,12 +180,10 @@ async def _look(
 ) -> tuple[list[Principal | None], list[Listener]]:
     """Return who makes each request, None where the application is to say why nobody does."""
     presented, places = places_of([one.request.presented for one in asked])
-    parameters = {
-        **_LISTENING_PARAMETERS,
-        "now": now,
-        "asked": to_json(asked_credentials(presented)).decode(),
-    }
-    found = await (await connection.execute(_LOOK, parameters)).fetchone()
+    statement, parameters = _look_statement()
+    credentials = to_json(asked_credentials(presented)).decode()
+    rows = await connection.execute(statement, {**parameters, "now": now, "asked": credentials})
+    found = await rows.fetchone()
     if found is None:
         raise TypeError("a statement without a table has one row")
     live, listeners = found
@@ -194,7 +193,11 @@ async def _look(
 
 
 _CREATED = 201
-_LISTENING, _LISTENING_PARAMETERS = listening([NotificationKind.ORDEN_CREADA])
-_LOOK = f"""
-    WITH {LIVE} SELECT (SELECT json_agg(json_build_array(place, who)) FROM live), ({_LISTENING})
-""".encode()  # noqa: S608 — constants
+
+
+@cache
+def _look_statement() -> tuple[bytes, dict[str, Any]]:
+    """Return the query for who is asking and who listens, and its parameters without two."""
+    query, parameters = listening([NotificationKind.ORDEN_CREADA])
+    live = "SELECT json_agg(json_build_array(place, who)) FROM live"
+    return f"WITH {LIVE} SELECT ({live}), ({query})".encode(), parameters

@@ -115,6 +115,10 @@ async def charged(limits: RateLimits, principal: Principal) -> tuple[bool, Charg
     return charge is None or not charge.refused, charge
 
 
+class _NothingWritten(Exception):
+    """Ends a transaction that has no member."""
+
+
 @dataclass(slots=True)
 class _Commit:
     has_begun: bool = False
@@ -123,6 +127,11 @@ class _Commit:
     def follows(self) -> None:
         """Say that all is written: the transaction commits when the block ends."""
         self.has_begun = True
+
+    def require(self) -> None:
+        """Undo a transaction that is not to be committed."""
+        if not self.has_begun:
+            raise _NothingWritten
 
 
 @asynccontextmanager
@@ -138,6 +147,9 @@ async def committing(
     try:
         async with database.raw_transaction(unit) as connection:
             yield connection, commit
+            commit.require()
+    except _NothingWritten:
+        return
     except Exception as error:
         if not commit.has_begun:
             raise

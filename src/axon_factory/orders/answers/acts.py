@@ -12,7 +12,6 @@ from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import OrderState, PlanStatus
 from axon_factory.domain.text import Sentence
 from axon_factory.orders import create as orders_create
-from axon_factory.orders import create_many
 from axon_factory.orders.answers.plans import EXAMPLE_HASH, ConstructionPlan
 from axon_factory.orders.answers.shared import (
     EXAMPLE_ID,
@@ -271,8 +270,8 @@ class OrderPreview(AnswerModel):
     message: Message
 
 
-def created(order: tables.Order | create_many.PlacedOrder) -> dict[str, Any]:
-    """Return the answer to a creation (design §3.1)."""
+def created(order: object) -> dict[str, Any]:
+    """Return the answer to a creation (design §3.1); `order` is a row, or has its attributes."""
     return OrderCreated.of(
         order,
         message=Sentence(

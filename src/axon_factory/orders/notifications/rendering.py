@@ -5,7 +5,6 @@ makes text of them, `kit.html` makes HTML, where every value is escaped.
 """
 
 import re
-import textwrap
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -103,10 +102,15 @@ def spoken_time(moment: datetime, zone: ZoneInfo, language: Language) -> str:
 
 def paragraph(text: str) -> str:
     """Return `text` as one paragraph of a plain mail; an address in it is not broken."""
-    line = plain_line(text)
-    if len(line) <= _WIDTH:
-        return line
-    return textwrap.fill(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    lines: list[str] = []
+    line = ""
+    for word in plain_line(text).split(" "):
+        if line and len(line) + len(word) >= _WIDTH:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return "\n".join([*lines, line])
 
 
 def _quoted(text: str) -> str:

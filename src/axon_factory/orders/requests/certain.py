@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import CoreSchema, SchemaValidator, core_schema
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.orders.requests.configuration import configuration_errors
 from axon_factory.orders.requests.formats import FORMATS, Format
 from axon_factory.orders.requests.models import NewOrder
 
@@ -121,9 +122,28 @@ def _narrowed(schema: _Schema) -> _Schema:
 _NOT_KEPT = frozenset({"ref", "metadata", "serialization"})
 
 
+class _NoShortCut(Exception):
+    """A schema uses keywords that are not translated here."""
+
+
+def _compiled(product_type: str, schema: Mapping[str, Any]) -> SchemaValidator:
+    """Return the check of a product type's configurations; what it returns is not used."""
+    try:
+        return SchemaValidator(_configuration(schema))
+    except _NoShortCut:
+
+        def check(value: Mapping[str, Any]) -> None:
+            if configuration_errors(product_type, value):
+                raise ValueError
+
+        return SchemaValidator(core_schema.no_info_plain_validator_function(check))
+
+
 def _configuration(schema: Mapping[str, Any]) -> CoreSchema:
-    """Return the same check as a JSON Schema of the catalogue; what it returns is not used."""
-    types = schema.get("type", ())
+    """Return the same check as a JSON Schema of the catalogue."""
+    types = schema.get("type")
+    if types is None:
+        raise _NoShortCut("type")
     checks = [_typed(name, schema) for name in ([types] if isinstance(types, str) else types)]
     checked = checks[0] if len(checks) == 1 else core_schema.union_schema([*checks])
     form = FORMATS.get(schema.get("format", ""))
@@ -135,7 +155,7 @@ def _configuration(schema: Mapping[str, Any]) -> CoreSchema:
 def _typed(name: str, schema: Mapping[str, Any]) -> CoreSchema:
     unknown = schema.keys() - _KEYWORDS
     if any(not keyword.startswith("x-") for keyword in unknown):
-        raise ValueError(f"no short cut for {', '.join(sorted(unknown))} of a configuration")
+        raise _NoShortCut(*unknown)
     least, most = schema.get("minimum"), schema.get("maximum")
     limit = schema.get("exclusiveMaximum")
     match name:
@@ -154,28 +174,27 @@ def _typed(name: str, schema: Mapping[str, Any]) -> CoreSchema:
         case "boolean":
             return core_schema.bool_schema(strict=True)
         case "array":
-            return core_schema.list_schema(
-                _configuration(schema["items"]), max_length=schema.get("maxItems"), strict=True
-            )
+            items = _configuration(schema.get("items", {}))
+            return core_schema.list_schema(items, max_length=schema.get("maxItems"), strict=True)
         case "object":
             return _object(schema)
         case _:
-            raise ValueError(f"no short cut for the type {name} of a configuration")
+            raise _NoShortCut(name)
 
 
 def _object(schema: Mapping[str, Any]) -> CoreSchema:
     properties: Mapping[str, Any] = schema.get("properties", {})
     required = schema.get("required", ())
     further = schema.get("additionalProperties", True)
-    if further is not True and not properties:
+    if isinstance(further, Mapping) and not properties and not required:
         return core_schema.dict_schema(
             core_schema.str_schema(),
-            _configuration(further),
+            _configuration(cast("Mapping[str, Any]", further)),
             max_length=schema.get("maxProperties"),
             strict=True,
         )
-    if further is not True or "maxProperties" in schema:
-        raise ValueError("no short cut for an object that bounds members beside properties")
+    if further is not True or "maxProperties" in schema or not properties.keys() >= set(required):
+        raise _NoShortCut("object")
     fields = {
         name: core_schema.typed_dict_field(_configuration(member), required=name in required)
         for name, member in properties.items()
@@ -222,7 +241,7 @@ def _refusing(form: Format) -> Callable[[Any], Any]:
 _ORDER = ShortCut(NewOrder)
 _CONFIGURATIONS = MappingProxyType(
     {
-        product.id: SchemaValidator(_configuration(product.configuracion_schema))
+        product.id: _compiled(product.id, product.configuracion_schema)
         for product in PRODUCT_TYPES.values()
     }
 )
