@@ -11,7 +11,6 @@ import pytest
 from crash_rig import Host, Scene, scene
 from ledger import Entry, Fault
 from rig import ADMIN
-from sqlalchemy import text
 
 from axon_factory.domain.permissions import KeyScope
 from axon_factory.orders.create import create_order
@@ -86,7 +85,7 @@ async def test_an_order_exists_once_exactly_if_it_was_committed(
 ) -> None:
     async with scene(postgres_url, template_database, tmp_path / "scene") as stage:
         victim = await host.run("api", stage, kill=crossing)
-        answered = await _post(stage, victim.port, is_used=is_batch)
+        answered = await _post(stage, victim.port, is_batch=is_batch)
         assert await asyncio.wait_for(victim.ended, 30) == -signal.SIGKILL
 
         orders = await stage.rows("SELECT id FROM orders")
@@ -122,24 +121,22 @@ def _lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").split()
 
 
-async def _post(stage: Scene, port: int | None, *, is_used: bool = False) -> int:
+async def _post(stage: Scene, port: int | None, *, is_batch: bool = False) -> int:
     """Create an order over HTTP; return 1 for an answer of 201, 0 for none at all.
 
-    The first use of a key is noted by the application; with `is_used` a batch places the order.
+    Without `is_batch` it has a header field that batches leave to the application.
     """
     container = stage.container()
     async with stage.database.transaction("test") as session:
         key = await container.api_keys.create(
             session, name="ventas", scope=KeyScope.ESCRITURA, created_by="test"
         )
-        if is_used:
-            await session.execute(text("UPDATE api_keys SET last_used_at = now()"))
     await container.close()
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         try:
-            answer = await client.post(
-                "/api/orders", json=_BODY, headers={"X-API-Key": key.plaintext}
-            )
+            version = {} if is_batch else {"Axon-Version": "2025-11-14"}
+            headers = {"X-API-Key": key.plaintext, **version}
+            answer = await client.post("/api/orders", json=_BODY, headers=headers)
         except httpx2.TransportError:
             return 0
     assert answer.status_code == 201, answer.text

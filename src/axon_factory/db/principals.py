@@ -156,7 +156,8 @@ def _granted() -> str:
     )
 
 
-# A key whose use is to be noted is left to the application, which notes it, once a minute.
+# The use of a key is noted once a minute, by one of the statements that come together. Were it left
+# to the application, each of the requests that come then would go there.
 LIVE = f"""
 granted (kind, role, staff, relation) AS (VALUES {_granted()}),
 asked AS (
@@ -171,7 +172,6 @@ held AS (
     FROM asked JOIN api_keys AS key ON key.id = asked.id
     WHERE asked.kind = 'key' AND key.secret_mac = asked.mac AND key.revoked_at IS NULL
       AND (key.expires_at IS NULL OR key.expires_at > now())
-      AND key.last_used_at >= now() - interval '1 minute'
     UNION ALL
     SELECT asked.place, 'user', person.role, person.cliente_id, NULL,
            json_build_array('user', person.id, login.id, person.nombre, person.role,
@@ -190,6 +190,14 @@ held AS (
     WHERE asked.kind = 'token' AND token.secret_mac = asked.mac AND token.revoked_at IS NULL
       AND (token.expires_at IS NULL OR token.expires_at > now())
 ),
+noted AS (
+    UPDATE api_keys SET last_used_at = now() WHERE id IN (
+        SELECT key.id FROM asked JOIN held USING (place) JOIN api_keys AS key ON key.id = asked.id
+        WHERE held.kind = 'key'
+          AND (key.last_used_at IS NULL OR key.last_used_at < now() - interval '1 minute')
+        FOR NO KEY UPDATE OF key SKIP LOCKED
+    )
+),
 live AS MATERIALIZED (
     SELECT held.place, held.who, held.client_id, held.order_id, granted.staff, granted.relation
     FROM held JOIN granted USING (kind, role)
@@ -198,7 +206,8 @@ live AS MATERIALIZED (
 """Common table expressions that give a row of `live` for each credential that holds.
 
 `who` is for `principal_of`; `staff` and `relation` are what its grant may read, and reach. They
-need the parameter `asked` (`asked_credentials`, as JSON).
+need the parameter `asked` (`asked_credentials`, as JSON). They stand in the outermost `WITH`, for
+they write: the use of a key is noted.
 """
 
 REACHES = f"""(

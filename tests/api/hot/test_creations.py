@@ -156,7 +156,7 @@ async def watched(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> list[i
         sizes.append(len(entries))
         return await take(connection, entries, *more)
 
-    for by in WRITERS:  # a key that is used for the first time is noted by the application
+    for by in WRITERS:
         assert (await post(workshop, by, example_order())).status_code == 201
     monkeypatch.setattr(creating, "take_numbers", spy)
     return sizes
@@ -321,6 +321,28 @@ async def test_a_key_that_is_revoked_under_load_is_refused_from_the_next_request
     told = [one for load in loads for one in await load]
     assert {status for was_revoked, status in told if was_revoked} <= {401}
     assert [status for _, status in told].count(401) == len(loads)
+
+
+@pytest.mark.parametrize("stale", ["NULL", "now() - interval '61 seconds'"])
+async def test_a_batch_notes_the_use_of_its_key_once_a_minute(
+    wiped_workshop: Workshop, batches: list[int], stale: str
+) -> None:
+    database = wiped_workshop.container.database
+    key = await wiped_workshop.new_principal("key_escritura")
+    at = text("SELECT max(last_used_at) FROM api_keys WHERE last_used_at > now() - interval '9 s'")
+    async with database.transaction("test") as session:
+        await session.execute(text(f"UPDATE api_keys SET last_used_at = {stale}"))  # noqa: S608 — see above
+    noted: list[Json] = []
+    for _ in range(2):
+        answers = await asyncio.gather(
+            *(wiped_workshop.http.post(ORDERS, json=example_order(), headers=key) for _ in range(9))
+        )
+        assert {answer.status_code for answer in answers} == {201}
+        async with database.reading() as session:
+            noted.append(await session.scalar(at))
+    assert sum(batches) == 18, "the application was asked"
+    assert noted[0] is not None
+    assert noted == [noted[0]] * 2
 
 
 async def revoke(workshop: Workshop, key: Headers) -> None:
