@@ -82,7 +82,7 @@ def check_strength(
         WeakPassword: naming `field`.
     """
     check_length(password, role, field=field)
-    from zxcvbn import zxcvbn  # noqa: PLC0415 — its dictionaries take 8 MB, for who chooses a password
+    from zxcvbn import zxcvbn  # noqa: PLC0415 — its dictionaries take 12 MB, and few choose a password
 
     words = [word for text in about for word in (text, *_WORD.findall(text))]
     if zxcvbn(password[:_LOOKED_AT], user_inputs=[*_OURS, *words])["score"] < _LEAST_SCORE:

@@ -140,7 +140,7 @@ _CLAIMS = frozenset({*_TEXT_CLAIMS, *_TIME_CLAIMS})
 
 @cache
 def _jws() -> "PyJWS":
-    from jwt import PyJWS  # noqa: PLC0415 — with all of its algorithms it takes 10 MB, for logins only
+    from jwt import PyJWS  # noqa: PLC0415 — with all of its algorithms it takes 9 MB, for logins only
 
     return PyJWS(algorithms=[_ALGORITHM], options={"verify_signature": True})
 

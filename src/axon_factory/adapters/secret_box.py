@@ -78,7 +78,7 @@ class _NotOurs(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """An AES-256-GCM key; the library takes 8 MB, and many processes never use one."""
+    """An AES-256-GCM key; the library takes 6 MB, and many processes never use one."""
 
     value: bytes = field(repr=False)
 

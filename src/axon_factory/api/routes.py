@@ -36,7 +36,7 @@ __all__ = [
 class Route(APIRoute):
     """A route that FastAPI completes when it is first asked for, or documented.
 
-    Completing all of them takes a third of a start and 10 MB; most processes are asked for few.
+    Completing all takes a tenth of a start and 2 MB; most processes are asked for few.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:  # noqa: ANN401 — FastAPI's, kept until then

@@ -46,7 +46,7 @@ class Keys:
 def _derive(master: bytes, purposes: Sequence[str]) -> list[bytes]:
     """Return a key for each purpose: HKDF with SHA-256, without salt, of one block (RFC 5869 §2).
 
-    Written out because the library that has it takes 8 MB of each process.
+    Written out because the library that has it takes 6 MB of each process.
     """
     extracted = hmac.digest(bytes(_KEY_BYTES), master, "sha256")
     return [

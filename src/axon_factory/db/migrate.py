@@ -43,7 +43,7 @@ def _current(url: str) -> str | None:
 def _upgrade(url: str) -> None:
     if _current(url) == newest_revision():
         return
-    # Alembic takes 10 MB and a fifth of a start: a database that is up to date does without.
+    # Alembic takes 7 MB of a process: a database that is up to date does without.
     from alembic import command  # noqa: PLC0415 — see above
     from alembic.config import Config  # noqa: PLC0415 — see above
 

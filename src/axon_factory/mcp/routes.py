@@ -1,4 +1,4 @@
-"""The routes of the MCP server. Its SDK is loaded with the first request: it takes 30 MB."""
+"""The routes of the MCP server. Its SDK is loaded with the first request: it takes 24 MB."""
 
 import asyncio
 from collections.abc import Callable
