@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Text, exists, func, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import ColumnElement, Text, exists, func, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.sessions import APART
+from axon_factory.db.pipeline import ask
 from axon_factory.db.tables import ApiKey, NotificationDestination, Order, OutboxMessage
 from axon_factory.domain.events import NewEvent
 from axon_factory.domain.messages import Channel
@@ -165,20 +165,23 @@ async def post_letter(
         "body": letter.text,
         "html": letter.html,
         "created_at": now,
-        "attempts": 0,
     }
-    kept = await session.scalar(_PUT_ONCE, mail, execution_options=APART)
+    kept = await ask(session, _PUT_ONCE, mail)
     if kept is None:
         return False
-    await enqueue_message(session, kept)
+    await enqueue_message(session, kept[0])
     return True
 
 
-_MESSAGES = OutboxMessage.metadata.tables["outbox_messages"]
-_PUT_ONCE = (
-    insert(_MESSAGES)
-    .on_conflict_do_nothing(index_elements=["dedupe_key"])
-    .returning(_MESSAGES.c.id)
+_PUT_ONCE = text(
+    """
+    INSERT INTO outbox_messages
+        (id, dedupe_key, order_id, channel, event, recipient, subject, body, html, created_at,
+         attempts)
+    VALUES (:id, :dedupe_key, :order_id, :channel, :event, :recipient, :subject, :body, :html,
+            :created_at, 0)
+    ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
+    """
 )
 
 
