@@ -136,7 +136,12 @@ class Database:
             raise
         self._trouble = None
 
-    def _check_connection(self, connection: Any, record: PoolRecord, _fairy: object) -> None:
+    def _check_connection(
+        self,
+        connection: Any,  # noqa: ANN401 — SQLAlchemy's wrapper of the driver's
+        record: PoolRecord,
+        _fairy: object,
+    ) -> None:
         """Ask the server whether it is there, so that its restart fails no request after it.
 
         A connection that was used just now is asked only if something has arrived on it: a server
