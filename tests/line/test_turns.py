@@ -84,4 +84,4 @@ async def test_an_outcome_counts_though_what_follows_cannot_be_decided(rig: Rig)
     assert (order.estado, order.session_id is not None) == ("construccion", True)
     await broken.line().run(order_id)
     assert (await rig.order(order_id)).estado == "fallido"
-    assert "sesion.iniciada" in [event.kind for event in await rig.events(order_id)]
+    assert "construccion.sesion_iniciada" in [event.kind for event in await rig.events(order_id)]
