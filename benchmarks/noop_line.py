@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import time
-from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,9 +21,27 @@ import psycopg
 import structlog
 from procrastinate import App, PsycopgConnector
 
+import axon_factory
+from axon_factory.bootstrap import Container
+from axon_factory.domain.permissions import Grant, Principal, Role
+from axon_factory.line.step import LinePorts
+from axon_factory.orders.create import create_order
+from axon_factory.orders.requests import NewOrder, validated
+from axon_factory.ports.builder import BuildReport, BuildRequest, BuildStatus, MilestoneReport
+from axon_factory.ports.messages import Mail
+from axon_factory.ports.product import (
+    AnsweredRequest,
+    CheckReceipt,
+    Deployment,
+    DeploymentRequest,
+    ProductUnderReview,
+)
+from axon_factory.settings import load_settings
+
+_CLIENT = Principal("benchmark", "Medición", Role.ADMIN, Grant.ADMIN)
+_EXAMPLE = Path(axon_factory.__file__).parent / "cli/example_order.json"
 _LOOK_SECONDS = 0.05
 _WAITING = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-_DELIVERED = "SELECT count(*) FROM orders WHERE estado = 'entregado'"
 
 
 class Contender(Protocol):
@@ -86,142 +104,139 @@ class Factory:
 
     def __init__(self, dsn: str, folder: Path, concurrency: int) -> None:
         """`folder` is the data folder."""
-        from axon_factory.bootstrap import Container
-        from axon_factory.settings import load_settings
-
         os.environ["AXON_AUTO_APPROVE"] = "autopilot_whatsapp"
         os.environ["AXON_WORKER_CONCURRENCY"] = str(concurrency)
         self._container = Container(load_settings(data_dir=folder), dsn)
 
     async def place(self, number: int) -> None:
         """Place orders as the API does."""
-        from axon_factory.orders.create import create_order
-        from axon_factory.orders.requests import NewOrder, validated
-
         container = self._container
+        example = json.loads(_EXAMPLE.read_text(encoding="utf-8"))
         for _ in range(number):
-            request = validated(NewOrder, _example())
+            request, now = validated(NewOrder, example), datetime.now(UTC)
             async with container.database.transaction("benchmark") as session:
-                await create_order(session, request, _client(), container.policy, _now())
+                await create_order(session, request, _CLIENT, container.policy, now)
 
     async def work(self, stop: asyncio.Event) -> None:
         """Run one worker."""
         await self._container.worker(_ports(self._container)).run(stop)
 
 
-def _example() -> Any:
-    import axon_factory
+class NoopBuilder:
+    """Completes all milestones at once."""
 
-    folder = Path(axon_factory.__file__).parent
-    return json.loads((folder / "cli/example_order.json").read_text(encoding="utf-8"))
+    name = "noop"
+
+    async def start(self, request: BuildRequest, *, idempotency_key: str) -> str:
+        """Name the session."""
+        del idempotency_key
+        return f"ses_{request.order_number}_{request.attempt}"
+
+    async def proceed(
+        self, session_id: str, request: BuildRequest, *, idempotency_key: str
+    ) -> BuildReport:
+        """Report every milestone."""
+        del idempotency_key
+        missing = [one for one in request.plan.milestones if one.id not in request.completed]
+        done = tuple(
+            MilestoneReport(one.id, one.agente, f"{one.nombre} listo", _commit(session_id, one.id))
+            for one in missing
+        )
+        return BuildReport(BuildStatus.FINISHED, done)
 
 
-def _client() -> Any:
-    from axon_factory.domain.permissions import Grant, Principal, Role
-
-    return Principal("benchmark", "Medición", Role.ADMIN, Grant.ADMIN)
+def _commit(*parts: str) -> str:
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:40]
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+class NoopCouncil:
+    """Passes everything."""
+
+    name = "noop"
+
+    async def run_check(
+        self, check: str, product: ProductUnderReview, *, idempotency_key: str
+    ) -> CheckReceipt:
+        """Return a receipt."""
+        del product, idempotency_key
+        return CheckReceipt(
+            check=check,
+            passed=True,
+            command=("noop", check),
+            exit_code=0,
+            duration_seconds=0.0,
+            output_digest=hashlib.sha256(check.encode()).hexdigest(),
+            output_tail="",
+            findings=(),
+            isolation="subprocess",
+        )
 
 
-def _ports(container: Any) -> Any:
-    """Return ports that answer at once, but the planner and the secret box: these are pure."""
-    from dataclasses import replace
+class NoopDeployer:
+    """Says where a product would run."""
 
-    from axon_factory.ports.builder import BuildReport, BuildStatus, MilestoneReport
-    from axon_factory.ports.product import AnsweredRequest, CheckReceipt, Deployment
+    name = "noop"
 
-    class NoopBuilder:
-        name = "noop"
+    async def deploy(self, request: DeploymentRequest, *, idempotency_key: str) -> Deployment:
+        """Return its addresses."""
+        del idempotency_key
+        url = f"http://127.0.0.1:1/{request.slug}"
+        return Deployment(
+            url=url,
+            admin_url=f"{url}/admin",
+            api_url=f"{url}/api",
+            docs_url=f"{url}/guia",
+            webhooks={"whatsapp": f"{url}/webhooks/whatsapp"},
+            configuration={"db_migrated": True},
+            requests=(AnsweredRequest("salud", "GET", "/health", 200),),
+        )
 
-        async def start(self, request: Any, **_: object) -> str:
-            return f"ses_{request.order_number}_{request.attempt}"
 
-        async def proceed(self, session_id: str, request: Any, **_: object) -> BuildReport:
-            missing = [one for one in request.plan.milestones if one.id not in request.completed]
-            done = tuple(
-                MilestoneReport(
-                    one.id,
-                    one.agente,
-                    f"{one.nombre} listo",
-                    hashlib.sha256(f"{session_id}{one.id}".encode()).hexdigest()[:40],
-                )
-                for one in missing
-            )
-            return BuildReport(BuildStatus.FINISHED, done)
+class NoopGitHost:
+    """Gives a repository an address."""
 
-    class NoopCouncil:
-        name = "noop"
+    name = "noop"
 
-        async def run_check(self, check: str, product: Any, **_: object) -> CheckReceipt:
-            return CheckReceipt(
-                check=check,
-                passed=True,
-                command=("noop", check),
-                exit_code=0,
-                duration_seconds=0.0,
-                output_digest=hashlib.sha256(check.encode()).hexdigest(),
-                output_tail="",
-                findings=(),
-                isolation="subprocess",
-            )
+    async def publish(self, slug: str, product_dir: Path, *, idempotency_key: str) -> str:
+        """Return it."""
+        del product_dir, idempotency_key
+        return f"http://127.0.0.1:1/git/{slug}.git"
 
-    class NoopDeployer:
-        name = "noop"
 
-        async def deploy(self, request: Any, **_: object) -> Deployment:
-            url = f"http://127.0.0.1:1/{request.slug}"
-            return Deployment(
-                url=url,
-                admin_url=f"{url}/admin",
-                api_url=f"{url}/api",
-                docs_url=f"{url}/guia",
-                webhooks={"whatsapp": f"{url}/webhooks/whatsapp"},
-                configuration={"db_migrated": True},
-                requests=(AnsweredRequest("salud", "GET", "/health", 200),),
-            )
+class NoopMailer:
+    """Sends nothing."""
 
-    class NoopGitHost:
-        name = "noop"
+    name = "noop"
 
-        async def publish(self, slug: str, product_dir: Path, **_: object) -> str:
-            return f"http://127.0.0.1:1/git/{slug}.git"
+    async def send(self, mail: Mail, *, idempotency_key: str) -> None:
+        """Take the mail."""
 
-    class NoopMailer:
-        name = "noop"
 
-        async def send(self, mail: Any, **_: object) -> None:
-            pass
-
-    return replace(
-        container.line_ports(),
-        builder=NoopBuilder(),
-        council=NoopCouncil(),
-        deployer=NoopDeployer(),
-        git_host=NoopGitHost(),
-        mailer=NoopMailer(),
-    )
+def _ports(container: Container) -> LinePorts:
+    """Return ports that answer at once; planner, secret box and machine are the factory's."""
+    ports: dict[str, Any] = {
+        "builder": NoopBuilder(),
+        "council": NoopCouncil(),
+        "deployer": NoopDeployer(),
+        "git_host": NoopGitHost(),
+        "mailer": NoopMailer(),
+    }
+    return replace(container.line_ports(), **ports)
 
 
 class Counts:
-    """Statements that this process sends, and what its jobs were."""
+    """Statements that this process sends."""
 
     def __init__(self) -> None:
         """Count from now on."""
         self.statements = 0
-        self.texts = Counter[str]()
-        execute = psycopg.AsyncCursor.execute
+        execute: Any = psycopg.AsyncCursor.execute
 
-        async def counted(cursor: Any, query: Any, *rest: Any, **keywords: Any) -> Any:
+        async def counted(*arguments: object, **keywords: object) -> object:
             self.statements += 1
-            if os.environ.get("BENCH_TEXTS"):
-                text = query if isinstance(query, str) else str(query)
-                self.texts[" ".join(text.split())[:160]] += 1
-            return await execute(cursor, query, *rest, **keywords)
+            return await execute(*arguments, **keywords)
 
-        psycopg.AsyncCursor.execute = counted  # type: ignore[method-assign]
+        setattr(psycopg.AsyncCursor, "execute", counted)  # noqa: B010 — a method that is replaced
 
 
 async def _until_quiet(look: psycopg.AsyncConnection[Any]) -> None:
@@ -255,21 +270,9 @@ async def _serve(contender: Contender, dsn: str, counts: Counts) -> None:
             case ["place", number]:
                 await contender.place(int(number))
             case _:
-                profile = os.environ.get("BENCH_PROFILE")
-                if profile and line == ["profile"]:
-                    import cProfile
-
-                    with cProfile.Profile() as profiler:
-                        answer = await _measure(contender, dsn, counts)
-                    profiler.dump_stats(profile + type(contender).__name__)
-                else:
-                    answer = await _measure(contender, dsn, counts)
-                if counts.texts:
-                    Path(os.environ["BENCH_TEXTS"] + type(contender).__name__).write_text(
-                        "\n".join(f"{n} {t}" for t, n in counts.texts.most_common())
-                    )
-                    counts.texts.clear()
-        print(json.dumps(answer), flush=True)
+                answer = await _measure(contender, dsn, counts)
+        sys.stdout.write(f"{json.dumps(answer)}\n")
+        sys.stdout.flush()
 
 
 def main() -> None:

@@ -5,9 +5,10 @@ The workers live in this process (`killable_worker.py`), so that all crossings f
 
 First a life without deaths is recorded: of each job how the order stood before it, and what the job
 crosses. In each later life a worker dies whenever the order stands before a job with a crossing at
-which none has died yet. Its heir does that job whole. So an order lives through some twenty deaths,
-and half a dozen orders through all of them. After each death an order must come to stand as it did
-in the recorded life, and at its end it must be the same.
+which none has died yet. Its heir does that job whole. So an order lives through some dozen deaths,
+and a dozen orders through all of them. A job is a turn of at most three steps (`SHORT_TURNS`).
+After a death, turns of one step lead back to where the recorded ones end, and an order must come
+to stand as it did in the recorded life, and at its end it must be the same.
 """
 
 import asyncio

@@ -3,7 +3,7 @@
 import select
 import time
 import traceback
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any, Protocol, cast
@@ -18,7 +18,9 @@ from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy.util import await_only
 
+from axon_factory.db.pipeline import APART, JOINS, QUEUE, send_waiting
 from axon_factory.domain.failure import MachineTrouble, trouble_of
 from axon_factory.failpoints import failpoint
 
@@ -30,11 +32,8 @@ _SERVER_LIMITS = (
 
 _RAW_LIMITS = f"{_SERVER_LIMITS} -c plan_cache_mode=force_generic_plan -c jit=off"
 """Statements of hot paths are few and short: planning one anew costs more than running it."""
-_JOINS = "joins_writes"
 _NOTICES = "notices"
 _NOTIFY = text("SELECT pg_notify(:channel, :payload)")
-APART: Mapping[str, bool] = {"apart": True}
-"""Execution options of a statement that neither reads nor writes what the session has pending."""
 
 
 _USED = "used"
@@ -66,7 +65,9 @@ class _MarkedSession(Session):
 @event.listens_for(_MarkedSession, "do_orm_execute")
 def _before_statement(state: ORMExecuteState) -> None:  # pyright: ignore[reportUnusedFunction] — registered
     session = cast("_MarkedSession", state.session)
-    if not session.info.get(_JOINS):
+    if session.info.get(QUEUE):
+        await_only(send_waiting(session.info))
+    if not session.info.get(JOINS):
         return
     if not state.is_orm_statement:
         session.apart = "apart" in state.execution_options
@@ -78,9 +79,15 @@ def _before_statement(state: ORMExecuteState) -> None:  # pyright: ignore[report
 
 @event.listens_for(_MarkedSession, "before_commit")
 def _before_commit(session: Session) -> None:  # pyright: ignore[reportUnusedFunction] — registered
-    for channel, payload in session.info.pop(_NOTICES, ()):
-        parameters = {"channel": channel, "payload": payload}
-        session.execute(_NOTIFY, parameters, execution_options=APART)
+    told = [
+        (_NOTIFY, {"channel": channel, "payload": payload})
+        for channel, payload in session.info.pop(_NOTICES, ())
+    ]
+    if session.info.get(QUEUE):
+        await_only(send_waiting(session.info, told))
+    else:
+        for statement, parameters in told:
+            session.execute(statement, parameters, execution_options=APART)
     failpoint(f"commit:{session.info['unit']}:before")
 
 
@@ -126,7 +133,7 @@ class Database:
         `unit` names the unit of work, for failpoints. `joined`: writes are sent together, before
         the next statement that could read them.
         """
-        info = {"unit": unit, _JOINS: joined}
+        info = {"unit": unit, JOINS: joined}
         try:
             async with self._sessions(info=info) as session, session.begin():
                 yield session
@@ -136,7 +143,12 @@ class Database:
             raise
         self._trouble = None
 
-    def _check_connection(self, connection: Any, record: PoolRecord, _fairy: object) -> None:
+    def _check_connection(
+        self,
+        connection: Any,  # noqa: ANN401 — SQLAlchemy's wrapper of the driver's
+        record: PoolRecord,
+        _fairy: object,
+    ) -> None:
         """Ask the server whether it is there, so that its restart fails no request after it.
 
         A connection that was used just now is asked only if something has arrived on it: a server
@@ -219,7 +231,7 @@ async def _use_fast_json(connection: psycopg.AsyncConnection[Any]) -> None:
 
 async def flush_unless_joined(session: AsyncSession) -> None:
     """Send pending writes, unless the session joins them (`Database.transaction`)."""
-    if not session.info.get(_JOINS):
+    if not session.info.get(JOINS):
         await session.flush()
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.sessions import APART
+from axon_factory.db.pipeline import send
 
 ADVANCE = "advance"
 SEND_MESSAGE = "send_message"
@@ -254,6 +254,6 @@ async def _enqueue(
         "args": json.dumps(args),
     }
     if at is None:
-        await session.execute(_ENQUEUE, parameters, execution_options=APART)
+        await send(session, _ENQUEUE, parameters)
     else:
-        await session.execute(_DEFER, {**parameters, "at": at}, execution_options=APART)
+        await send(session, _DEFER, {**parameters, "at": at})

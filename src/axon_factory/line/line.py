@@ -201,8 +201,6 @@ class Line:
         try:
             outcome = await self._call(action, work, ticket)
             following = await self._record(action, ticket, work, outcome, turn)
-            log.info("step done")
-            return following
         except StepSuperseded:
             log.info("step superseded")
         except _LineStopped:
@@ -211,6 +209,9 @@ class Line:
         except PortError as error:
             log.warning("step failed", error=error.for_staff, cause=error.cause)
             await self._record_failure(ticket, error)
+        else:
+            log.info("step done")
+            return following
         return _NOTHING
 
     async def _change(self, tx: AsyncSession, order_id: UUID, turn: Turn | None = None) -> Change:

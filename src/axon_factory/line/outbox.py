@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from axon_factory.db.pipeline import ask, send
 from axon_factory.db.sessions import Database
 from axon_factory.db.tables import NotificationDestination, OutboxMessage
 from axon_factory.domain.events import ERASED
@@ -149,9 +150,9 @@ class OutboxSender:
         return Destination(Channel(destination.kind), url, secrets, of_key=of_key)
 
     async def _record_success(self, message: OutboxMessage, tried: _Try) -> None:
-        async with self._database.transaction("message.sent") as session:
+        async with self._database.transaction("message.sent", joined=True) as session:
             parameters = {"id": message.id, "now": datetime.now(UTC)}
-            sent = await session.scalar(_SENT, parameters)
+            sent = await ask(session, _SENT, parameters)
             if sent is not None:
                 await _log_attempt(session, message.id, tried)
         if sent is None and Channel(message.channel) is Channel.MAIL:
@@ -207,7 +208,8 @@ async def _locked(session: AsyncSession, message_id: UUID) -> OutboxMessage | No
 
 
 async def _log_attempt(session: AsyncSession, message_id: UUID, tried: _Try) -> None:
-    await session.execute(
+    await send(
+        session,
         _LOG,
         {
             "message_id": message_id,

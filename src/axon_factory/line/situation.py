@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.sessions import APART
+from axon_factory.db.pipeline import ask
 from axon_factory.db.tables import Order, OrderEvent, OutboxMessage
 from axon_factory.domain.building import LineMode, Priority
 from axon_factory.domain.evidence import NO_EVIDENCE
@@ -73,10 +73,7 @@ async def read_situation(tx: AsyncSession, order: Order, *, policy: Policy) -> S
         await tx.flush()
     state = OrderState(order.estado)
     deployed = order.resultado is not None and order.deployment_open
-    found = await tx.execute(
-        _FACTS, _parameters(order, state, deployed=deployed), execution_options=APART
-    )
-    facts = found.one()
+    facts = await ask(tx, _FACTS, _parameters(order, state, deployed=deployed))
     runs = [_Run(*one) for one in facts.runs or ()]
     unwanted = unwanted_run(order, runs)
     evidence = NO_EVIDENCE

@@ -10,7 +10,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.sessions import APART, flush_unless_joined
+from axon_factory.db.pipeline import ask, send
+from axon_factory.db.sessions import flush_unless_joined
 from axon_factory.db.tables import Order, OrderStep
 from axon_factory.domain.events import EventKind, LogLevel
 from axon_factory.domain.failure import Failure, FailureCause, MachineTrouble
@@ -87,7 +88,8 @@ async def begin_step(
     """
     order = change.order
     key = f"{order.id}:{order.intento}:{step.key}"
-    begun = await change.tx.scalar(
+    begun = await ask(
+        change.tx,
         _BEGIN,
         {
             "order_id": order.id,
@@ -100,7 +102,6 @@ async def begin_step(
             "forgiven": int(unrecorded),
             "most": change.policy.max_step_attempts if _may_fail(order, step) else None,
         },
-        execution_options=APART,
     )
     if begun is None:
         record = await _record_of(change.tx, order, step)
@@ -130,7 +131,7 @@ async def finish_step(change: Change, ticket: Ticket) -> None:
         "step": ticket.step.key,
         "now": change.now,
     }
-    await change.tx.execute(_FINISH, parameters, execution_options=APART)
+    await send(change.tx, _FINISH, parameters)
 
 
 async def fail_step(

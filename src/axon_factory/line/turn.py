@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.sessions import APART
+from axon_factory.db.pipeline import ask
 from axon_factory.db.tables import Order
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import OrderNotFound
@@ -111,9 +111,7 @@ async def lock_known_order(session: AsyncSession, order_id: UUID, turn: Turn) ->
         OrderNotFound: there is none.
     """
     known, turn.known = turn.known, None
-    found = (
-        await session.execute(_LOCK, {"order_id": order_id}, execution_options=APART)
-    ).one_or_none()
+    found = await ask(session, _LOCK, {"order_id": order_id})
     if found is None:
         raise OrderNotFound(str(order_id))
     row = (found.written, found.version, found.fence, found.event_seq)

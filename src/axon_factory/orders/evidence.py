@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
+from psycopg.types.json import Jsonb
 from pydantic import ValidationError
-from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import JSON, Table, TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.sessions import APART
+from axon_factory.db.pipeline import ask, send
 from axon_factory.db.tables import Order, OrderCheck, OrderDeployment, OrderMilestone
 from axon_factory.domain.catalogue import REQUIRED_CHECKS, ProductType
 from axon_factory.domain.errors import Forbidden
@@ -80,7 +81,8 @@ async def read_evidence(session: AsyncSession, order: Order) -> Evidence:
     parameters = {"order_id": order.id, "intento": order.intento}
     if session.autoflush:
         await session.flush()
-    return evidence_of(order, await session.scalar(_EVIDENCE, parameters, execution_options=APART))
+    found = await ask(session, _EVIDENCE, parameters)
+    return evidence_of(order, found[0])
 
 
 def know_evidence(session: AsyncSession, order: Order, evidence: Evidence) -> None:
@@ -202,15 +204,23 @@ async def _keep(session: AsyncSession, receipt: OrderCheck | OrderDeployment) ->
         await session.merge(receipt)
         await session.flush()
         return
-    values = {column.name: getattr(receipt, column.name) for column in table.columns}
+    values = {
+        column.name: Jsonb(value) if isinstance(column.type, JSON) else value
+        for column in table.columns
+        for value in (getattr(receipt, column.name),)
+    }
+    await send(session, _put(table), values)
+
+
+@cache
+def _put(table: Table) -> TextClause:
+    names = table.columns.keys()
     keys = table.primary_key.columns.keys()
-    statement = insert(table).values(values)
-    await session.execute(
-        statement.on_conflict_do_update(
-            index_elements=keys,
-            set_={name: statement.excluded[name] for name in values if name not in keys},
-        ),
-        execution_options=APART,
+    others = (f"{name} = excluded.{name}" for name in names if name not in keys)
+    return text(
+        f"INSERT INTO {table.name} ({', '.join(names)}) "  # noqa: S608 — names of our own tables
+        f"VALUES ({', '.join(f':{name}' for name in names)}) "
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {', '.join(others)}"
     )
 
 

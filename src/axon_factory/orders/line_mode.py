@@ -11,7 +11,7 @@ from types import MappingProxyType
 from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.sessions import APART
+from axon_factory.db.pipeline import APART
 from axon_factory.db.tables import LineControl
 from axon_factory.domain.building import LineMode
 from axon_factory.domain.errors import PreconditionFailed

@@ -14,7 +14,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.db.sessions import APART, flush_unless_joined
+from axon_factory.db.pipeline import send
+from axon_factory.db.sessions import flush_unless_joined
 from axon_factory.db.tables import Order, OrderStage
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import TransitionRefused
@@ -301,7 +302,8 @@ def _stamp(order: Order, target: OrderState, now: datetime) -> None:
 
 
 async def _enter_stage(session: AsyncSession, order: Order, actor: Actor, now: datetime) -> None:
-    await session.execute(
+    await send(
+        session,
         _ENTER_STAGE,
         {
             "order_id": order.id,
@@ -310,5 +312,4 @@ async def _enter_stage(session: AsyncSession, order: Order, actor: Actor, now: d
             "actor": actor.id,
             "now": now,
         },
-        execution_options=APART,
     )

@@ -15,13 +15,14 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.sessions import APART
+from axon_factory.db.pipeline import ask
 from axon_factory.db.tables import ApiKey, NotificationDestination, Order, OutboxMessage
 from axon_factory.domain.events import AboutOrder, NewEvent
 from axon_factory.domain.messages import Channel
@@ -181,11 +182,10 @@ async def post_letter(
     No destination is told. `event` names the kind of mail in the delivery log.
     """
     row = letter_row(order, letter, topic=topic, event=event, recipient=recipient, now=now)
-    mail = {**row, "attempts": 0}
-    kept = await session.scalar(_PUT_ONCE, mail, execution_options=APART)
+    kept = await ask(session, _PUT_ONCE, row)
     if kept is None:
         return False
-    await enqueue_message(session, kept)
+    await enqueue_message(session, kept[0])
     return True
 
 
@@ -213,11 +213,15 @@ def letter_row(
     }
 
 
-_MESSAGES = OutboxMessage.metadata.tables["outbox_messages"]
-_PUT_ONCE = (
-    insert(_MESSAGES)
-    .on_conflict_do_nothing(index_elements=["dedupe_key"])
-    .returning(_MESSAGES.c.id)
+_PUT_ONCE = text(
+    """
+    INSERT INTO outbox_messages
+        (id, dedupe_key, order_id, channel, event, recipient, subject, body, html, created_at,
+         attempts)
+    VALUES (:id, :dedupe_key, :order_id, :channel, :event, :recipient, :subject, :body, :html,
+            :created_at, 0)
+    ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
+    """
 )
 
 

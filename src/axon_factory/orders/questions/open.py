@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from axon_factory.db.sessions import APART
+from axon_factory.db.pipeline import send
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.states import FOR_AN_ANSWER, Audience, WaitsFor
 from axon_factory.orders.promise import pause_promise, resume_promise
@@ -70,7 +70,7 @@ async def close_questions(session: AsyncSession, order: Order, now: datetime) ->
         await session.execute(update(OrderQuestion).where(*_open_in(order)).values(closed_at=now))
     else:
         parameters = {"order_id": order.id, "now": now}
-        await session.execute(_CLOSE, parameters, execution_options=APART)
+        await send(session, _CLOSE, parameters)
     if order.espera in FOR_AN_ANSWER:
         order.espera = order.espera_causa = None
     resume_promise(order, now)
