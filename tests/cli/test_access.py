@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from tests.cli.program import Program
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from tests.cli.program import Program
 from tests.support.databases import empty_database
 from tests.support.workshop import example_order

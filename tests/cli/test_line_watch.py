@@ -3,8 +3,8 @@
 import pytest
 
 from axon_factory.bootstrap import Container
-from axon_factory.cli.context import CliError, Exit
 from axon_factory.cli.line import drained
+from axon_factory.cli.terminal import CliError, Exit
 
 
 async def test_a_line_that_somebody_resumes_is_not_drained(

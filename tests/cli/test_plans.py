@@ -3,7 +3,7 @@
 import json
 
 from axon_factory.bootstrap import Container
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from axon_factory.db.tables import Order
 from axon_factory.line.line import Line
 from axon_factory.orders.read import read_order

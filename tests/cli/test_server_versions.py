@@ -5,7 +5,7 @@ import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from tests.cli.program import Program
 from tests.support.deployments import free_ports
 

@@ -4,6 +4,7 @@ The only file of this room that opens transactions: it must not hold a connectio
 is hashed, or a handful of logins would take the whole pool.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from sqlmodel import col
 from axon_factory.accounts import users
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredentials, WeakPassword
+from axon_factory.accounts.local_access import LOCAL_PREFIX, LocalAccess
 from axon_factory.accounts.passwords import Passwords, Throttle, is_same_password
 from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
 from axon_factory.accounts.system_tokens import SystemTokens
@@ -105,8 +107,10 @@ class Authenticator:
         passwords: Passwords,
         sessions: Sessions,
         throttle: Throttle,
+        local_access: LocalAccess | None = None,
     ) -> None:
         self._database = database
+        self._local_access = local_access
         self._access_tokens = access_tokens
         self._api_keys = api_keys
         self._system_tokens = system_tokens
@@ -240,12 +244,19 @@ class Authenticator:
 
     async def _principal_of(self, credential: Credential) -> Principal | None:
         match credential.kind:
+            case CredentialKind.BEARER if credential.value.startswith(LOCAL_PREFIX):
+                return await asyncio.to_thread(self._administrator, credential.value)
             case CredentialKind.BEARER:
                 return await self._user(credential.value)
             case CredentialKind.API_KEY:
                 return await self._key(credential.value)
             case CredentialKind.SYSTEM_TOKEN:
                 return await self._agent(credential.value)
+
+    def _administrator(self, token: str) -> Principal | None:
+        """Return this machine's administrator, whose system user `token` was written for."""
+        user = self._local_access.user_of(token) if self._local_access else None
+        return Principal(f"local:{user}", user, Role.ADMIN, Grant.ADMIN) if user else None
 
     async def _user(self, token: str) -> Principal | None:
         claims = self._access_tokens.verify(token)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
+from axon_factory.accounts.local_access import LocalAccess
 from axon_factory.accounts.passwords import OWASP_MINIMUM, HashCost, Passwords, Throttle
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
@@ -90,6 +91,7 @@ class Container:
             passwords=self.passwords,
             sessions=self.sessions,
             throttle=Throttle(login_limits(settings)),
+            local_access=LocalAccess(settings.data_dir),
         )
         self.runtime = ProductRuntime(settings.product_runtime)
         self.sandbox = Sandbox(self.runtime.python, bubblewrap=settings.sandbox == "auto")

@@ -16,7 +16,6 @@ import uvicorn
 import uvloop
 
 from axon_factory.accounts import users
-from axon_factory.accounts.passwords import generate_password
 from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
 from axon_factory.bootstrap import Container
 from axon_factory.cli.context import (
@@ -27,14 +26,14 @@ from axon_factory.cli.context import (
     open_container,
     out,
     print_json,
-    record,
     run,
     stop_signal,
 )
+from axon_factory.cli.first_administrator import add_administrator
+from axon_factory.cli.local_access import local_access
 from axon_factory.db.embedded import APP_ROLE, DataDirLock, DataDirUnwritable, EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.db.server import grant_app
-from axon_factory.domain.permissions import Action, Role
 from axon_factory.settings import Settings, load_settings
 
 
@@ -124,7 +123,8 @@ async def serve_until(container: Container, listener: socket.socket, stop: async
 
     ending = asyncio.create_task(end())
     try:
-        await server.serve([listener])
+        with local_access(settings.data_dir, listener):
+            await server.serve([listener])
     finally:
         ending.cancel()
 
@@ -213,18 +213,7 @@ async def _first_administrator(container: Container) -> str | None:
     async with container.database.reading() as session:
         if await users.list_all(session):
             return None
-    password = generate_password()
-    password_hash = await container.passwords.hash(password)
-    async with container.database.transaction("first_administrator") as session:
-        user = await users.create(
-            session,
-            email=_ADMIN_EMAIL,
-            name="Administración",
-            role=Role.ADMIN,
-            password_hash=password_hash,
-            must_change_password=True,
-        )
-        await record(session, Action.MANAGE_USERS, subject=f"user:{user.id}")
+    _, password = await add_administrator(container, _ADMIN_EMAIL, "Administración")
     return password
 
 
