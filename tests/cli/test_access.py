@@ -74,7 +74,7 @@ async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> N
         )  # fmt: skip
         assert "password" not in user.json
         assert not user.json["debe_cambiar_password"]
-        assert twice.code == agent.code == Exit.REFUSED
+        assert (twice.code, agent.code) == (Exit.REFUSED, Exit.USAGE)
         assert temporary.json["debe_cambiar_password"]
 
         keyed = {"X-API-Key": key.json["api_key"]}

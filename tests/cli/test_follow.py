@@ -5,7 +5,7 @@ from contextlib import aclosing
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.cli import render
+from axon_factory.cli import follow_rows
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import Principal
 from axon_factory.orders.read import read_order
@@ -21,12 +21,12 @@ async def test_an_event_is_shown_with_the_order_that_it_left(
         session: AsyncSession, reference: str, principal: Principal
     ) -> Order:
         order = await read_order(session, reference, principal)
-        monkeypatch.setattr(render, "read_order", read_order)
+        monkeypatch.setattr(follow_rows, "read_order", read_order)
         await workshop.patch(order_id, prioridad="alta", logs=[{"mensaje": "Después"}])
         return order
 
-    monkeypatch.setattr(render, "read_order", read_and_be_overtaken)
-    async with aclosing(render.follow(workshop.container, str(order_id), ADMIN)) as news:
+    monkeypatch.setattr(follow_rows, "read_order", read_and_be_overtaken)
+    async with aclosing(follow_rows.follow(workshop.container, str(order_id), ADMIN)) as news:
         async for order, event in news:
             if event.mensaje == "Después":
                 assert order.prioridad == "alta"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from axon_factory.api.error_schemas import error_example
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.fields import WRITERS, writable_by
 from axon_factory.domain.messages import MOST_TRIES, Channel, delay_after

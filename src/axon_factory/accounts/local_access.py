@@ -56,11 +56,11 @@ class LocalAccess:
         """Return the credential of the process that began to serve last, None if none serves.
 
         Raises:
-            OSError: the data folder belongs to another user.
+            OSError: the data folder belongs to another user, or is none.
         """
         try:
             files = [file for file in self._data_dir.iterdir() if file.match(_PATTERN)]
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return None
         for file in sorted(files, key=_changed_at, reverse=True):
             if found := _read(file):
