@@ -22,7 +22,7 @@ from axon_factory.domain.answers import AnswerModel, Count, Timestamp
 from axon_factory.domain.audit import Fault, Outcome
 from axon_factory.domain.errors import Unavailable
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.text import Sentence
+from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders.answers.shared import EXAMPLE_ID
 
 __all__ = ["AuditPage", "router"]
@@ -93,7 +93,7 @@ class AuditCheckpoint(AnswerModel):
     """Un resumen de toda la auditoría hasta un corte, para guardarlo fuera de la base."""
 
     version: int = Field(description="Versión del formato.")
-    at: str = Field(description="Cuándo se hizo, con zona horaria.")
+    at: Timestamp
     position: int = Field(ge=0, description="El corte: la posición de la última entrada.")
     entries: Count = Field(description="Entradas hasta el corte.")
     chains: Count = Field(description="Cadenas hasta el corte.")
@@ -289,5 +289,7 @@ def _verification_document(result: Verification) -> dict[str, Any]:
             {"cadena": found.chain, "secuencia": found.seq, "motivo": found.fault.value}
             for found in result.breaks
         ],
-        "punto_de_control": None if kept is None else kept.model_dump(mode="json"),
+        "punto_de_control": None
+        if kept is None
+        else {**kept.model_dump(mode="json"), "at": timestamp(kept.at)},
     }
