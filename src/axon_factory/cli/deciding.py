@@ -20,9 +20,7 @@ HashOption = Annotated[str | None, typer.Option(help="The hash that you read.")]
 ReasonOption = Annotated[str, typer.Option(help="Why: it is kept with the order.")]
 
 _USUAL_EDITOR = "vi"
-_PLAN_FIELDS = (
-    "id,order_number,estado,plan,plan_estado,plan_version,plan_hash,precio,moneda"  # of an approver
-)
+_PLAN_FIELDS = "id,order_number,estado,plan,plan_estado,plan_version,plan_hash,precio,moneda"
 
 
 def read_document(file: str) -> Mapping[str, Any]:

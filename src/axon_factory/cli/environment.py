@@ -9,12 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from axon_factory.cli.terminal import CliError, Exit, said
+from axon_factory.domain.addresses import LOOPBACK
 
 __all__ = ["KNOWN_NAMES", "check_environment", "chosen_url", "data_folder", "key_header"]
 
 _PREFIX = "AXON_"
 _OTHERS = ("AXON_FAILPOINT_", "AXON_TEST_")
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _LANGUAGES = frozenset({"", "es", "en"})
 
 _NAMES = (
@@ -95,7 +95,7 @@ def chosen_url() -> str | None:
             "AXON_URL debe tener la forma https://fabrica.example",
             "AXON_URL must look like https://fabrica.example",
         )
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise _wrong(
             "AXON_URL debe empezar con https://: por http la clave viaja sin cifrar",
             "AXON_URL must start with https://: over http the key travels in clear text",

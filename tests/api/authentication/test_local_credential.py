@@ -1,6 +1,9 @@
 """This machine's administrator at the API: an administrator, recorded as `local:<user>`."""
 
+import httpx2
+
 from axon_factory.accounts.local_access import LocalAccess, grant_local_access
+from axon_factory.bootstrap.application import application_of
 from tests.support.workshop import Workshop, example_order
 
 
@@ -25,5 +28,9 @@ async def test_the_local_administrator_acts_and_is_on_record(workshop: Workshop)
             assert answer.status_code == 403, "it has neither password nor sessions"
         sessions = await workshop.http.get("/api/auth/sessions", headers=local)
         assert sessions.status_code == 403
+        far = httpx2.ASGITransport(application_of(workshop.container), client=("203.0.113.7", 4711))
+        async with httpx2.AsyncClient(transport=far, base_url="http://127.0.0.1") as elsewhere:
+            answer = await elsewhere.get("/api/auth/me", headers=local)
+            assert answer.status_code == 401, "it serves on this machine only"
     over = await workshop.http.get("/api/auth/me", headers=local)
     assert over.status_code == 401
