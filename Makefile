@@ -106,8 +106,9 @@ $(VENV)/.runtime: requirements.txt requirements-build.txt pyproject.toml
 	@deploy/make-venv $(PYTHON) $(VENV)
 	@$(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install \
 	  --require-hashes -r requirements-build.txt
-	@$(UV) pip install --quiet --python $(VENV) --require-hashes -r requirements.txt
+	@$(UV) pip install --quiet --compile-bytecode --python $(VENV) --require-hashes -r requirements.txt
 	@$(UV) pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q -x product_templates src/axon_factory
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.txt

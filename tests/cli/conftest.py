@@ -6,17 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.accounts.local_access import grant_local_access
-from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
 from axon_factory.bootstrap import Container
-from axon_factory.bootstrap.application import application_of
 from axon_factory.db.tables import Order
 from axon_factory.orders.create import create_order
 from axon_factory.orders.requests import NewOrder, validated
-from tests.cli.program import Program, surroundings
+from tests.cli.program import Program, served, surroundings
 from tests.support.prefork import Prefork, prefork
 from tests.support.product_runtime import product_python
-from tests.support.server import listening
 from tests.support.workshop import ADMIN, example_order, make_container
 
 
@@ -43,10 +39,8 @@ def bare(tmp_path: Path, forks: Prefork) -> Program:
 @pytest.fixture
 async def axon(bare: Program, container: Container, database_url: str) -> AsyncIterator[Program]:
     """The program on the data folder of a factory that this process serves."""
-    config = uvicorn_config(application_of(container), ServerLimits())
-    async with listening(config) as url:
-        with grant_local_access(container.data_dir, url):
-            yield bare.having(AXON_DATABASE_URL=database_url)
+    async with served(container):
+        yield bare.having(AXON_DATABASE_URL=database_url)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ The only file of this room that opens transactions: it must not hold a connectio
 is hashed, or a handful of logins would take the whole pool.
 """
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -75,13 +74,7 @@ _USER_GRANTS = MappingProxyType(
         Role.SYSTEM: Grant.SYSTEM_PERMANENT,
     }
 )
-_KEY_ROLES = MappingProxyType(
-    {
-        KeyScope.LECTURA: Role.OPERATOR,
-        KeyScope.ESCRITURA: Role.OPERATOR,
-        KeyScope.ADMIN: Role.ADMIN,
-    }
-)
+_KEY_ROLES = MappingProxyType(dict.fromkeys(KeyScope, Role.OPERATOR) | {KeyScope.ADMIN: Role.ADMIN})
 _TOKEN_GRANTS = MappingProxyType(
     {
         TokenRole.BUILDER: Grant.SYSTEM_PERMANENT,
@@ -245,18 +238,13 @@ class Authenticator:
     async def _principal_of(self, credential: Credential) -> Principal | None:
         match credential.kind:
             case CredentialKind.BEARER if credential.value.startswith(LOCAL_PREFIX):
-                return await asyncio.to_thread(self._administrator, credential.value)
+                return self._local_access and self._local_access.principal_of(credential.value)
             case CredentialKind.BEARER:
                 return await self._user(credential.value)
             case CredentialKind.API_KEY:
                 return await self._key(credential.value)
             case CredentialKind.SYSTEM_TOKEN:
                 return await self._agent(credential.value)
-
-    def _administrator(self, token: str) -> Principal | None:
-        """Return this machine's administrator, whose system user `token` was written for."""
-        user = self._local_access.user_of(token) if self._local_access else None
-        return Principal(f"local:{user}", user, Role.ADMIN, Grant.ADMIN) if user else None
 
     async def _user(self, token: str) -> Principal | None:
         claims = self._access_tokens.verify(token)

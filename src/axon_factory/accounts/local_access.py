@@ -4,7 +4,7 @@ A serving process writes `local-<id>.json` into the data folder and holds a lock
 credential serves at the processes of that data folder, while the lock is held. The kernel frees the
 lock when its process ends, however it ends; a file that is left behind then opens nothing.
 
-Only the standard library is imported: commands read the file, and must start fast.
+Few modules are imported: commands read the file, and must start fast.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
+
+from axon_factory.domain.permissions import Grant, Principal, Role
 
 __all__ = ["LOCAL_PREFIX", "LocalAccess", "LocalCredential", "grant_local_access"]
 
@@ -51,6 +53,11 @@ class LocalAccess:
         if found is None or not hmac.compare_digest(found.token, token):
             return None
         return found.user
+
+    def principal_of(self, token: str) -> Principal | None:
+        """Return the administrator that `token` lets in, None if it serves no more."""
+        user = self.user_of(token)
+        return Principal(f"local:{user}", user, Role.ADMIN, Grant.ADMIN) if user else None
 
     def newest(self) -> LocalCredential | None:
         """Return the credential of the process that began to serve last, None if none serves.

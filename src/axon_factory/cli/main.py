@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from axon_factory import __version__
-from axon_factory.cli.terminal import CliError, Exit, show_failure
+from axon_factory.cli.terminal import CliError, Exit, said, show_failure
 from axon_factory.cli.values import read_values_plainly
 from axon_factory.cli.words import usage_failure
 from axon_factory.failpoints import arm_from_environment
@@ -67,6 +67,7 @@ class _LazyGroup(TyperGroup):
             show_failure(failure, as_json="--json" in words)
             sys.exit(int(failure.code))
         except typer.Abort:
+            sys.stderr.write(said("Cancelado\n", "Cancelled\n"))
             sys.exit(int(Exit.FAILED))
         except Exception as error:
             failure = usage_failure(error)

@@ -1,6 +1,6 @@
 """The audit trail, for administrators: it names people and where they were."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -19,7 +19,7 @@ from axon_factory.db.audit import (
     verify_audit,
 )
 from axon_factory.domain.answers import AnswerModel, Count, Timestamp
-from axon_factory.domain.audit import Fault, Outcome
+from axon_factory.domain.audit import Outcome
 from axon_factory.domain.errors import Unavailable
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.text import Sentence, timestamp
@@ -86,7 +86,9 @@ class AuditBreak(AnswerModel):
 
     cadena: str = Field(description="La orden, o `acceso`.")
     secuencia: int = Field(ge=1, description="La primera entrada que no se sostiene.")
-    motivo: Fault
+    motivo: Literal["altered", "missing", "reordered", "truncated", "unknown"] = Field(
+        description="Alterada, ausente, en otro orden, cortada, o de otra mano."
+    )
 
 
 class AuditCheckpoint(AnswerModel):
