@@ -65,12 +65,13 @@ def serve(
             async with open_container(data_dir, host=host, port=port) as container:
                 stop = stop_signal()
                 where = f"http://{settings.host}:{settings.port}"
-                serving = serve_until(container, listener, stop)
-                if as_json:
-                    print_json({"evento": "lista", "url": settings.base_url, "escucha": where})
-                else:
-                    out.print(f"API y páginas en {settings.base_url}", soft_wrap=True)
-                await serving
+                with local_access(settings.data_dir, listener):  # before scripts are told
+                    serving = serve_until(container, listener, stop)
+                    if as_json:
+                        print_json({"evento": "lista", "url": settings.base_url, "escucha": where})
+                    else:
+                        out.print(f"API y páginas en {settings.base_url}", soft_wrap=True)
+                    await serving
 
     run(command, as_json=as_json, loop_factory=uvloop.new_event_loop)
 
@@ -123,8 +124,7 @@ async def serve_until(container: Container, listener: socket.socket, stop: async
 
     ending = asyncio.create_task(end())
     try:
-        with local_access(settings.data_dir, listener):
-            await server.serve([listener])
+        await server.serve([listener])
     finally:
         ending.cancel()
 
@@ -163,6 +163,7 @@ async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGe
         await _products(container, stack, tell)
         password = await _first_administrator(container)
         failure = await _serve(container, listener, stack)
+        stack.enter_context(local_access(settings.data_dir, listener))
         yield Standalone(container, failure, _ADMIN_EMAIL, password)
 
 
