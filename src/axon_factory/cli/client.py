@@ -20,7 +20,7 @@ from axon_factory.cli.terminal import CliError, Exit, english, said
 Json = dict[str, Any]
 _SECONDS = 60
 _UNAVAILABLE, _TOO_MANY, _FAILED, _OK = 503, 429, 400, 200
-_LONGEST_PAUSE = 10.0
+_LONGEST_PAUSE = 10
 _TRIES = 4
 _PART = 65536
 
@@ -119,10 +119,12 @@ class Factory:
             answer = self._send(method, path, query, body, "application/json")
             content = self._read(answer)
             tries -= 1
-            pause = float(answer.headers.get("Retry-After", "1"))
-            if answer.status != _TOO_MANY or not tries or pause > _LONGEST_PAUSE:
+            pause = answer.headers.get("Retry-After", "1")
+            if answer.status != _TOO_MANY or not tries or not pause.isdecimal():
                 break
-            time.sleep(pause)
+            if int(pause) > _LONGEST_PAUSE:
+                break
+            time.sleep(int(pause))
         document = _document(content, self.url)
         if answer.status >= _FAILED:
             raise _refusal(answer.status, document)
