@@ -10,7 +10,7 @@ from axon_factory.bootstrap import Container
 from axon_factory.db.tables import Order
 from axon_factory.orders.create import create_order
 from axon_factory.orders.requests import NewOrder, validated
-from tests.cli.program import Program, surroundings
+from tests.cli.program import Program, served, surroundings
 from tests.support.prefork import Prefork, prefork
 from tests.support.product_runtime import product_python
 from tests.support.workshop import ADMIN, example_order, make_container
@@ -37,8 +37,10 @@ def bare(tmp_path: Path, forks: Prefork) -> Program:
 
 
 @pytest.fixture
-def axon(bare: Program, database_url: str) -> Program:
-    return bare.having(AXON_DATABASE_URL=database_url)
+async def axon(bare: Program, container: Container, database_url: str) -> AsyncIterator[Program]:
+    """The program on the data folder of a factory that this process serves."""
+    async with served(container):
+        yield bare.having(AXON_DATABASE_URL=database_url)
 
 
 @pytest.fixture

@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from axon_factory.accounts.local_access import grant_local_access
+from axon_factory.api.http_protocol import ServerLimits, uvicorn_config
+from axon_factory.bootstrap import Container
+from axon_factory.bootstrap.application import application_of
 from tests.support.prefork import Child, Prefork
+from tests.support.server import listening
 
-__all__ = ["Answer", "Program", "Running", "Settings", "surroundings"]
+__all__ = ["Answer", "Program", "Running", "Settings", "served", "surroundings"]
 
 Settings = Mapping[str, str | None]
 """AXON_ variables; None takes one away."""
@@ -113,3 +118,11 @@ def surroundings() -> dict[str, str]:
     """The environment of this process without settings."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AXON_")}
     return {**inherited, "COLUMNS": "200"}
+
+
+@asynccontextmanager
+async def served(container: Container) -> AsyncGenerator[str]:
+    """Serve a factory in this process, with the credential of its data folder; yield its URL."""
+    async with listening(uvicorn_config(application_of(container), ServerLimits())) as url:
+        with grant_local_access(container.data_dir, url):
+            yield url

@@ -5,15 +5,20 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from tests.cli.program import Program
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
+
+
+def credentials(axon: Program) -> int:
+    return len(list(Path(axon.environment["AXON_DATA_DIR"]).glob("local-*")))
 
 
 async def ask(url: str, headers: dict[str, str], body: object = None) -> tuple[int, str]:
@@ -58,6 +63,7 @@ async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> N
     async with axon.started("serve", "--port", str(port), "--json") as server:
         assert json.loads(await server.line())["url"] == url
         assert (await ask(f"{url}/health", {}))[0] == 200
+        assert credentials(axon) == 2
 
         create = ["users", "create", mail, "--role", "operator", "--name", "Ana", "--json"]
         key, token, user, twice, temporary, agent = await axon.many(
@@ -74,7 +80,7 @@ async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> N
         )  # fmt: skip
         assert "password" not in user.json
         assert not user.json["debe_cambiar_password"]
-        assert twice.code == agent.code == Exit.REFUSED
+        assert (twice.code, agent.code) == (Exit.REFUSED, Exit.USAGE)
         assert temporary.json["debe_cambiar_password"]
 
         keyed = {"X-API-Key": key.json["api_key"]}
@@ -109,3 +115,4 @@ async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> N
         assert (await ask(f"{url}/api/auth/login", {}, logins[0]))[0] == 401
         ended = await server.end()
     assert (ended.code, ended.out, ended.err) == (0, "", "")
+    assert credentials(axon) == 1, "its own is gone, and this process's serves on"

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from axon_factory.bootstrap import Container
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from axon_factory.db.tables import Order
 from tests.cli.program import Program
 from tests.support.workshop import example_order

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from axon_factory.bootstrap import Container
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from tests.cli.program import Program
 
 URL = "https://crm.example/avisos?clave=canario-url"

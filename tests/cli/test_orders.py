@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from axon_factory.bootstrap import Container
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from axon_factory.db.tables import Order
 from axon_factory.line.line import Line
 from axon_factory.orders.change import Change

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from axon_factory.bootstrap import Container
-from axon_factory.cli.render import follow
+from axon_factory.cli.follow_rows import follow
 from axon_factory.db.tables import Order
 from tests.cli.program import Answer, Program
 from tests.support.workshop import ADMIN

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from axon_factory.bootstrap import Container
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import Actor, ActorKind, Audience
 from axon_factory.line.line import Line

@@ -5,7 +5,7 @@ import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from tests.cli.program import Program
 from tests.support.deployments import free_ports
 
@@ -53,7 +53,7 @@ async def server_of(version: str) -> AsyncGenerator[tuple[str, list[bytes]]]:
 
 async def test_every_start_refuses_it_in_one_sentence(axon: Program) -> None:
     port = str(free_ports(1).start)
-    commands = ("migrate", f"serve --port {port}", "worker", f"up --port {port}", "orders list")
+    commands = ("migrate", f"serve --port {port}", "worker", f"up --port {port}")
     async with server_of("13.21") as (older, asked), server_of("19.0") as (newer, asked_too):
         cases = [
             ({"AXON_DATABASE_URL": url}, [*words.split(), "--json"], "")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from axon_factory.accounts.local_access import grant_local_access
 from tests.docs.test_api_examples import PATH, Shell, run_guide
 from tests.support.workshop import SECRET_KEY, Workshop
 
@@ -33,4 +34,5 @@ async def test_examples_of_the_guide(fresh_workshop: Workshop, tmp_path: Path) -
             "AXON_SECRET_KEY": SECRET_KEY,
         },
     )
-    await run_guide(GUIDE, fresh_workshop, shell)
+    with grant_local_access(container.data_dir, str(fresh_workshop.http.base_url)):
+        await run_guide(GUIDE, fresh_workshop, shell)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from axon_factory.api.error_schemas import error_example
-from axon_factory.cli.context import Exit
+from axon_factory.cli.terminal import Exit
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.fields import WRITERS, writable_by
 from axon_factory.domain.messages import MOST_TRIES, Channel, delay_after
@@ -46,7 +46,7 @@ EXITS: Mapping[Exit, str] = {
     Exit.PORT_BUSY: "The port is taken, or this user may not have it: choose another.",
     Exit.DATA_DIR_UNWRITABLE: "A file or folder cannot be used: give permission or choose another.",
     Exit.DATA_DIR_HELD: "Another process holds the data folder; the sentence says which.",
-    Exit.NOT_RUNNING: "No `axon up` runs on the data folder and `AXON_DATABASE_URL` is not set.",
+    Exit.NOT_RUNNING: "No factory runs on the data folder, or the one of `AXON_URL` is away.",
     Exit.REFUSED: "The factory refuses what was asked, as the API would; the sentence says why.",
     Exit.NOT_DELIVERED: "The order that was followed ended elsewhere than in `entregado`.",
     Exit.PRODUCT_RUNTIME: "The products' Python environment is missing or cannot be installed.",

@@ -79,7 +79,7 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
             "POST /api/system-tokens",
         }
     ),
-    Action.READ_AUDIT: frozenset({"GET /api/audit"}),
+    Action.READ_AUDIT: frozenset({"GET /api/audit", "GET /api/audit/verification"}),
     Action.MANAGE_NOTIFICATIONS: frozenset(
         {
             "DELETE /api/notifications/destinations/{id}",

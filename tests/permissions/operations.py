@@ -106,6 +106,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/system-tokens/{id}"): Operation(about="token"),
     ("DELETE", "/api/system-tokens/{id}"): Operation(about="token"),
     ("GET", "/api/audit"): Operation(),
+    ("GET", "/api/audit/verification"): Operation(),
     ("GET", DESTINATIONS): Operation(),
     ("POST", DESTINATIONS): Operation(_new_destination, done=(201,)),
     ("GET", DESTINATION): Operation(about="destination"),

@@ -16,11 +16,8 @@ from sqlmodel import col
 
 from axon_factory.accounts import users
 from axon_factory.accounts.api_keys import ApiKeys
-from axon_factory.accounts.errors import (
-    AmbiguousCredentials,
-    InvalidCredentials,
-    WeakPassword,
-)
+from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredentials, WeakPassword
+from axon_factory.accounts.local_access import LOCAL_PREFIX, LocalAccess
 from axon_factory.accounts.passwords import Passwords, Throttle, is_same_password
 from axon_factory.accounts.presented import Credential, CredentialKind, PresentedCredentials
 from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
@@ -71,8 +68,10 @@ class Authenticator:
         passwords: Passwords,
         sessions: Sessions,
         throttle: Throttle,
+        local_access: LocalAccess | None = None,
     ) -> None:
         self._database = database
+        self._local_access = local_access
         self._access_tokens = access_tokens
         self._api_keys = api_keys
         self._system_tokens = system_tokens
@@ -211,6 +210,8 @@ class Authenticator:
 
     async def _principal_of(self, credential: Credential) -> Principal | None:
         match credential.kind:
+            case CredentialKind.BEARER if credential.value.startswith(LOCAL_PREFIX):
+                return self._local_access and self._local_access.principal_of(credential.value)
             case CredentialKind.BEARER:
                 return await self._user(credential.value)
             case CredentialKind.API_KEY:

@@ -11,9 +11,11 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
+from axon_factory.accounts.local_access import LOCAL_PREFIX
 from axon_factory.api.auditing import origin_of, record_late_report, record_refusal
 from axon_factory.api.parameters import known_parameters
 from axon_factory.api.rate_limits import charge_address, charge_principal
+from axon_factory.domain.addresses import LOOPBACK
 from axon_factory.domain.errors import AttemptEnded, AuthenticationRequired, Forbidden
 from axon_factory.domain.permissions import (
     PERMISSIONS,
@@ -226,7 +228,7 @@ def _presented(request: Request) -> list[Credential]:
     """Return every credential of the request; a header sent twice counts twice."""
     headers = request.headers
     credentials = [
-        Credential(CredentialKind.BEARER, _bearer_token(value))
+        Credential(CredentialKind.BEARER, _bearer_token(value, request))
         for value in headers.getlist("authorization")
     ]
     credentials += [
@@ -240,7 +242,18 @@ def _presented(request: Request) -> list[Credential]:
     return credentials
 
 
-def _bearer_token(authorization: str) -> str:
-    """Return the token of an Authorization header; under another scheme an empty, invalid one."""
+def _bearer_token(authorization: str, request: Request) -> str:
+    """Return the token of an Authorization header, empty and so invalid where it cannot serve.
+
+    That is under another scheme, and for this machine's credential from another machine.
+    """
     scheme, _, token = authorization.partition(" ")
-    return token.strip(" ") if scheme.lower() == "bearer" else ""
+    token = token.strip(" ") if scheme.lower() == "bearer" else ""
+    return "" if token.startswith(LOCAL_PREFIX) and not _is_near(request) else token
+
+
+def _is_near(request: Request) -> bool:
+    """Return whether the caller is on this machine: it has the server's address, or loopback."""
+    caller = request.client.host if request.client else ""
+    server = request.scope.get("server") or ("",)
+    return caller in LOOPBACK or (bool(caller) and caller == server[0])

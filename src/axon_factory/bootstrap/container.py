@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
+from axon_factory.accounts.local_access import LocalAccess
 from axon_factory.accounts.passwords import OWASP_MINIMUM, HashCost, Passwords, Throttle
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
@@ -76,6 +77,7 @@ class Container:
             passwords=self.passwords,
             sessions=self.sessions,
             throttle=Throttle(login_limits(settings)),
+            local_access=LocalAccess(settings.data_dir),
         )
         self.machine = DiskFloors(disk_floors(settings))
         self.policy = policy_of(settings, self.portal_links)

@@ -1,40 +1,40 @@
 """`axon users` and `axon keys`: people who may log in, keys of other systems, tokens of agents."""
 
 import sys
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Annotated
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.accounts import users
-from axon_factory.accounts.api_keys import ROTATION_GRACE, ROTATION_GRACE_MAX, CreatedKey
-from axon_factory.accounts.passwords import generate_password
-from axon_factory.accounts.system_tokens import MintedToken
-from axon_factory.accounts.users import UserChange, change_user
-from axon_factory.api.access_views import key_document, standing, token_document, user_document
-from axon_factory.cli.context import (
+from axon_factory.cli.client import Factory
+from axon_factory.cli.tables import NOTHING, Table, local_time
+from axon_factory.cli.terminal import (
+    CliError,
     DataDirOption,
+    Exit,
     JsonOption,
-    local_principal,
-    open_container,
-    out,
     print_json,
-    record,
-    run,
-    writing,
+    said,
+    say,
 )
-from axon_factory.cli.render import add_row, local_time, table
-from axon_factory.db.tables import ApiKey, SystemToken, User
-from axon_factory.domain.errors import NotFound, ValidationFailed
-from axon_factory.domain.permissions import Action, KeyScope, Role, TokenRole
-from axon_factory.domain.text import Sentence
+from axon_factory.domain.permissions import KeyScope, TokenRole
 
 _users = typer.Typer(no_args_is_help=True, help="People who may log in.")
 _keys = typer.Typer(no_args_is_help=True, help="API keys and system tokens.")
 
-_HOUR = timedelta(hours=1)
+_GRACE_HOURS, _MOST_GRACE_HOURS = 24, 168
+_PAGE = 200
+
+
+class _Role(StrEnum):
+    """The roles of people; agents do not log in: `axon keys create-system`."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    CLIENT = "client"
+
 
 KeyId = Annotated[str, typer.Argument(help="The id that `axon keys list` shows.")]
 
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 def create_user(
     *,
     email: Annotated[str, typer.Argument(help="E-mail address to log in with.")],
-    role: Annotated[Role, typer.Option(help="What they may do.")],
+    role: Annotated[_Role, typer.Option(help="What they may do.")],
     name: Annotated[str, typer.Option(help="Name to show.")],
     client_id: Annotated[
         str | None, typer.Option(help="For role client: the cliente_id of their orders.")
@@ -64,49 +64,45 @@ def create_user(
 
     Example: axon users create ana@empresa.com --role operator --name "Ana Ruiz"
     """
-    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-
-    async def command() -> tuple[User, str | None]:
-        if role is Role.SYSTEM:
-            raise ValidationFailed(
-                {
-                    "role": Sentence(
-                        "Los agentes no inician sesión: usa `axon keys create-system`",
-                        "Agents do not log in: use `axon keys create-system`",
-                    )
-                }
-            )
-        password = generate_password() if given is None else given
-        async with open_container(data_dir) as container:
-            if given is not None:
-                about = (email, name, client_id or "")
-                await container.passwords.check(password, role, about)
-            password_hash = await container.passwords.hash(password)
-            async with container.database.transaction("create_user") as session:
-                user = await users.create(
-                    session,
-                    email=email,
-                    name=name,
-                    role=role,
-                    password_hash=password_hash,
-                    client_id=client_id,
-                    must_change_password=given is None,
-                )
-                await record(
-                    session,
-                    Action.MANAGE_USERS,
-                    subject=f"user:{user.id}",
-                    details={"unidad": "create_user", "rol": role.value},
-                )
-        return user, password if given is None else None
-
-    user, password = run(command, as_json=as_json)
+    wanted: dict[str, Any] = {"email": email, "nombre": name, "rol": role.value}
+    if client_id is not None:
+        wanted["cliente_id"] = client_id
+    if password_stdin:
+        wanted["password"] = sys.stdin.readline().rstrip("\r\n")
+    user = _created_user(data_dir, wanted)
     if as_json:
-        print_json(user_document(user) | ({"password": password} if password else {}))
+        print_json(user)
         return
-    out.print(f"Usuario {user.email} creado con el rol {user.role}", markup=False, highlight=False)
-    if password:
-        out.print(f"Contraseña de un solo uso (no se muestra de nuevo): {password}", markup=False)
+    mail, given = user["email"], user["rol"]
+    say(
+        said(
+            f"Usuario {mail} creado con el rol {given}",
+            f"User {mail} created with the role {given}",
+        )
+    )
+    if one_time := user.get("password"):
+        told = said(
+            "Contraseña de un solo uso (no se muestra de nuevo)",
+            "One-time password (it is not shown again)",
+        )
+        say(f"{told}: {one_time}")
+
+
+def _created_user(data_dir: Path | None, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Create a user at the factory, or the first administrator where none runs yet."""
+    try:
+        factory = Factory(data_dir)
+    except CliError as error:
+        if error.code is not Exit.NOT_RUNNING or wanted["rol"] != _Role.ADMIN:
+            raise
+        from axon_factory.cli.first_administrator import (  # noqa: PLC0415 — it opens the database
+            create_first_administrator,
+        )
+
+        return create_first_administrator(data_dir, wanted, error)
+    user = factory.post("users", body=wanted)
+    one_time = user.pop("password_de_un_solo_uso", None)
+    return user | ({"password": one_time} if one_time else {})
 
 
 @_users.command("list")
@@ -115,21 +111,28 @@ def list_users(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -
 
     Example: axon users list --json
     """
-
-    async def command() -> list[User]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            return await users.list_all(session)
-
-    found = run(command, as_json=as_json)
+    found = _all_users(Factory(data_dir))
     if as_json:
-        print_json([user_document(user) for user in found])
+        print_json(found)
         return
-    rows = table("Correo", "Nombre", "Rol", "Cliente", "Activo", "Último acceso")
+    rows = Table(
+        *("Correo", "Nombre", "Rol", "Cliente", "Activo", "Último acceso"),
+        drop=("Último acceso", "Cliente", "Nombre"),
+    )
     for user in found:
-        active = "sí" if user.active else "no"
-        client, last = user.cliente_id or "—", local_time(user.last_login_at)
-        add_row(rows, user.email, user.nombre, user.role, client, active, last)
-    out.print(rows)
+        active = "sí" if user["activo"] else "no"
+        client, last = user["cliente_id"] or NOTHING, local_time(user["last_login_at"])
+        rows.add(user["email"], user["nombre"], user["rol"], client, active, last)
+    say(*rows.lines())
+
+
+def _all_users(factory: Factory) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    while True:
+        page = factory.get("users", query={"limit": _PAGE, "offset": len(found) or None})
+        found += page["users"]
+        if not page["users"] or len(found) >= page["total"]:
+            return found
 
 
 @_users.command("deactivate")
@@ -143,29 +146,17 @@ def deactivate_user(
 
     Example: axon users deactivate ana@empresa.com
     """
-
-    async def command() -> User:
-        async with writing(data_dir, "deactivate_user") as (_, session):
-            user = await users.find_by_email(session, email)
-            if user is None:
-                raise NotFound(
-                    f"No existe el usuario {email}", message_en=f"There is no user {email}"
-                )
-            change = UserChange(active=False)
-            changed = await change_user(session, user.id, change, local_principal())
-            await record(
-                session,
-                Action.MANAGE_USERS,
-                subject=f"user:{user.id}",
-                details={"unidad": "deactivate_user"},
-            )
-            return changed
-
-    user = run(command, as_json=as_json)
+    factory = Factory(data_dir)
+    found = [one for one in _all_users(factory) if one["email"].lower() == email.strip().lower()]
+    if not found:
+        raise CliError(
+            Exit.REFUSED, said(f"No existe el usuario {email}", f"There is no user {email}")
+        )
+    user = factory.ask("PATCH", "users", found[0]["id"], body={"activo": False})
     if as_json:
-        print_json(user_document(user))
+        print_json(user)
     else:
-        out.print(f"Usuario {user.email} desactivado", markup=False, highlight=False)
+        say(said(f"Usuario {user['email']} desactivado", f"User {user['email']} deactivated"))
 
 
 @_keys.command("create")
@@ -183,24 +174,12 @@ def create_key(
 
     Example: axon keys create ventas --scope escritura --expires-days 90
     """
-
-    async def command() -> CreatedKey:
-        async with writing(data_dir, "create_key") as (container, session):
-            made = await container.api_keys.create(
-                session,
-                name=name,
-                scope=scope,
-                created_by=local_principal().id,
-                lifetime=timedelta(days=expires_days) if expires_days else None,
-            )
-            await _record(session, "create_key", f"key:{made.key.id}")
-            return made
-
-    made = run(command, as_json=as_json)
-    if as_json:
-        print_json(key_document(made.key) | {"api_key": made.plaintext})
-    else:
-        _show_once(f"Clave {made.key.id} creada ({scope})", made.plaintext)
+    body: dict[str, Any] = {"nombre": name, "permiso": scope.value}
+    if expires_days is not None:
+        body["vence_en_dias"] = expires_days
+    key = Factory(data_dir).post("keys", body=body)
+    told = said(f"Clave {key['id']} creada ({scope})", f"Key {key['id']} created ({scope})")
+    _show_once(key, told, key["api_key"], as_json=as_json)
 
 
 @_keys.command("create-system")
@@ -219,20 +198,10 @@ def create_system(
     Example: axon keys create-system "Builder Agent"
     Example: axon keys create-system "Revisor externo" --role council
     """
-
-    async def command() -> MintedToken:
-        async with writing(data_dir, "create_system_token") as (container, session):
-            made = await container.system_tokens.mint_permanent(
-                session, agent=agent, role=role, created_by=local_principal().id
-            )
-            await _record(session, "create_system_token", f"token:{made.id}")
-            return made
-
-    made = run(command, as_json=as_json)
-    if as_json:
-        print_json(token_document(made.token) | {"system_token": made.plaintext})
-    else:
-        _show_once(f"Token de sistema {made.id} creado", made.plaintext)
+    token = Factory(data_dir).post("system-tokens", body={"agente": agent, "rol": role.value})
+    number = token["id"]
+    told = said(f"Token de sistema {number} creado", f"System token {number} created")
+    _show_once(token, told, token["system_token"], as_json=as_json)
 
 
 @_keys.command("list")
@@ -241,30 +210,22 @@ def list_keys(*, data_dir: DataDirOption = None, as_json: JsonOption = False) ->
 
     Example: axon keys list
     """
-
-    async def command() -> tuple[Sequence[ApiKey], Sequence[SystemToken]]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            return (
-                await container.api_keys.list_all(session),
-                await container.system_tokens.list_permanent(session),
-            )
-
-    found, tokens = run(command, as_json=as_json)
+    factory = Factory(data_dir)
+    found = factory.get("keys")["api_keys"]
+    tokens = factory.get("system-tokens")["system_tokens"]
     if as_json:
-        print_json(
-            {
-                "api_keys": [key_document(key) for key in found],
-                "system_tokens": [token_document(token) for token in tokens],
-            }
-        )
+        print_json({"api_keys": found, "system_tokens": tokens})
         return
-    rows = table("Id", "Nombre", "Permiso", "Estado", "Creada", "Por", "Vence", "Último uso")
+    rows = Table(
+        *("Id", "Nombre", "Permiso", "Estado", "Creada", "Por", "Vence", "Último uso"),
+        drop=("Por", "Creada", "Último uso", "Vence"),
+    )
     for key in found:
-        until, used = local_time(key.expires_at), local_time(key.last_used_at)
-        add_row(rows, *_columns(key, key.name, key.scope), until, used)
+        until, used = local_time(key["expires_at"]), local_time(key["last_used_at"])
+        rows.add(*_columns(key, key["nombre"], key["permiso"]), until, used)
     for token in tokens:
-        add_row(rows, *_columns(token, token.agent, "sistema"), local_time(token.expires_at), "—")
-    out.print(rows)
+        rows.add(*_columns(token, token["agente"], "sistema"), NOTHING, NOTHING)
+    say(*rows.lines())
 
 
 @_keys.command("rotate")
@@ -273,10 +234,8 @@ def rotate_key(
     key_id: KeyId,
     grace_hours: Annotated[
         int,
-        typer.Option(
-            min=0, max=ROTATION_GRACE_MAX // _HOUR, help="Hours that the old key serves on."
-        ),
-    ] = ROTATION_GRACE // _HOUR,
+        typer.Option(min=0, max=_MOST_GRACE_HOURS, help="Hours that the old key serves on."),
+    ] = _GRACE_HOURS,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -284,24 +243,12 @@ def rotate_key(
 
     Example: axon keys rotate 3fK9aZ2b --grace-hours 48
     """
-
-    async def command() -> CreatedKey:
-        async with writing(data_dir, "rotate_key") as (container, session):
-            made = await container.api_keys.rotate(
-                session,
-                key_id,
-                created_by=local_principal().id,
-                grace=timedelta(hours=grace_hours),
-            )
-            await _record(session, "rotate_key", f"key:{made.key.id}")
-            return made
-
-    made = run(command, as_json=as_json)
-    if as_json:
-        print_json(key_document(made.key) | {"api_key": made.plaintext})
-    else:
-        sentence = f"Clave {made.key.id} creada; {key_id} sirve {grace_hours} horas más"
-        _show_once(sentence, made.plaintext)
+    key = Factory(data_dir).post("keys", key_id, "rotate", body={"gracia_horas": grace_hours})
+    told = said(
+        f"Clave {key['id']} creada; {key_id} sirve {grace_hours} horas más",
+        f"Key {key['id']} created; {key_id} serves {grace_hours} hours more",
+    )
+    _show_once(key, told, key["api_key"], as_json=as_json)
 
 
 @_keys.command("revoke")
@@ -312,14 +259,7 @@ def revoke_key(
 
     Example: axon keys revoke 3fK9aZ2b
     """
-
-    async def command() -> None:
-        async with writing(data_dir, "revoke_key") as (container, session):
-            await container.api_keys.revoke(session, key_id)
-            await _record(session, "revoke_key", f"key:{key_id}")
-
-    run(command, as_json=as_json)
-    _show_revoked("Clave", key_id, as_json=as_json)
+    _show_revoked(Factory(data_dir).ask("DELETE", "keys", key_id), as_json=as_json)
 
 
 @_keys.command("revoke-system")
@@ -330,32 +270,25 @@ def revoke_system(
 
     Example: axon keys revoke-system 3fK9aZ2b
     """
-
-    async def command() -> None:
-        async with writing(data_dir, "revoke_system_token") as (container, session):
-            await container.system_tokens.revoke(session, token_id)
-            await _record(session, "revoke_system_token", f"token:{token_id}")
-
-    run(command, as_json=as_json)
-    _show_revoked("Token de sistema", token_id, as_json=as_json)
+    _show_revoked(Factory(data_dir).ask("DELETE", "system-tokens", token_id), as_json=as_json)
 
 
-def _show_once(sentence: str, plaintext: str) -> None:
-    out.print(f"{sentence}; no se muestra de nuevo:", markup=False, highlight=False)
-    out.print(plaintext, markup=False, highlight=False, soft_wrap=True)
-
-
-async def _record(session: AsyncSession, unit: str, subject: str) -> None:
-    await record(session, Action.MANAGE_KEYS, subject=subject, details={"unidad": unit})
-
-
-def _show_revoked(what: str, key_id: str, *, as_json: bool) -> None:
+def _show_once(
+    document: Mapping[str, Any], sentence: str, plaintext: str, *, as_json: bool
+) -> None:
     if as_json:
-        print_json({"id": key_id, "estado": "revocada"})
+        print_json(document)
     else:
-        out.print(f"{what} {key_id}: revocada", markup=False, highlight=False)
+        say(f"{sentence}; {said('no se muestra de nuevo', 'it is not shown again')}:", plaintext)
 
 
-def _columns(item: ApiKey | SystemToken, name: str, scope: str) -> tuple[str, ...]:
-    created = local_time(item.created_at)
-    return item.id, name, scope, standing(item), created, item.created_by
+def _show_revoked(document: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(document)
+    else:
+        say(f"{document['id']}: {document['estado']}")
+
+
+def _columns(item: Mapping[str, Any], name: str, scope: str) -> tuple[str, ...]:
+    created = local_time(item["created_at"])
+    return item["id"], name, scope, item["estado"], created, item["created_by"]

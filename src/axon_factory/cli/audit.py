@@ -1,50 +1,44 @@
 """`axon audit`: read the audit trail, check it, and keep a digest of it elsewhere (ADR 17)."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+import json
+import threading
+import time
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
-from pydantic import ValidationError
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from axon_factory.cli.context import (
+from axon_factory.cli.client import Factory, Json
+from axon_factory.cli.tables import NOTHING, Table, local_time, safe
+from axon_factory.cli.terminal import (
     CliError,
     DataDirOption,
     Exit,
     JsonOption,
-    open_container,
-    out,
+    paint,
     print_json,
-    run,
+    said,
+    say,
+    tell,
 )
-from axon_factory.cli.render import add_row, local_time, safe, table
-from axon_factory.db.audit import (
-    AuditQuery,
-    Checkpoint,
-    Verification,
-    audit_document,
-    cut,
-    list_audit,
-    verify_audit,
-)
-from axon_factory.db.sessions import Database
-from axon_factory.domain.audit import AuditRecord, Break, Fault
 
 _group = typer.Typer(
     no_args_is_help=True, help="Who did what: the audit trail, and the proof that it is whole."
 )
 
 _FAULTS = {
-    Fault.ALTERED: "fue alterada",
-    Fault.MISSING: "falta",
-    Fault.REORDERED: "está en otro orden",
-    Fault.TRUNCATED: "falta, con todo lo que la seguía",
-    Fault.UNKNOWN: "no fue escrita por la fábrica",
+    "altered": "fue alterada",
+    "missing": "falta",
+    "reordered": "está en otro orden",
+    "truncated": "falta, con todo lo que la seguía",
+    "unknown": "no fue escrita por la fábrica",
 }
+_PAGE = 200
+_SECONDS = 3600.0
+_CHECKPOINT = frozenset({"version", "at", "position", "entries", "chains", "digest"})
 
 
 def register(app: typer.Typer) -> None:
@@ -68,24 +62,36 @@ def list_entries(
 
     Example: axon audit list --chain acceso --since 2026-01-31
     """
-    begin = since.replace(tzinfo=UTC) if since else None
-    query = AuditQuery(chain=chain, actor=actor, since=begin, limit=limit)
-
-    async def command() -> Sequence[AuditRecord]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            return await list_audit(session, query)
-
-    found = list(reversed(run(command, as_json=as_json)))
+    begin = since.replace(tzinfo=UTC).isoformat() if since else None
+    query = {"cadena": chain, "actor": actor, "desde": begin}
+    found = list(reversed(_newest(Factory(data_dir), query, limit)))
     if as_json:
-        print_json([audit_document(record) for record in found])
+        print_json(found)
         return
-    rows = table("Fecha", "Quién", "Acción", "Resultado", "Sobre", "Desde")
-    for record in found:
-        who = f"{record.actor_name} ({record.actor})"
-        subject, address = record.subject or "—", record.address or "—"
-        moment = local_time(record.at)
-        add_row(rows, moment, who, record.action, record.outcome, subject, address)
-    out.print(rows)
+    rows = Table(
+        *("Fecha", "Quién", "Acción", "Resultado", "Sobre", "Desde"),
+        drop=("Desde", "Sobre", "Resultado"),
+    )
+    for entry in found:
+        who = f"{entry['actor_nombre']} ({entry['actor']})"
+        subject, address = entry["objeto"] or NOTHING, entry["direccion"] or NOTHING
+        moment = local_time(entry["fecha"])
+        rows.add(moment, who, entry["accion"], entry["resultado"], subject, address)
+    say(*rows.lines())
+
+
+def _newest(factory: Factory, query: Mapping[str, Any], limit: int) -> list[Json]:
+    """Return the newest entries, newest first, from as many pages as it takes."""
+    found: list[Json] = []
+    before = None
+    while len(found) < limit:
+        part = {"limit": min(_PAGE, limit - len(found)), "before": before}
+        page = factory.get("audit", query={**query, **part})
+        found += page["entries"]
+        if page["next"] is None:
+            break
+        before = found[-1]["posicion"]
+    return found
 
 
 @_group.command("verify")
@@ -104,20 +110,15 @@ def verify(
 
     Example: axon audit verify --checkpoint auditoria.json
     """
-
-    async def command() -> tuple[Verification, Checkpoint | None]:
-        kept = await asyncio.to_thread(_read_checkpoint, checkpoint) if checkpoint else None
-        async with open_container(data_dir) as container:
-            position = kept.position if kept else 0
-            return await _checked(container.database, position, as_json=as_json), kept
-
-    result, kept = run(command, as_json=as_json)
-    agrees = _agree(kept, result.checkpoint)
+    kept = _read_checkpoint(checkpoint) if checkpoint else None
+    result = _verified(Factory(data_dir), kept["position"] if kept else None)
+    found = result.pop("punto_de_control")
+    agrees = _agree(kept, found)
     if as_json:
-        print_json(_document(result) | {"coincide_con_el_punto_de_control": agrees})
+        print_json(result | {"coincide_con_el_punto_de_control": agrees})
     else:
         _show(result, kept, agrees=agrees)
-    if not result.holds or agrees is False:
+    if not result["integra"] or agrees is False:
         raise typer.Exit(int(Exit.AUDIT_BROKEN))
 
 
@@ -136,107 +137,113 @@ def make_checkpoint(
 
     Example: axon audit checkpoint --out auditoria.json
     """
-
-    async def command() -> Verification:
-        async with open_container(data_dir) as container:
-            async with container.database.transaction("audit_cut") as session:
-                position = await cut(session)
-            result = await _checked(container.database, position, as_json=as_json or file is None)
-            if file is not None and result.holds and result.checkpoint is not None:
-                document = result.checkpoint.model_dump_json(indent=2) + "\n"
-                await asyncio.to_thread(file.write_text, document, encoding="utf-8")
-            return result
-
-    result = run(command, as_json=as_json)
-    if not result.holds or result.checkpoint is None:
-        _show_broken(result, as_json=as_json)
+    result = _verified(Factory(data_dir), None)
+    made = result.pop("punto_de_control")
+    if not result["integra"] or made is None:
+        if as_json:
+            print_json(result)
+        else:
+            _show_broken(result)
         raise typer.Exit(int(Exit.AUDIT_BROKEN))
+    if file is not None:
+        try:
+            file.write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            cause = error.strerror
+            raise CliError(
+                Exit.USAGE,
+                said(f"No se puede escribir {file}: {cause}", f"{file} cannot be written: {cause}"),
+            ) from None
     if as_json or file is None:
-        print_json(result.checkpoint.model_dump(mode="json"))
+        print_json(made)
     else:
-        entries = result.checkpoint.entries
-        out.print(f"Punto de control de {entries} entradas en {file}", soft_wrap=True)
-
-
-async def _checked(database: Database, position: int, *, as_json: bool) -> Verification:
-    async with database.reading() as session, _progress(as_json=as_json) as progress:
-        task = progress.add_task("Comprobando la auditoría", total=None, entries=0)
-        return await verify_audit(
-            session, position, lambda entries: progress.update(task, entries=entries)
+        entries = made["entries"]
+        say(
+            said(
+                f"Punto de control de {entries} entradas en {file}",
+                f"Checkpoint of {entries} entries in {file}",
+            )
         )
 
 
-@asynccontextmanager
-async def _progress(*, as_json: bool) -> AsyncGenerator[Progress]:
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}: {task.fields[entries]} entradas"),
-        TimeElapsedColumn(),
-    )
-    shown = out.is_terminal and not as_json
-    with Progress(*columns, console=out, transient=True, disable=not shown) as progress:
-        yield progress
+def _verified(factory: Factory, position: int | None) -> Json:
+    """Have every entry checked; a terminal shows how long that goes on."""
+    with _clock(said("Comprobando la auditoría", "Verifying the audit trail")):
+        return factory.get("audit", "verification", query={"posicion": position}, seconds=_SECONDS)
 
 
-def _read_checkpoint(file: Path) -> Checkpoint:
+@contextmanager
+def _clock(text: str) -> Generator[None]:
+    over, begin = threading.Event(), time.monotonic()
+
+    def show() -> None:
+        while not over.wait(1):
+            tell(f"{text}: {int(time.monotonic() - begin)} s")
+
+    clock = threading.Thread(target=show, daemon=True)
+    clock.start()
+    try:
+        yield
+    finally:
+        over.set()
+        clock.join()
+        tell("")
+
+
+def _read_checkpoint(file: Path) -> Json:
     """Read a checkpoint.
 
     Raises:
         CliError: the file cannot be read, or is none.
     """
     try:
-        return Checkpoint.model_validate_json(file.read_bytes())
+        document: object = json.loads(file.read_bytes())
     except OSError as error:
-        raise CliError(Exit.USAGE, f"No se puede leer {file}: {error.strerror}") from None
-    except ValidationError:
-        raise CliError(Exit.USAGE, f"{file} no es un punto de control de la auditoría") from None
+        cause = error.strerror
+        raise CliError(
+            Exit.USAGE, said(f"No se puede leer {file}: {cause}", f"{file} cannot be read: {cause}")
+        ) from None
+    except (ValueError, RecursionError):
+        document = None
+    found = cast("Json", document) if isinstance(document, dict) else {}
+    if found.keys() != _CHECKPOINT or type(found["position"]) is not int:
+        raise CliError(
+            Exit.USAGE,
+            said(
+                f"{file} no es un punto de control de la auditoría",
+                f"{file} is no checkpoint of the audit trail",
+            ),
+        )
+    return found
 
 
-def _agree(kept: Checkpoint | None, found: Checkpoint | None) -> bool | None:
+def _agree(kept: Json | None, found: Json | None) -> bool | None:
     """Return whether the trail up to the cut is what was kept; None without a checkpoint."""
     if kept is None or found is None:
         return None
-    return kept.digest == found.digest and kept.entries == found.entries
+    return kept["digest"] == found["digest"] and kept["entries"] == found["entries"]
 
 
-def _document(result: Verification) -> dict[str, Any]:
-    return {
-        "integra": result.holds,
-        "entradas": result.entries,
-        "cadenas": result.chains,
-        "cadenas_rotas": result.broken_chains,
-        "roturas": [
-            {"cadena": found.chain, "secuencia": found.seq, "motivo": found.fault.value}
-            for found in result.breaks
-        ],
-    }
-
-
-def _show(result: Verification, kept: Checkpoint | None, *, agrees: bool | None) -> None:
-    if not result.holds:
-        _show_broken(result, as_json=False)
+def _show(result: Json, kept: Json | None, *, agrees: bool | None) -> None:
+    if not result["integra"]:
+        _show_broken(result)
     if kept is not None and not agrees:
-        out.print(
-            f"✗ La auditoría hasta {local_time(kept.at)} no es la del punto de control: "
-            f"tenía {kept.entries} entradas",
-            style="red",
-            soft_wrap=True,
+        say(
+            paint(
+                f"✗ La auditoría hasta {local_time(kept['at'])} no es la del punto de control: "
+                f"tenía {kept['entries']} entradas",
+                "red",
+            )
         )
-    if result.holds and agrees is not False:
+    if result["integra"] and agrees is not False:
         as_kept = ", y coincide con el punto de control" if agrees else ""
-        counted = f"{result.entries} entradas en {result.chains} cadenas"
-        out.print(f"✓ Auditoría íntegra: {counted}{as_kept}", style="green", highlight=False)
+        counted = f"{result['entradas']} entradas en {result['cadenas']} cadenas"
+        say(paint(f"✓ Auditoría íntegra: {counted}{as_kept}", "green"))
 
 
-def _show_broken(result: Verification, *, as_json: bool) -> None:
-    if as_json:
-        print_json(_document(result))
-        return
-    for found in result.breaks:
-        out.print(_sentence(found), style="red", soft_wrap=True, markup=False, highlight=False)
-    counted = f"{result.broken_chains} de {result.chains} cadenas"
-    out.print(f"✗ La auditoría no es íntegra: {counted}", style="red", highlight=False)
-
-
-def _sentence(found: Break) -> str:
-    return f"✗ Cadena {safe(found.chain)}: la entrada {found.seq} {_FAULTS[found.fault]}"
+def _show_broken(result: Json) -> None:
+    for found in result["roturas"]:
+        chain, fault = safe(found["cadena"]), _FAULTS[found["motivo"]]
+        say(paint(f"✗ Cadena {chain}: la entrada {found['secuencia']} {fault}", "red"))
+    counted = f"{result['cadenas_rotas']} de {result['cadenas']} cadenas"
+    say(paint(f"✗ La auditoría no es íntegra: {counted}", "red"))

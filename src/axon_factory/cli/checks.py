@@ -22,8 +22,9 @@ from axon_factory.adapters.deployer.local import LocalDeployer
 from axon_factory.adapters.product_runtime import ProductRuntime
 from axon_factory.adapters.sandbox import Sandbox
 from axon_factory.bootstrap.adapters import agents_of
-from axon_factory.cli.context import CliError, Exit, database_url
-from axon_factory.cli.render import local_time
+from axon_factory.cli.context import database_url
+from axon_factory.cli.tables import local_time
+from axon_factory.cli.terminal import CliError, Exit
 from axon_factory.db.embedded import DataDirUnwritable, EmbeddedPostgresError, read_holder
 from axon_factory.db.embedded.programs import find_installations
 from axon_factory.db.migrate import schema_state

@@ -1,44 +1,23 @@
 """`axon orders questions|answer|correct|mails|links`: an order's client, and what reaches them."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
 import typer
-from rich.console import Group, RenderableType
-from rich.text import Text
 
-from axon_factory.cli.context import (
+from axon_factory.cli.client import Factory
+from axon_factory.cli.deciding import Reference, read_document
+from axon_factory.cli.tables import NOTHING, Styled, Table, facts, local_time, safe
+from axon_factory.cli.terminal import (
     CliError,
     DataDirOption,
     Exit,
     JsonOption,
-    local_principal,
-    open_container,
-    out,
+    paint,
     print_json,
-    record,
-    run,
-    writing,
+    said,
+    say,
 )
-from axon_factory.cli.deciding import Reference, read_document
-from axon_factory.cli.render import add_row, facts, local_time, safe, table
-from axon_factory.db.tables import Order, OrderQuestion
-from axon_factory.domain.permissions import Action
-from axon_factory.orders.answers.acts import updated
-from axon_factory.orders.answers.portal import link_document, links_document, mails_document
-from axon_factory.orders.answers.questions import question_document, questions_document
-from axon_factory.orders.change import Change
-from axon_factory.orders.notifications.client_mails import client_mails_of
-from axon_factory.orders.portal_administration import (
-    renew_link,
-    withdraw_link,
-)
-from axon_factory.orders.portal_links import links_of
-from axon_factory.orders.questions.asking import answer_as, questions_for
-from axon_factory.orders.read import lock_order, read_order
-from axon_factory.orders.requests import OrderPatch, QuestionAnswer, validated
-from axon_factory.orders.update import patch_order
 
 _links = typer.Typer(
     no_args_is_help=True,
@@ -107,24 +86,13 @@ def correct(  # noqa: PLR0913 — one option for each thing that is corrected
     if client_id is not None:
         options["cliente_id"] = None if client_id == _NOBODY else client_id
 
-    async def command() -> Order:
-        patch = validated(OrderPatch, _body(file, options))
-        async with writing(data_dir, "patch") as (container, session):
-            order = await lock_order(session, reference, local_principal())
-            now = datetime.now(UTC)
-            await patch_order(
-                Change(session, order, local_principal().actor, container.policy, now),
-                patch,
-                local_principal(),
-            )
-            await record(session, Action.UPDATE_ORDER, order_id=order.id)
-            return order
-
-    order = run(command, as_json=as_json)
+    body = _body(file, options)
+    order = Factory(data_dir).ask("PATCH", "orders", reference, body=body)
     if as_json:
-        print_json(updated(order, local_principal()))
+        print_json(order)
     else:
-        out.print(f"Orden {order.order_number} corregida", highlight=False)
+        number = order["order_number"]
+        say(said(f"Orden {number} corregida", f"Order {number} was corrected"))
 
 
 def mails(
@@ -134,25 +102,18 @@ def mails(
 
     Example: axon orders mails ORD-2025-001
     """
-
-    async def command() -> dict[str, Any]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            order = await read_order(session, reference, local_principal())
-            return mails_document(order, await client_mails_of(session, order))
-
-    document = run(command, as_json=as_json)
+    document = Factory(data_dir).get("orders", reference, "client-mails")
     if as_json:
         print_json(document)
         return
-    rows = table("Correo", "A", "Asunto", "Entrega", "Escrito", "Último error")
+    rows = Table(
+        *("Correo", "A", "Asunto", "Entrega", "Escrito", "Último error"),
+        drop=("Asunto", "Último error", "Escrito"),
+    )
     for mail in document["correos"]:
-        error = mail["ultimo_error"] or "—"
-        add_row(
-            rows,
-            *(mail[name] for name in ("correo", "destinatario", "asunto", "estado", "created_at")),
-            error,
-        )
-    out.print(rows)
+        shown = (mail[name] for name in ("correo", "destinatario", "asunto", "estado"))
+        rows.add(*shown, local_time(mail["created_at"]), mail["ultimo_error"] or NOTHING)
+    say(*rows.lines())
 
 
 def _body(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,11 +123,15 @@ def _body(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
         CliError: there is nothing to correct, or the file corrects something else.
     """
     body = dict(read_document(file)) if file is not None else {}
-    unknown = sorted(body.keys() - _CORRECTED)
+    unknown = ", ".join(sorted(body.keys() - _CORRECTED))
     if unknown:
+        known = ", ".join(sorted(_CORRECTED))
         raise CliError(
             Exit.USAGE,
-            f"El archivo solo admite {', '.join(sorted(_CORRECTED))}; tiene {', '.join(unknown)}",
+            said(
+                f"El archivo solo admite {known}; tiene {unknown}",
+                f"The file takes {known} only; it has {unknown}",
+            ),
         )
     told = body.get("datos_cliente")
     merged = {**body, **options}
@@ -174,7 +139,13 @@ def _body(file: str | None, options: Mapping[str, Any]) -> dict[str, Any]:
         known = cast("Mapping[str, Any]", told)
         merged["datos_cliente"] = {**known, **options["datos_cliente"]}
     if not merged:
-        raise CliError(Exit.USAGE, "No hay nada que corregir: da una opción o --file")
+        raise CliError(
+            Exit.USAGE,
+            said(
+                "No hay nada que corregir: da una opción o --file",
+                "There is nothing to correct: give an option or --file",
+            ),
+        )
     return merged
 
 
@@ -186,25 +157,18 @@ def list_links(
 
     Example: axon orders links list ORD-2025-001
     """
-
-    async def command() -> dict[str, Any]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            order = await read_order(session, reference, local_principal())
-            links = await links_of(session, order)
-            return links_document(order, links, container.policy, datetime.now(UTC))
-
-    document = run(command, as_json=as_json)
+    document = Factory(data_dir).get("orders", reference, "portal-links")
     if as_json:
         print_json(document)
         return
-    rows = table("N.º", "Estado", "Motivo", "Emitido", "Vence", "Revocado")
+    rows = Table(
+        *("N.º", "Estado", "Motivo", "Emitido", "Vence", "Revocado"),
+        drop=("Motivo", "Emitido", "Revocado", "Vence"),
+    )
     for link in document["enlaces"]:
-        times = (link[name] or "—" for name in ("created_at", "vence_at", "revocado_at"))
-        add_row(rows, str(link["numero"]), link["estado"], link["motivo"], *times)
-    out.print(rows)
-    for link in document["enlaces"]:
-        if link["url"] is not None:
-            out.print(link["url"], markup=False, highlight=False, soft_wrap=True)
+        times = (local_time(link[name]) for name in ("created_at", "vence_at", "revocado_at"))
+        rows.add(link["numero"], link["estado"], link["motivo"], *times)
+    say(*rows.lines(), *(link["url"] for link in document["enlaces"] if link["url"]))
 
 
 @_links.command("renew")
@@ -221,21 +185,16 @@ def renew(
 
     Example: axon orders links renew ORD-2025-001
     """
-
-    async def command() -> dict[str, Any]:
-        async with writing(data_dir, "create_portal_link") as (container, session):
-            order = await lock_order(session, reference, local_principal())
-            policy, now, actor = container.policy, datetime.now(UTC), local_principal().actor
-            link = await renew_link(Change(session, order, actor, policy, now), send=mail)
-            await record(session, Action.MANAGE_PORTAL_LINKS, order_id=order.id)
-            return link_document(order, link, policy, now)
-
-    document = run(command, as_json=as_json)
+    document = Factory(data_dir).post("orders", reference, "portal-links", body={"enviar": mail})
     if as_json:
         print_json(document)
-    else:
-        out.print(f"Enlace {document['numero']}; el anterior ya no sirve:", highlight=False)
-        out.print(document["url"], markup=False, highlight=False, soft_wrap=True)
+        return
+    number = document["numero"]
+    told = said(
+        f"Enlace {number}; el anterior ya no sirve:",
+        f"Link {number}; the one before serves no more:",
+    )
+    say(told, document["url"])
 
 
 @_links.command("revoke")
@@ -250,20 +209,11 @@ def revoke(
 
     Example: axon orders links revoke ORD-2025-001 1
     """
-
-    async def command() -> dict[str, Any]:
-        async with writing(data_dir, "revoke_portal_link") as (container, session):
-            order = await lock_order(session, reference, local_principal())
-            now, actor = datetime.now(UTC), local_principal().actor
-            link = await withdraw_link(Change(session, order, actor, container.policy, now), number)
-            await record(session, Action.MANAGE_PORTAL_LINKS, order_id=order.id)
-            return link_document(order, link, container.policy, now)
-
-    document = run(command, as_json=as_json)
+    document = Factory(data_dir).ask("DELETE", "orders", reference, "portal-links", str(number))
     if as_json:
         print_json(document)
     else:
-        out.print(f"Enlace {number}: {document['estado']}", highlight=False)
+        say(said(f"Enlace {number}: {document['estado']}", f"Link {number}: {document['estado']}"))
 
 
 def questions(
@@ -273,20 +223,19 @@ def questions(
 
     Example: axon orders questions ORD-2025-001
     """
-
-    async def command() -> tuple[Order, Sequence[OrderQuestion]]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            order = await read_order(session, reference, local_principal())
-            return order, await questions_for(session, order, local_principal())
-
-    order, found = run(command, as_json=as_json)
+    document = Factory(data_dir).get("orders", reference, "preguntas")
     if as_json:
-        print_json(questions_document(order, found, local_principal()))
+        print_json(document)
         return
-    if not found:
-        out.print(f"Nadie ha preguntado nada sobre {order.order_number}", highlight=False)
-    for question in found:
-        out.print(_rendered(question))
+    if not document["preguntas"]:
+        say(
+            said(
+                f"Nadie ha preguntado nada sobre {safe(reference)}",
+                f"Nothing was asked about {safe(reference)}",
+            )
+        )
+    for question in document["preguntas"]:
+        say(*_rendered(question))
 
 
 def answer(
@@ -301,43 +250,37 @@ def answer(
 
     Example: axon orders answer ORD-2025-001 1 "Español"
     """
-
-    async def command() -> tuple[Order, OrderQuestion]:
-        given = validated(QuestionAnswer, {"respuesta": text}).respuesta
-        principal = local_principal()
-        async with writing(data_dir, "answer") as (container, session):
-            order = await lock_order(session, reference, principal)
-            policy, now = container.policy, datetime.now(UTC)
-            question = await answer_as(
-                Change(session, order, principal.actor, policy, now), number, given, principal
-            )
-            await record(session, Action.ANSWER_QUESTION, order_id=order.id)
-            return order, question
-
-    order, question = run(command, as_json=as_json)
+    path = ("orders", reference, "preguntas", str(number), "respuesta")
+    question = Factory(data_dir).post(*path, body={"respuesta": text})
     if as_json:
-        print_json(question_document(question, local_principal()))
+        print_json(question)
     else:
-        out.print(f"Pregunta {number} de {order.order_number} respondida", highlight=False)
+        about = safe(reference)
+        say(
+            said(
+                f"Pregunta {number} de {about} respondida", f"Question {number} of {about} answered"
+            )
+        )
 
 
-def _rendered(question: OrderQuestion) -> RenderableType:
-    title = Text(f"{question.number}. {safe(question.question)}", "bold")
+def _rendered(question: Mapping[str, Any]) -> list[str]:
+    title = paint(f"{question['numero']}. {safe(question['pregunta'])}", "bold")
     rows: dict[str, object] = {
-        "Para": question.audience,
-        "De": f"{question.asked_by_name}, {local_time(question.asked_at)}",
+        "Para": question["destinatario"],
+        "De": f"{question['preguntado_por']}, {local_time(question['preguntado_at'])}",
     }
-    if question.options:
-        rows["Opciones"] = "; ".join(question.options)
+    if question.get("opciones"):
+        rows["Opciones"] = "; ".join(question["opciones"])
     rows["Respuesta"] = _answer_of(question)
-    return Group(title, facts(rows))
+    return [title, *facts(rows)]
 
 
-def _answer_of(question: OrderQuestion) -> Text:
-    if question.answer is not None:
-        when = local_time(question.answered_at)
-        said = f"{safe(question.answer)}  ({safe(question.answered_by_name)}, {when})"
-        return Text(said, "green")
-    if question.closed_at is not None:
-        return Text(f"se cerró sin respuesta, {local_time(question.closed_at)}", "dim")
-    return Text("pendiente; la orden la espera" if question.blocking else "pendiente", "yellow")
+def _answer_of(question: Mapping[str, Any]) -> Styled:
+    if question["respuesta"] is not None:
+        when = local_time(question["respondido_at"])
+        said_by = safe(question["respondido_por"])
+        return Styled(f"{safe(question['respuesta'])}  ({said_by}, {when})", "green")
+    if question["cerrada_at"] is not None:
+        return Styled(f"se cerró sin respuesta, {local_time(question['cerrada_at'])}", "dim")
+    waits = "pendiente; la orden la espera" if question["bloquea"] else "pendiente"
+    return Styled(waits, "yellow")

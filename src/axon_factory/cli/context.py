@@ -1,33 +1,30 @@
-"""What commands share: settings, logs, an open factory, the audit trail, and exit codes.
+"""What commands share that run a factory or look at its machine: settings, logs, the open factory.
 
-Logs go to standard error, so that standard output stays the answer. docs/operations.md lists the
-exit codes, which scripts rely on.
+Logs go to standard error, so that standard output stays the answer. Other commands are clients
+(`client.py`), and import nothing of this.
 """
 
 import asyncio
 import getpass
-import json
 import logging
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from enum import IntEnum
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
-import typer
 from rich.console import Console
-from rich.text import Text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.adapters.product_runtime import RuntimeInstallError
 from axon_factory.bootstrap import Container
+from axon_factory.cli.terminal import CliError, DataDirOption, Exit, JsonOption, print_json
 from axon_factory.db.audit import append_audit
 from axon_factory.db.embedded import (
     DataDirHeld,
@@ -43,39 +40,6 @@ from axon_factory.domain.audit import ACCESS_CHAIN, AuditEntry, Fact
 from axon_factory.domain.errors import AxonError, ValidationFailed
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
 from axon_factory.settings import Settings, SettingsInvalid, load_settings
-
-
-class Exit(IntEnum):
-    """What the process ends with."""
-
-    OK = 0
-    FAILED = 1
-    USAGE = 2
-    SETTINGS = 3
-    DATABASE_UNREACHABLE = 4
-    PORT_BUSY = 5
-    DATA_DIR_UNWRITABLE = 6
-    DATA_DIR_HELD = 7
-    NOT_RUNNING = 8
-    REFUSED = 9
-    NOT_DELIVERED = 10
-    PRODUCT_RUNTIME = 11
-    EMBEDDED_POSTGRES = 12
-    SCHEMA_OUTDATED = 13
-    AUDIT_BROKEN = 14
-    DATABASE_UNSUPPORTED = 15
-
-
-class CliError(Exception):
-    """A failure that ends the command with one clear sentence and a code of its own."""
-
-    def __init__(self, code: Exit, message: str, extra: Mapping[str, Any] | None = None) -> None:
-        """`message` says what is wrong and what to do; scripts get the keys of `extra` too."""
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.extra = dict(extra or {})
-
 
 _FILE_BYTES = 8 * 1024 * 1024
 _OLDER_FILES = 3
@@ -130,16 +94,26 @@ def configure_logging(settings: Settings, file: Path | None = None) -> None:
         logging.getLogger(name).setLevel(quiet)
 
 
+__all__ = [
+    "CliError",
+    "DataDirOption",
+    "Exit",
+    "JsonOption",
+    "as_served",
+    "configure_logging",
+    "database_url",
+    "local_principal",
+    "open_container",
+    "out",
+    "print_json",
+    "record",
+    "run",
+    "stop_signal",
+]
+
 Result = TypeVar("Result")
 
 out = Console()
-_errors = Console(stderr=True)
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")]
-DataDirOption = Annotated[
-    Path | None,
-    typer.Option(help="Folder with everything the factory keeps (AXON_DATA_DIR)."),
-]
 
 
 def local_principal() -> Principal:
@@ -151,21 +125,16 @@ def local_principal() -> Principal:
     return Principal(f"local:{name}", name, Role.ADMIN, Grant.ADMIN)
 
 
-def print_json(document: Any) -> None:  # noqa: ANN401 — any JSON value
-    """Write one JSON document on its own line to standard output."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
-    sys.stdout.flush()
-
-
 def run(
     command: Callable[[], Coroutine[Any, Any, Result]],
     *,
-    as_json: bool = False,
+    as_json: bool = False,  # noqa: ARG001 — failures are written where the program ends
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> Result:
-    """Run an asynchronous command; a known failure ends the process with its sentence and code.
+    """Run an asynchronous command. `loop_factory` makes another event loop than asyncio's own.
 
-    `loop_factory` makes another event loop than asyncio's own.
+    Raises:
+        CliError: a known failure, with the sentence and the code that end the process.
     """
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
@@ -174,13 +143,7 @@ def run(
         failure = _failure_of(error)
         if failure is None:
             raise
-        if as_json:
-            known = {"error": failure.message, "exit_code": int(failure.code)}
-            print_json(failure.extra | known)
-        else:
-            # Text, because a sentence may quote what people typed: no markup in it.
-            _errors.print(Text(f"axon: {failure.message}", "red"), soft_wrap=True)
-        raise typer.Exit(int(failure.code)) from None
+        raise failure from None
 
 
 async def database_url(settings: Settings, *, owner: bool = False) -> str:
@@ -270,7 +233,7 @@ def _failure_of(error: Exception) -> CliError | None:
         return CliError(Exit.REFUSED, fields, _keys(error))
     if isinstance(error, AxonError):
         sentence = error.message or error.extra.get("mensaje") or error.title
-        return CliError(Exit.REFUSED, "\n  ".join([str(sentence), *_changes(error)]), _keys(error))
+        return CliError(Exit.REFUSED, str(sentence), _keys(error))
     if isinstance(error, OSError) and error.filename is not None:
         return CliError(
             Exit.DATA_DIR_UNWRITABLE, f"No se puede usar {error.filename}: {error.strerror}"
@@ -285,12 +248,6 @@ def _failure_of(error: Exception) -> CliError | None:
 def _keys(error: AxonError) -> dict[str, Any]:
     """Return what the API would answer to a program beside the sentence."""
     return {**error.extra, "codigo": error.codigo}
-
-
-def _changes(error: AxonError) -> list[str]:
-    """Return a line for each field of a plan that changed since it was read."""
-    changes: list[dict[str, Any]] = error.extra.get("cambios") or []
-    return [f"{change['campo']}: {change['antes']} → {change['despues']}" for change in changes]
 
 
 def _checked_url(url: str) -> str:
@@ -316,18 +273,6 @@ def _held(error: DataDirHeld) -> str:
 def _unreachable(error: Exception) -> str:
     cause = str(getattr(error, "orig", None) or error).strip().splitlines()
     return f"La base de datos no responde: {cause[0] if cause else type(error).__name__}"
-
-
-@asynccontextmanager
-async def writing(
-    data_dir: Path | None, unit: str
-) -> AsyncGenerator[tuple[Container, AsyncSession]]:
-    """Open a factory and its transaction `unit`, which commits when the block ends."""
-    async with (
-        open_container(data_dir) as container,
-        container.database.transaction(unit) as session,
-    ):
-        yield container, session
 
 
 async def record(

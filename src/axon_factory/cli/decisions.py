@@ -1,54 +1,37 @@
 """What people decide about an order: plan, cancel, retry, reveal (resolutions 23, 28)."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from axon_factory.cli.context import (
-    CliError,
-    DataDirOption,
-    Exit,
-    JsonOption,
-    local_principal,
-    out,
-    print_json,
-    record,
-    run,
-    writing,
-)
+from axon_factory.cli import plans
+from axon_factory.cli.client import Factory
 from axon_factory.cli.deciding import (
-    Deciding,
     HashOption,
     ReasonOption,
     Reference,
     VersionOption,
-    Waiting,
-    checked_text,
-    decide,
     given_plan,
     read_waiting,
+    show_decision,
+)
+from axon_factory.cli.render import render_plan
+from axon_factory.cli.tables import facts
+from axon_factory.cli.terminal import (
+    CliError,
+    DataDirOption,
+    Exit,
+    JsonOption,
+    YesOption,
+    ask,
+    confirm,
+    print_json,
     refuse_question,
+    said,
+    say,
 )
-from axon_factory.cli.render import facts, render_plan
-from axon_factory.db.tables import Order
-from axon_factory.domain.permissions import Action
-from axon_factory.domain.text import timestamp
-from axon_factory.orders.change import Change
-from axon_factory.orders.credentials import (
-    ROTATABLE,
-    reveal_credentials,
-    rotate_credentials,
-)
-from axon_factory.orders.erasure import erase_order, require_number
-from axon_factory.orders.moves import cancel_order, retry_order
-from axon_factory.orders.plans.decisions import PlanReference, approve_plan, reject_plan
-from axon_factory.orders.read import lock_order
-from axon_factory.orders.reviewing import accept_for_person
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+_ROTATABLE = ("admin_password_temporal", "api_key", "webhook_secret")
 
 
 def register(group: typer.Typer) -> None:
@@ -75,25 +58,18 @@ def approve(
 
     Example: axon orders approve ORD-2025-001
     """
-
-    async def named() -> PlanReference | None:
-        return given_plan(plan_version, plan_hash)
-
-    plan = run(named, as_json=as_json)
+    plan = given_plan(plan_version, plan_hash)
+    if plan is None and not yes:
+        refuse_question(as_json=as_json)
+    factory = Factory(data_dir)
     if plan is None:
-        plan = _shown_plan(reference, data_dir, ask=not yes, as_json=as_json)
-
-    async def decision(by: Deciding) -> None:
-        await approve_plan(by.change, plan=plan)
-
-    decide(
-        reference,
-        Action.DECIDE_PLAN,
-        decision,
-        "Plan aprobado",
-        data_dir=data_dir,
-        as_json=as_json,
-    )
+        order, plan = read_waiting(factory, reference)
+        if not as_json:
+            say(*render_plan(order, plans.flags_of(factory, order)))
+        if not yes:
+            version = order["plan_version"]
+            confirm(said(f"¿Aprobar el plan v{version}?", f"Approve plan v{version}?"))
+    show_decision(factory.post("orders", reference, "approve", body=plan), as_json=as_json)
 
 
 def reject(
@@ -111,19 +87,10 @@ def reject(
 
     Example: axon orders reject ORD-2025-001 --reason "Falta la integración con Stripe"
     """
-
-    async def decision(by: Deciding) -> None:
-        told, plan = checked_text("reason", reason), given_plan(plan_version, plan_hash)
-        await reject_plan(by.change, reason=told, plan=plan)
-
-    decide(
-        reference,
-        Action.DECIDE_PLAN,
-        decision,
-        "Plan rechazado",
-        data_dir=data_dir,
-        as_json=as_json,
-    )
+    plan = given_plan(plan_version, plan_hash)
+    factory = Factory(data_dir)
+    body = {**(plan or read_waiting(factory, reference)[1]), "motivo": reason}
+    show_decision(factory.post("orders", reference, "reject", body=body), as_json=as_json)
 
 
 def accept(
@@ -139,19 +106,8 @@ def accept(
 
     Example: axon orders accept ORD-2025-001 --reason "Lo probé con el cliente"
     """
-
-    async def decision(by: Deciding) -> None:
-        told = checked_text("reason", reason)
-        await accept_for_person(by.change, reason=told)
-
-    decide(
-        reference,
-        Action.ACCEPT_PRODUCT,
-        decision,
-        "Producto aceptado",
-        data_dir=data_dir,
-        as_json=as_json,
-    )
+    answer = Factory(data_dir).post("orders", reference, "accept", body={"motivo": reason})
+    show_decision(answer, as_json=as_json)
 
 
 def cancel(
@@ -165,19 +121,8 @@ def cancel(
 
     Example: axon orders cancel ORD-2025-001 --reason "El cliente desistió"
     """
-
-    async def decision(by: Deciding) -> None:
-        told = checked_text("reason", reason)
-        await cancel_order(by.change, reason=told)
-
-    decide(
-        reference,
-        Action.CANCEL_ORDER,
-        decision,
-        "Orden cancelada",
-        data_dir=data_dir,
-        as_json=as_json,
-    )
+    answer = Factory(data_dir).post("orders", reference, "cancel", body={"motivo": reason})
+    show_decision(answer, as_json=as_json)
 
 
 def retry(
@@ -187,18 +132,7 @@ def retry(
 
     Example: axon orders retry ORD-2025-001
     """
-
-    async def decision(by: Deciding) -> None:
-        await retry_order(by.change)
-
-    decide(
-        reference,
-        Action.RETRY_ORDER,
-        decision,
-        "Reintento en marcha",
-        data_dir=data_dir,
-        as_json=as_json,
-    )
+    show_decision(Factory(data_dir).post("orders", reference, "retry"), as_json=as_json)
 
 
 def reveal(
@@ -213,33 +147,25 @@ def reveal(
     Example: axon orders reveal ORD-2025-001
     """
     if not yes:
-        run(lambda: refuse_question(as_json=as_json), as_json=as_json)
-        typer.confirm("Las credenciales se muestran una sola vez. ¿Mostrarlas ahora?", abort=True)
-
-    async def command() -> tuple[Order, Mapping[str, str]]:
-        principal = local_principal()
-        async with writing(data_dir, "reveal") as (container, session):
-            order = await lock_order(session, reference, principal)
-            box, now = container.secret_box, datetime.now(UTC)
-            values = await reveal_credentials(
-                Change(session, order, principal.actor, container.policy, now), box
+        refuse_question(as_json=as_json)
+        confirm(
+            said(
+                "Las credenciales se muestran una sola vez. ¿Mostrarlas ahora?",
+                "The credentials are shown once only. Show them now?",
             )
-            await record(session, Action.REVEAL_CREDENTIALS, order_id=order.id)
-        # Only now, after the commit: shown without a record is impossible.
-        return order, values
-
-    order, values = run(command, as_json=as_json)
+        )
+    document = Factory(data_dir).post("orders", reference, "credentials", "reveal")
     if as_json:
-        print_json({"order_id": str(order.id), "credentials": dict(values)})
+        print_json(document)
     else:
-        out.print(facts(values))
+        say(*facts(document["credentials"]))
 
 
 def rotate(
     *,
     reference: Reference,
     name: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(ROTATABLE)}; repeatable.")
+        list[str] | None, typer.Option(help=f"One of {', '.join(_ROTATABLE)}; repeatable.")
     ] = None,
     yes: YesOption = False,
     data_dir: DataDirOption = None,
@@ -251,33 +177,27 @@ def rotate(
 
     Example: axon orders rotate-credentials ORD-2025-001 --name api_key
     """
-    names = name or []
-
-    async def checked() -> None:
-        unknown = sorted(set(names) - set(ROTATABLE))
-        if unknown:
-            raise CliError(
-                Exit.USAGE, f"--name no válido: {unknown[0]}. Opciones: {', '.join(ROTATABLE)}"
-            )
-        if not yes:
-            await refuse_question(as_json=as_json)
-
-    run(checked, as_json=as_json)
+    unknown = sorted(set(name or ()) - set(_ROTATABLE))
+    if unknown:
+        options = ", ".join(_ROTATABLE)
+        raise CliError(
+            Exit.USAGE,
+            said(
+                f"--name no válido: {unknown[0]}. Opciones: {options}",
+                f"--name is not valid: {unknown[0]}. One of: {options}",
+            ),
+        )
     if not yes:
-        typer.confirm("Las credenciales actuales dejan de servir. ¿Rotarlas ahora?", abort=True)
-
-    async def decision(by: Deciding) -> Mapping[str, object]:
-        chosen = await rotate_credentials(by.change, names, by.box)
-        return {"credenciales": list(chosen)}
-
-    decide(
-        reference,
-        Action.ROTATE_CREDENTIALS,
-        decision,
-        "El producto se reinicia con credenciales nuevas",
-        data_dir=data_dir,
-        as_json=as_json,
-    )
+        refuse_question(as_json=as_json)
+        confirm(
+            said(
+                "Las credenciales actuales dejan de servir. ¿Rotarlas ahora?",
+                "The present credentials serve no more. Rotate them now?",
+            )
+        )
+    body: dict[str, Any] = {"nombres": name} if name else {}
+    answer = Factory(data_dir).post("orders", reference, "credentials", "rotate", body=body)
+    show_decision(answer, as_json=as_json)
 
 
 def erase(
@@ -297,50 +217,17 @@ def erase(
 
     Example: axon orders erase ORD-2025-001 --reason "Solicitud del titular" --product
     """
-    number: str | None = None
     if not yes:
-        run(lambda: refuse_question(as_json=as_json), as_json=as_json)
-        number = typer.prompt("Se borran sus datos personales. Escribe el número de la orden")
-
-    async def decision(by: Deciding) -> Mapping[str, object]:
-        require_number(
-            by.change.order, by.change.order.order_number if number is None else number, "orden"
+        refuse_question(as_json=as_json)
+    factory = Factory(data_dir)
+    if yes:
+        number = factory.get("orders", reference, query={"fields": "order_number"})["order_number"]
+    else:
+        number = ask(
+            said(
+                "Se borran sus datos personales. Escribe el número de la orden",
+                "Its personal data are erased. Type the order's number",
+            )
         )
-        told = checked_text("reason", reason)
-        done = await erase_order(by.change, reason=told, product=product)
-        by.facts.update(done.facts if done else {}, producto=product)
-        pending = by.change.order.erasure_pending
-        return {"borrado_at": timestamp(by.change.order.borrado_at), "borrado_pendiente": pending}
-
-    decide(
-        reference,
-        Action.ERASE_ORDER,
-        decision,
-        "Datos personales borrados",
-        data_dir=data_dir,
-        as_json=as_json,
-        erased=True,
-    )
-
-
-def _shown_plan(
-    reference: str, data_dir: Path | None, *, ask: bool, as_json: bool
-) -> PlanReference:
-    """Show the plan that waits and return it.
-
-    Raises:
-        typer.Exit: none waits.
-        typer.Abort: the answer to the question was no.
-    """
-
-    async def command() -> Waiting:
-        if ask:
-            await refuse_question(as_json=as_json)
-        return await read_waiting(reference, data_dir)
-
-    waiting = run(command, as_json=as_json)
-    if not as_json:
-        out.print(render_plan(waiting.order, waiting.flags))
-    if ask:
-        typer.confirm(f"¿Aprobar el plan v{waiting.reference.version}?", abort=True)
-    return waiting.reference
+    body = {"motivo": reason, "orden": number, "producto": product}
+    show_decision(factory.post("orders", reference, "erase", body=body), as_json=as_json)

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import typer
-from rich.text import Text
 
 from axon_factory.cli.checks import (
     Check,
@@ -14,14 +13,15 @@ from axon_factory.cli.checks import (
     check_machine,
     check_python,
 )
-from axon_factory.cli.context import DataDirOption, Exit, JsonOption, out, print_json, run
-from axon_factory.cli.render import add_row, safe, table
+from axon_factory.cli.context import run
+from axon_factory.cli.tables import Styled, Table, safe
+from axon_factory.cli.terminal import DataDirOption, Exit, JsonOption, paint, print_json, say
 from axon_factory.settings import SettingsInvalid, load_settings
 
 _SYMBOLS = {
-    Status.OK: Text("✓ bien", "green"),
-    Status.WARNING: Text("! aviso", "yellow"),
-    Status.ERROR: Text("✗ error", "red"),
+    Status.OK: Styled("✓ bien", "green"),
+    Status.WARNING: Styled("! aviso", "yellow"),
+    Status.ERROR: Styled("✗ error", "red"),
 }
 
 
@@ -70,10 +70,10 @@ def _document(check: Check) -> dict[str, str]:
 
 
 def _show(checks: Sequence[Check]) -> None:
-    rows = table("Comprobación", "Estado", "Detalle")
+    rows = Table("Comprobación", "Estado", "Detalle")
     for check in checks:
-        detail = Text(safe(check.detail))
-        if check.action:
-            detail.append(f"\n→ {safe(check.action)}", "bold")
-        add_row(rows, check.name, _SYMBOLS[check.status], detail)
-    out.print(rows)
+        rows.add(check.name, _SYMBOLS[check.status], check.detail)
+    say(*rows.lines())
+    todo = [check for check in checks if check.action]
+    if todo:
+        say("", *(paint(f"→ {safe(one.name)}: {safe(one.action)}", "bold") for one in todo))

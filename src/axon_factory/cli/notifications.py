@@ -1,60 +1,28 @@
 """`axon notifications`: where notifications go, and how each delivery went."""
 
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.api.notification_views import (
-    attempt_documents,
-    delivery_document,
-    destination_document,
-)
-from axon_factory.cli.context import (
+from axon_factory.cli.client import Factory
+from axon_factory.cli.render import render_document
+from axon_factory.cli.tables import Table
+from axon_factory.cli.terminal import (
     DataDirOption,
     JsonOption,
-    local_principal,
-    open_container,
-    out,
     print_json,
-    record,
-    run,
-    writing,
+    said,
+    say,
 )
-from axon_factory.cli.render import add_row, safe, table
-from axon_factory.domain.messages import Channel, DeliveryState
+from axon_factory.domain.messages import DeliveryState
 from axon_factory.domain.notifications import NotificationKind
-from axon_factory.domain.permissions import Action
-from axon_factory.orders.notifications.deliveries import (
-    DeliveryQuery,
-    attempts_of,
-    delivery_id_of,
-    find_delivery,
-    list_deliveries,
-    redeliver,
-    send_test,
-)
-from axon_factory.orders.notifications.destinations import (
-    ROTATION_GRACE,
-    ROTATION_GRACE_MAX,
-    CreatedDestination,
-    DestinationChange,
-    NewDestination,
-    change_destination,
-    create_destination,
-    destination_id_of,
-    find_destination,
-    list_destinations,
-    remove_destination,
-    rotate_secret,
-)
-from axon_factory.orders.read import read_order
 
 _group = typer.Typer(no_args_is_help=True, help="Where notifications go, and how they arrive.")
 
-_HOUR = timedelta(hours=1)
+_PATH = ("notifications", "destinations")
+_DELIVERIES = ("notifications", "deliveries")
+_GRACE_HOURS, _MOST_GRACE_HOURS = 24, 168
 
 
 class _Receiver(StrEnum):
@@ -102,23 +70,15 @@ def create(
 
     Example: axon notifications create crm https://crm.example/hooks --event orden.entregada
     """
-
-    async def command() -> CreatedDestination:
-        async with writing(data_dir, "create_destination") as (container, session):
-            created = await create_destination(
-                session,
-                NewDestination(
-                    Channel(channel), name, url, frozenset(event or ()), client or (), tag or ()
-                ),
-                box=container.secret_box,
-                rules=container.outbound,
-                created_by=local_principal().id,
-                now=datetime.now(UTC),
-            )
-            await _record(session, "create_destination", f"destination:{created.destination.id}")
-            return created
-
-    _show_created(run(command, as_json=as_json), "creado", as_json=as_json)
+    wanted = {
+        "canal": channel.value,
+        "nombre": name,
+        "url": url,
+        "eventos": [str(one) for one in event or ()],
+        "clientes": client or [],
+        "tags": tag or [],
+    }
+    _show_created(Factory(data_dir).post(*_PATH, body=wanted), renewed=False, as_json=as_json)
 
 
 @_group.command("list")
@@ -127,23 +87,20 @@ def list_all(*, data_dir: DataDirOption = None, as_json: JsonOption = False) -> 
 
     Example: axon notifications list
     """
-
-    async def command() -> list[dict[str, Any]]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            return [destination_document(one) for one in await list_destinations(session)]
-
-    found = run(command, as_json=as_json)
+    page = Factory(data_dir).get(*_PATH)
     if as_json:
-        print_json({"destinations": found})
+        print_json(page)
         return
-    rows = table("Id", "Nombre", "De", "Canal", "Servidor", "Avisos", "Estado")
-    for one in found:
+    rows = Table(
+        *("Id", "Nombre", "De", "Canal", "Servidor", "Avisos", "Estado"),
+        drop=("De", "Canal", "Avisos", "Servidor"),
+    )
+    for one in page["destinations"]:
         events = ", ".join(one["eventos"]) or "todos"
         standing = "activo" if one["activo"] else one["motivo_desactivado"] or "desactivado"
         owner = one["clave"] or "administración"
-        place = (one["canal"], one["host"], events, standing)
-        add_row(rows, one["id"], one["nombre"], owner, *place)
-    out.print(rows)
+        rows.add(one["id"], one["nombre"], owner, one["canal"], one["host"], events, standing)
+    say(*rows.lines())
 
 
 @_group.command("show")
@@ -154,13 +111,7 @@ def show(
 
     Example: axon notifications show 3f0c1d52-8f1b-4b53-9a5e-2c8e7a1f6b10
     """
-
-    async def command() -> dict[str, Any]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            found = await find_destination(session, destination_id_of(destination_id))
-            return destination_document(found)
-
-    _show_document(run(command, as_json=as_json), as_json=as_json)
+    _show_document(Factory(data_dir).get(*_PATH, destination_id), as_json=as_json)
 
 
 @_group.command("change")
@@ -185,17 +136,12 @@ def change(  # noqa: PLR0913 — each option is a parameter
 
     Example: axon notifications change 3f0c1d52-8f1b-4b53-9a5e-2c8e7a1f6b10 --inactive
     """
-    events = frozenset[NotificationKind]() if all_events else frozenset(event) if event else None
-    clients, tags = ((), ()) if all_orders else (client or None, tag or None)
-    wanted = DestinationChange(name, events, active, clients, tags)
-
-    async def command() -> dict[str, Any]:
-        async with writing(data_dir, "update_destination") as (_, session):
-            found = await change_destination(session, destination_id_of(destination_id), wanted)
-            await _record(session, "update_destination", f"destination:{found.id}")
-            return destination_document(found)
-
-    _show_document(run(command, as_json=as_json), as_json=as_json)
+    wanted: dict[str, Any] = {"nombre": name, "activo": active}
+    wanted["eventos"] = [] if all_events else [str(one) for one in event] if event else None
+    wanted |= {"clientes": [], "tags": []} if all_orders else {"clientes": client, "tags": tag}
+    body = {key: value for key, value in wanted.items() if value is not None}
+    found = Factory(data_dir).ask("PATCH", *_PATH, destination_id, body=body)
+    _show_document(found, as_json=as_json)
 
 
 @_group.command("rotate")
@@ -204,10 +150,8 @@ def rotate(
     destination_id: DestinationId,
     grace_hours: Annotated[
         int,
-        typer.Option(
-            min=0, max=ROTATION_GRACE_MAX // _HOUR, help="Hours that the old secret signs on."
-        ),
-    ] = ROTATION_GRACE // _HOUR,
+        typer.Option(min=0, max=_MOST_GRACE_HOURS, help="Hours that the old secret signs on."),
+    ] = _GRACE_HOURS,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -215,20 +159,9 @@ def rotate(
 
     Example: axon notifications rotate 3f0c1d52-8f1b-4b53-9a5e-2c8e7a1f6b10
     """
-
-    async def command() -> CreatedDestination:
-        async with writing(data_dir, "rotate_destination") as (container, session):
-            created = await rotate_secret(
-                session,
-                destination_id_of(destination_id),
-                box=container.secret_box,
-                now=datetime.now(UTC),
-                grace=timedelta(hours=grace_hours),
-            )
-            await _record(session, "rotate_destination", f"destination:{created.destination.id}")
-            return created
-
-    _show_created(run(command, as_json=as_json), "con secreto nuevo", as_json=as_json)
+    body = {"gracia_horas": grace_hours}
+    created = Factory(data_dir).post(*_PATH, destination_id, "rotate", body=body)
+    _show_created(created, renewed=True, as_json=as_json)
 
 
 @_group.command("delete")
@@ -239,16 +172,7 @@ def delete(
 
     Example: axon notifications delete 3f0c1d52-8f1b-4b53-9a5e-2c8e7a1f6b10
     """
-
-    async def command() -> dict[str, Any]:
-        async with writing(data_dir, "delete_destination") as (_, session):
-            removed = await remove_destination(
-                session, destination_id_of(destination_id), datetime.now(UTC)
-            )
-            await _record(session, "delete_destination", f"destination:{removed.id}")
-            return destination_document(removed)
-
-    _show_document(run(command, as_json=as_json), as_json=as_json)
+    _show_document(Factory(data_dir).ask("DELETE", *_PATH, destination_id), as_json=as_json)
 
 
 @_group.command("test")
@@ -259,38 +183,31 @@ def try_out(
 
     Example: axon notifications test 3f0c1d52-8f1b-4b53-9a5e-2c8e7a1f6b10
     """
-
-    async def command() -> dict[str, Any]:
-        async with writing(data_dir, "test_destination") as (_, session):
-            found = destination_id_of(destination_id)
-            sent = await send_test(session, found, datetime.now(UTC))
-            await _record(session, "test_destination", f"destination:{found}")
-            return delivery_document(sent)
-
-    _show_document(run(command, as_json=as_json), as_json=as_json)
+    _show_document(Factory(data_dir).post(*_PATH, destination_id, "test"), as_json=as_json)
 
 
-def _show_created(created: CreatedDestination, what: str, *, as_json: bool) -> None:
-    document = destination_document(created.destination)
+def _show_created(document: dict[str, Any], *, renewed: bool, as_json: bool) -> None:
     if as_json:
-        print_json(document | {"secreto": created.secret})
+        print_json(document)
         return
-    sentence = f"Destino {document['nombre']} ({document['id']}) {what}"
-    if created.secret is None:
-        out.print(sentence, markup=False, highlight=False)
+    name, number = document["nombre"], document["id"]
+    sentence = (
+        said(
+            f"Destino {name} ({number}) con secreto nuevo", f"Destination {name} ({number}) renewed"
+        )
+        if renewed
+        else said(f"Destino {name} ({number}) creado", f"Destination {name} ({number}) created")
+    )
+    if document["secreto"] is None:
+        say(sentence)
         return
-    out.print(f"{sentence}; su secreto no se muestra de nuevo:", markup=False, highlight=False)
-    out.print(created.secret, markup=False, highlight=False, soft_wrap=True)
+    told = said("su secreto no se muestra de nuevo", "its secret is not shown again")
+    say(f"{sentence}; {told}:", document["secreto"])
 
 
 DeliveryId = Annotated[
     str, typer.Argument(help="The id that `axon notifications deliveries` shows.")
 ]
-
-
-async def _record(session: AsyncSession, unit: str, subject: str) -> None:
-    details = {"unidad": unit}
-    await record(session, Action.MANAGE_NOTIFICATIONS, subject=subject, details=details)
 
 
 @_group.command("deliveries")
@@ -307,29 +224,22 @@ def deliveries(
 
     Example: axon notifications deliveries --state abandonada
     """
-
-    async def command() -> tuple[list[dict[str, Any]], str | None]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            about = await read_order(session, order, local_principal()) if order else None
-            query = DeliveryQuery(
-                state=state, order_id=about.id if about else None, cursor=cursor, limit=limit
-            )
-            page = await list_deliveries(session, query)
-            return [delivery_document(one) for one in page.deliveries], page.next_cursor
-
-    found, following = run(command, as_json=as_json)
+    query = {"estado": state and state.value, "orden": order, "limit": limit, "cursor": cursor}
+    page = Factory(data_dir).get(*_DELIVERIES, query=query)
     if as_json:
-        print_json({"deliveries": found, "next_cursor": following})
+        print_json(page)
         return
-    rows = table("Id", "Estado", "Canal", "A", "Asunto", "Intentos", "Error")
-    for one in found:
+    rows = Table(
+        *("Id", "Estado", "Canal", "A", "Asunto", "Intentos", "Error"),
+        drop=("Intentos", "Canal", "Error", "Asunto"),
+    )
+    for one in page["deliveries"]:
         to = one["destinatario"] or one["destino"]["nombre"]
-        error = one["ultimo_error"] or ""
-        shown = (one["id"], one["estado"], one["canal"], to, one["asunto"], str(one["intentos"]))
-        add_row(rows, *shown, error)
-    out.print(rows)
-    if following:
-        out.print(f"Hay más: --cursor {following}", markup=False, highlight=False, soft_wrap=True)
+        shown = (one["id"], one["estado"], one["canal"], to, one["asunto"], one["intentos"])
+        rows.add(*shown, one["ultimo_error"] or "")
+    say(*rows.lines())
+    if following := page["next_cursor"]:
+        say(said(f"Hay más: --cursor {following}", f"There are more: --cursor {following}"))
 
 
 @_group.command("delivery")
@@ -340,15 +250,7 @@ def delivery(
 
     Example: axon notifications delivery 9d2b7c44-0a5e-4f0e-8a55-6d6f0c9f3e21
     """
-
-    async def command() -> dict[str, Any]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            message_id = delivery_id_of(delivery_id)
-            found = delivery_document(await find_delivery(session, message_id))
-            tries = attempt_documents(await attempts_of(session, message_id))
-            return found | {"detalle_intentos": tries}
-
-    _show_document(run(command, as_json=as_json), as_json=as_json)
+    _show_document(Factory(data_dir).get(*_DELIVERIES, delivery_id), as_json=as_json)
 
 
 @_group.command("redeliver")
@@ -359,37 +261,12 @@ def send_again(
 
     Example: axon notifications redeliver 9d2b7c44-0a5e-4f0e-8a55-6d6f0c9f3e21
     """
-
-    async def command() -> dict[str, Any]:
-        async with writing(data_dir, "redeliver") as (_, session):
-            message_id = delivery_id_of(delivery_id)
-            found = await redeliver(session, message_id)
-            await _record(session, "redeliver", f"delivery:{message_id}")
-            return delivery_document(found)
-
-    _show_document(run(command, as_json=as_json), as_json=as_json)
+    found = Factory(data_dir).post(*_DELIVERIES, delivery_id, "redeliver")
+    _show_document(found, as_json=as_json)
 
 
 def _show_document(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(document)
-        return
-    for name, value in document.items():
-        if isinstance(value, list):
-            out.print(f"{name}:", markup=False, highlight=False)
-            for item in value:  # pyright: ignore[reportUnknownVariableType] — any JSON
-                out.print(f"  {_plain(item)}", markup=False, highlight=False, soft_wrap=True)
-        elif value is not None:
-            out.print(f"{name}: {_plain(value)}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _plain(value: Any) -> str:  # noqa: ANN401 — any JSON value
-    """Return it as people read it; scripts have --json."""
-    match value:
-        case bool():
-            return "sí" if value else "no"
-        case dict():
-            items = cast("dict[str, Any]", value).items()
-            return ", ".join(f"{name} {_plain(one)}" for name, one in items if one is not None)
-        case _:
-            return safe(value)
+    else:
+        say(*render_document(document))

@@ -1,55 +1,49 @@
 """`axon orders`: create, read and follow orders; `decisions` has what people decide about them."""
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 
-from axon_factory.cli import clients, decisions, plans
-from axon_factory.cli.context import (
+from axon_factory.cli import clients, decisions, new_order, plans
+from axon_factory.cli.client import Factory
+from axon_factory.cli.deciding import STDIN, Reference, read_document
+from axon_factory.cli.follow import follow
+from axon_factory.cli.render import (
+    LIST_FIELDS,
+    event_line,
+    flat,
+    render_order,
+    render_orders,
+)
+from axon_factory.cli.tables import facts, safe
+from axon_factory.cli.terminal import (
     CliError,
     DataDirOption,
     Exit,
     JsonOption,
-    local_principal,
-    open_container,
-    out,
+    paint,
     print_json,
-    record,
-    run,
-    writing,
+    said,
+    say,
 )
-from axon_factory.cli.deciding import STDIN, Reference, read_document
-from axon_factory.cli.render import (
-    LIST_FIELDS,
-    event_document,
-    facts,
-    follow,
-    render_event,
-    render_order,
-    render_orders,
-    safe,
-)
-from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.building import Priority
-from axon_factory.domain.catalogue import PRODUCT_TYPES
-from axon_factory.domain.permissions import Action
-from axon_factory.domain.states import OrderState
-from axon_factory.orders.answers.acts import created
-from axon_factory.orders.answers.order import detail
-from axon_factory.orders.create import create_order
-from axon_factory.orders.evidence import Receipts, read_receipts
-from axon_factory.orders.lists.fields import SUMMARY
-from axon_factory.orders.lists.page import Page, list_orders
-from axon_factory.orders.lists.query import ListQuery
-from axon_factory.orders.plans.versions import find_plan
-from axon_factory.orders.read import newest_events, read_order
-from axon_factory.orders.requests import NewOrder, validated
-from axon_factory.orders.result import result_of
-from axon_factory.orders.runs.capacity import place_in_queue
+from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 
 _group = typer.Typer(no_args_is_help=True, help="Create, follow and decide orders.")
+
+
+class _SortBy(StrEnum):
+    CREATED = "created_at"
+    UPDATED = "updated_at"
+    PRIORITY = "prioridad"
+
+
+class _SortOrder(StrEnum):
+    UP = "asc"
+    DOWN = "desc"
 
 
 def register(app: typer.Typer) -> None:
@@ -68,22 +62,8 @@ def create(
 
     Example: axon orders create order.json
     """
-
-    async def command() -> Order:
-        request = validated(NewOrder, read_document(file))
-        async with writing(data_dir, "create") as (container, session):
-            order = await create_order(
-                session, request, local_principal(), container.policy, datetime.now(UTC)
-            )
-            await record(session, Action.CREATE_ORDER, order_id=order.id)
-            return order
-
-    order = run(command, as_json=as_json)
-    if as_json:
-        print_json(created(order))
-    else:
-        out.print(f"Orden {order.order_number} creada", highlight=False)
-        out.print(f"Síguela con: axon orders watch {order.order_number}", highlight=False)
+    order = Factory(data_dir).post("orders", body=read_document(file))
+    new_order.show_created(order, as_json=as_json)
 
 
 @_group.command("show")
@@ -94,66 +74,114 @@ def show(
 
     Example: axon orders show ORD-2025-001
     """
-
-    async def command() -> tuple[
-        Order, Sequence[OrderEvent], Receipts, int | None, Sequence[dict[str, Any]]
-    ]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            order = await read_order(session, reference, local_principal())
-            events = await newest_events(session, order, local_principal())
-            place = await place_in_queue(session, order, datetime.now(UTC))
-            plan = await find_plan(session, order, order.plan_version)
-            flags = plan.flags if plan else ()
-            return order, events, await read_receipts(session, order), place, flags
-
-    order, events, receipts, place, flags = run(command, as_json=as_json)
+    factory = Factory(data_dir)
+    order = factory.get("orders", reference)
     if as_json:
-        document = detail(order, events, receipts, local_principal(), place_in_queue=place)
-        print_json(document)
+        print_json(order)
     else:
-        out.print(render_order(order, events, receipts, flags=flags, place=place))
+        say(*render_order(order, plans.flags_of(factory, order)))
 
 
 @_group.command("list")
-def list_all(
+def list_all(  # noqa: PLR0913 — one option for each filter of the API
     *,
     estado: Annotated[list[OrderState] | None, typer.Option(help="Repeatable.")] = None,
-    tipo: Annotated[str | None, typer.Option(help="A product type.")] = None,
-    prioridad: Annotated[Priority | None, typer.Option()] = None,
+    tipo: Annotated[list[str] | None, typer.Option(help="A product type; repeatable.")] = None,
+    prioridad: Annotated[list[Priority] | None, typer.Option(help="Repeatable.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Repeatable: all must be there.")] = None,
+    asignado_a: Annotated[list[str] | None, typer.Option(help="Who has it; repeatable.")] = None,
+    cliente_id: Annotated[list[str] | None, typer.Option(help="Whose; repeatable.")] = None,
+    order_number: Annotated[list[str] | None, typer.Option(help="Whole; repeatable.")] = None,
+    q: Annotated[str | None, typer.Option(help="Words of number, product, client.")] = None,
+    plan_estado: Annotated[list[PlanStatus] | None, typer.Option(help="Repeatable.")] = None,
+    espera: Annotated[
+        list[WaitsFor] | None, typer.Option(help="What has stopped it; repeatable.")
+    ] = None,
+    necesita: Annotated[
+        list[Needs] | None, typer.Option(help="Who owes it the next step; repeatable.")
+    ] = None,
+    needs_me: Annotated[
+        bool, typer.Option("--needs-me", help="Only what waits for a person of the factory.")
+    ] = False,
+    creado_desde: Annotated[
+        str | None, typer.Option(help="A date, or a time with its zone; so are the others.")
+    ] = None,
+    creado_hasta: Annotated[str | None, typer.Option(help="A date counts whole.")] = None,
+    actualizado_desde: Annotated[str | None, typer.Option()] = None,
+    actualizado_hasta: Annotated[str | None, typer.Option()] = None,
+    entregado_desde: Annotated[str | None, typer.Option()] = None,
+    entregado_hasta: Annotated[str | None, typer.Option()] = None,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
     offset: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    sort_by: Annotated[_SortBy, typer.Option()] = _SortBy.CREATED,
+    sort_order: Annotated[_SortOrder, typer.Option()] = _SortOrder.DOWN,
+    fields: Annotated[str | None, typer.Option(help="With --json or --csv: only these.")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Write the whole list as CSV.")] = False,
+    separador: Annotated[str | None, typer.Option(help="With --csv: , or ;")] = None,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="With --csv: UTF-8's mark, for Excel.")
+    ] = False,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List orders, newest first.
+    """List orders, newest first, with every filter of GET /api/orders.
+
+    Example: axon orders list --needs-me
 
     Example: axon orders list --estado construccion --estado qa --prioridad urgente
+
+    Example: axon orders list --creado-desde 2026-01-01 --csv > ordenes.csv
     """
-    query = ListQuery(
-        states=tuple(estado or ()),
-        product_types=(tipo,) if tipo else (),
-        priorities=(prioridad,) if prioridad else (),
-        tags=tuple(tag or ()),
-        limit=limit,
-        offset=offset,
-        fields=SUMMARY if as_json else LIST_FIELDS,
-    )
-
-    async def command() -> Page:
-        if tipo is not None and tipo not in PRODUCT_TYPES:
-            raise CliError(Exit.USAGE, f"--tipo no válido. Opciones: {', '.join(PRODUCT_TYPES)}")
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            return await list_orders(session, query, local_principal())
-
-    page = run(command, as_json=as_json)
-    found = page.orders
-    if as_json:
-        head = {"total": page.total, "limit": limit, "offset": offset, "count": len(found)}
-        print_json(head | {"orders": found})
+    needs = [Needs.PERSONA] if needs_me else necesita
+    table = not as_json and not csv
+    query: dict[str, Any] = {
+        "estado": _words(estado),
+        "tipo_producto": tipo,
+        "prioridad": _words(prioridad),
+        "tag": tag,
+        "asignado_a": asignado_a,
+        "cliente_id": cliente_id,
+        "order_number": order_number,
+        "q": q,
+        "plan_estado": _words(plan_estado),
+        "espera": _words(espera),
+        "necesita": _words(needs),
+        "creado_desde": creado_desde,
+        "creado_hasta": creado_hasta,
+        "actualizado_desde": actualizado_desde,
+        "actualizado_hasta": actualizado_hasta,
+        "entregado_desde": entregado_desde,
+        "entregado_hasta": entregado_hasta,
+        "limit": limit,
+        "offset": offset or None,
+        "cursor": cursor,
+        "sort_by": sort_by.value,
+        "sort_order": sort_order.value,
+        "fields": ",".join(LIST_FIELDS) if table else fields,
+    }
+    factory = Factory(data_dir)
+    if csv:
+        dialect = {"separador": separador, "bom": "true" if bom else None}
+        for part in factory.download("orders", query=query | dialect, media_type="text/csv"):
+            sys.stdout.buffer.write(part)
         return
-    out.print(render_orders(found))
-    out.print(f"{len(found)} de {page.total} órdenes", style="dim", highlight=False)
+    page = factory.get("orders", query=query)
+    if as_json:
+        print_json(page)
+    else:
+        _show_page(page)
+
+
+def _words(values: list[Any] | None) -> list[str]:
+    return [str(value) for value in values or ()]
+
+
+def _show_page(page: Mapping[str, Any]) -> None:
+    say(*render_orders(page["orders"]))
+    say(paint(f"{page['count']} de {page['total']} órdenes", "dim"))
+    if page["next"]:
+        say(paint(f"Hay más: --cursor {page['next']}", "dim"))
 
 
 @_group.command("watch")
@@ -166,58 +194,41 @@ def watch(
 
     Example: axon orders watch ORD-2025-001
     """
-
-    async def command() -> None:
-        async with open_container(data_dir) as container:
-            order = None
-            async for order, event in follow(container, reference, local_principal()):
-                if as_json:
-                    print_json(event_document(order, event))
-                else:
-                    line = render_event(event, state=order.estado, progress=order.progreso)
-                    out.print(line, soft_wrap=True)
-        if order is not None and order.estado != OrderState.ENTREGADO:
-            cause = safe((order.fallo or {}).get("mensaje") or "no se entregó")
-            raise CliError(
-                Exit.NOT_DELIVERED,
-                f"La orden {order.order_number} terminó en '{order.estado}': {cause}",
-            )
-
-    run(command, as_json=as_json)
+    order: Mapping[str, Any] = {}
+    for order, event in follow(Factory(data_dir), reference):
+        if as_json:
+            print_json({**order, **event})
+        else:
+            say(event_line(event, state=order["estado"], progress=order["progreso"]))
+    if order["estado"] != OrderState.ENTREGADO:
+        failure: Mapping[str, Any] = order["fallo"] or {}
+        cause = safe(failure.get("mensaje") or said("no se entregó", "no delivery"))
+        number, state = order["order_number"], order["estado"]
+        raise CliError(
+            Exit.NOT_DELIVERED,
+            said(
+                f"La orden {number} terminó en '{state}': {cause}",
+                f"Order {number} ended in '{state}': {cause}",
+            ),
+        )
 
 
 @_group.command("result")
 def result(
     *, reference: Reference, data_dir: DataDirOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show the delivered product, its credentials masked.
+    """Show what was delivered, with its credentials masked.
 
     Example: axon orders result ORD-2025-001
     """
-
-    async def command() -> dict[str, Any]:
-        async with open_container(data_dir) as container, container.database.reading() as session:
-            order = await read_order(session, reference, local_principal())
-            return await result_of(session, order, container.policy, datetime.now(UTC))
-
-    document = run(command, as_json=as_json)
+    document = Factory(data_dir).get("orders", reference, "result")
     if as_json:
         print_json(document)
     else:
-        out.print(facts(_flat(document)))
+        say(*facts(flat(document)))
 
 
+new_order.register(_group)
 decisions.register(_group)
 plans.register(_group)
 clients.register(_group)
-
-
-def _flat(document: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """Return {"resultado.portal_url": …}: one line for each value."""
-    rows: dict[str, object] = {}
-    for name, value in document.items():
-        if isinstance(value, Mapping):
-            rows |= _flat(cast("Mapping[str, Any]", value), f"{prefix}{name}.")
-        elif value is not None:
-            rows[f"{prefix}{name}"] = value
-    return rows

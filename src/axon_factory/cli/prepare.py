@@ -1,24 +1,21 @@
 """`axon migrate` and `axon runtime`: the database's schema, and the Python that products run in."""
 
-from contextlib import nullcontext
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from axon_factory.adapters.product_runtime import ProductRuntime
-from axon_factory.cli.context import (
+from axon_factory.cli.context import configure_logging, database_url, run
+from axon_factory.cli.tables import facts, safe
+from axon_factory.cli.terminal import (
     CliError,
     DataDirOption,
     Exit,
     JsonOption,
-    configure_logging,
-    database_url,
-    out,
     print_json,
-    run,
+    say,
+    tell,
 )
-from axon_factory.cli.render import facts, safe
 from axon_factory.db.embedded import APP_ROLE
 from axon_factory.db.migrate import SchemaState, migrate, schema_state
 from axon_factory.db.server import RoleMissing, RoleUnfit, grant_app
@@ -69,10 +66,10 @@ def migrate_command(
     if as_json:
         print_json({"desde": before, "hasta": after})
     elif before == after:
-        out.print(f"El esquema ya está en la revisión {after}", highlight=False)
+        say(f"El esquema ya está en la revisión {after}")
     else:
         start = f"la revisión {before}" if before else "una base vacía"
-        out.print(f"Esquema migrado: de {start} a la revisión {after}", highlight=False)
+        say(f"Esquema migrado: de {start} a la revisión {after}")
 
 
 def _embedded_role(settings: Settings) -> str | None:
@@ -105,13 +102,8 @@ def install(*, as_json: JsonOption = False) -> None:
         settings = load_settings()
         runtime = ProductRuntime(settings.product_runtime)
         new = not runtime.is_ready()
-        status = out.status("Instalando el entorno de los productos")
-
-        def tell(line: str) -> None:
-            status.update(Text(f"Instalando: {safe(line)}", overflow="ellipsis", no_wrap=True))
-
-        with status if out.is_terminal and not as_json else nullcontext():
-            await runtime.install(tell)
+        await runtime.install(lambda line: None if as_json else tell(f"Instalando: {safe(line)}"))
+        tell("")
         return _document(settings, runtime) | {"instalado_ahora": new}
 
     document = run(command, as_json=as_json)
@@ -119,7 +111,7 @@ def install(*, as_json: JsonOption = False) -> None:
         print_json(document)
     else:
         word = "instalado" if document["instalado_ahora"] else "ya estaba listo"
-        out.print(f"Entorno de los productos {word}: {document['python']}", soft_wrap=True)
+        say(f"Entorno de los productos {word}: {document['python']}")
 
 
 @_group.command("show")
@@ -139,7 +131,7 @@ def show(*, as_json: JsonOption = False) -> None:
     else:
         ready = "sí" if document["listo"] else "no: ejecuta `axon runtime install`"
         rows = {"Carpeta": document["carpeta"], "Python": document["python"], "Listo": ready}
-        out.print(facts(rows))
+        say(*facts(rows))
     if not document["listo"]:
         raise typer.Exit(int(Exit.PRODUCT_RUNTIME))
 

@@ -27,6 +27,7 @@ from axon_factory.cli.context import (
     run,
     stop_signal,
 )
+from axon_factory.cli.local_access import local_access
 from axon_factory.cli.processes import Fork, Processes
 from axon_factory.settings import Settings, load_settings
 
@@ -75,9 +76,12 @@ def serve(
     def answer(fork: Fork | None = None) -> None:
         async def command() -> None:
             async with open_container(data_dir, host=host, port=port) as container:
-                if fork is None:
+                if fork is not None:
+                    await answer_until_stopped(container, fork.listener, fork)
+                    return
+                with local_access(settings.data_dir, listener):  # before scripts are told
                     ready()
-                await answer_until_stopped(container, fork.listener if fork else listener, fork)
+                    await answer_until_stopped(container, listener, None)
 
         run(command, as_json=as_json, loop_factory=uvloop.new_event_loop)
 
@@ -87,7 +91,10 @@ def serve(
         else:
             configure_logging(settings)
             load_application()
-            raise typer.Exit(Processes(settings.processes, listener, answer).run(ready))
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with local_access(settings.data_dir, listener):
+                ended = Processes(settings.processes, listener, answer).run(ready)
+            raise typer.Exit(ended)
 
 
 def bind(host: str, port: int) -> socket.socket:

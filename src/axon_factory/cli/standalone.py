@@ -17,15 +17,15 @@ import structlog
 import uvloop
 
 from axon_factory.accounts import users
-from axon_factory.accounts.passwords import generate_password
 from axon_factory.bootstrap import Container
-from axon_factory.cli.context import configure_logging, record, run
+from axon_factory.cli.context import configure_logging, run
+from axon_factory.cli.first_administrator import add_administrator
+from axon_factory.cli.local_access import local_access
 from axon_factory.cli.processes import Fork, Processes, fork_of
 from axon_factory.cli.serve import answer_until_stopped, bind, load_application, serve_until
 from axon_factory.db.embedded import APP_ROLE, DataDirLock, DataDirUnwritable, EmbeddedPostgres
 from axon_factory.db.migrate import migrate
 from axon_factory.db.server import grant_app
-from axon_factory.domain.permissions import Action, Role
 from axon_factory.settings import Settings
 
 _log = structlog.get_logger(__name__)
@@ -68,6 +68,7 @@ async def standalone(settings: Settings, tell: Callable[[str], None]) -> AsyncGe
         password = await _first_administrator(container)
         api = serve_until if forks is None else forks.serve_until
         failure = await _serve(container, listener, stack, api)
+        stack.enter_context(local_access(settings.data_dir, listener))
         yield Standalone(container, failure, _ADMIN_EMAIL, password)
 
 
@@ -118,18 +119,7 @@ async def _first_administrator(container: Container) -> str | None:
     async with container.database.reading() as session:
         if await users.list_all(session):
             return None
-    password = generate_password()
-    password_hash = await container.passwords.hash(password)
-    async with container.database.transaction("first_administrator") as session:
-        user = await users.create(
-            session,
-            email=_ADMIN_EMAIL,
-            name="Administración",
-            role=Role.ADMIN,
-            password_hash=password_hash,
-            must_change_password=True,
-        )
-        await record(session, Action.MANAGE_USERS, subject=f"user:{user.id}")
+    _, password = await add_administrator(container, _ADMIN_EMAIL, "Administración")
     return password
 
 

@@ -30,9 +30,11 @@ from axon_factory.cli.context import (
     run,
     stop_signal,
 )
-from axon_factory.cli.render import follow, render_event, render_plan
+from axon_factory.cli.follow_rows import follow
+from axon_factory.cli.render import event_line, render_plan
 from axon_factory.cli.serve import ProcessesOption
 from axon_factory.cli.standalone import Standalone, make_data_folder, standalone
+from axon_factory.cli.terminal import say
 from axon_factory.db.tables import Order, OrderEvent
 from axon_factory.domain.errors import TransitionRefused
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
@@ -165,7 +167,7 @@ class _Voice:
                     {"evento": "plan", "order_number": order.order_number, "plan": order.plan}
                 )
             else:
-                out.print(render_plan(order))
+                say(*render_plan(_plan_of(order)))
         elif self._json:
             print_json(
                 {
@@ -177,7 +179,7 @@ class _Voice:
                 }
             )
         else:
-            out.print(render_event(event), soft_wrap=True)
+            say(event_line(log_entry(event, local_principal())))
 
     def delivered(self, order: Order, running: Standalone) -> None:
         """Show where the delivered product is."""
@@ -215,6 +217,12 @@ class _Voice:
             print_json({"evento": "sirviendo", "url": running.container.settings.base_url})
         else:
             out.print("\nLa fábrica sigue en marcha. Ctrl-C la detiene.", style="dim")
+
+
+def _plan_of(order: Order) -> dict[str, object]:
+    """Return what is shown of an order's plan, under the API's names."""
+    names = ("plan", "plan_version", "plan_estado", "plan_hash", "precio", "moneda")
+    return {name: getattr(order, name) for name in names}
 
 
 def _log_file(settings: Settings) -> Path:

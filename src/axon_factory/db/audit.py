@@ -7,7 +7,7 @@ inside can: that the owner of the database made a part of the trail anew.
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -175,7 +175,6 @@ def _filtered(query: AuditQuery) -> Select[Any]:
 
 
 _MOST_BREAKS = 20
-_TOLD_EVERY = 1000
 _STREAMED = {"yield_per": 1000}
 
 # The function audit_head (migration 0005) takes the same number.
@@ -254,30 +253,22 @@ async def cut(session: AsyncSession) -> int:
     return await session.scalar(_NEWEST) or 0
 
 
-async def verify_audit(
-    session: AsyncSession,
-    position: int,
-    tell: Callable[[int], None] = lambda _entries: None,
-) -> Verification:
+async def verify_audit(session: AsyncSession, position: int) -> Verification:
     """Check all chains, from the first entry to the head.
 
     Args:
         session: A new one; it is made to read one snapshot, for as long as it takes.
         position: Up to where the checkpoint of the result goes: a result of `cut`, or of an earlier
             checkpoint.
-        tell: Gets the number of entries read so far, now and then.
     """
     await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     await session.execute(_NO_TIMEOUT)
     walk = _Walk(position)
     async for record, following, head in _entries(session):
         walk.take(record, following, head)
-        if walk.result.entries % _TOLD_EVERY == 0:
-            tell(walk.result.entries)
     lonely = await session.stream_scalars(_HEADS_ALONE, execution_options=_STREAMED)
     async for head in lonely:
         walk.result.add(Break(head.chain, 1, Fault.TRUNCATED))
-    tell(walk.result.entries)
     return walk.finished()
 
 

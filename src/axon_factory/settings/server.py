@@ -152,6 +152,17 @@ class ServerSettings(BaseSettings):
     mcp: bool = Field(
         default=True, description="Whether the API also answers assistants at `/mcp` (MCP)."
     )
+    url: BaseUrl | None = Field(
+        None,
+        description="Address of another factory that commands ask, with `AXON_API_KEY`; https, or "
+        "http on this machine. Unset: the factory that runs on the data folder.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="API key that commands ask with; unset: this machine's credential."
+    )
+    lang: Literal["es", "en"] = Field(
+        "es", description="Language of the commands' questions and errors."
+    )
     allowed_hosts: Annotated[frozenset[Host], NoDecode, COMMA_SEPARATED] = Field(
         frozenset(),
         description="Further host names that requests may name, separated by commas. With this or "

@@ -57,6 +57,16 @@ async def test_a_new_user_must_choose_a_password_first(people: People, admin: He
     assert await people.headers("eva@example.com", CHOSEN)
 
 
+async def test_a_new_user_may_come_with_a_password(people: People, admin: Headers) -> None:
+    body = NEW | {"password": "corta"}
+    refusal = await people.ask("POST", "/api/users", admin, body, status=400)
+    assert set(refusal["details"]) == {"password"}
+    created = await people.ask("POST", "/api/users", admin, NEW | {"password": CHOSEN}, status=201)
+    assert created["debe_cambiar_password"] is False
+    assert "password_de_un_solo_uso" not in created
+    await people.ask("GET", "/api/orders", await people.headers("eva@example.com", CHOSEN))
+
+
 async def test_a_lost_answer_shows_the_same_password_again(people: People, admin: Headers) -> None:
     once = {**admin, "Idempotency-Key": "alta-1"}
     first = await people.ask("POST", "/api/users", once, NEW, status=201)

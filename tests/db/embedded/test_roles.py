@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from axon_factory.cli.render import follow
+from axon_factory.cli.follow_rows import follow
 from axon_factory.db.audit import AuditQuery, append_audit, cut, list_audit, verify_audit
 from axon_factory.db.embedded import APP_ROLE, EmbeddedPostgres
 from axon_factory.db.embedded.cluster import Cluster

@@ -1,6 +1,6 @@
 """The audit trail, for administrators: it names people and where they were."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -10,11 +10,19 @@ from axon_factory.api.answers import json_response
 from axon_factory.api.authentication import require
 from axon_factory.api.routes import Route, answers
 from axon_factory.api.services import Services
-from axon_factory.db.audit import AuditQuery, audit_document, list_audit
+from axon_factory.db.audit import (
+    AuditQuery,
+    Verification,
+    audit_document,
+    cut,
+    list_audit,
+    verify_audit,
+)
 from axon_factory.domain.answers import AnswerModel, Count, Timestamp
 from axon_factory.domain.audit import Outcome
+from axon_factory.domain.errors import Unavailable
 from axon_factory.domain.permissions import Action, Principal
-from axon_factory.domain.text import Sentence
+from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders.answers.shared import EXAMPLE_ID
 
 __all__ = ["AuditPage", "router"]
@@ -71,6 +79,54 @@ class AuditPage(AnswerModel):
     count: Count = Field(description="Cuántas trae esta respuesta.")
     next: str | None = Field(description="La página siguiente; null en la última.")
     entries: list[AuditEntryAnswer] = Field(description="Las entradas.")
+
+
+class AuditBreak(AnswerModel):
+    """Dónde no se sostiene una cadena."""
+
+    cadena: str = Field(description="La orden, o `acceso`.")
+    secuencia: int = Field(ge=1, description="La primera entrada que no se sostiene.")
+    motivo: Literal["altered", "missing", "reordered", "truncated", "unknown"] = Field(
+        description="Alterada, ausente, en otro orden, cortada, o de otra mano."
+    )
+
+
+class AuditCheckpoint(AnswerModel):
+    """Un resumen de toda la auditoría hasta un corte, para guardarlo fuera de la base."""
+
+    version: int = Field(description="Versión del formato.")
+    at: Timestamp
+    position: int = Field(ge=0, description="El corte: la posición de la última entrada.")
+    entries: Count = Field(description="Entradas hasta el corte.")
+    chains: Count = Field(description="Cadenas hasta el corte.")
+    digest: str = Field(pattern=_HASH, description="SHA-256 del final de cada cadena.")
+
+
+class AuditVerification(AnswerModel):
+    """Si la auditoría se sostiene, y dónde no."""
+
+    EXAMPLE: ClassVar = {
+        "integra": True,
+        "entradas": 42,
+        "cadenas": 7,
+        "cadenas_rotas": 0,
+        "roturas": [],
+        "punto_de_control": {
+            "version": 1,
+            "at": "2025-11-14T10:05:00Z",
+            "position": 42,
+            "entries": 42,
+            "chains": 7,
+            "digest": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        },
+    }
+
+    integra: bool = Field(description="Verdadero si todas las cadenas se sostienen.")
+    entradas: Count = Field(description="Entradas leídas.")
+    cadenas: Count = Field(description="Cadenas leídas.")
+    cadenas_rotas: Count = Field(description="Cadenas que no se sostienen.")
+    roturas: list[AuditBreak] = Field(description="Las primeras de ellas.")
+    punto_de_control: AuditCheckpoint | None = Field(description="null si no hay entradas.")
 
 
 router = APIRouter(route_class=Route, prefix="/api/audit", tags=["auditoria"])
@@ -167,3 +223,75 @@ async def list_entries(
     }
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
     return json_response(request, page, headers=headers)
+
+
+class _OneAtATime:
+    """Keeps a second verification out: each reads every entry."""
+
+    def __init__(self) -> None:
+        self._busy = False
+
+    def __enter__(self) -> None:
+        if self._busy:
+            raise Unavailable(
+                "Otra comprobación de la auditoría está en curso; intenta de nuevo después",
+                message_en="The audit trail is being verified already; try again later",
+            )
+        self._busy = True
+
+    def __exit__(self, *_: object) -> None:
+        self._busy = False
+
+
+_one_at_a_time = _OneAtATime()
+
+
+@router.get(
+    "/verification",
+    operation_id="verifyAudit",
+    summary="Comprobar la auditoría",
+    responses=answers(AuditVerification, etag=True),
+)
+async def verify(
+    request: Request,
+    services: Services,
+    _principal: Annotated[Principal, Depends(require(Action.READ_AUDIT))],
+    posicion: Annotated[
+        int | None,
+        Query(
+            ge=0,
+            le=_LARGEST_POSITION,
+            description="Hasta dónde llega el punto de control: la `position` de uno que se "
+            "guardó. Sin ella, hasta la entrada más reciente.",
+        ),
+    ] = None,
+) -> Response:
+    """Lee todas las entradas y comprueba que ninguna falta, sobra ni fue alterada.
+
+    Tarda según cuántas hay. `punto_de_control` resume la auditoría: guardado fuera de la base,
+    muestra después lo que dentro de ella no se ve.
+    """
+    with _one_at_a_time:
+        if posicion is None:
+            async with services.database.transaction("audit_cut") as session:
+                posicion = await cut(session)
+        async with services.database.reading() as session:
+            result = await verify_audit(session, posicion)
+    return json_response(request, _verification_document(result))
+
+
+def _verification_document(result: Verification) -> dict[str, Any]:
+    kept = result.checkpoint
+    return {
+        "integra": result.holds,
+        "entradas": result.entries,
+        "cadenas": result.chains,
+        "cadenas_rotas": result.broken_chains,
+        "roturas": [
+            {"cadena": found.chain, "secuencia": found.seq, "motivo": found.fault.value}
+            for found in result.breaks
+        ],
+        "punto_de_control": None
+        if kept is None
+        else {**kept.model_dump(mode="json"), "at": timestamp(kept.at)},
+    }

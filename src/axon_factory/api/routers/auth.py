@@ -23,7 +23,7 @@ from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.domain.answers import AnswerModel
-from axon_factory.domain.errors import AuthenticationRequired, Conflict
+from axon_factory.domain.errors import AuthenticationRequired, Conflict, Forbidden
 from axon_factory.domain.permissions import Action, Grant, Principal, Role
 from axon_factory.domain.requests import RequestModel
 from axon_factory.domain.text import Sentence
@@ -303,7 +303,14 @@ def _client(request: Request) -> Client:
 
 
 def _own_ids(principal: Principal) -> tuple[UUID, UUID]:
-    """Return the ids of the user and of the session that ask; only users have these actions."""
+    """Return the ids of the user and of the session that ask.
+
+    Raises:
+        Forbidden: this machine's administrator asks, who has neither password nor session.
+    """
     if principal.session_id is None:
-        raise TypeError(f"{principal.id} has no session")
+        raise Forbidden(
+            "Quien administra desde esta máquina no tiene contraseña ni sesiones",
+            message_en="This machine's administrator has neither a password nor sessions",
+        )
     return UUID(principal.id.removeprefix("user:")), UUID(principal.session_id)

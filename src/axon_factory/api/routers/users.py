@@ -5,10 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from axon_factory.accounts import users
-from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount
+from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount, WeakPassword
 from axon_factory.accounts.passwords import generate_password
 from axon_factory.accounts.users import UserChange, change_user
 from axon_factory.api import access_views as schemas
@@ -53,6 +53,10 @@ class NewUser(RequestModel):
     cliente_id: Name | None = Field(
         default=None, description="De un cliente, el de las órdenes que verá."
     )
+    password: SecretStr | None = Field(
+        default=None,
+        description="Su contraseña; sin ella recibe una de un solo uso, que debe cambiar.",
+    )
 
 
 class UserPatch(RequestModel):
@@ -86,11 +90,15 @@ class UserPatch(RequestModel):
     summary="Crear un usuario",
     responses=answers(schemas.UserWithPassword, status.HTTP_201_CREATED, etag=True),
 )
-@raises(EmailTaken)
+@raises(EmailTaken, WeakPassword)
 async def create(new: NewUser, write: Administer) -> Response:
-    """Crea un usuario; su contraseña de un solo uso se muestra solo en esta respuesta."""
-    password = generate_password()
-    password_hash = await write.services.access.passwords.hash(password)
+    """Crea un usuario; una contraseña de un solo uso se muestra solo en esta respuesta."""
+    given = new.password.get_secret_value() if new.password else None
+    passwords = write.services.access.passwords
+    if given is not None:
+        await passwords.check(given, Role(new.rol), (new.email, new.nombre, new.cliente_id or ""))
+    password = generate_password() if given is None else given
+    password_hash = await passwords.hash(password)
     async with write.transaction("create_user") as session:
         user = await users.create(
             session,
@@ -99,10 +107,11 @@ async def create(new: NewUser, write: Administer) -> Response:
             role=Role(new.rol),
             password_hash=password_hash,
             client_id=new.cliente_id,
-            must_change_password=True,
+            must_change_password=given is None,
         )
         location = {"Location": f"/api/users/{user.id}"}
-        return _answer(write, user, password, status.HTTP_201_CREATED, location)
+        shown = password if given is None else None
+        return _answer(write, user, shown, status.HTTP_201_CREATED, location)
 
 
 @router.get(
