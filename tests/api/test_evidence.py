@@ -12,6 +12,7 @@ from sqlalchemy import text
 from axon_factory.db.tables import Order
 from axon_factory.domain.permissions import TokenRole
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.evidence import read_receipts
 from tests.support.copies import copy_made_by, order_in
 from tests.support.ports import COMMIT, check_receipt
 from tests.support.workshop import Headers, Workshop
@@ -334,3 +335,17 @@ async def test_an_order_at_rest_takes_no_reports(workshop: Workshop, state: str,
         assert answer.json()["codigo"] == ("intento_terminado" if died else "orden_terminada")
     after = await scene.order()
     assert (after.version, after.progreso) == (before.version, before.progreso)
+
+
+async def test_receipts_of_other_attempts_prove_nothing(workshop: Workshop) -> None:
+    order = await workshop.order(await order_in(workshop, OrderState.LISTO))
+    async with workshop.container.database.reading() as session:
+        current = await read_receipts(session, order)
+        assert current.milestones
+        assert current.checks
+        assert current.deployments
+        attempt = order.intento
+        for other in (attempt - 1, attempt + 1):
+            order.intento = other
+            found = await read_receipts(session, order)
+            assert (found.milestones, found.checks, found.deployments) == ([], [], [])

@@ -15,6 +15,7 @@ from axon_factory.domain.states import (
     ActorKind,
     OrderState,
     PlanStatus,
+    attempt_is_over,
     find_transition,
     targets_from,
 )
@@ -48,6 +49,16 @@ def test_nothing_leaves_a_terminal_state() -> None:
     assert {state.value for state in TERMINAL_STATES} == {"entregado", "cancelado"}
     assert not any(targets_from(state, actor) for state in TERMINAL_STATES for actor in ActorKind)
     assert set(OrderState) - TERMINAL_STATES - {OrderState.FALLIDO} == ACTIVE_STATES
+
+
+@pytest.mark.parametrize("state", OrderState)
+def test_an_attempt_is_over_when_a_later_one_has_begun_or_the_order_has_ended(
+    state: OrderState,
+) -> None:
+    ended = state in TERMINAL_STATES
+    assert attempt_is_over(1, 2, state)
+    assert attempt_is_over(2, 2, state) == ended
+    assert attempt_is_over(3, 2, state) == ended
 
 
 NAMES = st.lists(st.sampled_from(["a", "b", "c"]), unique=True, max_size=3)
