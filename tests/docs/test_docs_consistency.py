@@ -14,6 +14,7 @@ REQUIREMENTS = (
     "requirements-build.in",
     "requirements-client.in",
     "requirements-generators.in",
+    "requirements-compare.in",
     "src/axon_factory/product_templates/runtime/requirements.in",
 )
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
@@ -98,6 +99,7 @@ def test_no_requirements_file_is_forgotten() -> None:
         ".venv-product",
         ".venv-client",
         ".venv-generators",
+        ".venv-compare",
         "node_modules",
         "build",
         "dist",
