@@ -20,6 +20,8 @@ from dataclasses import dataclass
 import structlog
 import typer
 
+from axon_factory.cli.terminal import CliError, show_failure
+
 __all__ = ["Fork", "Processes", "fork_of"]
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -70,6 +72,9 @@ def fork_of(work: Callable[[], int | None]) -> int:
         code = work() or 0
     except typer.Exit as end:
         code = end.exit_code
+    except CliError as failure:
+        show_failure(failure, as_json="--json" in sys.argv)
+        code = int(failure.code)
     except BaseException:  # noqa: BLE001 — the fork ends here, and must not go on as its parent
         traceback.print_exc()
     finally:
