@@ -58,7 +58,7 @@ def main(
     structlog.configure(
         wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
     )
-    rounds, seconds = (2, 2.0) if quick else (5, 4.0)
+    rounds, seconds = (2, 2.0) if quick else (4, 3.0)
     samples = asyncio.run(
         _measured(only.split(","), contenders.split(","), before, orders, rounds, seconds)
     )

@@ -1,9 +1,10 @@
 """The design's orders as it writes them: FastAPI, SQLModel, sessions, logs in a JSON column.
 
-Three concessions, without which it does not run: JSON columns are declared with `sa_column` (the
+Four concessions, without which it does not run: JSON columns are declared with `sa_column` (the
 design's `sa_column_kwargs` does not import), `order_number` has a unique index and is counted by
-`count(*)` of the year (the design says no way), and a changed log is assigned anew, because a
-change inside a JSON column is not seen.
+`count(*)` of the year (the design says no way), a changed log is assigned anew, because a
+change inside a JSON column is not seen, and times are declared as `NaiveDatetime`, which today's
+SQLModel wants of `utcnow`.
 """
 
 import sys
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 
 import uvicorn
 from fastapi import Depends, FastAPI, Header, HTTPException, Query
+from pydantic import NaiveDatetime
 from sqlalchemy import JSON, Column, desc, text
 from sqlmodel import Field, Session, SQLModel, create_engine, func, select
 
@@ -39,12 +41,12 @@ class Order(SQLModel, table=True):
     asignado_a: str | None = None
     session_id: str | None = None
     logs: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON))
-    created_at: datetime = Field(default_factory=datetime.utcnow, index=True)
-    updated_at: datetime = Field(default_factory=datetime.utcnow)
-    planificado_at: datetime | None = None
-    construccion_iniciada_at: datetime | None = None
-    qa_iniciada_at: datetime | None = None
-    entregado_at: datetime | None = None
+    created_at: NaiveDatetime = Field(default_factory=datetime.utcnow, index=True)
+    updated_at: NaiveDatetime = Field(default_factory=datetime.utcnow)
+    planificado_at: NaiveDatetime | None = None
+    construccion_iniciada_at: NaiveDatetime | None = None
+    qa_iniciada_at: NaiveDatetime | None = None
+    entregado_at: NaiveDatetime | None = None
     prioridad: str = "normal"
     tags: list[str] = Field(default_factory=list, sa_column=Column(JSON))
     notas_internas: str = ""
