@@ -13,7 +13,7 @@ GENERATORS := .venv-generators
 COMPARE := .venv-compare
 PEER := benchmarks/compare/peers/fastify/node_modules/.package-lock.json
 GENERATORS_NPM := tests/contract/generators/node_modules/.package-lock.json
-ASSETS := src/axon_factory/web/assets/swagger-ui-bundle.js
+ASSETS := src/axon_factory/web/assets/icons.svg
 READERS := tests/acceptance/readers/node_modules/.package-lock.json
 UV := $(BIN)/uv
 SOURCES := src tests benchmarks
@@ -148,7 +148,7 @@ $(GENERATORS_NPM): tests/contract/generators/package-lock.json | $(VENV)/.dev
 	@deploy/npm $(BIN)/python ci --silent --ignore-scripts --prefix tests/contract/generators
 	@touch $@
 
-$(ASSETS): package.json package-lock.json .npmrc | $(VENV)/.runtime
+$(ASSETS): package.json package-lock.json .npmrc src/axon_factory/web/icons.txt | $(VENV)/.runtime
 	@echo "Bringing the files of the pages (once) ..."
 	@deploy/assets $(BIN)/python
 

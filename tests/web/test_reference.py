@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.web import pages
+from axon_factory.web import reference
 from tests.support.workshop import Workshop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ASSET = re.compile(r'(?:src|href)="(?P<address>/docs/[^"]+)" integrity="(?P<integrity>[^"]+)"')
+ASSET = re.compile(r'(?:src|href)="(?P<address>/static/[^"]+)" integrity="(?P<integrity>[^"]+)"')
 BROWSER = (
     "--headless",
     "--disable-gpu",
@@ -30,13 +30,13 @@ async def test_the_page_loads_files_from_here_alone(workshop: Workshop) -> None:
     page = await workshop.http.get("/docs")
     assert page.status_code == 200
     policy = page.headers["Content-Security-Policy"]
-    assert policy == pages.REFERENCE_POLICY
+    assert policy == reference.REFERENCE_POLICY
     assert not {"unsafe-inline", "unsafe-eval", "http:", "https:"} & set(
         re.split(r"[ ';]+", policy)
     )
     assert "<script>" not in page.text
     assert "style=" not in page.text
-    assert not re.findall(r'(?:src|href)="(?!/docs/|/openapi\.json"|data:,")', page.text)
+    assert not re.findall(r'(?:src|href)="(?!/static/|/openapi\.json"|data:,")', page.text)
     assets = ASSET.findall(page.text)
     assert len(assets) == page.text.count("<script") + page.text.count('rel="stylesheet"') == 4
     for address, integrity in assets:
@@ -50,20 +50,20 @@ async def test_the_page_loads_files_from_here_alone(workshop: Workshop) -> None:
 
 @pytest.mark.parametrize("name", ["..%2Freference.py", "reference.html", ".stamp", "a%00b", "x"])
 async def test_no_other_file_is_served(workshop: Workshop, name: str) -> None:
-    assert (await workshop.http.get(f"/docs/{name}")).status_code == 404
+    assert (await workshop.http.get(f"/static/{name}")).status_code == 404
 
 
 async def test_without_its_files_the_page_says_so(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = (tmp_path / "swagger-ui.css", "text/css")
-    monkeypatch.setitem(pages._FILES, "swagger-ui.css", missing)
+    files = {name: file for name, file in assets._files().items() if name != "swagger-ui.css"}
+    monkeypatch.setattr(assets, "_files", lambda: files)
     page = await workshop.http.get("/docs")
     assert page.status_code == 200
     assert "make assets" in page.text
     assert 'href="/openapi.json"' in page.text
     assert "swagger-ui.css" in page.text
-    assert (await workshop.http.get("/docs/swagger-ui.css")).status_code == 404
+    assert (await workshop.http.get("/static/swagger-ui.css")).status_code == 404
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")

@@ -20,7 +20,13 @@ from axon_factory.accounts.errors import AmbiguousCredentials, InvalidCredential
 from axon_factory.accounts.local_access import LOCAL_PREFIX, LocalAccess
 from axon_factory.accounts.passwords import Passwords, Throttle, is_same_password
 from axon_factory.accounts.presented import Credential, CredentialKind, PresentedCredentials
-from axon_factory.accounts.sessions import Client, RefreshedSession, Sessions, revoke_sessions
+from axon_factory.accounts.sessions import (
+    REFRESH_TOKEN_PREFIX,
+    Client,
+    RefreshedSession,
+    Sessions,
+    revoke_sessions,
+)
 from axon_factory.accounts.system_tokens import SystemTokens
 from axon_factory.accounts.tokens import AccessTokens, IssuedToken
 from axon_factory.db.audit import append_audit
@@ -101,10 +107,13 @@ class Authenticator:
         """Return a credential as a hot path looks for its row; None if it proves nothing."""
         return self._presented.of(kind, text)
 
-    async def log_in(self, email: str, password: str, client: Client) -> Login:
+    async def log_in(
+        self, email: str, password: str, client: Client, *, prefix: str = REFRESH_TOKEN_PREFIX
+    ) -> Login:
         """Verify a password and begin a session.
 
-        Does the same work for an unknown user as for a wrong password.
+        Does the same work for an unknown user as for a wrong password. `prefix` is that of the
+        session's lasting token: a refresh token, or the cookie of a browser.
 
         Raises:
             TooManyAttempts: nothing was verified.
@@ -123,7 +132,7 @@ class Authenticator:
             if user is None:
                 raise InvalidCredentials
             await self._throttle.forgive(session, email, client.address)
-            opened = await self._sessions.open(session, user.id, client)
+            opened = await self._sessions.open(session, user.id, client, prefix=prefix)
             # Logins are rare enough to clean up after all the others.
             await self._sessions.purge(session)
             await self._throttle.purge(session)

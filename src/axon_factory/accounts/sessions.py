@@ -64,10 +64,20 @@ class Sessions:
         self._pepper = checked_pepper(pepper)
         self._limits = limits
 
-    async def open(self, session: AsyncSession, user_id: UUID, client: Client) -> RefreshedSession:
-        """Begin a session of a user who has just shown their password."""
+    async def open(
+        self,
+        session: AsyncSession,
+        user_id: UUID,
+        client: Client,
+        *,
+        prefix: str = REFRESH_TOKEN_PREFIX,
+    ) -> RefreshedSession:
+        """Begin a session of a user who has just shown their password.
+
+        Its lasting token begins with `prefix`; only a refresh token is ever exchanged.
+        """
         now = datetime.now(UTC)
-        token = generate_token(REFRESH_TOKEN_PREFIX)
+        token = generate_token(prefix)
         opened = UserSession(
             id=uuid4(),
             user_id=user_id,

@@ -13,7 +13,6 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
 from starlette.routing import BaseRoute, compile_path, get_name
 
-from axon_factory.api.authentication import Guard
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.permissions import PERMISSIONS, PUBLIC_ROUTES, Action
 
@@ -147,8 +146,11 @@ def _action_of(context: RouteContext) -> Action | None:
 
 
 def _guarded_action(call: Callable[..., Any] | None) -> Action | None:
-    if call is None or isinstance(call, Guard):
-        return None if call is None else call.action
+    if call is None:
+        return None
+    action = getattr(call, "action", None)  # of a guard, whichever room it is of
+    if isinstance(action, Action):
+        return action
     found = (_guarded_action(dependency) for dependency in _dependencies(call))
     return next((action for action in found if action is not None), None)
 

@@ -21,7 +21,7 @@ from axon_factory.api.authentication import current_principal, require
 from axon_factory.api.json_text import JsonLimits, check_json
 from axon_factory.api.middleware import EdgeOptions
 from axon_factory.api.openapi import install_openapi
-from axon_factory.api.rate_limits import Quotas
+from axon_factory.api.rate_limits import Quotas, charge_address
 from axon_factory.api.routes import add_routes, check_routes
 from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.bootstrap.container import Container
@@ -30,7 +30,8 @@ from axon_factory.domain.permissions import Action
 from axon_factory.mcp import mcp_routes
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
-from axon_factory.web import pages, portal
+from axon_factory.web.routes import add_pages
+from axon_factory.web.site import Site
 
 
 def application_of(container: Container) -> FastAPI:
@@ -52,11 +53,7 @@ def application_of(container: Container) -> FastAPI:
     add_routes(
         app, stream_router(container.database, container.signals, require(Action.READ_ORDER))
     )
-    app.state.portal = portal.PortalServices(
-        container.database, container.portal_links, container.policy
-    )
-    add_routes(app, portal.router)
-    add_routes(app, pages.router)
+    add_pages(app, _site(app, container))
     if settings.mcp:
         app.router.routes.extend(_mcp_routes(app, settings))
     install_openapi(app, settings.base_url)
@@ -81,6 +78,20 @@ def _services(container: Container) -> ApiServices:
         outbound=container.outbound,
         key_outbound=container.key_outbound,
         watch_orders=container.signals.watch,
+    )
+
+
+def _site(app: FastAPI, container: Container) -> Site:
+    return Site(
+        database=container.database,
+        policy=container.policy,
+        links=container.portal_links,
+        secret_box=container.secret_box,
+        sessions=container.browser_sessions,
+        https=container.settings.base_url.startswith("https://"),
+        api=lambda: app.state.front,
+        prefers_english=prefers_english,
+        charge_address=charge_address,
     )
 
 

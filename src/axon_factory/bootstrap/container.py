@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
+from axon_factory.accounts.browser import BrowserSessions
 from axon_factory.accounts.local_access import LocalAccess
 from axon_factory.accounts.passwords import OWASP_MINIMUM, HashCost, Passwords, Throttle
 from axon_factory.accounts.sessions import Sessions
@@ -64,20 +65,28 @@ class Container:
         self.secret_box = EnvelopeSecretBox(
             {key_id: one.encryption for key_id, one in ring.items()}, keys.key_id
         )
+        access_tokens = AccessTokens(
+            TokenKeys(keys.key_id, {key_id: one.signing for key_id, one in ring.items()}),
+            issuer="axon-factory",
+            audience="axon-factory-api",
+            lifetime=timedelta(minutes=settings.access_token_minutes),
+        )
         self.authenticator = Authenticator(
             self.database,
-            access_tokens=AccessTokens(
-                TokenKeys(keys.key_id, {key_id: one.signing for key_id, one in ring.items()}),
-                issuer="axon-factory",
-                audience="axon-factory-api",
-                lifetime=timedelta(minutes=settings.access_token_minutes),
-            ),
+            access_tokens=access_tokens,
             api_keys=self.api_keys,
             system_tokens=self.system_tokens,
             passwords=self.passwords,
             sessions=self.sessions,
             throttle=Throttle(login_limits(settings)),
             local_access=LocalAccess(settings.data_dir),
+        )
+        self.browser_sessions = BrowserSessions(
+            self.database,
+            self.authenticator,
+            access_tokens,
+            pepper=keys.pepper,
+            limits=session_limits(settings),
         )
         self.machine = DiskFloors(disk_floors(settings))
         self.policy = policy_of(settings, self.portal_links)

@@ -76,6 +76,9 @@ class Action(StrEnum):
     MANAGE_KEYS = "access:keys"
     READ_AUDIT = "access:audit"
     MANAGE_NOTIFICATIONS = "notifications:manage"
+    READ_PENDING = "desk:pending"
+    READ_BOARD = "desk:board"
+    READ_SETTINGS = "desk:settings"
     READ_LINE = "line:read"
     CONTROL_LINE = "line:control"
 
@@ -238,6 +241,9 @@ PERMISSIONS = MappingProxyType(
         # The factory sends to any address that a caller names. Administrators keep them all; a key
         # that reads orders keeps its own, at public addresses, and reads nothing of others.
         Action.MANAGE_NOTIFICATIONS: Permission(frozenset({_G.ADMIN, _G.KEY_READ, _G.KEY_ADMIN})),
+        Action.READ_PENDING: Permission(_ADMINS | {_G.OPERATOR}),
+        Action.READ_BOARD: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
+        Action.READ_SETTINGS: Permission(frozenset({_G.ADMIN})),
         Action.READ_LINE: Permission(frozenset({_G.ADMIN, _G.OPERATOR, _G.KEY_READ, _G.KEY_ADMIN})),
         Action.CONTROL_LINE: Permission(_ADMINS),
     }
@@ -255,7 +261,9 @@ PUBLIC_ROUTES = MappingProxyType(
         "/api/auth/refresh": "the refresh token in the body is the credential",
         "/openapi.json": "the contract is public",
         "/docs": "it shows the contract, and whoever tries it there needs a credential",
-        "/docs/{name}": "the files of that page",
+        "/static/{name}": "the files of the pages",
+        "/entrar": "whoever signs in has no session yet",
+        "/idioma": "a choice of language is nobody's secret",
         "/mcp": "it asks for the API's credentials itself, and its tools are requests to the API",
         "/mcp/": "the same, for clients that end the address with a slash",
         "/portal/{token}": "the signed link is the permission",

@@ -1,4 +1,4 @@
-"""The first page, and the client's portal: one page behind an unguessable link.
+"""The client's portal: one page behind an unguessable link.
 
 The portal shows no secret and no internals. The signed link is the permission, to read and to
 answer, until it expires or is revoked. No cookie or other ambient authority is involved, so
@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from axon_factory import __version__
 from axon_factory.db.audit import append_audit
-from axon_factory.db.sessions import Database
 from axon_factory.db.tables import Order, OrderQuestion
 from axon_factory.domain.audit import AuditEntry
 from axon_factory.domain.errors import NotFound, ValidationFailed
@@ -30,8 +28,7 @@ from axon_factory.domain.states import Audience, Claim, OrderState
 from axon_factory.orders.change import Change
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.notifications.client_mails import has_account
-from axon_factory.orders.policy import Policy
-from axon_factory.orders.portal_links import PortalLinks, serves
+from axon_factory.orders.portal_links import serves
 from axon_factory.orders.questions.asking import (
     QuestionClosed,
     answer_by_link,
@@ -41,18 +38,10 @@ from axon_factory.orders.questions.asking import (
 from axon_factory.orders.questions.open import open_questions
 from axon_factory.orders.read import lock_order_by_id, read_order_for_portal
 from axon_factory.orders.requests import QuestionAnswer, validated
-from axon_factory.web.pages import render_page
+from axon_factory.web.rendering import plain_page
+from axon_factory.web.site import Site, site_of
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-async def home(request: Request) -> HTMLResponse:
-    """Say what answers here."""
-    services = cast("PortalServices", request.app.state.portal)
-    return render_page(
-        "home.html", 200, version=__version__, support_email=services.policy.support_email
-    )
 
 
 # The client sees five plain stages; how the factory calls its own is not their concern.
@@ -83,15 +72,6 @@ _THANKS = "Gracias: recibimos tu respuesta."
 _TOO_LATE = "Esa pregunta ya no espera respuesta; no se cambió nada."
 
 
-@dataclass(frozen=True, slots=True)
-class PortalServices:
-    """What the portal needs; kept in `app.state.portal`."""
-
-    database: Database
-    links: PortalLinks
-    policy: Policy
-
-
 class _LinkEnded(Exception):
     """The link has expired or was revoked."""
 
@@ -114,18 +94,18 @@ async def portal(token: str, request: Request, respondida: str = "") -> HTMLResp
 @router.post("/portal/{token}/preguntas/{number}")
 async def answer(token: str, number: str, request: Request) -> Response:
     """Take the client's answer and show the page anew: reloading it sends nothing again."""
-    services = _services(request)
+    services = site_of(request)
     link = services.links.read(token)
     asked = _number(number)
     if link is None or asked is None:
-        return _not_found(services)
+        return _not_found(request)
     text = _answer_in(await request.body())
     try:
         await _record(services, request, link, asked, text)
     except _LinkEnded:
-        return _ended(services)
+        return _ended(request)
     except NotFound:
-        return _not_found(services)
+        return _not_found(request)
     except QuestionClosed:
         return await _page(request, token, notice=_TOO_LATE, status=HTTPStatus.CONFLICT)
     except ValidationFailed as wrong:
@@ -133,10 +113,6 @@ async def answer(token: str, number: str, request: Request) -> Response:
         tried = _Attempt(asked, text, problem)
         return await _page(request, token, tried=tried, status=HTTPStatus.BAD_REQUEST)
     return RedirectResponse(f"/portal/{token}?respondida={asked}", HTTPStatus.SEE_OTHER)
-
-
-def _services(request: Request) -> PortalServices:
-    return cast("PortalServices", request.app.state.portal)
 
 
 def _number(text: str) -> int | None:
@@ -154,7 +130,7 @@ def _answer_in(body: bytes) -> str:
 
 
 async def _record(
-    services: PortalServices, request: Request, link: tuple[UUID, int], number: int, text: str
+    services: Site, request: Request, link: tuple[UUID, int], number: int, text: str
 ) -> None:
     """Record the answer, and on the audit trail that it came by the link.
 
@@ -197,14 +173,14 @@ async def _page(
     tried: _Attempt | None = None,
     status: int = HTTPStatus.OK,
 ) -> HTMLResponse:
-    services = _services(request)
+    services = site_of(request)
     link = services.links.read(token)
     async with services.database.reading() as session:
         order = await read_order_for_portal(session, link[0]) if link else None
         if link is None or order is None:
-            return _not_found(services)
+            return _not_found(request)
         if not await serves(session, *link, datetime.now(UTC)):
-            return _ended(services)
+            return _ended(request)
         account = await has_account(session, order)
         questions = await open_questions(session, order, Audience.CLIENTE)
         number = _number(answered)
@@ -212,24 +188,22 @@ async def _page(
             notice = _THANKS
         evidence = await read_evidence(session, order)
     facts = _facts(order, evidence) | {"has_account": account} | _asked(token, questions, tried)
-    return render_page(
+    return plain_page(
+        request,
         "portal.html",
         status,
-        forms=bool(questions),
-        support_email=services.policy.support_email,
         notice=notice,
         **facts,
     )
 
 
-def _not_found(services: PortalServices) -> HTMLResponse:
-    return render_page("not_found.html", 404, support_email=services.policy.support_email)
+def _not_found(request: Request) -> HTMLResponse:
+    return plain_page(request, "not_found.html", 404)
 
 
-def _ended(services: PortalServices) -> HTMLResponse:
+def _ended(request: Request) -> HTMLResponse:
     """Say that the link no longer serves. Its holder was the client, or had it from the client."""
-    status = HTTPStatus.GONE
-    return render_page("ended.html", status, support_email=services.policy.support_email)
+    return plain_page(request, "ended.html", HTTPStatus.GONE)
 
 
 def _asked(

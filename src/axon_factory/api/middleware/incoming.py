@@ -156,6 +156,11 @@ class RequestCap:
             self._running -= 1
 
 
+_UNCOUNTED = "/static/"
+"""The files of pages: each is kept by browsers, and costs less than its count."""
+_COOKIES = ("axon=", "__Host-axon=")
+_PAGES = ("/app", "/cuenta", "/portal", "/salir")
+"""Who has one is counted by the API that the pages ask, or once it proves nothing."""
 _CREDENTIALS = ("authorization", "x-api-key", "x-system-token", "x-a2a-notification-token")
 _PUBLIC = [compile_path(path)[0] for path in PUBLIC_ROUTES]
 
@@ -202,9 +207,12 @@ class RateLimitFields:
 
 def _is_anonymous(scope: Scope) -> bool:
     path: str = scope["path"]
-    if path in PROBES:
+    if path in PROBES or path.startswith(_UNCOUNTED):
         return False
     headers = Headers(scope=scope)
+    cookies = headers.get("cookie", "")
+    if path.startswith(_PAGES) and any(name in cookies for name in _COOKIES):
+        return False
     if not any(name in headers for name in _CREDENTIALS):
         return True
     # A public route asks for no credential: one that is sent all the same proves nothing.
