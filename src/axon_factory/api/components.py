@@ -101,6 +101,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "decisiones": "Actos de personas sobre una orden: aprobar o editar su plan, preguntar, "
         "rechazar, cancelar, reintentar.",
         "preguntas": "Preguntas sobre una orden, y sus respuestas.",
+        "escritorio": "Lo que espera a una persona, y el tablero de órdenes.",
         "portal": "Los enlaces con que un cliente sigue su orden.",
         "agentes": "Lo que hace el agente de un intento además de reportar.",
         "productos": "El catálogo de tipos de producto (§4).",
