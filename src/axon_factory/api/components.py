@@ -65,6 +65,12 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "Needs": "Quién debe el próximo paso de la orden.",
         "Trouble": "Qué le impide trabajar a la máquina.",
         "Silence": "Desde hace cuánto el agente que construye no da señales de vida.",
+        "PendingKind": "Por qué algo espera a una persona: un `plan` por aprobar, una `pregunta` "
+        "al equipo, un `cliente` que no responde, un `fallo`, una `revision` que rechaza una y "
+        "otra vez, un `presupuesto` agotado, el `silencio` de un agente, la `maquina`, la `linea`, "
+        "un `producto` caído, un `aviso` que no llegó.",
+        "Act": "Lo que una persona puede hacer: cada uno es una solicitud de esta API "
+        "(`aprobar` es `POST /api/orders/{id}/approve`).",
         "PlanStatus": "Estado del plan dentro de `planificacion`.",
         "PlanVersionStatus": "Qué fue de una versión del plan; `reemplazado`: alguien escribió "
         "otra desde ella.",

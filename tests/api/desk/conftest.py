@@ -14,6 +14,7 @@ from axon_factory.orders.read import lock_order_by_id
 from tests.support.workshop import Workshop
 
 Json = dict[str, Any]
+Query = str | int | list[str]
 
 
 class Pages:
@@ -22,15 +23,15 @@ class Pages:
     def __init__(self, workshop: Workshop) -> None:
         self.workshop = workshop
 
-    async def get(self, path: str, by: str = "admin", language: str = "es", **query: Any) -> Json:
+    async def get(self, path: str, by: str = "admin", language: str = "es", **query: Query) -> Json:
         headers = {**self.workshop.headers[by], "Accept-Language": language}
         answer = await self.workshop.http.get(path, params=query, headers=headers)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    async def pending(self, order_id: UUID | None, by: str = "admin", **query: Any) -> list[Json]:
+    async def pending(self, order_id: UUID | None, by: str = "admin") -> list[Json]:
         """What waits about one order, or about none."""
-        found = await self.get("/api/pending", by, **{"limit": 200, **query})
+        found = await self.get("/api/pending", by, limit=200)
         wanted = None if order_id is None else str(order_id)
         return [
             item
@@ -43,8 +44,8 @@ class Pages:
         assert answer.status_code in {200, 201}, answer.text
         return answer.json()
 
-    async def act(self, order_id: UUID, verb: str, by: str = "admin", **body: Any) -> Json:
-        return await self.post(f"/api/orders/{order_id}/{verb}", body, by)
+    async def act(self, order_id: UUID, verb: str, **body: object) -> Json:
+        return await self.post(f"/api/orders/{order_id}/{verb}", body)
 
     @asynccontextmanager
     async def change(self, order_id: UUID) -> AsyncGenerator[Change]:

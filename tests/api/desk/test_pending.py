@@ -18,7 +18,6 @@ from axon_factory.orders.reviewing import ask_person
 from axon_factory.orders.runs.liveness import mark_silent, note_life
 from tests.api.desk.conftest import Json, Pages
 from tests.support.copies import copy_orders, order_in
-from tests.support.workshop import Workshop
 
 TO_STAFF = {"pregunta": "¿Qué cuenta de Twilio?", "destinatario": "operador"}
 

@@ -106,7 +106,7 @@ class BoardColumn(BoardLane):
     )
 
 
-_CARD: dict[str, Any] = {
+_EXAMPLE_CARD: dict[str, Any] = {
     **DESK_ORDER_EXAMPLE,
     "progreso": 0,
     "desde": "2025-11-14T10:05:00Z",
@@ -139,7 +139,7 @@ class Board(AnswerModel):
             "count": 1,
             "desde": "2025-11-14T10:05:00Z",
             "valor": [{"moneda": "USD", "monto": "2500.00"}],
-            "tarjetas": [_CARD],
+            "tarjetas": [_EXAMPLE_CARD],
         },
         "columnas": [
             {

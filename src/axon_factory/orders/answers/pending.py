@@ -208,7 +208,7 @@ class PendingItem(AnswerModel):
     ) = Field(description="Lo que hace falta para decidir, según `clase`.")
 
 
-_PLAN: dict[str, Any] = {
+_EXAMPLE_PLAN: dict[str, Any] = {
     "id": f"plan:{EXAMPLE_ID}:2",
     "clase": "plan",
     "titulo": "Aprueba el plan v2",
@@ -229,7 +229,7 @@ _PLAN: dict[str, Any] = {
         "espera_cliente": False,
     },
 }
-_MACHINE: dict[str, Any] = {
+_EXAMPLE_MACHINE: dict[str, Any] = {
     "id": "maquina::disco_lleno",
     "clase": "maquina",
     "titulo": "Falta espacio en el disco: 1 orden espera",
@@ -257,7 +257,7 @@ class PendingList(AnswerModel):
         "detienen": 2,
         "por_clase": {"maquina": 1, "plan": 1},
         "dinero": [{"moneda": "USD", "monto": "2500.00"}],
-        "pendientes": [_PLAN, _MACHINE],
+        "pendientes": [_EXAMPLE_PLAN, _EXAMPLE_MACHINE],
     }
 
     total: Count = Field(description="Cuántas entradas hay de las clases que se piden.")

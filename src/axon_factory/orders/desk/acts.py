@@ -16,7 +16,7 @@ from axon_factory.domain.states import (
     targets_from,
 )
 
-__all__ = ["Act", "Standing", "acts_on_line", "acts_on_message", "acts_on_order", "only"]
+__all__ = ["Act", "acts_on_line", "acts_on_message", "acts_on_order", "only"]
 
 
 class Act(StrEnum):

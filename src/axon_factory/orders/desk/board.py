@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import psycopg.rows
 from psycopg import sql
+from psycopg.types.json import set_json_loads
+from pydantic_core import from_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import driver_connection
@@ -85,7 +87,8 @@ _BOARD = sql.SQL(
                 WHERE estado IN ('entregado', 'cancelado') AND {condition} GROUP BY 1
             ) AS counted) AS over
     )
-    SELECT totals.sums, totals.over, listed.lane, listed.since,
+    SELECT CASE WHEN first.row THEN totals.sums END AS sums,
+           CASE WHEN first.row THEN totals.over END AS over, listed.lane, listed.since,
            o.id, o.order_number, o.nombre_producto, o.tipo_producto,
            o.datos_cliente ->> 'nombre' AS cliente, o.cliente_id, o.prioridad, o.estado, o.precio,
            o.moneda, o.progreso, o.intento, o.retrabajos, o.espera, o.plan_estado, o.plan_version,
@@ -100,7 +103,11 @@ _BOARD = sql.SQL(
                    WHERE q.order_id = o.id AND q.audience <> 'planificador'
                      AND q.answered_at IS NULL AND q.closed_at IS NULL) AS asked
     FROM totals
-    LEFT JOIN listed ON listed.place <= listed.rows
+    LEFT JOIN (
+        SELECT listed.*, row_number() OVER (ORDER BY lane, place) AS number
+        FROM listed WHERE place <= rows
+    ) AS listed ON true
+    CROSS JOIN LATERAL (SELECT coalesce(listed.number, 1) = 1 AS row) AS first
     LEFT JOIN orders o ON o.id = listed.id
     ORDER BY listed.lane, listed.place
     """
@@ -128,13 +135,14 @@ async def read_board(
     condition, values = await condition_of(connection, query.filters, principal)
     statement = _BOARD.format(needs=sql.SQL(NEEDS), condition=condition or _EVERYTHING)
     cursor = connection.cursor(row_factory=psycopg.rows.namedtuple_row)
+    set_json_loads(from_json, cursor)
     shown = {
         "rows": query.limit,
         "folded": FOLDED_CARDS,
         "since": now - timedelta(days=query.days),
     }
     await cursor.execute(statement, {**values, **shown})
-    rows = await cursor.fetchall()
+    rows = cast("Sequence[Any]", await cursor.fetchall())
     cards: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     own_orders = policy.approval.own_orders
     for row in rows:
@@ -233,7 +241,7 @@ def reason_of(row: Any, *, decides: bool) -> Sentence | None:  # noqa: ANN401 �
     """
     state, waits = OrderState(row.estado), row.espera
     if state is OrderState.FALLIDO:
-        failure = row.fallo or {}
+        failure: Mapping[str, str] = row.fallo or {}
         return words.failed(failure.get("estado"), failure.get("causa"))
     if state in _FOLDED:
         return None
@@ -287,7 +295,8 @@ def _milestones(row: Any) -> list[dict[str, Any]]:  # noqa: ANN401 — a row
 
 def _state_of_next(row: Any) -> MilestoneState:  # noqa: ANN401 — a row
     state = OrderState(row.estado)
-    if state is OrderState.FALLIDO and (row.fallo or {}).get("estado") == OrderState.CONSTRUCCION:
+    failure: Mapping[str, str] = row.fallo or {}
+    if state is OrderState.FALLIDO and failure.get("estado") == OrderState.CONSTRUCCION:
         return "fallo"
     if state is not OrderState.CONSTRUCCION or row.queued_at is not None:
         return "pendiente"

@@ -5,19 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from axon_factory.domain.building import LineMode, Silence
 from axon_factory.domain.permissions import Action, Principal, may
-from axon_factory.domain.product_watch import TROUBLES, ProductTrouble
-from axon_factory.domain.text import Sentence, timestamp
-from axon_factory.orders.answers import pending as answers
+from axon_factory.domain.text import timestamp
 from axon_factory.orders.answers.desk_order import DeskOrder, amounts
 from axon_factory.orders.answers.pending import PendingItem, PendingKind, PendingList
-from axon_factory.orders.answers.plans import plain_amount
-from axon_factory.orders.desk import words
 from axon_factory.orders.desk.acts import Act, acts_on_line, acts_on_message, acts_on_order, only
+from axon_factory.orders.desk.entries import told_of
 from axon_factory.orders.policy import Policy
 
 __all__ = ["PendingQuery", "read_pending"]
@@ -74,11 +70,16 @@ _FOUND = """
 _MILESTONE = """
     (SELECT jsonb_build_object('id', m.milestone_id, 'commit', m.commit_id, 'at', m.completed_at,
             'nombre', coalesce((
-                SELECT planned ->> 'nombre' FROM jsonb_array_elements(o.plan -> 'milestones') planned
+                SELECT planned ->> 'nombre'
+                FROM jsonb_array_elements(o.plan -> 'milestones') AS planned
                 WHERE planned ->> 'id' = m.milestone_id LIMIT 1
             ), m.milestone_id))
      FROM order_milestones m WHERE m.order_id = o.id AND m.intento = o.intento
      ORDER BY m.completed_at DESC, m.milestone_id DESC LIMIT 1)
+"""
+_ORDER = """
+    detiene DESC, worth DESC NULLS LAST, desde NULLS LAST, rank DESC NULLS LAST, clase,
+    order_id, ref
 """
 _PENDING = text(
     f"""
@@ -92,14 +93,18 @@ _PENDING = text(
                     SELECT moneda, sum(precio) AS total FROM orders
                     WHERE id IN (SELECT order_id FROM found WHERE detiene) GROUP BY 1
                 ) AS worth) AS money
-        FROM (SELECT detiene, CAST(:every_class AS boolean) OR clase = ANY (CAST(:classes AS text[])) AS asked FROM found) AS each
+        FROM (
+            SELECT detiene, CAST(:every_class AS boolean)
+                OR clase = ANY (CAST(:classes AS text[])) AS asked
+            FROM found
+        ) AS each
     ),
     page AS (
-        SELECT found.*, o.precio, o.prioridad_rank
+        SELECT found.*, o.prioridad_rank AS rank,
+               CASE WHEN CAST(:dearest AS boolean) THEN o.precio END AS worth
         FROM found LEFT JOIN orders o ON o.id = found.order_id
         WHERE CAST(:every_class AS boolean) OR clase = ANY (CAST(:classes AS text[]))
-        ORDER BY detiene DESC, CASE WHEN CAST(:dearest AS boolean) THEN o.precio END DESC NULLS LAST,
-                 desde NULLS LAST, o.prioridad_rank DESC NULLS LAST, clase, order_id, ref
+        ORDER BY {_ORDER}
         LIMIT :rows OFFSET :skipped
     )
     SELECT totals.*, page.clase, page.ref, page.desde, page.detiene,
@@ -140,8 +145,9 @@ _PENDING = text(
                SELECT jsonb_build_object('codigo', page.ref, 'ordenes', count(*),
                    'mensaje', (array_agg(w.espera_causa ->> 'mensaje'
                                          ORDER BY w.updated_at DESC))[1],
-                   'numeros', (array_agg(w.order_number
-                                         ORDER BY w.espera_causa ->> 'desde', w.order_number))[1:20])
+                   'numeros', (array_agg(
+                        w.order_number ORDER BY w.espera_causa ->> 'desde', w.order_number
+                    ))[1:20])
                FROM orders w WHERE w.espera IS NOT NULL AND w.espera = 'maquina'
                  AND w.espera_causa ->> 'codigo' = page.ref)
            WHEN 'aviso' THEN (
@@ -161,9 +167,7 @@ _PENDING = text(
                WHERE q.order_id = o.id AND q.number = CAST(page.ref AS integer))
            END AS found
     FROM totals LEFT JOIN page ON true LEFT JOIN orders o ON o.id = page.order_id
-    ORDER BY page.detiene DESC, CASE WHEN CAST(:dearest AS boolean) THEN o.precio END DESC NULLS LAST,
-             page.desde NULLS LAST, o.prioridad_rank DESC NULLS LAST, page.clase,
-             page.order_id, page.ref
+    ORDER BY {_ORDER}
     """  # noqa: S608 — constants of this module
 )
 
@@ -199,7 +203,8 @@ async def read_pending(
             "skipped": query.offset,
         },
     )
-    rows = found.all()
+    rows: Sequence[Any] = found.all()
+    classes: dict[str, int] = rows[0].classes or {}
     items = [_item(row, principal, policy) for row in rows if row.clase is not None]
     return PendingList.of(
         None,
@@ -208,16 +213,16 @@ async def read_pending(
         limit=query.limit,
         offset=query.offset,
         detienen=rows[0].stopping,
-        por_clase=dict(sorted((rows[0].classes or {}).items())),
+        por_clase=dict(sorted(classes.items())),
         dinero=amounts(rows[0].money),
         pendientes=items,
     )
 
 
-def _item(row: Row[Any], principal: Principal, policy: Policy) -> dict[str, Any]:
+def _item(row: Any, principal: Principal, policy: Policy) -> dict[str, Any]:  # noqa: ANN401 — a row
     kind = PendingKind(row.clase)
     acts = _acts(kind, row, principal, own_orders=policy.approval.own_orders)
-    title, detail = _told(kind, row, acts, policy)
+    title, detail = told_of(kind, row, policy, decides=Act.APROBAR in acts)
     return PendingItem.of(
         None,
         id=f"{kind.value}:{row.id or ''}:{row.ref}".rstrip(":"),
@@ -242,7 +247,13 @@ _WANTED = {
 }
 
 
-def _acts(kind: PendingKind, row: Row[Any], principal: Principal, *, own_orders: bool) -> list[Act]:
+def _acts(
+    kind: PendingKind,
+    row: Any,  # noqa: ANN401 — a row
+    principal: Principal,
+    *,
+    own_orders: bool,
+) -> list[Act]:
     if kind is PendingKind.LINEA:
         return acts_on_line(principal)
     if kind is PendingKind.AVISO:
@@ -254,67 +265,3 @@ def _acts(kind: PendingKind, row: Row[Any], principal: Principal, *, own_orders:
     asked = kind in {PendingKind.PREGUNTA, PendingKind.CLIENTE}
     legal = acts_on_order(row, principal, own_orders=own_orders, question=asked)
     return only(legal, *_WANTED[kind])
-
-
-def _told(
-    kind: PendingKind, row: Row[Any], acts: Sequence[Act], policy: Policy
-) -> tuple[Sentence, dict[str, Any]]:
-    """Return an entry's title and detail."""
-    found: dict[str, Any] = row.found
-    match kind:
-        case PendingKind.PLAN:
-            corrected = found["rechazo_anterior"] is not None or found["version_base"] is not None
-            title = words.plan_waits(
-                found["plan_version"], corrected=corrected, decides=Act.APROBAR in acts
-            )
-            owing = row.espera == "cliente"
-            return title, answers.PlanWaiting.of(None, **found, espera_cliente=owing)
-        case PendingKind.PREGUNTA:
-            title = words.question_waits(found["preguntado_por"])
-            return title, answers.QuestionWaiting.of(None, **found)
-        case PendingKind.CLIENTE:
-            return words.CLIENT_ANSWER, answers.QuestionWaiting.of(None, **found)
-        case PendingKind.FALLO:
-            names = ("causa", "estado", "paso", "mensaje", "intento")
-            given = {name: found[name] for name in names}
-            reached = _milestone(found)
-            return words.failed(found["estado"], found["causa"]), answers.FailureWaiting.of(
-                None, **given, ultimo_hito=reached
-            )
-        case PendingKind.REVISION:
-            given = {**found, "hallazgos": found["hallazgos"] or [], "ultimo_hito": None}
-            given["ultimo_hito"] = _milestone(found)
-            # The last rejection leaves the order where it is, so it is none of the reworks.
-            title = words.review_waits(found["retrabajos"] + 1)
-            return title, answers.ReviewWaiting.of(None, **given)
-        case PendingKind.PRESUPUESTO:
-            limit = found["presupuesto"] or plain_amount(policy.budgets.order_usd)
-            return words.BUDGET, answers.BudgetWaiting.of(
-                None, usado_usd=found["usado"], presupuesto_usd=limit
-            )
-        case PendingKind.SILENCIO:
-            given = {**found, "latido_at": _time(found["latido_at"])}
-            return words.SILENT[Silence(found["nivel"])], answers.SilenceWaiting.of(None, **given)
-        case PendingKind.MAQUINA:
-            title = words.machine_waits(found["codigo"], found["ordenes"])
-            return title, answers.MachineWaiting.of(None, **found)
-        case PendingKind.LINEA:
-            return words.LINE[LineMode(found["modo"])], answers.LineWaiting.of(None, **found)
-        case PendingKind.PRODUCTO:
-            trouble = ProductTrouble(found["causa"])
-            told = TROUBLES[trouble]
-            return words.PRODUCTS[trouble], answers.ProductWaiting.of(None, **found, mensaje=told)
-        case PendingKind.AVISO:
-            title = words.message_lost(found["evento"], found["canal"], found["destinatario"])
-            return title, answers.MessageWaiting.of(None, **found)
-
-
-def _milestone(found: dict[str, Any]) -> dict[str, Any] | None:
-    reached = found["ultimo_hito"]
-    if reached is None:
-        return None
-    return answers.MilestoneReached.of(None, **{**reached, "at": _time(reached["at"])})
-
-
-def _time(written: str | None) -> str | None:
-    return None if written is None else timestamp(datetime.fromisoformat(written))
