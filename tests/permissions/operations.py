@@ -117,6 +117,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", DELIVERIES): Operation(),
     ("GET", f"{DELIVERIES}/{{id}}"): Operation(about="delivery"),
     ("POST", f"{DELIVERIES}/{{id}}/redeliver"): Operation(about="delivery"),
+    ("GET", f"{ORDER}/timeline"): Operation(),
     ("GET", "/api/pending"): Operation(),
     ("GET", "/api/board"): Operation(),
     ("GET", "/api/line"): Operation(),

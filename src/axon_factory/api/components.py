@@ -71,6 +71,9 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "un `producto` caído, un `aviso` que no llegó.",
         "Act": "Lo que una persona puede hacer: cada uno es una solicitud de esta API "
         "(`aprobar` es `POST /api/orders/{id}/approve`).",
+        "SpanState": "Cómo fue un tramo: trabajo `hecho`, `en_curso` o que terminó en `fallo`, "
+        "o una `espera`.",
+        "Who": "A quién le toca, o le tocaba.",
         "PlanStatus": "Estado del plan dentro de `planificacion`.",
         "PlanVersionStatus": "Qué fue de una versión del plan; `reemplazado`: alguien escribió "
         "otra desde ella.",

@@ -1,4 +1,4 @@
-"""What the desk's pages read: what waits for a person, and the board of orders."""
+"""What the desk's pages read: what waits for a person, the board, the times of one order."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,8 +14,11 @@ from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.text import in_english
 from axon_factory.orders.answers.board import Board
 from axon_factory.orders.answers.pending import PendingList
+from axon_factory.orders.answers.timeline import Timeline
 from axon_factory.orders.desk.board import BoardQuery, read_board
 from axon_factory.orders.desk.pending import PendingQuery, read_pending
+from axon_factory.orders.desk.timeline import read_timeline
+from axon_factory.orders.read import read_order
 
 __all__ = ["router"]
 
@@ -65,6 +68,28 @@ async def show_board(
     query = BoardQuery(board_filters(asked), asked.limit, asked.dias)
     async with services.database.reading() as session:
         document = await read_board(session, query, principal, services.policy, datetime.now(UTC))
+    return _in_language(request, document)
+
+
+@router.get(
+    "/orders/{id}/timeline",
+    operation_id="getTimeline",
+    summary="Consultar el camino de una orden",
+    responses=answers(Timeline, etag=True),
+)
+async def show_timeline(
+    id: str,
+    request: Request,
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.READ_TIMELINE))],
+) -> Response:
+    """El camino de una orden: etapas e intentos con su trabajo y sus esperas, y a quién le toca.
+
+    Solo para el equipo y sus sistemas; el cliente tiene su portal y `GET /api/orders/{id}`.
+    """
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        document = await read_timeline(session, order, principal, datetime.now(UTC))
     return _in_language(request, document)
 
 
