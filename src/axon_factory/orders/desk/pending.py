@@ -118,6 +118,10 @@ _PENDING = text(
                    'horas', p.plan -> 'estimacion_horas',
                    'horas_catalogo', o.catalogo -> 'estimacion_horas',
                    'hitos', jsonb_array_length(p.plan -> 'milestones'), 'avisos', p.flags,
+                   'espera_cliente', EXISTS (
+                       SELECT FROM order_questions q
+                       WHERE q.order_id = o.id AND q.audience = 'cliente'
+                         AND q.answered_at IS NULL AND q.closed_at IS NULL),
                    'rechazo_anterior', (
                        SELECT motivo FROM order_plans before
                        WHERE before.order_id = o.id AND before.version = p.version - 1
