@@ -55,7 +55,7 @@ async def summary(number: str, request: Request, desk: Reads) -> Response:
         checks=checks,
         usage=plans["uso"] if plans else None,
         portal_url=_portal_url(links),
-        groups=activity.groups[:_SHORT],
+        recent=activity.groups[:_SHORT],
     )
 
 
