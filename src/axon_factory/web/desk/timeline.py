@@ -18,13 +18,14 @@ WIDTH = 1000.0
 """Of the axis, in units of the drawing."""
 _LEAST = 5.0
 """A bar that would be narrower is drawn so wide."""
-_LETTER = 10.5
+_LETTER = 11.5
 """About how wide a letter of a label is, in the same units."""
-_MARGIN = 16.0
+_MARGIN = 28.0
 _TONES = {"hecho": "done", "fallo": "failed", "espera": "waits", "en_curso": "runs"}
 _STEP_TONES = {**_TONES, "interrumpido": "cut"}
 _SPACINGS = (60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000)
-_MOST_TICKS = 8
+_DAY = 86_400
+_MOST_TICKS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,6 @@ class Tick:
 
     x: float
     label: str
-    anchor: str = "middle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +161,11 @@ def _place(
     """Return where a label has room: in its bar, after it, before it; none between two others."""
     needs = len(label) * _LETTER
     if needs + _MARGIN <= width:
-        return "in", x + 8
+        return "in", x
     if x + width + needs + _MARGIN <= right:
-        return "after", x + width + 8
+        return "after", x + width
     if x - needs - _MARGIN >= left:
-        return "before", x - 8
+        return "before", x
     return "none", x
 
 
@@ -195,10 +195,10 @@ def _ticks(axis: _Axis) -> Iterable[Tick]:
     day = ""
     while moment < axis.end:
         x = axis.x(moment)
-        if 0 <= x <= WIDTH - 60:
-            on = axis.reader.day(moment)
-            hour = f"{moment.hour}:{moment.minute:02}"
-            yield Tick(x, (f"{on}, {hour}" if on != day and spacing < 86_400 else hour) if spacing < 86_400 else on)  # noqa: E501
+        if 0 <= x <= WIDTH - 90:
+            on, hour = axis.reader.day(moment), f"{moment.hour}:{moment.minute:02}"
+            whole_days = spacing >= _DAY
+            yield Tick(x, on if whole_days else hour if on == day else f"{on}, {hour}")
             day = on
         moment += timedelta(seconds=spacing)
 
