@@ -139,8 +139,7 @@ def _row(
     for place, (part, (x, width)) in enumerate(zip(parts, boxes, strict=True)):
         left = boxes[place - 1][0] + boxes[place - 1][1] if place else 0.0
         right = boxes[place + 1][0] if place + 1 < len(boxes) else WIDTH
-        label = _label(part)
-        where, label_x = _place(label, x, width, left, right)
+        label, where, label_x = _placed(part, x, width, left, right)
         tone = tones[part["estado"]]
         bars.append(Bar(x, width, tone, label, where, label_x, _tells(part, axis)))
     failed = any(bar.tone == "failed" for bar in bars)
@@ -153,6 +152,15 @@ def _box(part: Json, axis: _Axis) -> tuple[float, float]:
     until = axis.x(_time(part["hasta"]) if part["hasta"] else axis.now)
     width = max(_LEAST, until - since)
     return min(since, WIDTH - width), round(width, 2)
+
+
+def _placed(
+    part: Json, x: float, width: float, left: float, right: float
+) -> tuple[str, str, float]:
+    """Return what a bar says and where: the longest of its labels that has room."""
+    labels = [_label(part), *([str(part["nombre"])] if part["estado"] == "espera" else [])]
+    placed = [(label, *_place(label, x, width, left, right)) for label in labels]
+    return next((one for one in placed if one[1] != "none"), placed[0])
 
 
 def _place(
@@ -170,9 +178,8 @@ def _place(
 
 
 def _label(part: Json) -> str:
-    if part["estado"] == "espera":
-        return str(part["nombre"])
-    return str(part["titulo"])
+    title = str(part["titulo"])
+    return f"{title} · {part['nombre']}" if part["estado"] == "espera" else title
 
 
 def _tells(part: Json, axis: _Axis) -> str:
