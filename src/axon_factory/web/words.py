@@ -17,6 +17,7 @@ __all__ = [
     "LINK_STATES",
     "MAILS",
     "MAIL_STATES",
+    "PLANNERS",
     "PLAN_STATES",
     "PRIORITIES",
     "PRODUCT_ICONS",
@@ -132,6 +133,11 @@ PLAN_STATES = _table(
     reemplazado=("reemplazado", "replaced"),
     retirado=("retirado", "withdrawn"),
 )
+PLANNERS = _table(
+    catalogue=("plan del catálogo", "the catalogue's plan"),
+    persona=("una persona", "a person"),
+)
+"""Who made a plan; a model keeps its name."""
 ADDRESSES = _table(
     admin_url=("Administración", "Administration"),
     api_url=("API del producto", "The product's API"),
