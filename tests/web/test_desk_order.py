@@ -18,8 +18,8 @@ HOSTILE = "</textarea><script>alert('1')</script>\"><img src=x onerror=alert(2)>
 PARTS = ("", "/plan", "/actividad", "/preguntas", "/entrega", "/json")
 ADMIN_PARTS = ("/correos", "/auditoria", "/datos")
 WIRE = re.compile(
-    r"pendiente_aprobacion|orden\.|estado_cambiado|plan_version|en_curso|orders:|interno\b"
-    r"|hito_completado|autopilot_whatsapp|\bnone\b|\bNone\b"
+    r"pendiente_aprobacion|orden\.[a-z]|estado_cambiado|plan_version|en_curso|orders:|interno\b"
+    r"|hito_completado|autopilot_whatsapp|\bNone\b"
 )
 
 

@@ -189,7 +189,9 @@ def _tells(part: Json, axis: _Axis) -> str:
 
 def _ticks(axis: _Axis) -> Iterable[Tick]:
     """Yield moments at round hours of the reader's day, as many as there is room for."""
-    spacing = next((one for one in _SPACINGS if axis.seconds / one <= _MOST_TICKS), _SPACINGS[-1])
+    wanted = axis.seconds / _MOST_TICKS
+    longer = -(-wanted // _SPACINGS[-1]) * _SPACINGS[-1]
+    spacing = next((one for one in _SPACINGS if one >= wanted), longer)
     begin = axis.begin.astimezone(axis.reader.zone)
     midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = int((begin - midnight).total_seconds() // spacing) + 1
