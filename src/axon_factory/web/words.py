@@ -26,6 +26,7 @@ __all__ = [
     "SCOPES",
     "STATES",
     "STATE_TONES",
+    "TO_AUDIENCE",
     "WAITS",
 ]
 
@@ -132,6 +133,11 @@ PLAN_STATES = _table(
     rechazado=("rechazado", "rejected"),
     reemplazado=("reemplazado", "replaced"),
     retirado=("retirado", "withdrawn"),
+)
+TO_AUDIENCE = _table(
+    cliente=("al cliente", "the client"),
+    operador=("al equipo", "the team"),
+    planificador=("al planificador", "the planner"),
 )
 PLANNERS = _table(
     catalogue=("plan del catálogo", "the catalogue's plan"),

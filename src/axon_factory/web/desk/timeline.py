@@ -44,6 +44,11 @@ class Bar:
     tells: str
     """All of it in words, for who does not see the bar."""
 
+    @property
+    def on_top(self) -> bool:
+        """A failure is never drawn under its neighbour, however short it was."""
+        return self.tone == "failed"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -199,7 +204,7 @@ def _ticks(axis: _Axis) -> Iterable[Tick]:
     day = ""
     while moment < axis.end:
         x = axis.x(moment)
-        if 0 <= x <= WIDTH - 90:
+        if 0 <= x <= WIDTH - 140:
             on, hour = axis.reader.day(moment), f"{moment.hour}:{moment.minute:02}"
             whole_days = spacing >= _DAY
             yield Tick(x, on if whole_days else hour if on == day else f"{on}, {hour}")
