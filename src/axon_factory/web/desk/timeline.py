@@ -4,7 +4,7 @@ The drawing is SVG, whose numbers are attributes: the pages' policy allows no in
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -146,9 +146,20 @@ def _row(name: str, note: str, parts: Sequence[Json], axis: _Axis, tones: Mappin
         label, where, label_x = _placed(part, x, width, left, right)
         tone = tones[part["estado"]]
         bars.append(Bar(x, width, tone, label, where, label_x, _tells(part, axis)))
+    _give_way(bars)
     failed = any(bar.tone == "failed" for bar in bars)
     worst = [part for part in parts if part["estado"] == "fallo"] or parts[-1:]
     return Row(name, note, bars, _label(worst[-1]), failed)
+
+
+def _give_way(bars: list[Bar]) -> None:
+    """Let a failure without room write over the bar after it, which then says nothing."""
+    for place, bar in enumerate(bars[:-1]):
+        after = bars[place + 1]
+        has_room = len(bar.label) * _LETTER + _MARGIN <= after.width
+        if bar.tone == "failed" and bar.place == "none" and has_room:
+            bars[place] = replace(bar, place="after", label_x=bar.x + bar.width)
+            bars[place + 1] = replace(after, place="none")
 
 
 def _box(part: Json, axis: _Axis) -> tuple[float, float]:
