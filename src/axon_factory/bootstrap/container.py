@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
+from axon_factory.accounts.links import AccountLinks, Throttles
 from axon_factory.accounts.local_access import LocalAccess
 from axon_factory.accounts.passwords import OWASP_MINIMUM, HashCost, Passwords, Throttle
 from axon_factory.accounts.sessions import Sessions
@@ -18,6 +19,7 @@ from axon_factory.bootstrap.options import (
     Keys,
     disk_floors,
     key_outbound_rules,
+    link_limits,
     login_limits,
     master_key,
     outbound_rules,
@@ -25,6 +27,7 @@ from axon_factory.bootstrap.options import (
     session_limits,
 )
 from axon_factory.db.sessions import Database
+from axon_factory.orders.notifications.account_mails import AccountMails
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
@@ -78,6 +81,20 @@ class Container:
             sessions=self.sessions,
             throttle=Throttle(login_limits(settings)),
             local_access=LocalAccess(settings.data_dir),
+        )
+        limits = login_limits(settings)
+        self.account_links = AccountLinks(
+            self.database,
+            AccountMails(
+                self.secret_box,
+                public_url=settings.base_url,
+                support=settings.support_email,
+                zone=settings.zone,
+            ),
+            self.passwords,
+            Throttles(Throttle(limits), Throttle(limits, of="reset")),
+            keys.pepper,
+            link_limits(settings),
         )
         self.machine = DiskFloors(disk_floors(settings))
         self.policy = policy_of(settings, self.portal_links)
