@@ -79,9 +79,9 @@ class Desk:
         async with self.database.reading() as session:
             return list(await session.scalars(select(AuditRow).order_by(col(AuditRow.position))))
 
-    async def sql(self, statement: str) -> None:
+    async def sql(self, statement: str, **parameters: object) -> None:
         async with self.database.transaction("test") as session:
-            await session.execute(text(statement))
+            await session.execute(text(statement), parameters)
 
 
 def _sent(row: OutboxMessage) -> SentMail:

@@ -125,8 +125,9 @@ async def test_what_is_no_token_of_ours_opens_nothing(desk: Desk, invited: User)
     forged = generate_token("axl_live")
     await desk.sql(
         "INSERT INTO account_links (id, user_id, kind, secret_mac, created_at, created_by, "
-        f"language, expires_at) SELECT '{forged.id}', user_id, 'restablecer', secret_mac, "
-        "created_at, created_by, language, expires_at FROM account_links"
+        "language, expires_at) SELECT :id, user_id, 'restablecer', secret_mac, "
+        "created_at, created_by, language, expires_at FROM account_links",
+        id=forged.id,
     )
     for text in ("", "x", token[:-1], token + "a", token.swapcase(), other, forged.plaintext):
         with pytest.raises(LinkNotServing):
@@ -190,7 +191,7 @@ async def test_a_reset_ends_sessions_and_forgives_failures(
 async def test_an_unknown_address_is_told_nothing_else(desk: Desk, new_user: NewUser) -> None:
     await new_user()
     switched_off = await new_user("baja@example.com")
-    await desk.sql(f"UPDATE users SET active = false WHERE id = '{switched_off.id}'")
+    await desk.sql("UPDATE users SET active = false WHERE id = :id", id=switched_off.id)
 
     for email in ("nadie@example.com", "no es un correo", "baja@example.com", "\ud800"):
         await desk.forget(email)
@@ -250,12 +251,11 @@ async def test_who_may_be_invited(desk: Desk, new_user: NewUser, invited: User) 
     with_password = await new_user("eva@example.com")
     with pytest.raises(PasswordChosen):
         await desk.invite(with_password)
-    await desk.sql(f"UPDATE users SET active = false WHERE id = '{invited.id}'")
+    await desk.sql("UPDATE users SET active = false WHERE id = :id", id=invited.id)
     with pytest.raises(AccountInactive):
         await desk.invite(invited)
-    nobody = User(**{**with_password.model_dump(), "id": uuid4()})
     with pytest.raises(NotFound):
-        await desk.invite(nobody)
+        await desk.invite(User.model_construct(id=uuid4()))
     assert await desk.mails() == []
 
 

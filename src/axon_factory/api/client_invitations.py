@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from axon_factory.accounts import users
-from axon_factory.accounts.errors import AccountInactive, AccountOfAnother
+from axon_factory.accounts.errors import AccountInactive, AccountOfAnother, EmailTaken
 from axon_factory.accounts.link_rows import LiveLink
 from axon_factory.accounts.links import AccountLinks
 from axon_factory.db.tables import User
@@ -43,23 +43,10 @@ async def invite_client(
         ValidationFailed: the address or the name does not do for an account.
     """
     order = change.order
-    email: str = order.datos_cliente["email"]
-    user = await users.find_by_email(change.tx, email)
-    if user is None:
-        owner = order.cliente_id or owner_for(email)
-        name = str(order.datos_cliente["nombre"]).strip()[: users.NAME_MAX_CHARACTERS]
-        user = await users.create(
-            change.tx,
-            email=email,
-            name=name,
-            role=Role.CLIENT,
-            password_hash=unused_hash,
-            client_id=owner,
-            must_change_password=True,
-        )
-    elif user.role != Role.CLIENT or order.cliente_id not in {None, user.cliente_id}:
+    user = await _account(change, unused_hash)
+    if user.role != Role.CLIENT or order.cliente_id not in {None, user.cliente_id}:
         raise AccountOfAnother
-    elif not user.active:
+    if not user.active:
         raise AccountInactive
     if order.cliente_id is None and user.cliente_id is not None:
         await give_owner(change, user.cliente_id)
@@ -68,3 +55,28 @@ async def invite_client(
     told_in = language or language_of(order.datos_cliente)
     link = await links.invite(change.tx, user.id, by=change.actor.id, language=told_in)
     return ClientAccount(link.user, link)
+
+
+async def _account(change: Change, unused_hash: str) -> User:
+    """Return the account with the mail address of the order's client, created if there is none."""
+    order = change.order
+    email: str = order.datos_cliente["email"]
+    found = await users.find_by_email(change.tx, email)
+    if found is not None:
+        return found
+    try:
+        return await users.create(
+            change.tx,
+            email=email,
+            name=str(order.datos_cliente["nombre"]).strip()[: users.NAME_MAX_CHARACTERS],
+            role=Role.CLIENT,
+            password_hash=unused_hash,
+            client_id=order.cliente_id or owner_for(email),
+            must_change_password=True,
+        )
+    except EmailTaken:
+        # Another order of the same client was invited meanwhile.
+        found = await users.find_by_email(change.tx, email)
+        if found is None:
+            raise
+        return found
