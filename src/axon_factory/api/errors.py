@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, RootModel
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from axon_factory.api.answers import prefers_english
 from axon_factory.api.refusals import MethodNotAllowed
@@ -32,7 +33,7 @@ __all__ = ["error_answer", "install_error_handlers", "plain_error_body"]
 _PROBLEM = "application/problem+json"
 
 
-def error_answer(request: Request, error: AxonError) -> JSONResponse:
+def error_answer(request: HTTPConnection, error: AxonError) -> JSONResponse:
     """Return the answer that tells of `error`, in the caller's language."""
     english = prefers_english(request.headers.get("accept-language", ""))
     body = _body(error, _sent_path(request), english=english)
@@ -82,7 +83,7 @@ def _body(error: AxonError, instance: str, *, english: bool) -> dict[str, Any]:
     }
 
 
-def _sent_path(request: Request) -> str:
+def _sent_path(request: HTTPConnection) -> str:
     """Return the path as it was sent: percent-encoded, as a URI reference must be."""
     raw: bytes | None = request.scope.get("raw_path")
     return raw.decode("latin-1") if raw else request.url.path

@@ -254,6 +254,7 @@ PUBLIC_ROUTES = MappingProxyType(
         "/api/auth/login": "whoever logs in has no credential yet",
         "/api/auth/refresh": "the refresh token in the body is the credential",
         "/openapi.json": "the contract is public",
+        "/asyncapi.json": "the contract of the WebSocket is public",
         "/docs": "it shows the contract, and whoever tries it there needs a credential",
         "/docs/{name}": "the files of that page",
         "/mcp": "it asks for the API's credentials itself, and its tools are requests to the API",
