@@ -80,6 +80,10 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         self._stop_stall()
         super().connection_lost(exc)
         self.on_writable()
+        # Cut the cycles: see `realtime.memory`.
+        self.on_writable = _nothing
+        self.conn.parser.close()
+        self.scope = {}  # pyright: ignore[reportAttributeAccessIssue] — nobody asks any more
 
     def keepalive_timeout(self) -> None:
         """Cut off who does not answer pings: they do not read what waits either."""

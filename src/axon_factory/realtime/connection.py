@@ -84,6 +84,10 @@ class Connection:
             if self._admission is not None:
                 self._services.streams.credentials.release(self._admission)
                 give_back(self._services.connections, self.principal.id)
+                self._admission.ended = _nothing
+            # Cut the cycles: see `realtime.memory`.
+            self._wire.on_writable = _nothing
+            del self._following
 
     def offer(self, update: Update, *, of_all: bool) -> None:
         """Send an update now, or when the reader reads again."""
@@ -259,3 +263,7 @@ class Connection:
             document["details"] = details
             message = message or ". ".join(f"{name}: {said}" for name, said in details.items())
         self.say({**document, "message": message or error.title})
+
+
+def _nothing() -> None:
+    """Nobody listens any more."""

@@ -127,7 +127,7 @@ class Credentials:
         distinct = list(by_row)
         for begin in range(0, len(distinct), _AT_ONCE):
             some = distinct[begin : begin + _AT_ONCE]
-            for presented, who in zip(some, await self._read(some), strict=True):
+            for presented, who in zip(some, await self._read(some, noted=False), strict=True):
                 for admission in by_row[presented]:
                     if not _is_same(admission, who):
                         self._end(admission)
@@ -138,9 +138,11 @@ class Credentials:
             if admission.check is not None and not await admission.check():
                 self._end(admission)
 
-    async def _read(self, asked: Sequence[Presented]) -> Sequence[str | None]:
+    async def _read(
+        self, asked: Sequence[Presented], *, noted: bool = True
+    ) -> Sequence[str | None]:
         async with self._database.raw() as connection:
-            return await read_live(connection, asked)
+            return await read_live(connection, asked, noted=noted)
 
     def _end(self, admission: Admission) -> None:
         if admission in self._held:

@@ -8,6 +8,7 @@ from axon_factory.domain.permissions import Action
 from axon_factory.realtime.connection import Connection
 from axon_factory.realtime.credentials import Admission
 from axon_factory.realtime.errors import NoRoomForSockets, OriginRefused
+from axon_factory.realtime.memory import SocketMemory
 from axon_factory.realtime.services import SocketServices, Wire
 
 __all__ = ["OrderSocket"]
@@ -28,7 +29,7 @@ class OrderSocket:
 
     def __init__(self, services: SocketServices) -> None:
         self._services = services
-        self._open = 0
+        self._memory = SocketMemory()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -39,20 +40,20 @@ class OrderSocket:
         if origin is not None and not is_own and origin not in self._services.origins:
             await guards.answer(connection, OriginRefused())(scope, receive, send)
             return
-        if self._open >= self._services.limits.sockets:
+        if self._memory.open >= self._services.limits.sockets:
             await guards.answer(connection, NoRoomForSockets())(scope, receive, send)
             return
-        self._open += 1
+        self._memory.opened()
         try:
             cookie = await self._cookie(connection.headers) if is_own else None
             await receive()
             await send({"type": "websocket.accept"})
-            wire: Wire = scope["extensions"]["axon.wire"]
+            wire: Wire = scope["extensions"].pop("axon.wire")
             english = guards.prefers_english(connection.headers.get("accept-language", ""))
             one = Connection(wire, connection, self._services, english=english)
             await one.run(receive, cookie)
         finally:
-            self._open -= 1
+            self._memory.closed()
 
     def _own_origins(self, scope: Scope, headers: Headers) -> set[str]:
         """Return the origins of this factory: the public one, and the one that was asked."""
