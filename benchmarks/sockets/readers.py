@@ -49,8 +49,8 @@ class _Reader(asyncio.Protocol):
         if not self.subscribed.done():
             self._begin(data)
             return
-        if data[0] == 0x89:  # a ping of the protocol
-            self._transport.write(b"\x8a\x80" + bytes(4))
+        if data[-6:-4] == b"\x89\x04":  # a ping of uvicorn's; nothing follows it
+            self._transport.write(b"\x8a\x84" + bytes(4) + data[-4:])
         self._came.extend((int(mark), now) for mark in _MARK.findall(data))
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
 from websockets.typing import Origin
 
 from axon_factory.realtime.asyncapi import asyncapi_document
 from tests.support.workshop import Headers
 
-__all__ = ["Socket", "opened", "token_of"]
+__all__ = ["Socket", "frame", "handshake", "opened", "token_of"]
 
 _PATIENCE_SECONDS = 10
 
@@ -110,6 +111,25 @@ async def opened(
         if token is not None:
             await socket.authenticate(token)
         yield socket
+
+
+async def handshake(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect with no library between: what is written and read are the bytes of the protocol."""
+    host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"GET /ws/orders HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101"), head
+    return reader, writer
+
+
+def frame(message: object) -> bytes:
+    """Return a message as a client's frame."""
+    return Frame(Opcode.TEXT, json.dumps(message).encode()).serialize(mask=True)
 
 
 def token_of(headers: Headers) -> str:

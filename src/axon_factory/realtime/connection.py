@@ -83,7 +83,7 @@ class Connection:
             self._following.close()
             if self._admission is not None:
                 self._services.streams.credentials.release(self._admission)
-                give_back(self._services.connections, self.principal.id)
+                give_back(self._services.connections, self.principal.idempotency_scope)
                 self._admission.ended = _nothing
             # Cut the cycles: see `realtime.memory`.
             self._wire.on_writable = _nothing
@@ -214,9 +214,10 @@ class Connection:
         if self._admission is None:
             await self._enter(admission)
             return
-        if admission.principal != self.principal:
+        if _rights(admission.principal) != _rights(self.principal):
             raise AnotherAccount
         services.streams.credentials.release(self._admission)
+        self.principal = admission.principal
         self._hold(admission)
 
     async def _enter(self, admission: Admission) -> None:
@@ -225,13 +226,14 @@ class Connection:
         action = Action.READ_ORDER
         if not services.guards.may(principal, action):
             await services.guards.enforce(self._connection, principal, action)
-        if services.connections[principal.id] >= services.limits.connections:
+        account = principal.idempotency_scope
+        if services.connections[account] >= services.limits.connections:
             raise TooManyConnections(services.limits.connections)
         if self._has_ended:
             return
         if self._late is not None:
             self._late.cancel()
-        services.connections[principal.id] += 1
+        services.connections[account] += 1
         self.principal = principal
         self._hold(admission)
 
@@ -263,6 +265,12 @@ class Connection:
             document["details"] = details
             message = message or ". ".join(f"{name}: {said}" for name, said in details.items())
         self.say({**document, "message": message or error.title})
+
+
+def _rights(principal: Principal) -> tuple[object, ...]:
+    """Return what stays the same when a credential is renewed."""
+    account = principal.idempotency_scope
+    return account, principal.grant, principal.client_id, principal.order_id, principal.attempt
 
 
 def _nothing() -> None:

@@ -78,10 +78,20 @@ class OrderFilters(BaseModel):
         return is_one
 
 
+def _one_or_several(schema: dict[str, Any]) -> None:
+    """Show that one value may stand for a list."""
+    for name, member in schema["properties"].items():
+        several = {key: member[key] for key in ("type", "items", "maxItems")}
+        schema["properties"][name] = {
+            "description": member["description"],
+            "anyOf": [member["items"], several],
+        }
+
+
 class SocketFilters(OrderFilters):
     """Los filtros de una suscripción; cada uno admite un valor o una lista."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_one_or_several)
 
 
 def _states_of(news: News) -> set[str]:

@@ -109,7 +109,7 @@ class Following:
         self._orders, self._filters = {}, None
 
     async def _start(self, subscription: Subscription) -> None:
-        services, account = self._services, self._reader.principal.id
+        services, account = self._services, self._reader.principal.idempotency_scope
         if services.subscriptions[account] >= services.limits.subscriptions:
             raise TooManySubscriptions(services.limits.subscriptions)
         services.subscriptions[account] += 1
@@ -123,7 +123,7 @@ class Following:
     def _drop(self, subscription: Subscription | None) -> None:
         if subscription is not None:
             self._services.streams.fanout.leave(subscription)
-            give_back(self._services.subscriptions, self._reader.principal.id)
+            give_back(self._services.subscriptions, self._reader.principal.idempotency_scope)
 
     async def _resume_order(
         self, subscription: Subscription, now: OrderNow, since: int | str | None
