@@ -267,6 +267,7 @@ PUBLIC_ROUTES = MappingProxyType(
         "/api/auth/password/reset": "the link's token in the body is the credential",
         "/api/auth/links/check": "the link's token in the body is the credential",
         "/openapi.json": "the contract is public",
+        "/asyncapi.json": "the contract of the WebSocket is public",
         "/docs": "it shows the contract, and whoever tries it there needs a credential",
         "/static/{name}": "the files of the pages",
         "/entrar": "whoever signs in has no session yet",
