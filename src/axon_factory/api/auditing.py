@@ -43,7 +43,7 @@ def origin_of(request: HTTPConnection) -> Origin:
     )
 
 
-def client_of(request: Request) -> Client:
+def client_of(request: HTTPConnection) -> Client:
     """Return where `request` came from, as accounts note it of a login."""
     origin = origin_of(request)
     agent = request.headers.get("user-agent", "")
