@@ -102,6 +102,7 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
         }
     ),
     Action.READ_TIMELINE: frozenset({"GET /api/orders/{id}/timeline"}),
+    Action.READ_BRIEF: frozenset({"GET /api/orders/{id}/plans/{version}/brief"}),
     Action.READ_PENDING: frozenset({"GET /api/pending"}),
     Action.READ_BOARD: frozenset({"GET /api/board"}),
     Action.READ_LINE: frozenset({"GET /api/line"}),

@@ -125,6 +125,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", f"{DELIVERIES}/{{id}}"): Operation(about="delivery"),
     ("POST", f"{DELIVERIES}/{{id}}/redeliver"): Operation(about="delivery"),
     ("GET", f"{ORDER}/timeline"): Operation(),
+    ("GET", f"{ORDER}/plans/{{version}}/brief"): Operation(done=(200, 404)),
     ("GET", "/api/pending"): Operation(),
     ("GET", "/api/board"): Operation(),
     ("GET", "/api/line"): Operation(),

@@ -47,6 +47,7 @@ class Action(StrEnum):
     LIST_ORDERS = "orders:list"
     READ_FEED = "orders:feed"
     READ_TIMELINE = "orders:timeline"
+    READ_BRIEF = "orders:brief"
     READ_RESULT = "orders:result"
     UPDATE_ORDER = "orders:update"
     DELETE_ORDER = "orders:delete"
@@ -204,6 +205,8 @@ PERMISSIONS = MappingProxyType(
         Action.READ_FEED: Permission(_READERS),
         # Attempts, rejections and waits: how the factory works is not a client's concern.
         Action.READ_TIMELINE: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
+        # Costs, margins and other clients' orders: for those who decide or see them decide.
+        Action.READ_BRIEF: Permission(_ADMINS | {_G.OPERATOR}),
         Action.READ_RESULT: Permission(_READERS, _FINISHED, 400),
         Action.UPDATE_ORDER: Permission(_ADMINS | _SYSTEM | {_G.OPERATOR}),
         Action.DELETE_ORDER: Permission(_ADMINS, frozenset({_S.NUEVO, _S.PLANIFICACION}), 400),
