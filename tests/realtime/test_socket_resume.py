@@ -4,27 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from axon_factory.db.sessions import Database
-from axon_factory.domain.events import EventKind, NewEvent
-from axon_factory.orders.events import append_event
-from axon_factory.orders.read import lock_order_by_id
 from axon_factory.realtime import following, outbox
-from tests.realtime.made import made_update
+from tests.realtime.made import append_entries, made_update
 from tests.realtime.sockets import Socket, deaf, frame, opened, token_of
-from tests.support.workshop import ADMIN, Workshop
-
-
-async def _entries(database: Database, order_id: UUID, number: int, text: str = "entrada") -> None:
-    """Append entries to an order in one transaction."""
-    async with database.transaction("test") as session:
-        order = await lock_order_by_id(session, order_id)
-        for n in range(number):
-            event = NewEvent(EventKind.REGISTRO, "Builder Agent", f"{text} {n}")
-            await append_event(session, order, event, actor=ADMIN.actor, now=order.updated_at)
+from tests.support.workshop import Workshop
 
 
 @pytest.fixture
@@ -37,7 +24,7 @@ async def test_who_comes_back_with_a_sequence_misses_nothing(
     workshop: Workshop, staff: Socket
 ) -> None:
     order_id = await workshop.place()
-    await _entries(workshop.container.database, order_id, 700)
+    await append_entries(workshop.container.database, order_id, 700)
     assert (await staff.subscribe(order_id, desde=1))["seq"] == 701
     seen = [(await staff.next())["seq"] for _ in range(700)]
     assert seen == list(range(2, 702))
@@ -76,7 +63,7 @@ async def test_who_missed_too_much_is_told_to_read_again(
 ) -> None:
     monkeypatch.setattr(following, "MOST_REPLAYED", 10)
     order_id = await workshop.place()
-    await _entries(workshop.container.database, order_id, 20)
+    await append_entries(workshop.container.database, order_id, 20)
     assert (await staff.subscribe(order_id, desde=since))["type"] == "subscribed"
     resync = await staff.next()
     assert (resync["type"], resync["order_id"], resync["seq"]) == ("resync", str(order_id), 21)
@@ -189,7 +176,7 @@ async def test_who_never_reads_harms_nobody_and_is_brought_up_to_date(workshop: 
             await other.subscribe(order_id)
             last = 1
             for _ in range(20):  # more than the kernel keeps for who does not read
-                await _entries(database, order_id, 100, "x" * 1900)
+                await append_entries(database, order_id, 100, "x" * 1900)
                 seen = await other.until(lambda message, last=last: message["seq"] == last + 100)
                 assert len(seen) == 100  # who reads gets each of them
                 last += 100
