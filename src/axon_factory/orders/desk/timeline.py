@@ -35,7 +35,7 @@ from axon_factory.orders.desk.records import (
 )
 from axon_factory.orders.desk.spans import Piece, Stage, Wait, cut_into_spans
 from axon_factory.orders.desk.steps import step_title
-from axon_factory.orders.desk.turn import turn_of
+from axon_factory.orders.desk.turn import agent_at_work, turn_of
 from axon_factory.orders.promise import measured_pace
 
 __all__ = ["read_timeline"]
@@ -145,8 +145,9 @@ _AGENTS = {
 
 
 def _worker(piece: Piece, order: Order, records: Records) -> tuple[Who, str]:
-    if piece.state is SpanState.EN_CURSO and order.asignado_a and piece.stage.state in _AGENTS:
-        return Who.AGENTE, order.asignado_a
+    working = agent_at_work(order)
+    if piece.state is SpanState.EN_CURSO and working and piece.stage.state in _AGENTS:
+        return Who.AGENTE, working
     if piece.stage.state is OrderState.CONSTRUCCION:
         names = [one["agente"] for one in _finished(piece, records)]
         if names:
