@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from axon_factory.web import account, assets, home, portal, reference
-from axon_factory.web.desk import acts, pages
+from axon_factory.web.desk import acts, approval, order, order_forms, pages
 from axon_factory.web.failures import install_failure_pages
 from axon_factory.web.site import Site
 
@@ -22,6 +22,10 @@ def add_pages(app: FastAPI, site: Site) -> None:
         account.router,
         pages.router,
         acts.router,
+        # Last: the number of an order may be any word, as the names of other pages are.
+        order.router,
+        order_forms.router,
+        approval.router,
     )
     for router in routers:
         app.router.routes.extend(router.routes)
