@@ -117,6 +117,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", DELIVERIES): Operation(),
     ("GET", f"{DELIVERIES}/{{id}}"): Operation(about="delivery"),
     ("POST", f"{DELIVERIES}/{{id}}/redeliver"): Operation(about="delivery"),
+    ("GET", "/api/pending"): Operation(),
+    ("GET", "/api/board"): Operation(),
     ("GET", "/api/line"): Operation(),
     ("POST", "/api/line/pause"): Operation(REASON),
     ("POST", "/api/line/drain"): Operation(REASON),

@@ -241,6 +241,7 @@ PERMISSIONS = MappingProxyType(
         # The factory sends to any address that a caller names. Administrators keep them all; a key
         # that reads orders keeps its own, at public addresses, and reads nothing of others.
         Action.MANAGE_NOTIFICATIONS: Permission(frozenset({_G.ADMIN, _G.KEY_READ, _G.KEY_ADMIN})),
+        # What waits shows to whom mails went: not for keys that only read.
         Action.READ_PENDING: Permission(_ADMINS | {_G.OPERATOR}),
         Action.READ_BOARD: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
         Action.READ_SETTINGS: Permission(frozenset({_G.ADMIN})),
