@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 
 from axon_factory.web import account, assets, home, portal, reference
-from axon_factory.web.desk import acts, pages
+from axon_factory.web.desk import acts, new_order, pages
 from axon_factory.web.failures import install_failure_pages
 from axon_factory.web.site import Site
 
@@ -21,6 +21,7 @@ def add_pages(app: FastAPI, site: Site) -> None:
         assets.router,
         account.router,
         pages.router,
+        new_order.router,
         acts.router,
     )
     for router in routers:
