@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, cast
 
@@ -104,9 +105,7 @@ async def fill_in(desk: Guard) -> Response:
             return await _page(desk, types, await _checked(desk, _Draft(document)))
 
 
-async def _placed(
-    desk: Desk, types: list[Document], document: Document, form: Form
-) -> Response:
+async def _placed(desk: Desk, types: list[Document], document: Document, form: Form) -> Response:
     try:
         answer = await desk.api.ask("POST", path_of("orders"), body=document, key=form.key)
     except Refused as refusal:
@@ -170,7 +169,7 @@ async def _page(
     draft, preview = drawn if isinstance(drawn, tuple) else (drawn, None)
     product = await _product(desk, draft.document)
     fragment = is_fragment(desk.request)
-    shown = {} if draft.silent else draft.problems
+    shown: Mapping[str, str] = {} if draft.silent else draft.problems
     if fragment:  # while somebody writes, what they have not come to yet is not called wrong
         shown = {place: text for place, text in shown.items() if _is_filled(draft.document, place)}
     sections = _sections(draft.document, product, shown)
@@ -190,7 +189,7 @@ async def _page(
         import_problem=draft.import_problem,
         imported=draft.imported,
         recent=[] if fragment else await _recent(desk),
-        tell=lambda text: told(str(text), english=desk.r.english),
+        tell=partial(told, english=desk.r.english),
     )
 
 
@@ -256,7 +255,7 @@ def _put(members: Document, key: str, value: object) -> None:
 
 def _members(text: str) -> Document:
     try:
-        value = json.loads(text) if text else {}
+        value: object = json.loads(text) if text else {}
     except ValueError:
         return {}
     return cast("Document", value) if isinstance(value, dict) else {}
@@ -267,7 +266,7 @@ async def _change_type(desk: Desk, document: Document, chosen: str) -> None:
     before = (await _product(desk, document))["configuracion_schema"].get("properties", {})
     document["tipo_producto"] = chosen
     after = (await _product(desk, document))["configuracion_schema"].get("properties", {})
-    configuration = document["datos_cliente"].get("configuracion")
+    configuration: object = document["datos_cliente"].get("configuracion")
     if isinstance(configuration, dict):
         for key in [key for key in before if key not in after]:
             cast("Document", configuration).pop(key, None)
@@ -287,15 +286,15 @@ def _rows_at(document: Document, path: str) -> list[Any]:
             return []
     if not isinstance(holder, dict):
         return []
-    rows = cast("Document", holder).setdefault(name, [])
+    rows: object = cast("Document", holder).setdefault(name, [])
     return cast("list[Any]", rows) if isinstance(rows, list) else []
 
 
 def _is_filled(document: Document, path: str) -> bool:
-    value: Any = document
+    value: object = document
     for part in path.split("."):
         if isinstance(value, dict):
-            value = cast("Document", value).get(part)
+            value = value.get(part)
         elif isinstance(value, list) and part.isdecimal():
             items = cast("list[Any]", value)
             value = items[int(part)] if int(part) < len(items) else None

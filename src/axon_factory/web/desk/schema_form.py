@@ -132,26 +132,24 @@ def read_value(form: Form, schema: Schema, path: str) -> Json:
             return _pairs(form.text(path)) or MISSING
         case "flag":
             return bool(form.text(path))
-        case "text":
-            return _number(form.text(path), schema)
         case _:
-            return form.text(path) or MISSING
+            return _number(form.text(path), schema)
 
 
 def _kind(schema: Schema, value: Json) -> str:
     """Return how a value is drawn; `json` if it does not fit what its schema is drawn as."""
     types = _types(schema)
     items: Schema = schema.get("items") or {}
-    match types:
-        case {"array"} if _types(items) == {"string"}:
+    match sorted(types):
+        case ["array"] if _types(items) == {"string"}:
             kind = "marks" if _options(schema) else "tags"
-        case {"array"} if "object" in _types(items) and _properties(items):
+        case ["array"] if "object" in _types(items) and _properties(items):
             kind = "rows"
-        case {"object"} if _properties(schema):
+        case ["object"] if _properties(schema):
             kind = "group"
-        case {"object"} if _mapping(schema.get("additionalProperties")):
+        case ["object"] if _mapping(schema.get("additionalProperties")):
             kind = "pairs"
-        case {"boolean"}:
+        case ["boolean"]:
             kind = "flag"
         case _ if types and types <= {"string", "integer", "number"}:
             kind = _text_kind(schema)
@@ -216,7 +214,7 @@ def _rows(
     )
 
 
-def _rest(schema: Schema, value: Json) -> dict[str, str]:
+def _rest(schema: Schema, value: Json) -> dict[str, Any]:
     """Return the members of an object that no control shows."""
     known = _properties(schema)
     rest = {name: item for name, item in _mapping(value).items() if name not in known}
@@ -227,8 +225,7 @@ def _rest(schema: Schema, value: Json) -> dict[str, str]:
 
 def _read_group(form: Form, schema: Schema, path: str) -> dict[str, Json]:
     read = {
-        name: read_value(form, part, f"{path}.{name}")
-        for name, part in _properties(schema).items()
+        name: read_value(form, part, f"{path}.{name}") for name, part in _properties(schema).items()
     }
     rest = _mapping(_parsed(form.text(f"{path}.{_REST}")))
     return rest | {name: value for name, value in read.items() if value is not MISSING}
@@ -280,7 +277,7 @@ def _text(kind: str, value: Json, offered: set[str]) -> str:
         return ""
     match kind:
         case "json":
-            return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+            return value if isinstance(value, str) else _written(value)
         case "marks":
             return ", ".join(item for item in _list(value) if item not in offered)
         case "tags":
@@ -299,6 +296,10 @@ def _shown(value: Json) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(item) for item in _list(value))
     return str(value)
+
+
+def _written(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -330,8 +331,8 @@ def _parsed(text: str) -> Json:
 
 
 def _types(schema: Schema) -> set[str]:
-    kind = schema.get("type")
-    return set(cast("list[str]", kind)) if isinstance(kind, list) else {str(kind)} if kind else set()
+    named: str | list[str] = schema.get("type") or []
+    return {named} if isinstance(named, str) else set(named)
 
 
 def _properties(schema: Schema) -> Mapping[str, Schema]:
