@@ -7,6 +7,7 @@ from axon_factory.api.hot.edge import HotPaths
 from axon_factory.api.middleware import EdgeOptions, add_edge, behind_proxies
 from axon_factory.api.rate_limits import RateLimits
 from axon_factory.api.routers import (
+    account_links,
     agents,
     audit,
     auth,
@@ -14,6 +15,7 @@ from axon_factory.api.routers import (
     deliveries,
     desk,
     events,
+    invitations,
     keys,
     line,
     notifications,
@@ -44,7 +46,9 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
     routers = (
         public.probes,
         auth.router,
+        account_links.router,
         users.router,
+        invitations.router,
         keys.router,
         public.catalogue,
         orders.router,

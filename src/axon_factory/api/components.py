@@ -71,6 +71,9 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "un `producto` caído, un `aviso` que no llegó.",
         "Act": "Lo que una persona puede hacer: cada uno es una solicitud de esta API "
         "(`aprobar` es `POST /api/orders/{id}/approve`).",
+        "SpanState": "Cómo fue un tramo: trabajo `hecho`, `en_curso` o que terminó en `fallo`, "
+        "o una `espera`.",
+        "Who": "A quién le toca, o le tocaba.",
         "PlanStatus": "Estado del plan dentro de `planificacion`.",
         "PlanVersionStatus": "Qué fue de una versión del plan; `reemplazado`: alguien escribió "
         "otra desde ella.",
@@ -83,6 +86,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "Outcome": "Cómo terminó un acto: hecho, negado o fallido.",
         "EventKind": "Qué le ocurrió a una orden, con nombres estables.",
         "NotificationKind": "De qué trata un aviso, con nombres estables.",
+        "Language": "Idioma de un correo: español o inglés.",
         "Channel": "Por dónde sale un mensaje: correo, webhook o chat.",
         "DeliveryState": "Si una entrega espera, llegó o ya no se intenta.",
     }

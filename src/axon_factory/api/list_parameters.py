@@ -13,11 +13,11 @@ from axon_factory.api.authentication import require
 from axon_factory.api.services import Services
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import ValidationFailed
+from axon_factory.domain.pending import PendingKind
 from axon_factory.domain.permissions import Action, Grant, Principal
 from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.answers.order import READERS
-from axon_factory.orders.answers.pending import PendingKind
 from axon_factory.orders.lists.cursor import decode
 from axon_factory.orders.lists.export import Dialect
 from axon_factory.orders.lists.fields import SUMMARY, listed

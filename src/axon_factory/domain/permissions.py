@@ -46,6 +46,8 @@ class Action(StrEnum):
     READ_ORDER = "orders:read"
     LIST_ORDERS = "orders:list"
     READ_FEED = "orders:feed"
+    READ_TIMELINE = "orders:timeline"
+    READ_BRIEF = "orders:brief"
     READ_RESULT = "orders:result"
     UPDATE_ORDER = "orders:update"
     DELETE_ORDER = "orders:delete"
@@ -201,6 +203,10 @@ PERMISSIONS = MappingProxyType(
         Action.READ_ORDER: Permission(_READERS | {_G.SYSTEM_ASSIGNED}),
         Action.LIST_ORDERS: Permission(_READERS),
         Action.READ_FEED: Permission(_READERS),
+        # Attempts, rejections and waits: how the factory works is not a client's concern.
+        Action.READ_TIMELINE: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
+        # Costs, margins and other clients' orders: for those who decide or see them decide.
+        Action.READ_BRIEF: Permission(_ADMINS | {_G.OPERATOR}),
         Action.READ_RESULT: Permission(_READERS, _FINISHED, 400),
         Action.UPDATE_ORDER: Permission(_ADMINS | _SYSTEM | {_G.OPERATOR}),
         Action.DELETE_ORDER: Permission(_ADMINS, frozenset({_S.NUEVO, _S.PLANIFICACION}), 400),
@@ -260,7 +266,11 @@ PUBLIC_ROUTES = MappingProxyType(
         "/api/products/types/{product_id}": "the catalogue is public (resolutions 19)",
         "/api/auth/login": "whoever logs in has no credential yet",
         "/api/auth/refresh": "the refresh token in the body is the credential",
+        "/api/auth/password/forgot": "whoever forgot their password has no credential",
+        "/api/auth/password/reset": "the link's token in the body is the credential",
+        "/api/auth/links/check": "the link's token in the body is the credential",
         "/openapi.json": "the contract is public",
+        "/asyncapi.json": "the contract of the WebSocket is public",
         "/docs": "it shows the contract, and whoever tries it there needs a credential",
         "/static/{name}": "the files of the pages",
         "/entrar": "whoever signs in has no session yet",
