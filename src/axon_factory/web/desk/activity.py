@@ -137,7 +137,7 @@ def _lines(events: Sequence[Json], stage: str) -> list[Line]:
         shown_in = stage if failed or entered is None else entered
         if entered is not None:
             stage = entered
-        findings = data.get("metadata", {}).get("hallazgos") or []
+        findings: list[str] = data.get("metadata", {}).get("hallazgos") or []
         level = "error" if failed else data["tipo"]
         lines.append(
             Line(
@@ -148,7 +148,7 @@ def _lines(events: Sequence[Json], stage: str) -> list[Line]:
                 level,
                 shown_in,
                 int(data["intento"]),
-                tuple(str(finding) for finding in findings),
+                tuple(findings),
             )
         )
     return lines

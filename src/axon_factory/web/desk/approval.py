@@ -7,7 +7,7 @@ comes again with that one, with what changed since, and with what was typed.
 import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
@@ -139,14 +139,14 @@ async def _page(
     brief = (
         await desk.get_or_none("orders", number, "plans", str(shown), "brief") if found else None
     )
-    facts: dict[str, object] = {}
+    facts: dict[str, Any] = {}
     if found is not None:
         named = {one["id"]: one["nombre"] for one in types["products"]}
         type_name = named.get(order["tipo_producto"], order["tipo_producto"])
         facts["paragraph"] = paragraph(found["plan"], type_name, desk.r)
         facts["changes"] = _changes(desk, found, brief, against)
         facts["added"] = _added(brief)
-    acts = brief["actos"] if brief and shown == current else []
+    acts: list[str] = brief["actos"] if brief and shown == current else []
     return await order_page(
         desk,
         order["order_number"],
@@ -186,7 +186,7 @@ def _changes(desk: Desk, plan: Json, brief: Json | None, against: str) -> object
 
 def _added(brief: Json | None) -> set[str]:
     """Return the milestones that the version before did not have."""
-    changes = (brief["cambios_anterior"] if brief else None) or []
+    changes: list[Json] = (brief["cambios_anterior"] if brief else None) or []
     fields = (str(one["campo"]) for one in changes if one["cambio"] == "agregado")
     return {field.removeprefix("milestones.") for field in fields if field[:11] == "milestones."}
 

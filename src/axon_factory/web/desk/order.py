@@ -6,7 +6,7 @@ The page of the plan is `approval`.
 import asyncio
 import json
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse
@@ -144,7 +144,7 @@ async def as_json(number: str, request: Request, desk: Reads) -> HTMLResponse:
     url = f"{request.url.scheme}://{request.headers.get('host', '')}"
     command = (
         f"curl -sS --fail '{url}{path_of('orders', order['order_number'])}' \\\n"
-        "  -H \"X-API-Key: $AXON_KEY\""
+        '  -H "X-API-Key: $AXON_KEY"'
     )
     return await order_page(
         desk,
@@ -161,10 +161,8 @@ async def questions_page(
     desk: Desk, number: str, status: int = 200, /, **tried: object
 ) -> HTMLResponse:
     """Return the page of the questions; `tried` is what a refused form had and was told."""
-    facts: dict[str, object] = {"tried": {}, "problems": {}, "problem": "", "refused": ""}
-    return await order_page(
-        desk, number, "preguntas", "desk/order/questions.html", status, **(facts | tried)
-    )
+    facts: dict[str, Any] = {"tried": {}, "problems": {}, "problem": "", "refused": "", **tried}
+    return await order_page(desk, number, "preguntas", "desk/order/questions.html", status, **facts)
 
 
 async def delivery_page(
@@ -176,7 +174,7 @@ async def delivery_page(
         desk.get_or_none("orders", number, "portal-links"),
         desk.get_or_none("orders", number, "checks"),
     )
-    given: dict[str, object] = {"credentials": None, "problem": ""}
+    given: dict[str, Any] = {"credentials": None, "problem": "", **facts}
     return await order_page(
         desk,
         number,
@@ -186,7 +184,7 @@ async def delivery_page(
         result=result["resultado"] if result else None,
         links=links["enlaces"] if links else None,
         deployments=checks["despliegues"] if checks else [],
-        **(given | facts),
+        **given,
     )
 
 
@@ -202,5 +200,5 @@ async def _result(desk: Desk, number: str) -> Json | None:
 
 def _portal_url(links: Json | None) -> str | None:
     """Return the address of the client's page, if one serves."""
-    found = links["enlaces"] if links else []
+    found: list[Json] = links["enlaces"] if links else []
     return next((one["url"] for one in reversed(found) if one["url"]), None)

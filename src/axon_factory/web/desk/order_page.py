@@ -81,7 +81,7 @@ async def order_page(
         desk.get_or_none("orders", number, "preguntas"),
         desk.get("products", "types"),
     )
-    asked = questions["preguntas"] if questions else []
+    asked: list[Json] = questions["preguntas"] if questions else []
     waiting = [one for one in asked if one["estado"] == "abierta"]
     acts = acts_for(desk, found)
     return await desk.page(

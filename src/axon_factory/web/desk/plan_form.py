@@ -46,9 +46,7 @@ class PlanForm:
         if plan is None:
             return self
         mine = {row.id: row for row in self.rows}
-        rows = [
-            mine.get(row.id, row) for row in _rows(plan)
-        ]
+        rows = [mine.get(row.id, row) for row in _rows(plan)]
         return replace(self, rows=[replace(row, place=str(n)) for n, row in enumerate(rows, 1)])
 
 

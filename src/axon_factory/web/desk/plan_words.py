@@ -1,4 +1,4 @@
-"""A plan in plain words: what it makes in a paragraph, and what changed from another line by line."""
+"""A plan in plain words: what it makes in a paragraph, and what changed, line by line."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def paragraph(plan: Json, type_name: str, reader: Reader) -> list[str]:
     """Return what the plan makes, with what, and how much work it is, in sentences."""
     t = reader.t
     milestones: list[Json] = plan["milestones"]
-    made = [one["entregable"] or one["nombre"] for one in milestones]
+    made = [_small(one["entregable"] or one["nombre"]) for one in milestones]
     hours = reader.number(plan["estimacion_horas"])
     count = len(milestones)
     said = [
@@ -96,7 +96,7 @@ def _line(change: Json, names: Mapping[str, str], reader: Reader) -> ChangeLine:
         text = reader.t("Otro orden de los hitos", "Another order of the milestones")
         return ChangeLine(kind, text)
     if field.startswith("milestones."):
-        return _of_milestone(field, kind, before, after, names, reader)
+        return _of_milestone(change, names, reader)
     if field in _NAMES:
         name = reader.say(_NAMES[field])
         if kind == "cambiado":
@@ -108,9 +108,9 @@ def _line(change: Json, names: Mapping[str, str], reader: Reader) -> ChangeLine:
     return ChangeLine(kind, text, _hours(before, after, reader) if is_hours else "")
 
 
-def _of_milestone(
-    field: str, kind: str, before: Any, after: Any, names: Mapping[str, str], reader: Reader  # noqa: ANN401, PLR0917 — values of an answer
-) -> ChangeLine:
+def _of_milestone(change: Json, names: Mapping[str, str], reader: Reader) -> ChangeLine:
+    field, kind = str(change["campo"]), str(change["cambio"])
+    before, after = change["antes"], change["despues"]
     key, _, part = field.removeprefix("milestones.").partition(".")
     if not part:
         item = after if kind == "agregado" else before
@@ -141,6 +141,11 @@ def _value(value: Any, reader: Reader) -> str:  # noqa: ANN401 — a value of an
     if isinstance(value, int | float):
         return reader.number(value)
     return "" if value is None else str(value)
+
+
+def _small(text: str) -> str:
+    """Return a name as it stands within a sentence; what is all capitals stays."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _listed(names: Sequence[str], reader: Reader) -> str:

@@ -24,6 +24,7 @@ _MARGIN = 28.0
 _TONES = {"hecho": "done", "fallo": "failed", "espera": "waits", "en_curso": "runs"}
 _STEP_TONES = {**_TONES, "interrumpido": "cut"}
 _SPACINGS = (60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000)
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _DAY = 86_400
 _MOST_TICKS = 6
 
@@ -126,14 +127,12 @@ def _step_rows(spans: Iterable[Json], axis: _Axis) -> Iterable[Row]:
         if span["estado"] == "espera" or not span["pasos"]:
             yield _row(stage, "", [span], axis, _TONES)
         for step in span["pasos"]:
-            note = f"×{step['veces']}" if step["veces"] > 1 else ""
+            note = f"{_TIMES}{step['veces']}" if step["veces"] > 1 else ""
             said = {**step, "nombre": span["nombre"], "detalle": step["error"]}
             yield _row(step["titulo"], note, [said], axis, _STEP_TONES)
 
 
-def _row(
-    name: str, note: str, parts: Sequence[Json], axis: _Axis, tones: Mapping[str, str]
-) -> Row:
+def _row(name: str, note: str, parts: Sequence[Json], axis: _Axis, tones: Mapping[str, str]) -> Row:
     boxes = [_box(part, axis) for part in parts]
     bars: list[Bar] = []
     for place, (part, (x, width)) in enumerate(zip(parts, boxes, strict=True)):
@@ -163,9 +162,7 @@ def _placed(
     return next((one for one in placed if one[1] != "none"), placed[0])
 
 
-def _place(
-    label: str, x: float, width: float, left: float, right: float
-) -> tuple[str, float]:
+def _place(label: str, x: float, width: float, left: float, right: float) -> tuple[str, float]:
     """Return where a label has room: in its bar, after it, before it; none between two others."""
     needs = len(label) * _LETTER
     if needs + _MARGIN <= width:
@@ -192,9 +189,7 @@ def _tells(part: Json, axis: _Axis) -> str:
 
 def _ticks(axis: _Axis) -> Iterable[Tick]:
     """Yield moments at round hours of the reader's day, as many as there is room for."""
-    spacing = next(
-        (one for one in _SPACINGS if axis.seconds / one <= _MOST_TICKS), _SPACINGS[-1]
-    )
+    spacing = next((one for one in _SPACINGS if axis.seconds / one <= _MOST_TICKS), _SPACINGS[-1])
     begin = axis.begin.astimezone(axis.reader.zone)
     midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = int((begin - midnight).total_seconds() // spacing) + 1
