@@ -3,7 +3,15 @@
 from fastapi import FastAPI
 
 from axon_factory.web import account, assets, home, portal, reference
-from axon_factory.web.desk import acts, approval, order, order_forms, pages
+from axon_factory.web.desk import (
+    acts,
+    approval,
+    new_order,
+    order,
+    order_forms,
+    pages,
+    pending,
+)
 from axon_factory.web.failures import install_failure_pages
 from axon_factory.web.site import Site
 
@@ -21,6 +29,8 @@ def add_pages(app: FastAPI, site: Site) -> None:
         assets.router,
         account.router,
         pages.router,
+        pending.router,
+        new_order.router,
         acts.router,
         # Last: the number of an order may be any word, as the names of other pages are.
         order.router,

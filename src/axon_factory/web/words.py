@@ -216,16 +216,16 @@ FAILURE_CAUSES = _table(
 )
 CLASSES = _table(
     plan=("Planes", "Plans"),
-    fallo=("Fallas", "Failures"),
     pregunta=("Preguntas", "Questions"),
+    cliente=("Clientes", "Clients"),
+    fallo=("Fallas", "Failures"),
     revision=("Revisión", "Review"),
     presupuesto=("Presupuesto", "Budget"),
-    agente=("Agentes", "Agents"),
+    silencio=("Agentes", "Agents"),
     maquina=("Máquina", "Machine"),
-    producto=("Productos", "Products"),
-    correo=("Correos", "Mails"),
-    aviso=("Avisos", "Notifications"),
     linea=("Línea", "Line"),
+    producto=("Productos", "Products"),
+    aviso=("Avisos", "Messages"),
 )
 PRODUCT_ICONS: Mapping[str, str] = MappingProxyType(
     {
