@@ -106,6 +106,10 @@ ADVICE: Mapping[str, str] = {
     "demasiados_destinos": "Delete a destination that is no longer needed, or widen one.",
     "destino_existente": "Choose another name, or delete the destination that has it.",
     "clave_en_rotacion": "Revoke one of the two live keys, then rotate again.",
+    "cuenta_inactiva": "Switch the user on (`PATCH /api/users/{id}`), then invite.",
+    "cuenta_con_password": "Nothing to do: the user signs in, or asks for another password.",
+    "cuenta_de_otro": "Correct `datos_cliente.email` or `cliente_id` of the order, then invite.",
+    "enlace_no_sirve": "Ask for another link: `POST /api/auth/password/forgot`, or who invited.",
     "correo_en_uso": "Use another address, or the user that exists (command line only).",
 }
 

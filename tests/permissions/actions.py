@@ -64,7 +64,14 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
     Action.CHANGE_PASSWORD: frozenset({"POST /api/auth/password"}),
     Action.END_SESSIONS: frozenset({"GET /api/auth/sessions", "POST /api/auth/logout"}),
     Action.MANAGE_USERS: frozenset(
-        {"GET /api/users", "GET /api/users/{id}", "PATCH /api/users/{id}", "POST /api/users"}
+        {
+            "GET /api/users",
+            "GET /api/users/{id}",
+            "PATCH /api/users/{id}",
+            "POST /api/orders/{id}/invite",
+            "POST /api/users",
+            "POST /api/users/{id}/invite",
+        }
     ),
     Action.MANAGE_KEYS: frozenset(
         {

@@ -89,15 +89,22 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/api/auth/password"): Operation(
         {"password_actual": PASSWORD, "password_nueva": NEW_PASSWORD}, ends_session=True
     ),
+    ("POST", "/api/auth/password/forgot"): Operation({"email": "x@example.com"}, done=(202,)),
+    ("POST", "/api/auth/password/reset"): Operation(
+        {"token": "x", "password_nueva": NEW_PASSWORD}, done=(404,)
+    ),
+    ("POST", "/api/auth/links/check"): Operation({"token": "x"}, done=(404,)),
     ("GET", "/api/users"): Operation(),
     ("POST", "/api/users"): Operation(_new_user, done=(201,)),
     ("GET", "/api/users/{id}"): Operation(about="user"),
     ("PATCH", "/api/users/{id}"): Operation({"nombre": "Otro"}, about="user"),
+    ("POST", "/api/users/{id}/invite"): Operation(about="user"),
     ("GET", "/api/keys"): Operation(),
     ("POST", "/api/keys"): Operation({"nombre": "ventas", "permiso": "lectura"}, done=(201,)),
     ("GET", "/api/keys/{id}"): Operation(about="key"),
     ("POST", "/api/keys/{id}/rotate"): Operation(about="key", done=(201,)),
     ("DELETE", "/api/keys/{id}"): Operation(about="key"),
+    ("POST", f"{ORDER}/invite"): Operation(),
     ("GET", f"{ORDER}/checks"): Operation(),
     ("POST", f"{ORDER}/checks"): Operation(_receipt, done=(201,)),
     ("POST", f"{ORDER}/accept"): Operation(REASON),

@@ -273,6 +273,8 @@ class Cell:
             role=role,
             password_hash=await password_hash_of(self.workshop.container),
             client_id=uuid4().hex if role is Role.CLIENT else None,
+            # Whoever has chosen a password is not invited any more.
+            must_change_password=self.path.endswith("/invite"),
         )
 
     async def _session_of_its_own(self, role: Role) -> Headers:

@@ -7,12 +7,14 @@ from axon_factory.api.hot.edge import HotPaths
 from axon_factory.api.middleware import EdgeOptions, add_edge, behind_proxies
 from axon_factory.api.rate_limits import RateLimits
 from axon_factory.api.routers import (
+    account_links,
     agents,
     audit,
     auth,
     decisions,
     deliveries,
     events,
+    invitations,
     keys,
     line,
     notifications,
@@ -43,7 +45,9 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
     routers = (
         public.probes,
         auth.router,
+        account_links.router,
         users.router,
+        invitations.router,
         keys.router,
         public.catalogue,
         orders.router,

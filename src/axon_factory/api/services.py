@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
+from axon_factory.accounts.links import AccountLinks
 from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
@@ -28,6 +29,7 @@ class AccessServices:
 
     passwords: Passwords
     sessions: Sessions
+    links: AccountLinks
     api_keys: ApiKeys
     system_tokens: SystemTokens
 

@@ -67,7 +67,11 @@ def _services(container: Container) -> ApiServices:
         policy=container.policy,
         authenticator=container.authenticator,
         access=AccessServices(
-            container.passwords, container.sessions, container.api_keys, container.system_tokens
+            container.passwords,
+            container.sessions,
+            container.account_links,
+            container.api_keys,
+            container.system_tokens,
         ),
         secret_box=container.secret_box,
         planner=CataloguePlanner(),

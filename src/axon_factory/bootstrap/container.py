@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
 from axon_factory.accounts.browser import BrowserSessions
+from axon_factory.accounts.links import AccountLinks, Throttles
 from axon_factory.accounts.local_access import LocalAccess
 from axon_factory.accounts.passwords import OWASP_MINIMUM, HashCost, Passwords, Throttle
 from axon_factory.accounts.sessions import Sessions
@@ -19,6 +20,7 @@ from axon_factory.bootstrap.options import (
     Keys,
     disk_floors,
     key_outbound_rules,
+    link_limits,
     login_limits,
     master_key,
     outbound_rules,
@@ -26,6 +28,7 @@ from axon_factory.bootstrap.options import (
     session_limits,
 )
 from axon_factory.db.sessions import Database
+from axon_factory.orders.notifications.account_mails import AccountMails
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
@@ -87,6 +90,20 @@ class Container:
             access_tokens,
             pepper=keys.pepper,
             limits=session_limits(settings),
+        )
+        limits = login_limits(settings)
+        self.account_links = AccountLinks(
+            self.database,
+            AccountMails(
+                self.secret_box,
+                public_url=settings.base_url,
+                support=settings.support_email,
+                zone=settings.zone,
+            ),
+            self.passwords,
+            Throttles(Throttle(limits), Throttle(limits, of="reset")),
+            keys.pepper,
+            link_limits(settings),
         )
         self.machine = DiskFloors(disk_floors(settings))
         self.policy = policy_of(settings, self.portal_links)

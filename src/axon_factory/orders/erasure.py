@@ -316,6 +316,7 @@ NOT_OF_ORDERS: Mapping[str, str] = MappingProxyType(
         "users": "accounts, which end by their own way",
         "user_sessions": "logins of accounts, gone when they end",
         "refresh_tokens": "MACs",
+        "account_links": "MACs and ids of accounts, deleted a month after they end",
         "api_keys": "systems of the business",
         "login_throttles": "counters, gone within a day",
         "rate_limits": "counters, gone within a day",

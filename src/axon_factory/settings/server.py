@@ -241,6 +241,15 @@ class AccessSettings(BaseSettings):
         description="How many days a link to a client's portal serves, from its issue; 0: until it "
         "is revoked. Links that are issued already keep theirs.",
     )
+    invitation_days: int = Field(
+        7,
+        ge=1,
+        le=30,
+        description="How many days an invitation serves, by which a user chooses a password.",
+    )
+    password_reset_minutes: int = Field(
+        60, ge=5, le=1440, description="How many minutes a link to another password serves."
+    )
     login_limit_account: int = Field(
         10, ge=1, le=1000, description="Logins of one account that may fail in a window."
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import Field, SecretStr, model_validator
@@ -19,9 +18,11 @@ from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import User
-from axon_factory.domain.errors import NotFound, PreconditionFailed
+from axon_factory.domain.errors import PreconditionFailed, ValidationFailed
+from axon_factory.domain.messages import Language
 from axon_factory.domain.permissions import Action, Principal, Role
 from axon_factory.domain.requests import RequestModel
+from axon_factory.domain.text import Sentence, timestamp
 
 __all__ = ["router"]
 
@@ -30,6 +31,11 @@ router = APIRouter(route_class=Route, prefix="/api/users", tags=["acceso"])
 _EMAIL_MAX_CHARACTERS = 320
 _NAME_MAX_CHARACTERS = 100
 _LARGEST_OFFSET = 2**31 - 1
+_ONE_TIME = "password_de_un_solo_uso"
+_EITHER = Sentence(
+    "Con `invitar` el usuario elige su contraseña: no la envíes",
+    "With `invitar` the user chooses the password: do not send one",
+)
 
 Administrator = Annotated[Principal, Depends(require(Action.MANAGE_USERS))]
 Administer = Annotated[Write, Depends(write_as(Action.MANAGE_USERS))]
@@ -56,6 +62,13 @@ class NewUser(RequestModel):
     password: SecretStr | None = Field(
         default=None,
         description="Su contraseña; sin ella recibe una de un solo uso, que debe cambiar.",
+    )
+    invitar: bool = Field(
+        default=False,
+        description="Le envía un enlace para elegir su contraseña; la respuesta no trae ninguna.",
+    )
+    idioma: Annotated[Language, Field(strict=False)] = Field(
+        default=Language.ES, description="Idioma de la invitación."
     )
 
 
@@ -92,7 +105,12 @@ class UserPatch(RequestModel):
 )
 @raises(EmailTaken, WeakPassword)
 async def create(new: NewUser, write: Administer) -> Response:
-    """Crea un usuario; una contraseña de un solo uso se muestra solo en esta respuesta."""
+    """Crea un usuario; una contraseña de un solo uso se muestra solo en esta respuesta.
+
+    Con `invitar` no hay ninguna: el usuario recibe por correo un enlace y elige la suya.
+    """
+    if new.invitar and new.password is not None:
+        raise ValidationFailed({"password": _EITHER})
     given = new.password.get_secret_value() if new.password else None
     passwords = write.services.access.passwords
     if given is not None:
@@ -110,8 +128,14 @@ async def create(new: NewUser, write: Administer) -> Response:
             must_change_password=given is None,
         )
         location = {"Location": f"/api/users/{user.id}"}
-        shown = password if given is None else None
-        return _answer(write, user, shown, status.HTTP_201_CREATED, location)
+        if new.invitar:
+            link = await write.services.access.links.invite(
+                session, user.id, by=write.principal.id, language=new.idioma
+            )
+            more = {"invitacion_vence_at": timestamp(link.row.expires_at)}
+        else:
+            more = {} if given is not None else {_ONE_TIME: password}
+        return _answer(write, user, more, status.HTTP_201_CREATED, location)
 
 
 @router.get(
@@ -150,9 +174,9 @@ async def show(
 ) -> Response:
     """Muestra un usuario."""
     async with services.database.reading() as session:
-        user = await users.find(session, _user_id(id))
+        user = await users.find(session, users.user_id_of(id))
     if user is None:
-        raise _no_such_user(id)
+        raise users.no_such_user(id)
     return json_response(request, user_document(user), etag=version_etag(user.version))
 
 
@@ -169,7 +193,7 @@ async def update(
     write: Administer,
 ) -> Response:
     """Cambia nombre, rol, cliente o acceso de un usuario, o le da una contraseña de un solo uso."""
-    user_id = _user_id(id)
+    user_id = users.user_id_of(id)
     password = generate_password() if patch.restablecer_password else None
     change = UserChange(
         name=patch.nombre,
@@ -182,33 +206,16 @@ async def update(
         user = await change_user(
             session, user_id, change, write.principal, if_version=write.if_match
         )
-        return _answer(write, user, password)
+        return _answer(write, user, {} if password is None else {_ONE_TIME: password})
 
 
 def _answer(
     write: Write,
     user: User,
-    password: str | None,
+    more: Mapping[str, Any],
     code: int = status.HTTP_200_OK,
     location: Mapping[str, str] | None = None,
 ) -> Response:
-    body: dict[str, Any] = user_document(user)
-    if password is not None:
-        body["password_de_un_solo_uso"] = password
+    body = {**user_document(user), **more}
     headers = {"ETag": version_etag(user.version), **(location or {})}
     return write.answer(body, code, headers, subject=f"user:{user.id}")
-
-
-def _user_id(text: str) -> UUID:
-    """Return the id, which must be spelt as answers spell it: any other names nobody."""
-    try:
-        user_id = UUID(text)
-    except ValueError:
-        raise _no_such_user(text) from None
-    if str(user_id) != text:
-        raise _no_such_user(text)
-    return user_id
-
-
-def _no_such_user(text: str) -> NotFound:
-    return NotFound(f"No existe el usuario {text}", message_en=f"There is no user {text}")

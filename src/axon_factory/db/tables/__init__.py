@@ -5,6 +5,7 @@ are the design's; the rest is English where the design is silent about a concept
 """
 
 from axon_factory.db.tables.access import (
+    AccountLink,
     ApiKey,
     AuditHead,
     AuditRow,
@@ -42,6 +43,7 @@ from axon_factory.db.tables.production import (
 )
 
 __all__ = [
+    "AccountLink",
     "ApiKey",
     "AuditHead",
     "AuditRow",
