@@ -69,6 +69,8 @@ class ApiServices:
     """Which addresses notifications may go to."""
     key_outbound: OutboundRules
     """The same of destinations that API keys make: public ones, unless a setting says more."""
+    worker_stalled_after: float
+    """Seconds without a heartbeat after which a worker is not alive."""
     watch_orders: Callable[[], AbstractContextManager[News]]
     """Watches every order while its block lasts."""
 

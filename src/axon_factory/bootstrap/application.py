@@ -81,6 +81,7 @@ def _services(container: Container) -> ApiServices:
         machine=container.machine,
         outbound=container.outbound,
         key_outbound=container.key_outbound,
+        worker_stalled_after=container.settings.stalled_after_seconds,
         watch_orders=container.signals.watch,
     )
 
