@@ -2,8 +2,8 @@
 
 from fastapi import FastAPI
 
-from axon_factory.web import account, assets, home, portal, reference
-from axon_factory.web.desk import acts, pages
+from axon_factory.web import account, account_links, assets, home, portal, reference
+from axon_factory.web.desk import acts, line, pages, people
 from axon_factory.web.failures import install_failure_pages
 from axon_factory.web.site import Site
 
@@ -20,8 +20,11 @@ def add_pages(app: FastAPI, site: Site) -> None:
         reference.router,
         assets.router,
         account.router,
+        account_links.router,
         pages.router,
         acts.router,
+        line.router,
+        people.router,
     )
     for router in routers:
         app.router.routes.extend(router.routes)
