@@ -1,5 +1,6 @@
 """POST /api/orders?dry_run=true: everything that creating says, and nothing stored."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -7,9 +8,12 @@ import pytest
 from sqlalchemy import text
 
 from axon_factory.domain.catalogue import PRODUCT_TYPES
+from axon_factory.domain.states import OrderState
 from axon_factory.ports.planner import PlanRequest
+from tests.support.copies import copy_orders
 from tests.support.workshop import Workshop, example_order
 
+_ENDS = ("desde", "hasta")
 TRIED = "/api/orders?dry_run=true"
 _ROWS = """
     SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM order_events),
@@ -39,6 +43,7 @@ async def test_says_price_plan_place_and_promise(fresh_workshop: Workshop) -> No
     plan = document.pop("plan")
     assert plan["estimacion_horas"] == 16
     assert plan["milestones"][0]["id"] == "scaffolding"
+    promised = [datetime.fromisoformat(document.pop(f"prometido_{end}")) for end in _ENDS]
     assert document == {
         "dry_run": True,
         "tipo_producto": "webhook_service",
@@ -54,9 +59,33 @@ async def test_says_price_plan_place_and_promise(fresh_workshop: Workshop) -> No
             "base": "catalogo",
             "ordenes_medidas": 0,
         },
+        "promesas_cumplidas": None,
+        "promesas_medidas": 0,
         "message": "La orden es válida; no se ha creado nada",
     }
+    assert promised[1] - promised[0] == timedelta(hours=14.4 - 9.6)
+    assert timedelta(hours=9.5) < promised[0] - datetime.now(UTC) <= timedelta(hours=9.6)
     assert await rows(fresh_workshop) == before
+
+
+async def test_says_how_often_promises_of_the_type_were_kept(fresh_workshop: Workshop) -> None:
+    delivered = await fresh_workshop.placed_in(OrderState.ENTREGADO)
+    await copy_orders(fresh_workshop, delivered, 3)
+    few = (await try_order(fresh_workshop)).json()
+    assert (few["promesas_cumplidas"], few["promesas_medidas"]) == (None, 4)
+    late = await copy_orders(fresh_workshop, delivered, 1)
+    async with fresh_workshop.container.database.transaction("test") as session:
+        await session.execute(
+            text(
+                "UPDATE orders SET promised_from = entregado_at - interval '1 hour',"
+                " promised_until = entregado_at - interval '1 minute' WHERE id = :id"
+            ),
+            {"id": late[0]},
+        )
+    enough = (await try_order(fresh_workshop)).json()
+    assert (enough["promesas_cumplidas"], enough["promesas_medidas"]) == (0.8, 5)
+    other = (await try_order(fresh_workshop, tipo_producto="webhook_service")).json()
+    assert (other["promesas_cumplidas"], other["promesas_medidas"]) == (None, 0)
 
 
 @pytest.mark.parametrize("product_type", PRODUCT_TYPES)

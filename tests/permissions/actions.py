@@ -101,6 +101,9 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
             "POST /api/notifications/destinations/{id}/test",
         }
     ),
+    Action.READ_TIMELINE: frozenset({"GET /api/orders/{id}/timeline"}),
+    Action.READ_PENDING: frozenset({"GET /api/pending"}),
+    Action.READ_BOARD: frozenset({"GET /api/board"}),
     Action.READ_LINE: frozenset({"GET /api/line"}),
     Action.CONTROL_LINE: frozenset(
         {

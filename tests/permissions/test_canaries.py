@@ -33,6 +33,7 @@ from tests.permissions.conftest import CALLERS
 from tests.permissions.operations import OPERATIONS, ORDER
 from tests.support.copies import copy_orders
 from tests.support.destinations import make_destination
+from tests.support.pages import is_page
 from tests.support.workshop import OWNER_ID, Headers, Workshop, open_workshop
 
 PASSWORD = "Persona-Secreta-Larga-77"
@@ -59,7 +60,7 @@ ONE_OF_EACH_SIGHT = ("admin", "owner", "other", "attempt", "permanent", "council
 """All orders, one's own, another's, an attempt's, none, and what the reviews show."""
 NOT_CRAWLED = {
     "/git/{slug}.git/info/refs": "the files of a product",
-    "/docs/{name}": "installed files, the same for everybody",
+    "/static/{name}": "installed files, the same for everybody",
     "/portal/{token}": "test_the_portal_shows_what_the_client_may_read",
 }
 KINDS = ("users", "keys", "system-tokens", "notifications/destinations", "notifications/deliveries")
@@ -204,7 +205,7 @@ async def _places(planted: Planted) -> list[str]:
     workshop = planted.workshop
     places: set[str] = set()
     for route in declared_routes(application_of(workshop.container).routes):
-        if "GET" not in route.methods or route.path in NOT_CRAWLED:
+        if "GET" not in route.methods or route.path in NOT_CRAWLED or is_page(route):
             continue
         name = route.path.removeprefix("/api/").removesuffix("/{id}")
         ids = (

@@ -33,13 +33,14 @@ from tests.support.canary_orders import (
     held,
     open_living,
 )
+from tests.support.pages import is_page
 from tests.support.products import make_product
 from tests.support.workshop import OWNER_ID
 
 ELSEWHERE = {
     "/api/orders/{id}/stream": "the same events; it does not end",
     "/git/{slug}.git/{path}": "the repository is gone",
-    "/docs/{name}": "installed files",
+    "/static/{name}": "installed files",
     "/portal/{token}": "asked below",
 }
 
@@ -113,7 +114,7 @@ async def answers(living: Living, order_id: UUID) -> list[str]:
     ids = [str(order_id), *(one["id"] for one in deliveries.json()["deliveries"][:3])]
     found: list[str] = []
     for route in declared_routes(application_of(living.workshop.container).routes):
-        if "GET" not in route.methods or route.path in ELSEWHERE:
+        if "GET" not in route.methods or route.path in ELSEWHERE or is_page(route):
             continue
         for each in ids if "{id}" in route.path else ids[:1]:
             place = route.path.format(id=each, version=1, product_id="webhook_service", slug="x")

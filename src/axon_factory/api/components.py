@@ -65,6 +65,15 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "Needs": "Quién debe el próximo paso de la orden.",
         "Trouble": "Qué le impide trabajar a la máquina.",
         "Silence": "Desde hace cuánto el agente que construye no da señales de vida.",
+        "PendingKind": "Por qué algo espera a una persona: un `plan` por aprobar, una `pregunta` "
+        "al equipo, un `cliente` que no responde, un `fallo`, una `revision` que rechaza una y "
+        "otra vez, un `presupuesto` agotado, el `silencio` de un agente, la `maquina`, la `linea`, "
+        "un `producto` caído, un `aviso` que no llegó.",
+        "Act": "Lo que una persona puede hacer: cada uno es una solicitud de esta API "
+        "(`aprobar` es `POST /api/orders/{id}/approve`).",
+        "SpanState": "Cómo fue un tramo: trabajo `hecho`, `en_curso` o que terminó en `fallo`, "
+        "o una `espera`.",
+        "Who": "A quién le toca, o le tocaba.",
         "PlanStatus": "Estado del plan dentro de `planificacion`.",
         "PlanVersionStatus": "Qué fue de una versión del plan; `reemplazado`: alguien escribió "
         "otra desde ella.",
@@ -102,6 +111,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "decisiones": "Actos de personas sobre una orden: aprobar o editar su plan, preguntar, "
         "rechazar, cancelar, reintentar.",
         "preguntas": "Preguntas sobre una orden, y sus respuestas.",
+        "escritorio": "Lo que espera a una persona, y el tablero de órdenes.",
         "portal": "Los enlaces con que un cliente sigue su orden.",
         "agentes": "Lo que hace el agente de un intento además de reportar.",
         "productos": "El catálogo de tipos de producto (§4).",

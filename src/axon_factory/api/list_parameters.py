@@ -17,6 +17,7 @@ from axon_factory.domain.permissions import Action, Grant, Principal
 from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.answers.order import READERS
+from axon_factory.orders.answers.pending import PendingKind
 from axon_factory.orders.lists.cursor import decode
 from axon_factory.orders.lists.export import Dialect
 from axon_factory.orders.lists.fields import SUMMARY, listed
@@ -25,10 +26,13 @@ from axon_factory.orders.requests.values import ClientId, ProductTypeId, ShortTe
 
 __all__ = [
     "CSV",
+    "BoardParameters",
     "ListParameters",
+    "PendingParameters",
     "RequestedDialect",
     "RequestedFields",
     "RequestedList",
+    "board_filters",
     "list_query",
     "unknown_field",
 ]
@@ -86,13 +90,9 @@ _Several = (BeforeValidator(_split), Field(max_length=_MOST_VALUES))
 RequestedFields = Annotated[list[str], BeforeValidator(_split), Field(max_length=60)]
 
 
-class ListParameters(BaseModel):
-    """Los parámetros de una lista, como llegan."""
+class FilterParameters(BaseModel):
+    """Los filtros que una lista y el tablero comparten, como llegan."""
 
-    estado: Annotated[list[OrderState], *_Several] = Field(
-        default_factory=list[OrderState],
-        description="Cualquiera de estos estados; repetido o separado por comas.",
-    )
     tipo_producto: Annotated[list[ProductTypeId], *_Several] = Field(
         default_factory=list[str],
         description="Cualquiera de estos tipos; repetido o separado por comas.",
@@ -118,6 +118,39 @@ class ListParameters(BaseModel):
         default=None,
         description="Palabras, o su comienzo, del número de orden, el producto, y el nombre y el "
         "correo del cliente. Deben estar todas; sin distinguir acentos ni mayúsculas.",
+    )
+
+
+class BoardParameters(FilterParameters):
+    """Los parámetros del tablero, como llegan."""
+
+    limit: int = Field(default=50, ge=1, le=200, description="Tarjetas de una columna.")
+    dias: int = Field(
+        default=7, ge=1, le=90, description="Días de lo entregado y lo cancelado que se muestran."
+    )
+
+
+class PendingParameters(BaseModel):
+    """Los parámetros de lo que espera a una persona, como llegan."""
+
+    clase: Annotated[list[PendingKind], *_Several] = Field(
+        default_factory=list[PendingKind],
+        description="Solo estas clases; repetida o separada por comas.",
+    )
+    limit: int = Field(default=100, ge=1, le=200, description="Cuántas caben en una página.")
+    offset: int = Field(default=0, ge=0, le=100_000, description="Cuántas saltar.")
+    sort_by: Literal["desde", "precio"] = Field(
+        default="desde",
+        description="Lo más antiguo primero, o lo más costoso; antes, lo que detiene una orden.",
+    )
+
+
+class ListParameters(FilterParameters):
+    """Los parámetros de una lista, como llegan."""
+
+    estado: Annotated[list[OrderState], *_Several] = Field(
+        default_factory=list[OrderState],
+        description="Cualquiera de estos estados; repetido o separado por comas.",
     )
     creado_desde: _Moment | None = Field(
         default=None,
@@ -178,6 +211,18 @@ class ListParameters(BaseModel):
     separador: Literal[",", ";"] = Field(
         default=",",
         description="En CSV: `;` para Excel donde la coma separa los decimales (`%3B`).",
+    )
+
+
+def board_filters(asked: BoardParameters) -> ListQuery:
+    """Return which orders the board has."""
+    return ListQuery(
+        product_types=tuple(asked.tipo_producto),
+        priorities=tuple(asked.prioridad),
+        tags=tuple(asked.tag),
+        assignees=tuple(asked.asignado_a),
+        client_ids=tuple(asked.cliente_id),
+        text=asked.q,
     )
 
 

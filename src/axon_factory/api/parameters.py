@@ -57,6 +57,8 @@ _ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "espera": ("waiting", "waits_for", "waiting_for", "blocked_by"),
         "estado": ("status", "state", "stage", "phase"),
         "fields": ("select", "include", "only", "campos", "columns", "expand"),
+        "clase": ("class", "kind", "category"),
+        "dias": ("days", "window", "period"),
         "hasta": ("to", "until", "end", "created_before", "created_lte"),
         "limit": ("per_page", "page_size", "pagesize", "size", "count", "top", "max", "limite"),
         "necesita": ("needs", "requires", "pending_on", "awaiting"),

@@ -46,6 +46,7 @@ class Action(StrEnum):
     READ_ORDER = "orders:read"
     LIST_ORDERS = "orders:list"
     READ_FEED = "orders:feed"
+    READ_TIMELINE = "orders:timeline"
     READ_RESULT = "orders:result"
     UPDATE_ORDER = "orders:update"
     DELETE_ORDER = "orders:delete"
@@ -201,6 +202,8 @@ PERMISSIONS = MappingProxyType(
         Action.READ_ORDER: Permission(_READERS | {_G.SYSTEM_ASSIGNED}),
         Action.LIST_ORDERS: Permission(_READERS),
         Action.READ_FEED: Permission(_READERS),
+        # Attempts, rejections and waits: how the factory works is not a client's concern.
+        Action.READ_TIMELINE: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
         Action.READ_RESULT: Permission(_READERS, _FINISHED, 400),
         Action.UPDATE_ORDER: Permission(_ADMINS | _SYSTEM | {_G.OPERATOR}),
         Action.DELETE_ORDER: Permission(_ADMINS, frozenset({_S.NUEVO, _S.PLANIFICACION}), 400),
@@ -241,6 +244,7 @@ PERMISSIONS = MappingProxyType(
         # The factory sends to any address that a caller names. Administrators keep them all; a key
         # that reads orders keeps its own, at public addresses, and reads nothing of others.
         Action.MANAGE_NOTIFICATIONS: Permission(frozenset({_G.ADMIN, _G.KEY_READ, _G.KEY_ADMIN})),
+        # What waits shows to whom mails went: not for keys that only read.
         Action.READ_PENDING: Permission(_ADMINS | {_G.OPERATOR}),
         Action.READ_BOARD: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
         Action.READ_SETTINGS: Permission(frozenset({_G.ADMIN})),

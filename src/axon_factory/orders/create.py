@@ -18,7 +18,7 @@ from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.events import EventKind, NewEvent
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.plan import Plan
-from axon_factory.domain.progress import Pace, Remaining, remaining
+from axon_factory.domain.progress import Pace, Promise, Remaining, promise, remaining
 from axon_factory.domain.states import OrderState
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.change import Change
@@ -26,7 +26,7 @@ from axon_factory.orders.line_mode import count_ahead
 from axon_factory.orders.notifications.client_mails import tell_received
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import LinkReason, issue_link
-from axon_factory.orders.promise import measured_pace
+from axon_factory.orders.promise import KeptPromises, kept_promises, measured_pace
 from axon_factory.orders.requests import NewOrder
 from axon_factory.orders.transitions import enter_first_state
 from axon_factory.ports.planner import PlanRequest
@@ -150,6 +150,9 @@ class OrderPreview:
     """How many orders the line takes before this one."""
     remaining: Remaining
     pace: Pace
+    promised: Promise
+    """What would be promised if its plan were approved now."""
+    kept: KeptPromises
 
 
 def plan_request(request: NewOrder) -> PlanRequest:
@@ -165,7 +168,7 @@ def plan_request(request: NewOrder) -> PlanRequest:
 
 
 async def preview_order(
-    session: AsyncSession, request: NewOrder, policy: Policy, plan: Plan
+    session: AsyncSession, request: NewOrder, policy: Policy, plan: Plan, now: datetime
 ) -> OrderPreview:
     """Return what placing `request` with `plan` would give; nothing is written, no number taken.
 
@@ -186,4 +189,6 @@ async def preview_order(
         ahead=await count_ahead(session, rank=request.prioridad.rank),
         remaining=left,
         pace=pace,
+        promised=promise(now, left),
+        kept=await kept_promises(session, product.id),
     )

@@ -1,5 +1,6 @@
 """The promise of an order: made from the measured pace, paused while the client owes an answer."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import text
@@ -19,7 +20,15 @@ from axon_factory.domain.progress import (
 )
 from axon_factory.domain.states import OrderState
 
-__all__ = ["make_promise", "measured_pace", "pause_promise", "promise_of", "resume_promise"]
+__all__ = [
+    "KeptPromises",
+    "kept_promises",
+    "make_promise",
+    "measured_pace",
+    "pause_promise",
+    "promise_of",
+    "resume_promise",
+]
 
 _LOOKED_AT = 1000
 
@@ -55,6 +64,42 @@ async def measured_pace(session: AsyncSession, product_type: str) -> Pace:
     if row.measured < ENOUGH_ORDERS:
         return DOCUMENTED_PACE
     return Pace(row.low, row.high, row.measured)
+
+
+# A promise is of the delivered orders that one was made for; the same orders are looked at.
+_KEPT = text(
+    """
+    WITH newest AS (
+        SELECT tipo_producto, entregado_at, promised_until
+        FROM orders WHERE estado = 'entregado' ORDER BY created_at DESC LIMIT :looked_at
+    )
+    SELECT count(*) AS measured, count(*) FILTER (WHERE entregado_at <= promised_until) AS kept
+    FROM newest WHERE tipo_producto = :product_type AND promised_until IS NOT NULL
+    """
+)
+ENOUGH_PROMISES = 5
+"""Fewer say nothing about how often a promise is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPromises:
+    """How many delivered orders of a type had a promise, and how many were delivered within it."""
+
+    measured: int
+    kept: int
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1, None if too few say so."""
+        return None if self.measured < ENOUGH_PROMISES else round(self.kept / self.measured, 3)
+
+
+async def kept_promises(session: AsyncSession, product_type: str) -> KeptPromises:
+    """Return how often the promises of this type were kept, of the newest thousand deliveries."""
+    row = (
+        await session.execute(_KEPT, {"looked_at": _LOOKED_AT, "product_type": product_type})
+    ).one()
+    return KeptPromises(row.measured, row.kept)
 
 
 async def make_promise(session: AsyncSession, order: Order, now: datetime) -> None:

@@ -141,13 +141,12 @@ def _sign_in(
         request,
         "account/sign_in.html",
         status,
+        forms=True,
         csrf=form_token(request),
         volver=_inside(volver) or "",
         email=email,
         problem=problem,
     )
-    # "no-referrer" would take the Origin of the form away, too.
-    page.headers["Referrer-Policy"] = "same-origin"
     keep_visit(request, page)
     return page
 

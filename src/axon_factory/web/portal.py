@@ -192,6 +192,7 @@ async def _page(
         request,
         "portal.html",
         status,
+        forms=bool(questions),
         notice=notice,
         **facts,
     )

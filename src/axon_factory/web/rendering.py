@@ -32,6 +32,11 @@ PAGE_POLICY = (
 )
 """Nothing inline, nothing from elsewhere; forms go to where they came from."""
 
+_PLAIN_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action "
+)
+
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": PAGE_POLICY,
@@ -101,10 +106,20 @@ def render(
 
 
 def plain_page(
-    request: Request, template: str, status: int = HTTPStatus.OK, /, **facts: object
+    request: Request,
+    template: str,
+    status: int = HTTPStatus.OK,
+    /,
+    *,
+    forms: bool = False,
+    **facts: object,
 ) -> HTMLResponse:
-    """Return a page that needs nobody signed in, and sends nothing about where it was read."""
+    """Return a page that needs nobody signed in; it runs nothing and tells nobody where it was.
+
+    With `forms` it may send forms, to where it came from and nowhere else.
+    """
     page = render(request, template, status, **facts)
+    page.headers["Content-Security-Policy"] = _PLAIN_POLICY + ("'self'" if forms else "'none'")
     page.headers["Referrer-Policy"] = "no-referrer"
     return page
 

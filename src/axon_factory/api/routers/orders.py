@@ -164,7 +164,9 @@ async def _preview(request: NewOrder, services: ApiServices, *, english: bool) -
     if outcome.plan is None:
         raise TypeError("the catalogue plans without a budget")
     async with services.database.reading() as session:
-        preview = await preview_order(session, request, services.policy, outcome.plan)
+        preview = await preview_order(
+            session, request, services.policy, outcome.plan, datetime.now(UTC)
+        )
     body = previewed(preview)
     content = rendered(in_english(body) if english else body)
     return Response(content, media_type="application/json")

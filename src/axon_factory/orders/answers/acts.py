@@ -10,7 +10,7 @@ from axon_factory.domain.answers import AnswerModel, Column, Count, Message, Ord
 from axon_factory.domain.building import Priority
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import OrderState, PlanStatus
-from axon_factory.domain.text import Sentence
+from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders import create as orders_create
 from axon_factory.orders.answers.plans import EXAMPLE_HASH, ConstructionPlan
 from axon_factory.orders.answers.shared import (
@@ -255,6 +255,10 @@ class OrderPreview(AnswerModel):
             "base": "catalogo",
             "ordenes_medidas": 0,
         },
+        "prometido_desde": "2025-11-14T19:36:00Z",
+        "prometido_hasta": "2025-11-15T00:24:00Z",
+        "promesas_cumplidas": 0.94,
+        "promesas_medidas": 32,
         "message": "La orden es válida; no se ha creado nada",
     }
 
@@ -267,6 +271,16 @@ class OrderPreview(AnswerModel):
     plan: ConstructionPlan
     posicion_en_cola: Count = Field(description="Órdenes que la línea toma antes que esta.")
     estimacion: Estimate
+    prometido_desde: Timestamp = Field(
+        description="Lo que se prometería si el plan se aprobara ahora: no antes de."
+    )
+    prometido_hasta: Timestamp = Field(description="Y no después de.")
+    promesas_cumplidas: float | None = Field(
+        ge=0,
+        le=1,
+        description="Parte de las entregas de este tipo que llegó a tiempo; null con menos de 5.",
+    )
+    promesas_medidas: Count = Field(description="Cuántas entregas lo dicen.")
     message: Message
 
 
@@ -317,6 +331,10 @@ def previewed(preview: orders_create.OrderPreview) -> dict[str, Any]:
             base="historial" if measured else "catalogo",
             ordenes_medidas=measured,
         ),
+        prometido_desde=timestamp(preview.promised.since),
+        prometido_hasta=timestamp(preview.promised.until),
+        promesas_cumplidas=preview.kept.share,
+        promesas_medidas=preview.kept.measured,
         message=Sentence(
             "La orden es válida; no se ha creado nada",
             "The order is valid; nothing was created",
