@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from axon_factory.domain.states import OrderState
-from tests.support.browsing import Browser, entered, fields_of, words_of
 from tests.support.copies import order_in
+from tests.support.pages import Browser, signed_in
 from tests.support.workshop import Workshop
 
 PATH = "/app/linea"
@@ -22,7 +22,7 @@ async def running_again(workshop: Workshop) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def admin(workshop: Workshop) -> Browser:
-    return await entered(workshop, "admin")
+    return await signed_in(workshop)
 
 
 async def mode_of(workshop: Workshop) -> str:
@@ -37,9 +37,8 @@ async def test_it_says_how_the_line_runs(workshop: Workshop, admin: Browser) -> 
             text("UPDATE orders SET queued_at = now() - interval '3 hours' WHERE id = :id"),
             {"id": queued},
         )
-    shown = await admin.get(PATH)
-    assert shown.status_code == 200
-    said = words_of(shown.text)
+    shown = await admin.see(PATH)
+    said = admin.words
     assert "La línea está en marcha" in said
     assert "hace 3 h" in said
     assert (await workshop.order(queued)).order_number in said
@@ -78,7 +77,8 @@ async def test_workers_and_running_steps_have_names_and_ages(
             {"id": order_id, "key": f"{order_id}:1:construir:chat"},
         )
     try:
-        said = words_of((await admin.get(PATH)).text)
+        await admin.see(PATH)
+        said = admin.words
     finally:
         async with workshop.container.database.transaction("test") as session:
             await session.execute(text("DELETE FROM procrastinate_jobs WHERE worker_id > 0"))
@@ -90,22 +90,22 @@ async def test_workers_and_running_steps_have_names_and_ages(
 
 
 async def test_without_a_worker_it_says_what_to_start(admin: Browser) -> None:
-    assert "Ningún trabajador está en marcha" in words_of((await admin.get(PATH)).text)
+    await admin.see(PATH)
+    assert "Ningún trabajador está en marcha" in admin.words
 
 
 async def test_a_pause_needs_its_reason(workshop: Workshop, admin: Browser) -> None:
-    asked = words_of((await admin.get(f"{PATH}/pausar")).text)
-    assert "No empieza ningún paso" in asked
+    await admin.see(f"{PATH}/pausar")
+    assert "No empieza ningún paso" in admin.words
     refused = await admin.send(f"{PATH}/pausar", motivo="  ")
     assert refused.status_code == 400
     assert 'id="motivo-error"' in refused.text
     assert await mode_of(workshop) == "activa"
 
     done = await admin.send(f"{PATH}/pausar", motivo=HOSTILE)
-    assert "La línea está en pausa" in await admin.follow(done)
-    page = await admin.get(PATH)
-    assert HOSTILE in words_of(page.text)
-    assert HOSTILE not in page.text
+    assert "La línea está en pausa" in admin.words
+    assert HOSTILE in admin.words
+    assert HOSTILE not in done.text
     assert await mode_of(workshop) == "pausada"
 
 
@@ -113,51 +113,48 @@ async def test_a_pause_needs_its_reason(workshop: Workshop, admin: Browser) -> N
 async def test_each_act_does_what_it_says(
     workshop: Workshop, admin: Browser, name: str, mode: str
 ) -> None:
+    await admin.see(f"{PATH}/{name}")
     await admin.send(f"{PATH}/{name}", motivo="Mantenimiento")
     assert await mode_of(workshop) == mode
-    done = await admin.send(PATH, f"{PATH}/reanudar")
-    assert "La línea está en marcha" in await admin.follow(done)
+    await admin.send(f"{PATH}/reanudar")
+    assert "La línea está en marcha" in admin.words
     assert await mode_of(workshop) == "activa"
 
 
 async def test_nobody_acts_over_anothers_change(workshop: Workshop, admin: Browser) -> None:
     """The form was opened before somebody else drained the line."""
-    opened = await admin.get(f"{PATH}/pausar")
+    await admin.see(f"{PATH}/pausar")
     reason = {"motivo": "Otra persona"}
-    await workshop.http.post(
-        "/api/line/drain", json=reason, headers=workshop.headers["key_admin"]
-    )
-    stale = fields_of(opened.text, f"{PATH}/pausar") | {"motivo": "La mía"}
-    refused = await admin.post(f"{PATH}/pausar", stale)
+    await workshop.http.post("/api/line/drain", json=reason, headers=workshop.headers["key_admin"])
+    refused = await admin.send(f"{PATH}/pausar", motivo="La mía")
     assert refused.status_code == 412
-    assert "La línea termina lo empezado" in words_of(refused.text)
+    assert "La línea termina lo empezado" in admin.words
     assert await mode_of(workshop) == "drenando"
-    again = fields_of(refused.text, f"{PATH}/pausar")
-    assert again["motivo"] == "La mía"
-    assert (await admin.post(f"{PATH}/pausar", again)).status_code == 303
+    assert admin.form(f"{PATH}/pausar")["motivo"] == "La mía"
+    await admin.send(f"{PATH}/pausar")
     assert await mode_of(workshop) == "pausada"
 
 
 async def test_an_operator_looks_and_does_not_act(workshop: Workshop) -> None:
-    operator = await entered(workshop, "operator")
-    shown = await operator.get(PATH)
+    operator = await signed_in(workshop, "operator")
+    shown = await operator.see(PATH)
     assert shown.status_code == 200
     assert f"{PATH}/pausar" not in shown.text
-    assert (await operator.get(f"{PATH}/pausar")).status_code == 403
-    assert (await operator.post(f"{PATH}/pausar", {"motivo": "x"})).status_code == 403
+    assert (await operator.see(f"{PATH}/pausar")).status_code == 403
+    assert (await operator.http.post(f"{PATH}/pausar", data={"motivo": "x"})).status_code == 403
     assert await mode_of(workshop) == "activa"
 
 
 async def test_a_client_has_no_line(workshop: Workshop) -> None:
-    assert (await (await entered(workshop, "owner")).get(PATH)).status_code == 403
+    assert (await (await signed_in(workshop, "owner")).see(PATH)).status_code == 403
 
 
 async def test_it_speaks_english(workshop: Workshop) -> None:
-    admin = await entered(workshop, "admin", "en")
-    said = words_of((await admin.get(PATH)).text)
-    assert "The line runs" in said
-    assert "Places for building" in said
+    admin = await signed_in(workshop, language="en")
+    await admin.see(PATH)
+    assert "The line runs" in admin.words
+    assert "Places for building" in admin.words
 
 
 async def test_an_act_that_is_none_is_not_found(admin: Browser) -> None:
-    assert (await admin.get(f"{PATH}/acelerar")).status_code == 404
+    assert (await admin.see(f"{PATH}/acelerar")).status_code == 404

@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic_core import to_json
 
+from axon_factory.domain.text import in_english
+
 __all__ = [
     "charsets_of",
     "content_etag",

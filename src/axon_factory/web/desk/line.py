@@ -160,7 +160,8 @@ async def change_mode(
     name: str, desk: Annotated[Desk, Depends(page_for(Action.CONTROL_LINE))]
 ) -> Response:
     """Change the mode, unless somebody else has changed it meanwhile."""
-    act, form = _named(name, desk), await desk.form()
+    form = await desk.form()
+    act = _named(name, desk)
     body = None if act.mode is LineMode.ACTIVA else {"motivo": form.text("motivo")}
     version = form.number("version")
     try:
