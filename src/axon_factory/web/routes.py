@@ -3,7 +3,17 @@
 from fastapi import FastAPI
 
 from axon_factory.web import account, account_links, assets, home, portal, reference
-from axon_factory.web.desk import acts, line, pages, people
+from axon_factory.web.desk import (
+    acts,
+    audit,
+    deliveries,
+    keys,
+    line,
+    pages,
+    people,
+    settings_page,
+    webhooks,
+)
 from axon_factory.web.failures import install_failure_pages
 from axon_factory.web.site import Site
 
@@ -25,6 +35,11 @@ def add_pages(app: FastAPI, site: Site) -> None:
         acts.router,
         line.router,
         people.router,
+        keys.router,
+        deliveries.router,
+        webhooks.router,
+        audit.router,
+        settings_page.router,
     )
     for router in routers:
         app.router.routes.extend(router.routes)

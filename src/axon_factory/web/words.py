@@ -6,13 +6,17 @@ from types import MappingProxyType
 from axon_factory.domain.text import Sentence
 
 __all__ = [
+    "CHANNELS",
     "CLASSES",
+    "DELIVERIES",
+    "DELIVERY_TONES",
     "PRIORITIES",
     "PRODUCT_ICONS",
     "ROLES",
     "SCOPES",
     "STATES",
     "STATE_TONES",
+    "TOKEN_ROLES",
     "WAITS",
 ]
 
@@ -56,6 +60,21 @@ SCOPES = _table(
     escritura=("Crea órdenes", "Places orders"),
     admin=("Administra", "Administers"),
 )
+TOKEN_ROLES = _table(
+    builder=("Construye", "Builds"),
+    council=("Revisa", "Checks"),
+    ops=("Despliega y entrega", "Deploys and delivers"),
+)
+CHANNELS = _table(mail=("Correo", "Mail"), webhook=("Webhook", "Webhook"), slack=("Chat", "Chat"))
+DELIVERIES = _table(
+    pendiente=("En camino", "On its way"),
+    entregada=("Llegó", "Arrived"),
+    abandonada=("Se abandonó", "Given up"),
+)
+DELIVERY_TONES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"pendiente": ("work", "clock"), "entregada": ("go", "check"), "abandonada": ("bad", "x")}
+)
+"""Hue and icon of a delivery."""
 PRIORITIES = _table(
     baja=("baja", "low"),
     normal=("normal", "normal"),
