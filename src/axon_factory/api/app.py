@@ -25,6 +25,7 @@ from axon_factory.api.routers import (
     public,
     reading,
     repositories,
+    settings,
     users,
 )
 from axon_factory.api.routes import add_routes
@@ -57,6 +58,7 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         reading.router,
         desk.router,
         line.router,
+        settings.router,
         decisions.router,
         agents.hint_router,
         agents.question_router,

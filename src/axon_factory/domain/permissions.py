@@ -274,6 +274,8 @@ PUBLIC_ROUTES = MappingProxyType(
         "/docs": "it shows the contract, and whoever tries it there needs a credential",
         "/static/{name}": "the files of the pages",
         "/entrar": "whoever signs in has no session yet",
+        "/cuenta/enlace/{token}": "the mailed link is the permission",
+        "/cuenta/olvido": "whoever forgot their password has no session",
         "/idioma": "a choice of language is nobody's secret",
         "/mcp": "it asks for the API's credentials itself, and its tools are requests to the API",
         "/mcp/": "the same, for clients that end the address with a slash",

@@ -10,9 +10,12 @@ __all__ = [
     "AUDIENCES",
     "AUDIT_ACTS",
     "AUDIT_RESULTS",
+    "CHANNELS",
     "CHECKS",
     "CLASSES",
     "CREDENTIALS",
+    "DELIVERIES",
+    "DELIVERY_TONES",
     "FAILURE_CAUSES",
     "LINK_STATES",
     "MAILS",
@@ -26,6 +29,7 @@ __all__ = [
     "SCOPES",
     "STATES",
     "STATE_TONES",
+    "TOKEN_ROLES",
     "TO_AUDIENCE",
     "WAITS",
 ]
@@ -70,6 +74,21 @@ SCOPES = _table(
     escritura=("Crea órdenes", "Places orders"),
     admin=("Administra", "Administers"),
 )
+TOKEN_ROLES = _table(
+    builder=("Construye", "Builds"),
+    council=("Revisa", "Checks"),
+    ops=("Despliega y entrega", "Deploys and delivers"),
+)
+CHANNELS = _table(mail=("Correo", "Mail"), webhook=("Webhook", "Webhook"), slack=("Chat", "Chat"))
+DELIVERIES = _table(
+    pendiente=("En camino", "On its way"),
+    entregada=("Llegó", "Arrived"),
+    abandonada=("Se abandonó", "Given up"),
+)
+DELIVERY_TONES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"pendiente": ("work", "clock"), "entregada": ("go", "check"), "abandonada": ("bad", "x")}
+)
+"""Hue and icon of a delivery."""
 PRIORITIES = _table(
     baja=("baja", "low"),
     normal=("normal", "normal"),
