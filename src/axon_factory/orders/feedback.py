@@ -121,11 +121,17 @@ async def rate_order(change: Change, score: int, comment: str) -> OrderRating:
             message_en=f"Order {order.order_number} is rated once it has been delivered",
         )
     rating = await rating_of(change.tx, order)
-    if rating is None:
-        rating = OrderRating(order_id=order.id, score=score, comment=comment, rated_by="")
-        change.tx.add(rating)
-    elif (rating.score, rating.comment) == (score, comment):
+    if rating is not None and (rating.score, rating.comment) == (score, comment):
         return rating
+    if rating is None:
+        rating = OrderRating(
+            order_id=order.id,
+            score=score,
+            comment=comment,
+            rated_by=change.actor.id,
+            rated_at=change.now,
+        )
+        change.tx.add(rating)
     rating.score, rating.comment = score, comment
     rating.rated_by, rating.rated_at = change.actor.id, change.now
     await change.tx.flush()
@@ -148,9 +154,7 @@ async def _mail_staff(change: Change, problem: OrderProblem) -> None:
         f"(orden {order.order_number}):\n\n{quoted}\n\n"
         f"Para verlo y cerrarlo: {policy.public_url}/app/ordenes/{order.order_number}\n"
     )
-    for place, recipient in enumerate(
-        dict.fromkeys((policy.support_email, policy.approver_email))
-    ):
+    for place, recipient in enumerate(dict.fromkeys((policy.support_email, policy.approver_email))):
         await post_message(
             change.tx,
             order,

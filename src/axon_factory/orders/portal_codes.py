@@ -1,15 +1,17 @@
 """Codes that prove who reads the order's mail: six digits, short-lived, used once.
 
-The link alone shows no secret. A code is sent to the order's contact, and the page shows or replaces
-credentials for who types it. The table keeps a MAC under a key that the database does not have, so
-that a copy of the database cannot be searched for the code.
+The link alone shows no secret. A code is sent to the order's contact, and the page shows or
+replaces credentials for who types it. The table keeps a MAC under a key that the database does not
+have, so that a copy of the table cannot be searched for the code.
 """
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.db.tables import PortalCode
@@ -26,6 +28,7 @@ __all__ = [
     "CODE_MINUTES",
     "CodeCheck",
     "TooManyCodes",
+    "code_until",
     "issue_code",
     "spend_code",
 ]
@@ -117,18 +120,21 @@ async def issue_code(change: Change, links: PortalLinks) -> None:
     await tell_code(change, code, number=number, minutes=CODE_MINUTES)
 
 
+async def code_until(session: AsyncSession, order_id: UUID, now: datetime) -> datetime | None:
+    """Return until when the code that was mailed last serves, None if it does not."""
+    newest = await _newest(session, order_id)
+    if newest is None or newest.used_at is not None or newest.tries >= _MOST_TRIES:
+        return None
+    return newest.expires_at if newest.expires_at > now else None
+
+
 async def spend_code(change: Change, links: PortalLinks, typed: str) -> CodeCheck:
     """Compare what was typed with the locked order's newest code, and count it.
 
     The caller commits whatever the answer is: a wrong code that is not counted could be tried for
     ever. A right one is used up.
     """
-    newest = await change.tx.scalar(
-        select(PortalCode)
-        .where(col(PortalCode.order_id) == change.order.id)
-        .order_by(col(PortalCode.number).desc())
-        .limit(1)
-    )
+    newest = await _newest(change.tx, change.order.id)
     if newest is None:
         return CodeCheck.NINGUNO
     if newest.used_at is not None or newest.tries >= _MOST_TRIES:
@@ -143,6 +149,11 @@ async def spend_code(change: Change, links: PortalLinks, typed: str) -> CodeChec
     newest.used_at = change.now
     await change.tx.flush()
     return CodeCheck.VALE
+
+
+async def _newest(session: AsyncSession, order_id: UUID) -> PortalCode | None:
+    query = select(PortalCode).where(col(PortalCode.order_id) == order_id)
+    return await session.scalar(query.order_by(col(PortalCode.number).desc()).limit(1))
 
 
 def _require_calm(change: Change, sent: list[PortalCode]) -> None:
