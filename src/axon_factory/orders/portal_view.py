@@ -29,7 +29,7 @@ from axon_factory.orders.portal_words import (
     CREDENTIALS,
     STAGES,
     Connection,
-    connection_of,
+    connections_of,
     heading_of,
     lead_of,
     milestone_name,
@@ -180,6 +180,7 @@ async def read_portal_view(
     rating = await rating_of(session, order) if delivered else None
     promised = _promised(order, state, questions, policy, now)
     sealed = await credentials_of(session, order.id) if delivered else ()
+    webhooks = cast("dict[str, str]", (order.resultado or {}).get("webhooks") or {})
     return PortalView(
         number=order.order_number,
         product=order.nombre_producto,
@@ -195,7 +196,7 @@ async def read_portal_view(
         questions=[_shown(one) for one in owed],
         answered=[_shown(one) for one in questions if one.answered_at is not None],
         links=_links(order) if delivered else (),
-        connections=_connections(order) if delivered else (),
+        connections=connections_of(webhooks) if delivered else (),
         credentials=_credentials(sealed),
         codes=ClientMail.CODIGO in policy.client_mails,
         problems=sum(one.closed_at is None for one in problems),
@@ -264,18 +265,18 @@ def _stages(
 async def _steps(
     session: AsyncSession, order: Order, state: OrderState, *, waits: bool
 ) -> Sequence[Step]:
-    """Return the plan's milestones once it is approved.
+    """Return the plan's milestones from its approval until the product is delivered.
 
     One that was once done stays done: that it is gone over again is the factory's affair.
     """
-    if order.aprobado_at is None or order.plan is None:
+    if order.aprobado_at is None or order.plan is None or state is OrderState.ENTREGADO:
         return ()
     planned = _milestones(order.plan)
     found = await session.scalars(
         select(col(OrderMilestone.milestone_id)).where(col(OrderMilestone.order_id) == order.id)
     )
     done = set(found)
-    if state in {OrderState.QA, OrderState.LISTO, OrderState.ENTREGADO}:
+    if state in {OrderState.QA, OrderState.LISTO}:
         done = {one.id for one in planned}
     usual = _usual_names(order)
     steps: list[Step] = []
@@ -383,11 +384,6 @@ def _links(order: Order) -> Sequence[Link]:
         ),
     )
     return [Link(icon, name, about, url) for icon, name, about, url in found if url]
-
-
-def _connections(order: Order) -> Sequence[Connection]:
-    webhooks = cast("dict[str, str]", (order.resultado or {}).get("webhooks") or {})
-    return [connection_of(name, url) for name, url in webhooks.items()]
 
 
 def _credentials(sealed: Sequence[OrderCredential]) -> CredentialsState:

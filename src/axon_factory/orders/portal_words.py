@@ -4,7 +4,7 @@ Five stages, milestones by what they give the client, the steps that connect the
 names of credentials. Every text is in both languages.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,7 +17,7 @@ __all__ = [
     "CREDENTIALS",
     "STAGES",
     "Connection",
-    "connection_of",
+    "connections_of",
     "heading_of",
     "lead_of",
     "milestone_name",
@@ -176,6 +176,12 @@ _WHATSAPP = (
         "Choose your number and paste this address at “When a message comes in”, method POST.",
     ),
     Sentence(
+        "Twilio te muestra un «Auth Token». Escríbenos y te decimos cómo cargarlo; no lo mandes por "
+        "correo.",
+        "Twilio shows you an “Auth Token”. Write to us and we tell you how to load it; do not mail "
+        "it.",
+    ),
+    Sentence(
         "Escribe «hola» a tu número desde otro teléfono: la conversación aparece en tu panel.",
         "Write “hello” to your number from another phone: the conversation appears in your panel.",
     ),
@@ -190,8 +196,10 @@ _STRIPE = (
         "Paste this address and select “checkout.session.completed”.",
     ),
     Sentence(
-        "Copia el «Signing secret» de Stripe y mándalo a tu asesor para terminar la conexión.",
-        "Copy Stripe's “Signing secret” and send it to your adviser to finish the connection.",
+        "Stripe te muestra un «Signing secret». Escríbenos y te decimos cómo cargarlo; no lo mandes "
+        "por correo.",
+        "Stripe shows you a “Signing secret”. Write to us and we tell you how to load it; do not "
+        "mail it.",
     ),
 )
 _INPUT = (
@@ -227,7 +235,14 @@ _CONNECTIONS: Mapping[str, tuple[Sentence, tuple[Sentence, ...]]] = MappingProxy
 )
 
 
-def connection_of(name: str, url: str) -> Connection:
+def connections_of(webhooks: Mapping[str, str]) -> Sequence[Connection]:
+    """Return how to connect what a product takes messages from, the most usual first."""
+    usual = [name for name in _CONNECTIONS if name in webhooks]
+    names = [*usual, *(name for name in webhooks if name not in usual)]
+    return [_connection(name, webhooks[name]) for name in names]
+
+
+def _connection(name: str, url: str) -> Connection:
     """Return how to connect the account behind a webhook called `name`."""
     label = INTEGRATIONS.get(name, name)
     usual = (Sentence(f"Conecta {label}", f"Connect {label}"), _OTHER)
