@@ -33,12 +33,32 @@ async def client_signed_in(
         headers={"Accept": "text/html", "Accept-Language": language},
         timeout=30,
     ) as browser:
+        _keep_cookies(browser)
         page = await browser.get("/entrar")
         fields = form_of(page.text, "/entrar")
         fields |= {"correo": f"{name}@example.com", "contrasena": PASSWORD}
         answer = await browser.post("/entrar", data=fields)
         assert answer.status_code == 303, answer.text
         yield browser
+
+
+def _keep_cookies(browser: httpx2.AsyncClient) -> None:
+    """Keep cookies as if the factory was reached over TLS, as its address says."""
+    kept: dict[str, str] = {}
+
+    async def take(answer: httpx2.Response) -> None:
+        for line in answer.headers.get_list("set-cookie"):
+            name, _, value = line.partition(";")[0].partition("=")
+            if "Max-Age=0" in line:
+                kept.pop(name, None)
+            else:
+                kept[name] = value.strip('"')
+
+    async def give(request: httpx2.Request) -> None:
+        if kept:
+            request.headers["Cookie"] = "; ".join(f"{name}={kept[name]}" for name in kept)
+
+    browser.event_hooks = {"request": [give], "response": [take]}
 
 
 def form_of(page: str, action: str) -> dict[str, str]:

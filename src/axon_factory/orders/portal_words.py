@@ -176,8 +176,8 @@ _WHATSAPP = (
         "Choose your number and paste this address at “When a message comes in”, method POST.",
     ),
     Sentence(
-        "Twilio te muestra un «Auth Token». Escríbenos y te decimos cómo cargarlo; no lo mandes por "
-        "correo.",
+        "Twilio te muestra un «Auth Token». Escríbenos y te decimos cómo cargarlo; no lo "
+        "mandes por correo.",
         "Twilio shows you an “Auth Token”. Write to us and we tell you how to load it; do not mail "
         "it.",
     ),
@@ -196,8 +196,8 @@ _STRIPE = (
         "Paste this address and select “checkout.session.completed”.",
     ),
     Sentence(
-        "Stripe te muestra un «Signing secret». Escríbenos y te decimos cómo cargarlo; no lo mandes "
-        "por correo.",
+        "Stripe te muestra un «Signing secret». Escríbenos y te decimos cómo cargarlo; no lo "
+        "mandes por correo.",
         "Stripe shows you a “Signing secret”. Write to us and we tell you how to load it; do not "
         "mail it.",
     ),

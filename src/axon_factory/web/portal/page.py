@@ -38,8 +38,8 @@ _LANGUAGES = frozenset(Language)
 
 NOTICES = {
     "codigo": Sentence(
-        "Te mandamos un código por correo. Tarda un minuto como mucho.",
-        "We have mailed you a code. It takes a minute at most.",
+        "Te mandamos un código por correo. Suele llegar en un minuto.",
+        "We have mailed you a code. It usually comes within a minute.",
     ),
     "cambio": Sentence(
         "Tus credenciales anteriores ya no sirven. Las nuevas están listas en unos segundos.",
