@@ -270,6 +270,9 @@ PLACES = (
         },
         kept={_OURS: ("reason",), _WHO: ("issued_by",)},
     ),
+    Place("portal_codes", deleted=True),
+    Place("order_problems", deleted=True),
+    Place("order_ratings", erased={"comment": "''"}, kept={_WHO: ("rated_by",)}),
     Place(
         "order_sessions",
         # A session that is still to be stopped is known by its id alone.

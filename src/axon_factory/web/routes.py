@@ -31,7 +31,7 @@ def add_pages(app: FastAPI, site: Site) -> None:
     install_failure_pages(app)
     routers = (
         home.router,
-        portal.router,
+        *portal.routers,
         reference.router,
         assets.router,
         account.router,
