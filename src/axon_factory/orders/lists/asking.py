@@ -65,7 +65,7 @@ async def _planned(
         return []
     async with connection.transaction():
         for setting in PLANNED.split(";"):
-            await connection.execute(cast("LiteralString", setting), prepare=False)
+            await connection.execute(setting, prepare=False)
         return [await connection.execute(one.text, one.values, binary=True) for one in statements]
 
 

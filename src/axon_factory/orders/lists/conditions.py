@@ -11,6 +11,7 @@ from psycopg import sql
 
 from axon_factory.domain.fields import public_name
 from axon_factory.domain.permissions import Grant, Principal
+from axon_factory.domain.states import TERMINAL_STATES, Needs, OrderState
 from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.lists.words import Connection, words_query
 
@@ -59,7 +60,7 @@ def values_of(query: ListQuery, principal: Principal, words: str | None) -> dict
     `words` is what `words_query` made of `q`.
     """
     values: dict[str, Any] = {
-        "states": _texts(query.states),
+        "states": _states(query),
         "product_types": _texts(query.product_types),
         "ranks": [priority.rank for priority in query.priorities] or None,
         "assignees": _texts(_visible_names(query.assignees, principal)),
@@ -105,6 +106,13 @@ async def condition_of(
     """
     values = values_of(query, principal, await words_query(connection, query.text))
     return (condition(values, of_orders=True) if values else None), values
+
+
+def _states(query: ListQuery) -> list[str] | None:
+    """Return the states to look in: none that leave nobody anything to do, unless asked for."""
+    if not query.needs or Needs.NADIE in query.needs:
+        return _texts(query.states)
+    return [str(state) for state in query.states or OrderState if state not in TERMINAL_STATES]
 
 
 def _clients(query: ListQuery, principal: Principal) -> list[str] | None:

@@ -29,7 +29,9 @@ _EXPORTED = sql.SQL(
     "SELECT {columns} FROM (SELECT id, prioridad_rank AS rank, {time} AS moment FROM {table}"
     " WHERE {condition} ORDER BY {order}) AS chosen JOIN orders USING (id) ORDER BY {chosen}"
 )
-_ONE_BY_ONE = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+_ONE_BY_ONE = (
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+)
 _FORMULA = re.compile(r"[\s\u3000\uff1d\uff0b\uff0d\uff20]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 

@@ -36,7 +36,7 @@ CREATE TABLE listed_orders (
     espera text,
     tags text[] NOT NULL,
     words tsvector NOT NULL
-) WITH (fillfactor = 85);
+);
 CREATE TABLE order_counts (
     key text COLLATE "C" NOT NULL,
     estado text NOT NULL,
