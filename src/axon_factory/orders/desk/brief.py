@@ -205,11 +205,11 @@ def _warnings(
 def _flags(case: _Case) -> Iterable[tuple[Mapping[str, str], str]]:
     """Yield the version's flags; they are kept in Spanish, and found again say the same in both."""
     configuration = case.order.datos_cliente["configuracion"]
-    again = {
-        str(one.message): one.message for one in flags_of(case.plan, case.product, configuration)
-    }
+    found = flags_of(case.plan, case.product, configuration)
+    again = {str(flag.message): flag.message for flag in found}
     for flag in case.row.flags:
-        yield flag, again.get(flag["mensaje"], flag["mensaje"])
+        said: str = flag["mensaje"]
+        yield flag, again.get(said, said)
 
 
 def _warning(code: str, message: str) -> dict[str, Any]:
