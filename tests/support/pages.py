@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from html import unescape
 from html.parser import HTMLParser
 from uuid import UUID
 
@@ -17,7 +18,7 @@ _PAGES = re.compile(r"/app(/.*)?|/cuenta(/.*)?|/salir|/portal(/ordenes/.*)?")
 
 def is_page(route: DeclaredRoute) -> bool:
     """Whether a route is a page for people who are signed in: its matrix is in tests/web."""
-    return _PAGES.fullmatch(route.path) is not None
+    return route.action is not None and _PAGES.fullmatch(route.path) is not None
 
 
 class _Forms(HTMLParser):
@@ -27,6 +28,7 @@ class _Forms(HTMLParser):
         super().__init__()
         self.forms: list[tuple[str, dict[str, str]]] = []
         self._area: str | None = None
+        self._select = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -38,16 +40,24 @@ class _Forms(HTMLParser):
                 self.forms[-1][1][given["name"]] = given.get("value", "on" if is_choice else "")
         elif self.forms and tag == "textarea":
             self._area = given.get("name")
+        elif self.forms and tag == "select":
+            self._select = given.get("name", "")
+        elif self.forms and tag == "option" and self._select:
+            if "selected" in given or self._select not in self.forms[-1][1]:
+                self.forms[-1][1][self._select] = given.get("value", "")
         elif self.forms and tag == "button" and given.get("name"):
             self.forms[-1][1].setdefault(given["name"], given.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
             self._area = None
+        elif tag == "select":
+            self._select = ""
 
     def handle_data(self, data: str) -> None:
         if self._area and self.forms:
-            self.forms[-1][1][self._area] = data.removeprefix("\n")
+            fields = self.forms[-1][1]
+            fields[self._area] = (fields.get(self._area, "") + data).removeprefix("\n")
 
 
 class Browser:
@@ -87,7 +97,7 @@ class Browser:
         self.page = await self.http.get(path)
         return self.page
 
-    async def send(self, action: str, **fields: str) -> httpx2.Response:
+    async def send(self, action: str, **fields: str | list[str]) -> httpx2.Response:
         """Fill in the form of the shown page that goes to `action`, and send it."""
         self.page = await self.http.post(action, data=self.form(action) | fields)
         return self.page
@@ -105,6 +115,11 @@ class Browser:
         """The words of the page, without tags."""
         bare = re.sub(r"<(style|script)[^>]*>.*?</\1>", " ", self.page.text, flags=re.DOTALL)
         return " ".join(re.sub(r"<[^>]+>", " ", bare).split())
+
+    @property
+    def words(self) -> str:
+        """What a person reads of the page."""
+        return unescape(self.text)
 
 
 def open_browser(workshop: Workshop, language: str = "es") -> Browser:

@@ -6,6 +6,7 @@ from axon_factory.web import account, assets, home, portal, reference
 from axon_factory.web.desk import (
     acts,
     approval,
+    board,
     new_order,
     order,
     order_forms,
@@ -30,6 +31,7 @@ def add_pages(app: FastAPI, site: Site) -> None:
         account.router,
         pages.router,
         pending.router,
+        board.router,
         new_order.router,
         acts.router,
         # Last: the number of an order may be any word, as the names of other pages are.
