@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ from websockets.typing import Origin
 from axon_factory.realtime.asyncapi import asyncapi_document
 from tests.support.workshop import Headers
 
-__all__ = ["Socket", "frame", "handshake", "opened", "token_of"]
+__all__ = ["Socket", "deaf", "frame", "handshake", "opened", "token_of"]
 
 _PATIENCE_SECONDS = 10
 
@@ -113,18 +114,39 @@ async def opened(
         yield socket
 
 
+def _hello(host: str, port: str) -> bytes:
+    return (
+        f"GET /ws/orders HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    ).encode()
+
+
 async def handshake(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """Connect with no library between: what is written and read are the bytes of the protocol."""
     host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(
-        f"GET /ws/orders HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-    )
+    writer.write(_hello(host, port))
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 101"), head
     return reader, writer
+
+
+async def deaf(url: str) -> socket.socket:
+    """Connect, and read nothing after the handshake but what the test reads itself."""
+    host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(10)
+
+    def shake() -> None:
+        connection.connect((host, int(port)))
+        connection.sendall(_hello(host, port))
+        head = connection.recv(4096)
+        assert head.startswith(b"HTTP/1.1 101"), head
+
+    await asyncio.to_thread(shake)
+    return connection
 
 
 def frame(message: object) -> bytes:

@@ -26,6 +26,7 @@ from axon_factory.api.routes import add_routes, check_routes
 from axon_factory.api.services import AccessServices, ApiServices
 from axon_factory.api.sockets import ApiSocketGuards
 from axon_factory.bootstrap.container import Container
+from axon_factory.bootstrap.shown_settings import shown_settings
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import mcp_routes
@@ -115,6 +116,8 @@ def _services(container: Container) -> ApiServices:
         machine=container.machine,
         outbound=container.outbound,
         key_outbound=container.key_outbound,
+        settings=shown_settings(container.settings),
+        worker_stalled_after=container.settings.stalled_after_seconds,
         watch_orders=container.signals.watch,
     )
 

@@ -10,13 +10,17 @@ __all__ = [
     "AUDIENCES",
     "AUDIT_ACTS",
     "AUDIT_RESULTS",
+    "CHANNELS",
     "CHECKS",
     "CLASSES",
     "CREDENTIALS",
+    "DELIVERIES",
+    "DELIVERY_TONES",
     "FAILURE_CAUSES",
     "LINK_STATES",
     "MAILS",
     "MAIL_STATES",
+    "PLANNERS",
     "PLAN_STATES",
     "PRIORITIES",
     "PRODUCT_ICONS",
@@ -25,6 +29,8 @@ __all__ = [
     "SCOPES",
     "STATES",
     "STATE_TONES",
+    "TOKEN_ROLES",
+    "TO_AUDIENCE",
     "WAITS",
 ]
 
@@ -68,6 +74,21 @@ SCOPES = _table(
     escritura=("Crea órdenes", "Places orders"),
     admin=("Administra", "Administers"),
 )
+TOKEN_ROLES = _table(
+    builder=("Construye", "Builds"),
+    council=("Revisa", "Checks"),
+    ops=("Despliega y entrega", "Deploys and delivers"),
+)
+CHANNELS = _table(mail=("Correo", "Mail"), webhook=("Webhook", "Webhook"), slack=("Chat", "Chat"))
+DELIVERIES = _table(
+    pendiente=("En camino", "On its way"),
+    entregada=("Llegó", "Arrived"),
+    abandonada=("Se abandonó", "Given up"),
+)
+DELIVERY_TONES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"pendiente": ("work", "clock"), "entregada": ("go", "check"), "abandonada": ("bad", "x")}
+)
+"""Hue and icon of a delivery."""
 PRIORITIES = _table(
     baja=("baja", "low"),
     normal=("normal", "normal"),
@@ -132,6 +153,16 @@ PLAN_STATES = _table(
     reemplazado=("reemplazado", "replaced"),
     retirado=("retirado", "withdrawn"),
 )
+TO_AUDIENCE = _table(
+    cliente=("al cliente", "the client"),
+    operador=("al equipo", "the team"),
+    planificador=("al planificador", "the planner"),
+)
+PLANNERS = _table(
+    catalogue=("plan del catálogo", "the catalogue's plan"),
+    persona=("una persona", "a person"),
+)
+"""Who made a plan; a model keeps its name."""
 ADDRESSES = _table(
     admin_url=("Administración", "Administration"),
     api_url=("API del producto", "The product's API"),

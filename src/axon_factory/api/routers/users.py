@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from axon_factory.accounts import users
 from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount, WeakPassword
 from axon_factory.accounts.passwords import generate_password
+from axon_factory.accounts.sessions import revoke_sessions
 from axon_factory.accounts.users import UserChange, change_user
 from axon_factory.api import access_views as schemas
 from axon_factory.api.access_views import user_document
@@ -207,6 +208,24 @@ async def update(
             session, user_id, change, write.principal, if_version=write.if_match
         )
         return _answer(write, user, {} if password is None else {_ONE_TIME: password})
+
+
+@router.post(
+    "/{id}/logout",
+    operation_id="endUserSessions",
+    summary="Cerrar las sesiones de un usuario",
+    responses=answers(schemas.LoggedOut),
+)
+async def end_sessions(id: str, write: Administer) -> Response:
+    """Cierra todas las sesiones del usuario; sus tokens dejan de servir de inmediato."""
+    user_id = users.user_id_of(id)
+    async with write.transaction("end_sessions") as session:
+        if await users.find(session, user_id) is None:
+            raise users.no_such_user(id)
+        ended = await revoke_sessions(session, user_id)
+        message = Sentence(f"Sesiones cerradas: {ended}", f"Sessions ended: {ended}")
+        body = {"sesiones_cerradas": ended, "message": message}
+        return write.answer(body, subject=f"user:{user_id}")
 
 
 def _answer(

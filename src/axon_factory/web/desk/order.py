@@ -50,6 +50,7 @@ async def summary(number: str, request: Request, desk: Reads) -> Response:
         "",
         "desk/order/summary.html",
         order=order,
+        timeline=timeline,
         zoom=zoom,
         drawing=drawing_of(timeline, desk.r, by_steps=zoom == "pasos") if timeline else None,
         checks=checks,

@@ -62,6 +62,7 @@ async def order_page(
     /,
     *,
     order: Json | None = None,
+    timeline: Json | None = None,
     **facts: object,
 ) -> HTMLResponse:
     """Return a page of the order: `facts` are its own, the head's are read here.
@@ -73,11 +74,12 @@ async def order_page(
         template: Its template, which extends `desk/order/page.html`.
         status: Of the answer.
         order: The order, if the page has read it already.
+        timeline: Its timeline, the same.
         facts: What its template needs besides.
     """
-    found, timeline, questions, types = await asyncio.gather(
+    found, way, questions, types = await asyncio.gather(
         _given(order) if order is not None else desk.get("orders", number),
-        desk.get_or_none("orders", number, "timeline"),
+        _given(timeline) if timeline else desk.get_or_none("orders", number, "timeline"),
         desk.get_or_none("orders", number, "preguntas"),
         desk.get("products", "types"),
     )
@@ -88,7 +90,7 @@ async def order_page(
         template,
         status,
         order=found,
-        timeline=timeline,
+        timeline=way,
         questions=asked,
         open_questions=waiting,
         acts={name: act for name, act in acts.items() if name not in _OF_THE_PLAN},
@@ -129,5 +131,5 @@ def _type_name(types: Json, product_type: str) -> str:
     return named.get(product_type, product_type.replace("_", " "))
 
 
-async def _given(order: Json) -> Json:
-    return order
+async def _given(read: Json) -> Json:
+    return read

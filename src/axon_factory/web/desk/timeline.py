@@ -44,6 +44,11 @@ class Bar:
     tells: str
     """All of it in words, for who does not see the bar."""
 
+    @property
+    def on_top(self) -> bool:
+        """A failure is never drawn under its neighbour, however short it was."""
+        return self.tone == "failed"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -189,7 +194,9 @@ def _tells(part: Json, axis: _Axis) -> str:
 
 def _ticks(axis: _Axis) -> Iterable[Tick]:
     """Yield moments at round hours of the reader's day, as many as there is room for."""
-    spacing = next((one for one in _SPACINGS if axis.seconds / one <= _MOST_TICKS), _SPACINGS[-1])
+    wanted = axis.seconds / _MOST_TICKS
+    longer = -(-wanted // _SPACINGS[-1]) * _SPACINGS[-1]
+    spacing = next((one for one in _SPACINGS if one >= wanted), longer)
     begin = axis.begin.astimezone(axis.reader.zone)
     midnight = begin.replace(hour=0, minute=0, second=0, microsecond=0)
     passed = int((begin - midnight).total_seconds() // spacing) + 1
@@ -197,7 +204,7 @@ def _ticks(axis: _Axis) -> Iterable[Tick]:
     day = ""
     while moment < axis.end:
         x = axis.x(moment)
-        if 0 <= x <= WIDTH - 90:
+        if 0 <= x <= WIDTH - 140:
             on, hour = axis.reader.day(moment), f"{moment.hour}:{moment.minute:02}"
             whole_days = spacing >= _DAY
             yield Tick(x, on if whole_days else hour if on == day else f"{on}, {hour}")
