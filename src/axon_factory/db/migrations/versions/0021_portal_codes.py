@@ -1,12 +1,12 @@
 """What a client does on the portal: codes for credentials, problems reported, ratings.
 
-Revision ID: 0022
+Revision ID: 0021
 """
 
 from alembic import op
 
-revision = "0022"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
