@@ -18,7 +18,7 @@ from axon_factory.orders.lists.words import Connection, words_query
 __all__ = ["COUNTED", "condition", "condition_of", "is_of_orders", "values_of"]
 
 # Who owes the next act (`domain.waiting.Needs`).
-_NEEDS = """
+NEEDS = """
     CASE
         WHEN estado IN ('entregado', 'cancelado') THEN 'nadie'
         WHEN espera = 'cliente' THEN 'cliente'
@@ -34,7 +34,7 @@ COUNTED: Mapping[str, str] = {
     "assignees": "asignado_a = ANY (%(assignees)s)",
     "plan_states": "plan_estado = ANY (%(plan_states)s)",
     "waits": "espera = ANY (%(waits)s)",
-    "needs": f"{_NEEDS} = ANY (%(needs)s)",
+    "needs": f"{NEEDS} = ANY (%(needs)s)",
 }
 """Filters by values that `order_counts` tells apart."""
 _CONDITIONS: Mapping[str, str] = {
