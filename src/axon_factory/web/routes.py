@@ -8,6 +8,7 @@ from axon_factory.web.desk import (
     approval,
     audit,
     board,
+    bulk,
     deliveries,
     keys,
     line,
@@ -18,6 +19,7 @@ from axon_factory.web.desk import (
     pending,
     people,
     settings_page,
+    table,
     webhooks,
 )
 from axon_factory.web.failures import install_failure_pages
@@ -40,6 +42,8 @@ def add_pages(app: FastAPI, site: Site) -> None:
         pages.router,
         pending.router,
         board.router,
+        table.router,
+        bulk.router,
         new_order.router,
         acts.router,
         line.router,

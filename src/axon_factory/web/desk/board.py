@@ -13,7 +13,7 @@ from axon_factory.domain.text import Sentence
 from axon_factory.web.backend import Json
 from axon_factory.web.desk.acts import ACTS
 from axon_factory.web.desk.filters import ORDERS, filters_of
-from axon_factory.web.desk.table import table_page
+from axon_factory.web.desk.table import table_page, type_names
 from axon_factory.web.signed_in import Desk, page_for
 
 __all__ = ["router"]
@@ -49,7 +49,7 @@ async def orders(
     request: Request, desk: Annotated[Desk, Depends(page_for(Action.READ_BOARD))]
 ) -> HTMLResponse:
     """Show the orders that the address names, on the board or as a table."""
-    types = {one["id"]: one["nombre"] for one in (await desk.get("products", "types"))["products"]}
+    types = await type_names(desk)
     filters = filters_of(request.query_params, types)
     if filters.is_table:
         return await table_page(desk, filters, types)

@@ -103,12 +103,6 @@ class Filters:
             if name in self.values
         }
 
-    def body(self) -> dict[str, Any]:
-        """Return the same as the API's `filtro` of a bulk act has it."""
-        return {
-            name: value for name, value in self.query().items() if not name.startswith("creado_")
-        }
-
     def address(self, **changes: str) -> str:
         """Return the address with other parameters; an empty one is left out."""
         asked = dict(self._parameters())
@@ -153,8 +147,12 @@ class Filters:
                 yield name, list(self.values[name])
 
 
-def filters_of(parameters: QueryParams, types: dict[str, str]) -> Filters:
+def filters_of(
+    parameters: QueryParams, types: dict[str, str], *, is_table: bool | None = None
+) -> Filters:
     """Return the filters of an address; a value that cannot be is left out.
+
+    `is_table` says for what they are; without it the address does.
 
     Lists that a form sends empty are none, and dates are days.
     """
@@ -169,7 +167,9 @@ def filters_of(parameters: QueryParams, types: dict[str, str]) -> Filters:
             kept = [one for one in kept if _is_day(one)]
         if kept:
             values[name] = tuple(kept[:1] if name in _ONE_VALUE else kept[:_MOST])
-    return Filters(values, parameters.get("vista") == "tabla", parameters.get("orden", ""))
+    if is_table is None:
+        is_table = parameters.get("vista") == "tabla"
+    return Filters(values, is_table, parameters.get("orden", ""))
 
 
 def _is_day(text: str) -> bool:
