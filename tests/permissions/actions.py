@@ -133,7 +133,7 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
     Action.READ_TIMELINE: frozenset({"GET /api/orders/{id}/timeline"}),
     Action.READ_BRIEF: frozenset({"GET /api/orders/{id}/plans/{version}/brief"}),
     Action.READ_PENDING: frozenset({"GET /api/pending"}),
-    Action.READ_BOARD: frozenset({"GET /api/board"}),
+    Action.READ_BOARD: frozenset({"GET /api/board", "GET /api/board/cards"}),
     Action.READ_LINE: frozenset({"GET /api/line"}),
     Action.CONTROL_LINE: frozenset(
         {

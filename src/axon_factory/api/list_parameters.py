@@ -27,6 +27,7 @@ from axon_factory.orders.requests.values import ClientId, ProductTypeId, ShortTe
 __all__ = [
     "CSV",
     "BoardParameters",
+    "CardParameters",
     "ListParameters",
     "PendingParameters",
     "RequestedDialect",
@@ -128,6 +129,14 @@ class BoardParameters(FilterParameters):
     dias: int = Field(
         default=7, ge=1, le=90, description="Días de lo entregado y lo cancelado que se muestran."
     )
+
+
+class CardParameters(BaseModel):
+    """Los parámetros de las tarjetas, como llegan."""
+
+    order_number: Annotated[
+        list[ShortText], BeforeValidator(_split), Field(min_length=1, max_length=200)
+    ] = Field(description="Números de orden, completos; repetido o separado por comas.")
 
 
 class PendingParameters(BaseModel):

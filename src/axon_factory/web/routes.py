@@ -7,6 +7,8 @@ from axon_factory.web.desk import (
     acts,
     approval,
     audit,
+    board,
+    bulk,
     deliveries,
     keys,
     line,
@@ -17,6 +19,7 @@ from axon_factory.web.desk import (
     pending,
     people,
     settings_page,
+    table,
     webhooks,
 )
 from axon_factory.web.failures import install_failure_pages
@@ -38,6 +41,9 @@ def add_pages(app: FastAPI, site: Site) -> None:
         account_links.router,
         pages.router,
         pending.router,
+        board.router,
+        table.router,
+        bulk.router,
         new_order.router,
         acts.router,
         line.router,

@@ -14,6 +14,7 @@ from axon_factory.orders.desk.acts import Act
 __all__ = [
     "Board",
     "BoardCard",
+    "BoardCards",
     "BoardColumn",
     "BoardLane",
     "BoardMilestone",
@@ -177,3 +178,13 @@ class Board(AnswerModel):
     dias: int = Field(ge=1, le=90, description="Días que una columna plegada muestra.")
     te_necesita: BoardLane
     columnas: list[BoardColumn] = Field(description="Una por estado, en el orden de la línea.")
+
+
+class BoardCards(AnswerModel):
+    """Las tarjetas de las órdenes que se nombran."""
+
+    EXAMPLE: ClassVar = {"tarjetas": [_EXAMPLE_CARD]}
+
+    tarjetas: list[BoardCard] = Field(
+        description="Una por orden que existe, en el orden en que se nombran."
+    )

@@ -39,6 +39,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 """Icon and hue of each class."""
+_MAY_END = frozenset({"fallo", "revision", "presupuesto"})
 
 
 @router.get(_ADDRESS)
@@ -75,7 +76,7 @@ async def pending(
         "desk/pending.html",
         found=found,
         everything=sum(found["por_clase"].values()),
-        groups=_groups(items),
+        waiting=_groups(items),
         chosen=chosen,
         brief=await _brief(desk, chosen),
         lines=change_lines,
@@ -129,7 +130,9 @@ def _buttons(item: Json | None) -> dict[str, Act]:
     """Return the acts of the entry that are done on its order by a button or a form."""
     if item is None or item["orden"] is None:
         return {}
-    return {name: ACTS[name] for name in item["actos"] if name in ACTS}
+    # Whoever decides about a plan or answers has not come to cancel; the order's page has that too.
+    hidden = () if item["clase"] in _MAY_END else ("cancelar",)
+    return {name: ACTS[name] for name in item["actos"] if name in ACTS and name not in hidden}
 
 
 def _plan_read(item: Json | None) -> dict[str, Any]:
