@@ -24,9 +24,16 @@ Json = Any
 
 DESIGN = Path(__file__).parents[1] / "contract" / "examples"
 SCHEMES = {"AccessToken", "ApiKey", "SystemToken"}
-PUBLIC = {"logIn", "refreshSession", "listProductTypes", "getProductType", "getHealth"} | {
-    "getReadiness"
-}
+PUBLIC = {
+    "logIn",
+    "refreshSession",
+    "forgotPassword",
+    "resetPassword",
+    "checkAccountLink",
+    "listProductTypes",
+    "getProductType",
+    "getHealth",
+} | {"getReadiness"}
 WRITES = {"post", "put", "patch", "delete"}
 WHERE = {
     "3.1-create": "createOrder",

@@ -56,6 +56,24 @@ async def rotate_and_keep_the_last_administrator(axon: Program, url: str, key: A
     await axon.many([({}, ["keys", "revoke", rotated.json["id"], "--json"], "")])
 
 
+async def invite_twice(axon: Program) -> None:
+    """The mail has the link; the terminal shows until when it works."""
+    create = ["users", "create", "leo@example.com", "--role", "operator", "--name", "Leo"]
+    invited, again, nobody, chosen = await axon.many(
+        [
+            ({}, [*create, "--invite", "--language", "en", "--json"], ""),
+            ({}, ["users", "invite", "LEO@example.com"], ""),
+            ({}, ["users", "invite", "nadie@example.com"], ""),
+            ({}, ["users", "invite", "ana@example.com"], ""),
+        ]
+    )
+    assert "password" not in invited.json
+    assert invited.json["invitacion_vence_at"]
+    assert (again.code, "leo@example.com" in again.out) == (0, True)
+    assert "axl_" not in invited.out + again.out
+    assert (nobody.code, chosen.code) == (Exit.REFUSED, Exit.REFUSED)
+
+
 async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> None:
     url = f"http://127.0.0.1:{(port := free_port())}"
     password = "correcto caballo batería"
@@ -92,6 +110,7 @@ async def test_access_lasts_as_long_as_the_command_line_says(axon: Program) -> N
         for login in logins:
             assert (await ask(f"{url}/api/auth/login", {}, login))[0] == 200
 
+        await invite_twice(axon)
         await rotate_and_keep_the_last_administrator(axon, url, key.json)
         revoked, _, deactivated, listed, people, keys = await axon.many(
             [

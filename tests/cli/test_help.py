@@ -14,10 +14,11 @@ COMMANDS = [
     "worker",
     "migrate",
     "doctor",
+    "pending",
     "runtime install",
     "runtime show",
     *(f"audit {verb}" for verb in ("list", "verify", "checkpoint")),
-    *(f"users {verb}" for verb in ("create", "list", "deactivate")),
+    *(f"users {verb}" for verb in ("create", "invite", "list", "deactivate")),
     *(f"line {verb}" for verb in ("status", "pause", "drain", "stop", "resume")),
     *(
         f"notifications {verb}"

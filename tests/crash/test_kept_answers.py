@@ -13,7 +13,8 @@ from line_process import SECRET
 
 from tests.proofs.contents import contents
 from tests.proofs.copies import Copies
-from tests.proofs.recipes import RECIPES, Kitchen
+from tests.proofs.kitchen import Kitchen
+from tests.proofs.recipes import RECIPES
 from tests.proofs.writes import Endpoint
 from tests.support.workshop import open_workshop
 

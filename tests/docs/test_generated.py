@@ -100,12 +100,18 @@ ADVICE: Mapping[str, str] = {
     "acceso_saturado": "Too many logins at once: try again after the seconds in `Retry-After`.",
     "version_de_api_desconocida": "Send a version that `versiones` names, or no `Axon-Version`.",
     "password_debil": "Choose another password; `details` says what is wrong with this one.",
+    "demasiados_codigos": "Use the code that was mailed last, or wait. The portal's page says it.",
+    "demasiados_reportes": "Wait for the seconds of `Retry-After`: five an hour and order.",
     "demasiados_intentos": "Wait for the seconds in `Retry-After` before you log in again.",
     "ultimo_administrador": "Give another user the role `admin` first.",
     "cuenta_propia": "Ask another administrator.",
     "demasiados_destinos": "Delete a destination that is no longer needed, or widen one.",
     "destino_existente": "Choose another name, or delete the destination that has it.",
     "clave_en_rotacion": "Revoke one of the two live keys, then rotate again.",
+    "cuenta_inactiva": "Switch the user on (`PATCH /api/users/{id}`), then invite.",
+    "cuenta_con_password": "Nothing to do: the user signs in, or asks for another password.",
+    "cuenta_de_otro": "Correct `datos_cliente.email` or `cliente_id` of the order, then invite.",
+    "enlace_no_sirve": "Ask for another link: `POST /api/auth/password/forgot`, or who invited.",
     "correo_en_uso": "Use another address, or the user that exists (command line only).",
 }
 

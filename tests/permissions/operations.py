@@ -76,6 +76,7 @@ def _new_destination(_: Order | None) -> Json:
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/"): Operation(),
+    ("GET", "/asyncapi.json"): Operation(),
     ("GET", "/health"): Operation(),
     ("GET", "/ready"): Operation(),
     ("GET", "/openapi.json"): Operation(),
@@ -89,15 +90,22 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", "/api/auth/password"): Operation(
         {"password_actual": PASSWORD, "password_nueva": NEW_PASSWORD}, ends_session=True
     ),
+    ("POST", "/api/auth/password/forgot"): Operation({"email": "x@example.com"}, done=(202,)),
+    ("POST", "/api/auth/password/reset"): Operation(
+        {"token": "x", "password_nueva": NEW_PASSWORD}, done=(404,)
+    ),
+    ("POST", "/api/auth/links/check"): Operation({"token": "x"}, done=(404,)),
     ("GET", "/api/users"): Operation(),
     ("POST", "/api/users"): Operation(_new_user, done=(201,)),
     ("GET", "/api/users/{id}"): Operation(about="user"),
     ("PATCH", "/api/users/{id}"): Operation({"nombre": "Otro"}, about="user"),
+    ("POST", "/api/users/{id}/invite"): Operation(about="user"),
     ("GET", "/api/keys"): Operation(),
     ("POST", "/api/keys"): Operation({"nombre": "ventas", "permiso": "lectura"}, done=(201,)),
     ("GET", "/api/keys/{id}"): Operation(about="key"),
     ("POST", "/api/keys/{id}/rotate"): Operation(about="key", done=(201,)),
     ("DELETE", "/api/keys/{id}"): Operation(about="key"),
+    ("POST", f"{ORDER}/invite"): Operation(),
     ("GET", f"{ORDER}/checks"): Operation(),
     ("POST", f"{ORDER}/checks"): Operation(_receipt, done=(201,)),
     ("POST", f"{ORDER}/accept"): Operation(REASON),
@@ -121,6 +129,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", f"{ORDER}/plans/{{version}}/brief"): Operation(done=(200, 404)),
     ("GET", "/api/pending"): Operation(),
     ("GET", "/api/board"): Operation(),
+    ("GET", "/api/board/cards"): Operation(query="order_number=ORD-2025-001"),
     ("GET", "/api/line"): Operation(),
     ("POST", "/api/line/pause"): Operation(REASON),
     ("POST", "/api/line/drain"): Operation(REASON),
@@ -156,6 +165,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{ORDER}/portal-links"): Operation({"enviar": False}, done=(201,)),
     ("DELETE", f"{ORDER}/portal-links/{{numero}}"): Operation(),
     ("POST", f"{ORDER}/credentials/rotate"): Operation(),
+    ("GET", f"{ORDER}/problems"): Operation(),
+    ("POST", f"{ORDER}/problems"): Operation({"descripcion": "No contesta"}, done=(201,)),
+    ("POST", f"{ORDER}/problems/{{numero}}/close"): Operation(done=(404,)),
+    ("GET", f"{ORDER}/rating"): Operation(),
+    ("POST", f"{ORDER}/rating"): Operation({"calificacion": 4}),
     ("POST", f"{ORDER}/erase"): Operation(_erasure),
     ("POST", f"{ORDER}/preguntas"): Operation(
         {"pregunta": "¿Y ahora?", "destinatario": "operador"}, done=(201,)
@@ -168,6 +182,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 """Method and path template to what is sent."""
 
 ELSEWHERE = {
+    ("GET", "/api/orders/stream"): "tests/realtime: its answer does not end",
     ("GET", "/api/orders/{id}/stream"): "tests/realtime: its answer does not end",
     ("GET", "/git/{slug}.git/info/refs"): "test_repositories_for_every_principal",
     (
@@ -175,10 +190,29 @@ ELSEWHERE = {
         "/git/{slug}.git/git-upload-pack",
     ): "tests/api/test_repositories.py",
     ("GET", "/docs"): "tests/web: public, and absent without its assets",
-    ("GET", "/docs/{name}"): "tests/web: public, and absent without its assets",
+    ("GET", "/static/{name}"): "tests/web: public, and absent without its assets",
+    ("GET", "/entrar"): "tests/web/test_sign_in.py",
+    ("POST", "/entrar"): "tests/web/test_sign_in.py",
+    ("POST", "/idioma"): "tests/web/test_sign_in.py",
     ("POST", "/mcp"): "tests/mcp: every tool for every caller",
     ("POST", "/mcp/"): "tests/mcp: the same",
     ("GET", "/portal/{token}"): "tests/web: the link is the permission",
+    ("POST", "/portal/{token}/calificacion"): "tests/web: the link is the permission",
+    ("POST", "/portal/{token}/codigo"): "tests/web/test_portal_codes.py",
+    ("GET", "/portal/{token}/credenciales"): "tests/web/test_portal_codes.py",
+    ("POST", "/portal/{token}/credenciales"): "tests/web/test_portal_codes.py",
+    ("POST", "/portal/{token}/credenciales/nuevas"): "tests/web/test_portal_codes.py",
     ("POST", "/portal/{token}/preguntas/{number}"): "tests/web: the link is the permission",
+    ("GET", "/portal/{token}/problema"): "tests/web/test_portal_feedback.py",
+    ("POST", "/portal/{token}/problema"): "tests/web/test_portal_feedback.py",
+    ("GET", "/portal"): "tests/web/test_portal_account.py",
+    ("GET", "/portal/ordenes/{number}"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/calificacion"): "tests/web/test_portal_account.py",
+    ("GET", "/portal/ordenes/{number}/credenciales"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/credenciales"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/credenciales/nuevas"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/preguntas/{question}"): "tests/web/test_portal_account.py",
+    ("GET", "/portal/ordenes/{number}/problema"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/problema"): "tests/web/test_portal_account.py",
 }
 """Routes whose cells are tested elsewhere, and where."""

@@ -18,7 +18,7 @@ from axon_factory.bootstrap.application import application_of
 from axon_factory.db.audit import cut, verify_audit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.lists.folding import fold
+from axon_factory.orders.lists.counts import fold
 from axon_factory.orders.notifications.outbox import post_message
 from axon_factory.ports.messages import Mail
 from tests.support.canary_orders import (
@@ -33,13 +33,15 @@ from tests.support.canary_orders import (
     held,
     open_living,
 )
+from tests.support.pages import is_page
 from tests.support.products import make_product
 from tests.support.workshop import OWNER_ID
 
 ELSEWHERE = {
+    "/api/orders/stream": "the same events; it does not end",
     "/api/orders/{id}/stream": "the same events; it does not end",
     "/git/{slug}.git/{path}": "the repository is gone",
-    "/docs/{name}": "installed files",
+    "/static/{name}": "installed files",
     "/portal/{token}": "asked below",
 }
 
@@ -113,7 +115,7 @@ async def answers(living: Living, order_id: UUID) -> list[str]:
     ids = [str(order_id), *(one["id"] for one in deliveries.json()["deliveries"][:3])]
     found: list[str] = []
     for route in declared_routes(application_of(living.workshop.container).routes):
-        if "GET" not in route.methods or route.path in ELSEWHERE:
+        if "GET" not in route.methods or route.path in ELSEWHERE or is_page(route):
             continue
         for each in ids if "{id}" in route.path else ids[:1]:
             place = route.path.format(id=each, version=1, product_id="webhook_service", slug="x")
@@ -141,7 +143,7 @@ PLANTED = {
     "order_events": True,
     "order_plans": True,
     "order_questions": True,
-    "order_terms": True,
+    "listed_orders": True,
     "orders": True,
     "outbox_attempts": True,
     "outbox_messages": True,

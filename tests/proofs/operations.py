@@ -155,6 +155,7 @@ _AGENTS = (
     Operation("wake", Endpoint("POST", f"{_ORDER}/wake"), "wake"),
     Operation("check", Endpoint("POST", f"{_ORDER}/checks"), "check", _receipt),
     Operation("correct", _PATCH, "correct", _correction),
+    Operation("invite", Endpoint("POST", f"{_ORDER}/invite"), "invite"),
     Operation("link", Endpoint("POST", f"{_ORDER}/portal-links"), "link"),
     Operation("unlink", Endpoint("DELETE", f"{_ORDER}/portal-links/{{numero}}"), "unlink"),
 )

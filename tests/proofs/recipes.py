@@ -2,128 +2,24 @@
 
 import itertools
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx2
-
-from axon_factory.accounts import users
 from axon_factory.domain.building import LineMode
-from axon_factory.domain.permissions import KeyScope, Role
-from axon_factory.orders.line_mode import ModeChange, change_mode
-from tests.proofs.copies import Copies
+from tests.proofs.kitchen import Kitchen, Prepared
 from tests.proofs.writes import Endpoint
 from tests.support.destinations import make_destination
 from tests.support.plans import edited_plan
 from tests.support.ports import check_receipt
 from tests.support.workshop import (
-    ADMIN,
     PASSWORD,
     Headers,
-    Workshop,
     example_order,
-    password_hash_of,
 )
 
 _numbers = itertools.count(1)
 _ORDER = "/api/orders/{id}"
 NEW_PASSWORD = "otro burro grapadora lluvia"
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A request that is accepted. `again` is a credential of the same caller for repeating it.
-
-    `otherwise` is a body of the same shape that asks for something else.
-    """
-
-    method: str
-    path: str
-    headers: Headers
-    body: Mapping[str, Any] | None = None
-    otherwise: Mapping[str, Any] | None = None
-    again: Headers = field(default_factory=dict[str, str])
-
-    async def send(
-        self,
-        http: httpx2.AsyncClient,
-        key: str | bytes | None,
-        *,
-        body: Mapping[str, Any] | None = None,
-        headers: Headers | None = None,
-    ) -> httpx2.Response:
-        """Send it under an Idempotency-Key."""
-        return await http.request(
-            self.method,
-            self.path,
-            json=self.body if body is None else body,
-            headers={**(headers or self.headers), **({"Idempotency-Key": key} if key else {})},
-        )
-
-    async def repeat(self, http: httpx2.AsyncClient, key: str) -> httpx2.Response:
-        """Send it again, by a credential that still holds."""
-        return await self.send(http, key, headers=self.again or self.headers)
-
-
-@dataclass(frozen=True, slots=True)
-class Kitchen:
-    """What recipes are made from."""
-
-    workshop: Workshop
-    copies: Copies
-
-    async def order(self, state: str) -> tuple[str, dict[str, Any]]:
-        """Return the path of a fresh order and the decision about its plan."""
-        order_id, model = await self.copies.copy(state)
-        digest = self.copies.originals[state].digest
-        plan = {"plan_version": model.plan_version, "plan_hash": digest, "motivo": "Leído"}
-        return str(order_id), plan
-
-    async def user(self, role: Role = Role.OPERATOR) -> tuple[str, str]:
-        """Return the id and the address of a fresh user."""
-        container = self.workshop.container
-        password_hash = await password_hash_of(container)
-        email = f"persona-{uuid4().hex[:12]}@example.com"
-        async with container.database.transaction("test") as session:
-            user = await users.create(
-                session, email=email, name="Persona", role=role, password_hash=password_hash
-            )
-        return str(user.id), email
-
-    async def log_in(self, email: str) -> Headers:
-        """Return an access token of a new session."""
-        answer = await self.workshop.http.post(
-            "/api/auth/login", json={"email": email, "password": PASSWORD}
-        )
-        assert answer.status_code == 200, answer.text
-        return {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-    async def set_line(self, mode: LineMode) -> None:
-        """Bring the line into a mode."""
-        container = self.workshop.container
-        async with container.database.transaction("test") as session:
-            now = datetime.now(UTC)
-            await change_mode(session, ModeChange(mode), ADMIN, container.policy, now)
-
-    async def key(self) -> str:
-        """Return the id of a fresh API key."""
-        container = self.workshop.container
-        async with container.database.transaction("test") as session:
-            made = await container.api_keys.create(
-                session, name=f"k-{uuid4().hex[:12]}", scope=KeyScope.LECTURA, created_by="t"
-            )
-        return made.key.id
-
-    async def token(self) -> str:
-        """Return the id of a fresh system token."""
-        container = self.workshop.container
-        async with container.database.transaction("test") as session:
-            minted = await container.system_tokens.mint_permanent(
-                session, agent="a", created_by="t"
-            )
-        return minted.id
 
 
 Recipe = Callable[[Kitchen, Headers], Awaitable[Prepared]]
@@ -193,6 +89,7 @@ _on_order("POST", "/accept", "qa", {"motivo": "Lo probé"}, {"motivo": "Lo vi"})
 _on_order("POST", "/retry", "fallido", None, None)
 _on_order("POST", "/wake", "construccion", None, None)
 _on_order("POST", "/credentials/reveal", "listo", None, None)
+_on_order("POST", "/invite", "construccion", {"idioma": "es"}, {"idioma": "en"})
 _on_order("POST", "/portal-links", "construccion", {"enviar": True}, {"enviar": False})
 _on_order(
     "POST",
@@ -205,6 +102,26 @@ _QUESTION = {"pregunta": "¿En qué idioma?", "destinatario": "cliente", "clave"
 _on_order(
     "POST", "/preguntas", "construccion", _QUESTION, {**_QUESTION, "destinatario": "operador"}
 )
+
+_on_order("POST", "/problems", "entregado", {"descripcion": "Falla"}, {"descripcion": "Otra cosa"})
+
+
+@_recipe("POST", f"{_ORDER}/problems/{{numero}}/close")
+async def _close_problem(kitchen: Kitchen, by: Headers) -> Prepared:
+    order_id, _ = await kitchen.order("entregado")
+    path = f"/api/orders/{order_id}/problems"
+    reported = await kitchen.workshop.http.post(path, json={"descripcion": "Falla"}, headers=by)
+    assert reported.status_code == 201, reported.text
+    return Prepared("POST", f"{path}/1/close", by)
+
+
+@_recipe("POST", f"{_ORDER}/rating")
+async def _rate(kitchen: Kitchen, by: Headers) -> Prepared:
+    del by  # nobody but the client says what they think
+    order_id, _ = await kitchen.order("entregado")
+    owner = kitchen.workshop.headers["owner"]
+    path = f"/api/orders/{order_id}/rating"
+    return Prepared("POST", path, owner, {"calificacion": 4}, {"calificacion": 1})
 
 
 @_recipe("POST", f"{_ORDER}/erase")
@@ -326,6 +243,13 @@ async def _update_user(kitchen: Kitchen, by: Headers) -> Prepared:
     return Prepared(
         "PATCH", f"/api/users/{user_id}", by, {"restablecer_password": True}, {"nombre": "Otra"}
     )
+
+
+@_recipe("POST", "/api/users/{id}/invite")
+async def _invite_user(kitchen: Kitchen, by: Headers) -> Prepared:
+    user_id, _ = await kitchen.user(invited=True)
+    path = f"/api/users/{user_id}/invite"
+    return Prepared("POST", path, by, {"idioma": "es"}, {"idioma": "en"})
 
 
 @_recipe("POST", "/api/keys")

@@ -15,7 +15,8 @@ from axon_factory.bootstrap.application import application_of
 from tests.proofs.commit_cutter import CommitCutter
 from tests.proofs.contents import contents
 from tests.proofs.copies import Copies
-from tests.proofs.recipes import ONE_OF_EACH_KIND, RECIPES, Kitchen
+from tests.proofs.kitchen import Kitchen
+from tests.proofs.recipes import ONE_OF_EACH_KIND, RECIPES
 from tests.proofs.writes import Endpoint
 from tests.support.server import running
 from tests.support.workshop import Workshop, make_container

@@ -18,7 +18,8 @@ from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import PUBLIC_ROUTES, Role
 from tests.proofs.contents import contents, growth
 from tests.proofs.copies import Copies
-from tests.proofs.recipes import ONE_OF_EACH_KIND, RECIPES, Kitchen, Prepared
+from tests.proofs.kitchen import Kitchen, Prepared
+from tests.proofs.recipes import ONE_OF_EACH_KIND, RECIPES
 from tests.proofs.writes import Endpoint, other_endpoints, writing_endpoints
 from tests.support.workshop import Headers, Workshop
 

@@ -65,12 +65,16 @@ _USERS = {
 
 
 def make_container(
-    database_url: str, data_dir: Path, secret_key: str = SECRET_KEY, **limits: int
+    database_url: str,
+    data_dir: Path,
+    secret_key: str = SECRET_KEY,
+    public_url: str = "https://fabrica.example",
+    **limits: int,
 ) -> Container:
     settings = load_settings(
         data_dir=data_dir,
         secret_key=secret_key,
-        public_url="https://fabrica.example",
+        public_url=public_url,
         support_email="support@axon88.com",
         product_runtime=data_dir / "runtime",
         # Tests ask more in a minute than any caller; those of the limits set their own.
@@ -185,13 +189,17 @@ def _has_arrived(order: Order, state: OrderState) -> bool:
 
 @contextlib.asynccontextmanager
 async def open_workshop(
-    database_url: str, data_dir: Path, secret_key: str = SECRET_KEY, **limits: int
+    database_url: str,
+    data_dir: Path,
+    secret_key: str = SECRET_KEY,
+    public_url: str = "https://fabrica.example",
+    **limits: int,
 ) -> AsyncGenerator[Workshop]:
     """Start the API of a factory on `database_url` and make every principal.
 
     `limits` are settings: how often a login may fail, for instance.
     """
-    container = make_container(database_url, data_dir, secret_key, **limits)
+    container = make_container(database_url, data_dir, secret_key, public_url, **limits)
     line = Line(
         container.database,
         example_ports(container.secret_box),

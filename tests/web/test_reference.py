@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from axon_factory.web import reference
+from axon_factory.web import assets, reference
 from tests.support.workshop import Workshop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -1,6 +1,6 @@
 """From a credential to a principal, and from e-mail and password to a session.
 
-The only file of this room that opens transactions: it must not hold a connection while a password
+This file and `links` open transactions themselves: they must not hold a connection while a password
 is hashed, or a handful of logins would take the whole pool.
 """
 

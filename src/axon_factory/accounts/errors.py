@@ -6,10 +6,15 @@ AuthenticationRequired          401
 ├── InvalidCredentials              e-mail and password do not go together
 ├── AmbiguousCredentials            more than one credential in one request
 └── CredentialExpired               genuine, but its time is over: get the next one
+NotFound                        404
+└── LinkNotServing                  a link to a password that serves no more, or never did
 Conflict                        409
 ├── EmailTaken
 ├── LastAdministrator               somebody must be left who can let others in
 ├── OwnAccount                      an administrator does not remove their own access
+├── AccountInactive                 the user is switched off
+├── AccountOfAnother                the client's address is that of another account
+├── PasswordChosen                  the user has a password of their own: nothing to invite to
 └── KeyInRotation                   two live keys of a family at most
 TooManyAttempts                 429  too many logins were tried
 Unavailable                     503
@@ -22,6 +27,7 @@ from axon_factory.domain.errors import (
     AuthenticationRequired,
     AxonError,
     Conflict,
+    NotFound,
     Unavailable,
     ValidationFailed,
 )
@@ -161,6 +167,62 @@ class OwnAccount(Conflict):
         super().__init__(
             "Pide a otro administrador este cambio en tu propia cuenta",
             message_en="Ask another administrator for this change to your own account",
+        )
+
+
+class LinkNotServing(NotFound):
+    """The same answer for a link that was used, replaced, expired or never issued."""
+
+    codigo = "enlace_no_sirve"
+    title = "El enlace no sirve"
+    title_en = "The link does not serve"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Este enlace ya se usó, venció o hay uno más nuevo. Si ya tienes contraseña, inicia "
+            "sesión; si no, pide otro enlace",
+            message_en="This link was used, has expired, or there is a newer one. If you have a "
+            "password, sign in; otherwise ask for another link",
+        )
+
+
+class AccountInactive(Conflict):
+    """The user is switched off, so that no link of theirs would serve."""
+
+    codigo = "cuenta_inactiva"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "La cuenta está desactivada: actívala antes de invitar",
+            message_en="The account is switched off: switch it on before you invite",
+        )
+
+
+class AccountOfAnother(Conflict):
+    """The mail address of an order's client is that of an account that may not see the order."""
+
+    codigo = "cuenta_de_otro"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "El correo del cliente ya es de otra cuenta: corrige el correo o el cliente_id de la "
+            "orden",
+            message_en="The client's address is that of another account: correct the address or "
+            "the cliente_id of the order",
+        )
+
+
+class PasswordChosen(Conflict):
+    """The user has chosen a password: whoever forgot it asks for a reset themselves."""
+
+    codigo = "cuenta_con_password"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Esta persona ya eligió su contraseña; si la olvidó, pide otra desde la página de "
+            "acceso",
+            message_en="This person has chosen a password already; if it is forgotten, they ask "
+            "for another one on the sign-in page",
         )
 
 

@@ -52,6 +52,17 @@ _OURS = ("axon", "axon88", "factory", "fabrica", "autopilot", "contraseña", "ch
 _WORD = re.compile(r"\w{3,}")
 
 
+def password_rule(role: Role) -> Sentence:
+    """Return the rule of new passwords, as it is shown before one is typed."""
+    least = _STAFF_MIN_CHARACTERS if role in _STAFF else PASSWORD_MIN_CHARACTERS
+    return Sentence(
+        f"Usa de {least} a {PASSWORD_MAX_CHARACTERS} caracteres. Varias palabras que no tengan que "
+        "ver contigo son lo mejor; no hacen falta números ni signos.",
+        f"Use {least} to {PASSWORD_MAX_CHARACTERS} characters. Several words that have nothing to "
+        "do with you are best; digits and symbols are not needed.",
+    )
+
+
 def check_length(password: str, role: Role | None = None, *, field: str = "password") -> None:
     """Refuse a password that is too short or too long.
 
@@ -255,8 +266,10 @@ class LoginLimits:
 class Throttle:
     """Counts tries, in the caller's transactions."""
 
-    def __init__(self, limits: LoginLimits) -> None:
+    def __init__(self, limits: LoginLimits, *, of: str = "") -> None:
+        """`of` names what is tried, if it is not a login: each kind has counters of its own."""
         self._limits = limits
+        self._prefix = f"{of}:" if of else ""
 
     async def count(self, session: AsyncSession, email: str, address: str) -> None:
         """Count a try of `email` from the IP address `address`; commit before verifying anything.
@@ -266,9 +279,9 @@ class Throttle:
         """
         now = datetime.now(UTC)
         limits = {
-            _account(email): self._limits.per_account,
-            _network(address): self._limits.per_address,
-            _EVERYBODY: self._limits.altogether,
+            self._prefix + _account(email): self._limits.per_account,
+            self._prefix + _network(address): self._limits.per_address,
+            self._prefix + _EVERYBODY: self._limits.altogether,
         }
         closed = now - self._limits.window
         counted = await session.execute(
@@ -284,8 +297,8 @@ class Throttle:
 
     async def forgive(self, session: AsyncSession, email: str, address: str) -> None:
         """Forget the account's tries and this one of the address: it was right."""
-        account = _account(email)
-        buckets = [account, _network(address), _EVERYBODY]
+        account = self._prefix + _account(email)
+        buckets = [account, self._prefix + _network(address), self._prefix + _EVERYBODY]
         await session.execute(_FORGIVE, {"account": account, "buckets": buckets})
 
     async def purge(self, session: AsyncSession) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount
+from axon_factory.accounts.link_rows import end_links
 from axon_factory.accounts.sessions import revoke_sessions
 from axon_factory.db.tables import User
 from axon_factory.domain import names
@@ -98,6 +99,26 @@ async def create(
     return user
 
 
+def user_id_of(text: str) -> UUID:
+    """Return the id, which must be spelt as answers spell it: any other names nobody.
+
+    Raises:
+        NotFound: it is no such id.
+    """
+    try:
+        user_id = UUID(text)
+    except ValueError:
+        raise no_such_user(text) from None
+    if str(user_id) != text:
+        raise no_such_user(text)
+    return user_id
+
+
+def no_such_user(text: str) -> NotFound:
+    """Return the refusal of an id without a user."""
+    return NotFound(f"No existe el usuario {text}", message_en=f"There is no user {text}")
+
+
 async def find(session: AsyncSession, user_id: UUID) -> User | None:
     """Return the user with this id, or None."""
     return await session.get(User, user_id)
@@ -152,7 +173,10 @@ async def record_login(session: AsyncSession, user: User, *, new_hash: str | Non
 async def change_password(
     session: AsyncSession, user_id: UUID, *, verified_hash: str, new_hash: str
 ) -> bool:
-    """Give a user the password they chose; False if it is not the verified one any more."""
+    """Give a user the password they chose; False if it is not the verified one any more.
+
+    Links to another password end.
+    """
     changed = await session.execute(
         update(User)
         .where(col(User.id) == user_id, col(User.active), col(User.password_hash) == verified_hash)
@@ -164,7 +188,18 @@ async def change_password(
         )
         .returning(col(User.id))
     )
-    return changed.one_or_none() is not None
+    if changed.one_or_none() is None:
+        return False
+    await end_links(session, user_id)
+    return True
+
+
+async def replace_password(session: AsyncSession, user: User, new_hash: str) -> None:
+    """Give a user whose row is locked the password they chose by a link."""
+    user.password_hash, user.must_change_password = new_hash, False
+    user.password_changed_at = datetime.now(UTC)
+    user.version += 1
+    await session.flush()
 
 
 def password_expired(user: User, now: datetime) -> bool:
@@ -214,7 +249,7 @@ async def change_user(
 ) -> User:
     """Change a user. What they may do counts from their next request on.
 
-    Switching off and a new password end their sessions.
+    Switching off and a new password end their sessions and their links.
 
     Raises:
         NotFound: there is no such user.
@@ -228,7 +263,7 @@ async def change_user(
     administrators = await _lock_administrators(session)
     user = await session.get(User, user_id, with_for_update=True, populate_existing=True)
     if user is None:
-        raise NotFound(f"No existe el usuario {user_id}", message_en=f"There is no user {user_id}")
+        raise no_such_user(str(user_id))
     if if_version is not None and if_version != user.version:
         raise PreconditionFailed(
             f"El usuario cambió: está en la versión {user.version}",
@@ -262,6 +297,7 @@ async def _apply(
     await session.flush()
     if not active or change.one_time_hash is not None:
         await revoke_sessions(session, user.id)
+        await end_links(session, user.id)
 
 
 async def _lock_administrators(session: AsyncSession) -> set[UUID]:

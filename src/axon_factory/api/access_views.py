@@ -9,11 +9,13 @@ from pydantic import Field
 from axon_factory.db import tables
 from axon_factory.domain.answers import AnswerModel, Column, Count, Timestamp
 from axon_factory.domain.permissions import KeyScope, Role, TokenRole
+from axon_factory.domain.text import timestamp
 
 __all__ = [
     "ApiKey",
     "ApiKeyCreated",
     "ApiKeyList",
+    "Invitation",
     "LoggedOut",
     "PasswordChanged",
     "SessionList",
@@ -23,6 +25,7 @@ __all__ = [
     "User",
     "UserPage",
     "UserWithPassword",
+    "invitation_document",
     "key_document",
     "session_document",
     "standing",
@@ -94,6 +97,25 @@ class UserWithPassword(User):
     password_de_un_solo_uso: str = Field(
         default="", description="Solo en esta respuesta, y solo si se pidió o el usuario es nuevo."
     )
+    invitacion_vence_at: Timestamp | None = Field(
+        default=None, description="Solo si se le invitó: hasta cuándo sirve el enlace."
+    )
+
+
+class Invitation(AnswerModel):
+    """Un usuario y la invitación que se le envió."""
+
+    EXAMPLE: ClassVar = {
+        "user": {**_USER, "debe_cambiar_password": True, "last_login_at": None},
+        "enviada": True,
+        "vence_at": "2025-11-21T09:00:00Z",
+        "message": "Invitación enviada a ana@axon88.com",
+    }
+
+    user: User = Field(description="El usuario.")
+    enviada: bool = Field(description="Falso: ya tiene contraseña, y no se envió nada.")
+    vence_at: Timestamp | None = Field(description="Hasta cuándo sirve el enlace.")
+    message: Message
 
 
 class UserPage(AnswerModel):
@@ -235,6 +257,18 @@ class SystemTokenList(AnswerModel):
 def user_document(user: tables.User) -> dict[str, Any]:
     """Show a user; never the hash of their password."""
     return User.of(user)
+
+
+def invitation_document(
+    user: tables.User, link: tables.AccountLink | None, message: str
+) -> dict[str, Any]:
+    """Show whom an invitation was sent to; without `link` none was."""
+    return {
+        "user": user_document(user),
+        "enviada": link is not None,
+        "vence_at": None if link is None else timestamp(link.expires_at),
+        "message": message,
+    }
 
 
 def session_document(opened: tables.UserSession, current: str | None) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 from fastapi import Request, Response
 from pydantic_core import to_json
 
+from axon_factory.domain.text import in_english
+
 __all__ = [
     "charsets_of",
     "content_etag",
@@ -50,9 +52,10 @@ def json_response(
 ) -> Response:
     """Answer a read with 200, or with 304 if `If-None-Match` names what would be sent.
 
-    Without `etag` the answer is validated by its content.
+    Without `etag` the answer is validated by its content. Sentences are in the caller's language.
     """
-    body = rendered(document)
+    english = prefers_english(request.headers.get("accept-language", ""))
+    body = rendered(in_english(document) if english else document)
     validator = etag or content_etag(body)
     fields = {**(headers or {}), "ETag": validator}
     known = request.headers.get("if-none-match")

@@ -7,6 +7,7 @@ from axon_factory.api.hot.edge import HotPaths
 from axon_factory.api.middleware import EdgeOptions, add_edge, behind_proxies
 from axon_factory.api.rate_limits import RateLimits
 from axon_factory.api.routers import (
+    account_links,
     agents,
     audit,
     auth,
@@ -14,6 +15,8 @@ from axon_factory.api.routers import (
     deliveries,
     desk,
     events,
+    feedback,
+    invitations,
     keys,
     line,
     notifications,
@@ -23,6 +26,7 @@ from axon_factory.api.routers import (
     public,
     reading,
     repositories,
+    settings,
     users,
 )
 from axon_factory.api.routes import add_routes
@@ -44,7 +48,9 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
     routers = (
         public.probes,
         auth.router,
+        account_links.router,
         users.router,
+        invitations.router,
         keys.router,
         public.catalogue,
         orders.router,
@@ -53,12 +59,14 @@ def add_api(app: FastAPI, services: ApiServices, edge: EdgeOptions) -> None:
         reading.router,
         desk.router,
         line.router,
+        settings.router,
         decisions.router,
         agents.hint_router,
         agents.question_router,
         agents.router,
         plans.router,
         portal_links.router,
+        feedback.router,
         repositories.router,
         audit.router,
         notifications.router,

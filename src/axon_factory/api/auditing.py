@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
+from axon_factory.accounts.sessions import Client
 from axon_factory.db.audit import append_audit
 from axon_factory.db.sessions import Database
 from axon_factory.domain.audit import AuditEntry, Outcome
@@ -12,7 +13,7 @@ from axon_factory.domain.errors import AttemptEnded, Forbidden
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.orders.runs.liveness import append_late_report, is_known_late
 
-__all__ = ["Origin", "origin_of", "record_late_report", "record_refusal"]
+__all__ = ["Origin", "client_of", "origin_of", "record_late_report", "record_refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Origin:
     subject: str | None
 
 
-def origin_of(request: Request) -> Origin:
+def origin_of(request: HTTPConnection) -> Origin:
     """Return where `request` came from."""
     return Origin(
         address=request.client.host if request.client else None,
@@ -40,6 +41,13 @@ def origin_of(request: Request) -> Origin:
         route=getattr(request.scope.get("route"), "path_format", request.url.path),
         subject=request.path_params.get("id"),
     )
+
+
+def client_of(request: HTTPConnection) -> Client:
+    """Return where `request` came from, as accounts note it of a login."""
+    origin = origin_of(request)
+    agent = request.headers.get("user-agent", "")
+    return Client(origin.address or "", agent, origin.request_id)
 
 
 async def record_refusal(

@@ -86,6 +86,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "Outcome": "Cómo terminó un acto: hecho, negado o fallido.",
         "EventKind": "Qué le ocurrió a una orden, con nombres estables.",
         "NotificationKind": "De qué trata un aviso, con nombres estables.",
+        "Language": "Idioma de un correo: español o inglés.",
         "Channel": "Por dónde sale un mensaje: correo, webhook o chat.",
         "DeliveryState": "Si una entrega espera, llegó o ya no se intenta.",
     }

@@ -4,7 +4,7 @@ Every body has the documented keys, `codigo`, and the RFC 9457 members; it is
 `application/problem+json` when the caller asks for that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, RootModel
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from axon_factory.api.answers import prefers_english
 from axon_factory.api.refusals import MethodNotAllowed
@@ -32,8 +33,24 @@ __all__ = ["error_answer", "install_error_handlers", "plain_error_body"]
 _PROBLEM = "application/problem+json"
 
 
-def error_answer(request: Request, error: AxonError) -> JSONResponse:
-    """Return the answer that tells of `error`, in the caller's language."""
+FailurePage = Callable[[Request, AxonError], Response | None]
+"""Returns the page that tells a browser of an error, None for a program."""
+
+
+def error_answer(request: HTTPConnection, error: AxonError) -> Response:
+    """Return the answer that tells of `error`, in the caller's language.
+
+    A browser gets the page that `app.state.failure_page` makes.
+    """
+    app: FastAPI | None = request.scope.get("app")
+    show: FailurePage | None = getattr(app.state, "failure_page", None) if app else None
+    page = show(request, error) if show and isinstance(request, Request) else None
+    if page is not None:
+        return page
+    return _document(request, error)
+
+
+def _document(request: HTTPConnection, error: AxonError) -> JSONResponse:
     english = prefers_english(request.headers.get("accept-language", ""))
     body = _body(error, _sent_path(request), english=english)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -82,7 +99,7 @@ def _body(error: AxonError, instance: str, *, english: bool) -> dict[str, Any]:
     }
 
 
-def _sent_path(request: Request) -> str:
+def _sent_path(request: HTTPConnection) -> str:
     """Return the path as it was sent: percent-encoded, as a URI reference must be."""
     raw: bytes | None = request.scope.get("raw_path")
     return raw.decode("latin-1") if raw else request.url.path
@@ -92,11 +109,11 @@ def install_error_handlers(app: FastAPI) -> None:
     """Make every failure of `app` an answer of the documented shape."""
 
     @app.exception_handler(AxonError)
-    async def _known(request: Request, error: AxonError) -> JSONResponse:  # pyright: ignore[reportUnusedFunction] — registered
+    async def _known(request: Request, error: AxonError) -> Response:  # pyright: ignore[reportUnusedFunction] — registered
         return error_answer(request, error)
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:  # pyright: ignore[reportUnusedFunction] — registered
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:  # pyright: ignore[reportUnusedFunction] — registered
         return error_answer(request, ValidationFailed(field_messages(_located(request, error))))
 
     @app.exception_handler(HTTPException)

@@ -12,6 +12,7 @@ from axon_factory.domain.building import BuildLimits, LineMode
 from axon_factory.domain.product_watch import ProductTrouble
 from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.insights.line import LineStatus
+from axon_factory.insights.line_work import LineWork
 from axon_factory.orders.incidents import ProductsDown
 
 __all__ = ["Line", "line_document"]
@@ -44,6 +45,43 @@ class ProductDown(AnswerModel):
     order_number: str = Field(description="Número de la orden.")
     causa: Annotated[ProductTrouble, Column("trouble")] = Field(description="Qué le pasa.")
     desde: Annotated[Timestamp, Column("since")] = Field(description="Desde cuándo.")
+
+
+class LineWorker(AnswerModel):
+    """Un trabajador que la base conoce."""
+
+    numero: Annotated[int, Column("number")] = Field(ge=1, description="Su número.")
+    ultima_senal: Annotated[Timestamp, Column("last_sign")] = Field(
+        description="Su última señal de vida."
+    )
+    vivo: Annotated[bool, Column("alive")] = Field(
+        description="Falso: calla desde hace demasiado, y otros toman lo que tenía."
+    )
+    trabajos: Annotated[Count, Column("jobs")] = Field(
+        description="Lo que ejecuta ahora, también mensajes."
+    )
+
+
+class StepRunning(AnswerModel):
+    """Una orden que un trabajador tiene entre manos."""
+
+    order_id: UUID = Field(description="Id de la orden.")
+    order_number: str = Field(description="Número de la orden.")
+    nombre_producto: Annotated[str, Column("product_name")] = Field(description="Su producto.")
+    paso: Annotated[str | None, Column("step")] = Field(
+        description="El paso en curso; null entre dos pasos."
+    )
+    trabajador: Annotated[int | None, Column("worker")] = Field(description="Quién lo ejecuta.")
+    desde: Annotated[Timestamp | None, Column("since")] = Field(description="Desde cuándo.")
+
+
+class OrderQueued(AnswerModel):
+    """Una orden que espera un lugar de construcción."""
+
+    order_id: UUID = Field(description="Id de la orden.")
+    order_number: str = Field(description="Número de la orden.")
+    nombre_producto: Annotated[str, Column("product_name")] = Field(description="Su producto.")
+    desde: Annotated[Timestamp, Column("since")] = Field(description="Desde cuándo espera.")
 
 
 class Line(AnswerModel):
@@ -79,6 +117,27 @@ class Line(AnswerModel):
             }
         ],
         "productos_sin_vigilar": 0,
+        "trabajadores": [
+            {"numero": 3, "ultima_senal": "2025-11-14T10:04:58Z", "vivo": True, "trabajos": 1}
+        ],
+        "en_curso": [
+            {
+                "order_id": "0194f3c2-8a1b-7c3d-9e5f-2a4b6c8d0e1f",
+                "order_number": "ORD-2025-014",
+                "nombre_producto": "Bot de Ana",
+                "paso": "construir:scaffolding",
+                "trabajador": 3,
+                "desde": "2025-11-14T10:04:12Z",
+            }
+        ],
+        "cola": [
+            {
+                "order_id": "0194f3c2-8a1b-7c3d-9e5f-2a4b6c8d0e2a",
+                "order_number": "ORD-2025-015",
+                "nombre_producto": "Embudo de clases",
+                "desde": "2025-11-14T09:40:00Z",
+            }
+        ],
         "message": "La línea termina lo empezado y no empieza nada nuevo",
     }
 
@@ -113,6 +172,15 @@ class Line(AnswerModel):
         description="Productos entregados de los que ningún trabajador da noticia desde hace un "
         "minuto."
     )
+    trabajadores: list[LineWorker] = Field(
+        description="Los trabajadores, los vivos primero; 50 como máximo."
+    )
+    en_curso: list[StepRunning] = Field(
+        description="Lo que se ejecuta ahora, lo más antiguo primero; 50 como máximo."
+    )
+    cola: list[OrderQueued] = Field(
+        description="Quiénes esperan un lugar, en el orden en que lo reciben; 50 como máximo."
+    )
     message: Message
 
 
@@ -139,6 +207,7 @@ def line_document(
     status: LineStatus,
     limits: BuildLimits,
     products: ProductsDown,
+    work: LineWork,
 ) -> dict[str, Any]:
     """Return mode, reason, figures and limits; a limit that is not set is null."""
     mode = LineMode(control.mode)
@@ -173,5 +242,8 @@ def line_document(
         esperan_personas_desde=timestamp(status.waiting_since),
         productos_caidos=[ProductDown.of(one) for one in products.down],
         productos_sin_vigilar=products.unwatched,
+        trabajadores=[LineWorker.of(one) for one in work.workers],
+        en_curso=[StepRunning.of(one) for one in work.steps],
+        cola=[OrderQueued.of(one) for one in work.queue],
         message=_SENTENCES[mode],
     )

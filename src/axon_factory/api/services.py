@@ -1,6 +1,6 @@
 """What routes need, built once by the composition root and kept in `app.state.services`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Protocol, cast
@@ -9,9 +9,11 @@ from fastapi import Depends, Request
 
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
+from axon_factory.accounts.links import AccountLinks
 from axon_factory.accounts.passwords import Passwords
 from axon_factory.accounts.sessions import Sessions
 from axon_factory.accounts.system_tokens import SystemTokens
+from axon_factory.api.settings_view import ShownSetting
 from axon_factory.db.sessions import Database
 from axon_factory.domain.addresses import OutboundRules
 from axon_factory.orders.policy import Policy
@@ -28,6 +30,7 @@ class AccessServices:
 
     passwords: Passwords
     sessions: Sessions
+    links: AccountLinks
     api_keys: ApiKeys
     system_tokens: SystemTokens
 
@@ -67,6 +70,10 @@ class ApiServices:
     """Which addresses notifications may go to."""
     key_outbound: OutboundRules
     """The same of destinations that API keys make: public ones, unless a setting says more."""
+    settings: Sequence[ShownSetting]
+    """The settings as people may see them: secrets are not in it."""
+    worker_stalled_after: float
+    """Seconds without a heartbeat after which a worker is not alive."""
     watch_orders: Callable[[], AbstractContextManager[News]]
     """Watches every order while its block lasts."""
 

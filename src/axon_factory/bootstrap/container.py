@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from axon_factory.accounts.api_keys import ApiKeys
 from axon_factory.accounts.authenticate import Authenticator
 from axon_factory.accounts.browser import BrowserSessions
+from axon_factory.accounts.links import AccountLinks, Throttles
 from axon_factory.accounts.local_access import LocalAccess
 from axon_factory.accounts.passwords import OWASP_MINIMUM, HashCost, Passwords, Throttle
 from axon_factory.accounts.sessions import Sessions
@@ -19,6 +20,7 @@ from axon_factory.bootstrap.options import (
     Keys,
     disk_floors,
     key_outbound_rules,
+    link_limits,
     login_limits,
     master_key,
     outbound_rules,
@@ -26,7 +28,9 @@ from axon_factory.bootstrap.options import (
     session_limits,
 )
 from axon_factory.db.sessions import Database
+from axon_factory.orders.notifications.account_mails import AccountMails
 from axon_factory.orders.portal_links import PortalLinks
+from axon_factory.realtime.fanout import Fanout
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
 
@@ -52,6 +56,7 @@ class Container:
         self.data_dir = settings.data_dir
         self.database = Database(database_url, pool_size=settings.pool_size)
         self.signals = OrderSignals(database_url)
+        self.fanout = Fanout(self.database, self.signals)
         keys = Keys.of(master_key(settings))
         older = [Keys.of(secret.encode()) for secret in settings.previous_secrets]
         ring = {one.key_id: one for one in (*older, keys)}
@@ -87,6 +92,20 @@ class Container:
             access_tokens,
             pepper=keys.pepper,
             limits=session_limits(settings),
+        )
+        limits = login_limits(settings)
+        self.account_links = AccountLinks(
+            self.database,
+            AccountMails(
+                self.secret_box,
+                public_url=settings.base_url,
+                support=settings.support_email,
+                zone=settings.zone,
+            ),
+            self.passwords,
+            Throttles(Throttle(limits), Throttle(limits, of="reset")),
+            keys.pepper,
+            link_limits(settings),
         )
         self.machine = DiskFloors(disk_floors(settings))
         self.policy = policy_of(settings, self.portal_links)
@@ -143,8 +162,13 @@ class Container:
 
         return worker_of(self, ports or self.line_ports())
 
+    async def end_streams(self) -> None:
+        """End whatever lasts as long as somebody listens, and begin no more of it."""
+        await self.fanout.close()
+        await self.signals.close()
+
     async def close(self) -> None:
         """Give back what was opened."""
-        await self.signals.close()
+        await self.end_streams()
         self.passwords.close()
         await self.database.dispose()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from axon_factory.accounts.links import LinkLimits
 from axon_factory.accounts.passwords import LoginLimits
 from axon_factory.accounts.sessions import SessionLimits
 from axon_factory.domain.addresses import OutboundRules
@@ -87,6 +88,14 @@ def login_limits(settings: Settings) -> LoginLimits:
         per_address=settings.login_limit_address,
         altogether=settings.login_limit_global,
         window=timedelta(minutes=settings.login_window_minutes),
+    )
+
+
+def link_limits(settings: Settings) -> LinkLimits:
+    """Return how long links to a password serve."""
+    return LinkLimits(
+        invitation=timedelta(days=settings.invitation_days),
+        reset=timedelta(minutes=settings.password_reset_minutes),
     )
 
 

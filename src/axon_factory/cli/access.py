@@ -36,6 +36,15 @@ class _Role(StrEnum):
     CLIENT = "client"
 
 
+class _Language(StrEnum):
+    """The languages of mails."""
+
+    ES = "es"
+    EN = "en"
+
+
+_EmailOption = Annotated[str, typer.Argument(help="E-mail address of the user.")]
+_LanguageOption = Annotated[_Language, typer.Option(help="Language of the invitation's mail.")]
 KeyId = Annotated[str, typer.Argument(help="The id that `axon keys list` shows.")]
 
 
@@ -46,7 +55,7 @@ def register(app: typer.Typer) -> None:
 
 
 @_users.command("create")
-def create_user(
+def create_user(  # noqa: PLR0913 — each option is a parameter
     *,
     email: Annotated[str, typer.Argument(help="E-mail address to log in with.")],
     role: Annotated[_Role, typer.Option(help="What they may do.")],
@@ -57,18 +66,25 @@ def create_user(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    invite: Annotated[
+        bool, typer.Option("--invite", help="Mail a link to choose a password; none is shown.")
+    ] = False,
+    language: _LanguageOption = _Language.ES,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Create a user; without --password-stdin a one-time password is shown, once.
 
     Example: axon users create ana@empresa.com --role operator --name "Ana Ruiz"
+    Example: axon users create ana@empresa.com --role operator --name "Ana Ruiz" --invite
     """
     wanted: dict[str, Any] = {"email": email, "nombre": name, "rol": role.value}
     if client_id is not None:
         wanted["cliente_id"] = client_id
     if password_stdin:
         wanted["password"] = sys.stdin.readline().rstrip("\r\n")
+    if invite:
+        wanted |= {"invitar": True, "idioma": language.value}
     user = _created_user(data_dir, wanted)
     if as_json:
         print_json(user)
@@ -86,6 +102,8 @@ def create_user(
             "One-time password (it is not shown again)",
         )
         say(f"{told}: {one_time}")
+    if until := user.get("invitacion_vence_at"):
+        _say_invited(mail, until)
 
 
 def _created_user(data_dir: Path | None, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +111,9 @@ def _created_user(data_dir: Path | None, wanted: Mapping[str, Any]) -> dict[str,
     try:
         factory = Factory(data_dir)
     except CliError as error:
-        if error.code is not Exit.NOT_RUNNING or wanted["rol"] != _Role.ADMIN:
+        # Without a factory nothing sends a mail.
+        alone = wanted["rol"] == _Role.ADMIN and "invitar" not in wanted
+        if error.code is not Exit.NOT_RUNNING or not alone:
             raise
         from axon_factory.cli.first_administrator import (  # noqa: PLC0415 — it opens the database
             create_first_administrator,
@@ -135,10 +155,41 @@ def _all_users(factory: Factory) -> list[dict[str, Any]]:
             return found
 
 
+@_users.command("invite")
+def invite_user(
+    *,
+    email: _EmailOption,
+    language: _LanguageOption = _Language.ES,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Mail a user the link to choose their password anew; the link before stops working.
+
+    Example: axon users invite ana@empresa.com --language en
+    """
+    factory = Factory(data_dir)
+    user = _user_named(factory, email)
+    sent = factory.post("users", user["id"], "invite", body={"idioma": language.value})
+    if as_json:
+        print_json(sent)
+    else:
+        _say_invited(sent["user"]["email"], sent["vence_at"])
+
+
+def _say_invited(email: str, until: str) -> None:
+    moment = local_time(until)
+    say(
+        said(
+            f"Invitación enviada a {email}; el enlace sirve hasta {moment}",
+            f"Invitation sent to {email}; the link works until {moment}",
+        )
+    )
+
+
 @_users.command("deactivate")
 def deactivate_user(
     *,
-    email: Annotated[str, typer.Argument(help="E-mail address of the user.")],
+    email: _EmailOption,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -147,16 +198,24 @@ def deactivate_user(
     Example: axon users deactivate ana@empresa.com
     """
     factory = Factory(data_dir)
-    found = [one for one in _all_users(factory) if one["email"].lower() == email.strip().lower()]
-    if not found:
-        raise CliError(
-            Exit.REFUSED, said(f"No existe el usuario {email}", f"There is no user {email}")
-        )
-    user = factory.ask("PATCH", "users", found[0]["id"], body={"activo": False})
+    found = _user_named(factory, email)
+    user = factory.ask("PATCH", "users", found["id"], body={"activo": False})
     if as_json:
         print_json(user)
     else:
         say(said(f"Usuario {user['email']} desactivado", f"User {user['email']} deactivated"))
+
+
+def _user_named(factory: Factory, email: str) -> dict[str, Any]:
+    """Return the user with this address.
+
+    Raises:
+        CliError: there is none.
+    """
+    for user in _all_users(factory):
+        if user["email"].lower() == email.strip().lower():
+            return user
+    raise CliError(Exit.REFUSED, said(f"No existe el usuario {email}", f"There is no user {email}"))
 
 
 @_keys.command("create")

@@ -43,6 +43,10 @@ class AccessEvent(StrEnum):
     """What is recorded besides the actions of the permission table."""
 
     LOGIN = "access:login"
+    ASK_RESET = "access:ask_reset"
+    """Somebody asked for a link to another password."""
+    REDEEM_LINK = "access:redeem_link"
+    """A link gave an account its password."""
 
 
 DETAILS = frozenset(

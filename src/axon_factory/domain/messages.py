@@ -97,11 +97,29 @@ class ClientMail(StrEnum):
     """A question waits for the client's answer, or still waits."""
     ENLACE = "enlace"
     """The portal has another link."""
+    CODIGO = "codigo"
+    """The code with which the page shows the credentials; only its reader asks for it."""
 
     @property
     def event(self) -> str:
         """The name of this kind in the delivery log."""
         return f"{EVENT_PREFIX}{self.value}"
+
+
+class AccountMail(StrEnum):
+    """The kinds of mail about an account; they belong to no order."""
+
+    INVITACION = "cuenta_invitacion"
+    """The link with which a new user chooses their first password."""
+    RESTABLECER = "cuenta_restablecer"
+    """The link with which a user chooses another password."""
+    CAMBIADA = "cuenta_cambiada"
+    """A link gave the account another password."""
+
+    @property
+    def event(self) -> str:
+        """The name of this kind in the delivery log."""
+        return self.value.replace("_", ".")
 
 
 def language_of(client: Mapping[str, Any]) -> Language:

@@ -21,7 +21,12 @@ from axon_factory.domain.messages import Channel, delay_after
 from axon_factory.jobs.queue import enqueue_message
 from axon_factory.line.step import LinePorts
 from axon_factory.orders.notifications.outbox import KEY_ENDED, key_serves
-from axon_factory.orders.notifications.sealing import URL, open_secrets, open_value
+from axon_factory.orders.notifications.sealing import (
+    URL,
+    filled_in,
+    open_secrets,
+    open_value,
+)
 from axon_factory.ports.errors import PortError
 from axon_factory.ports.messages import DeliveryFailed, Destination, Mail, Notification
 
@@ -105,12 +110,8 @@ class OutboxSender:
     ) -> int | None:
         """Hand the message to its port; return the status of the answer, if there is one."""
         if Channel(message.channel) is Channel.MAIL:
-            mail = Mail(
-                to=message.recipient,
-                subject=message.subject,
-                text=message.body,
-                html=message.html,
-            )
+            text_part, html = self._mail_parts(message)
+            mail = Mail(to=message.recipient, subject=message.subject, text=text_part, html=html)
             await self._ports.mailer.send(mail, idempotency_key=message.dedupe_key)
             return None
         receipt = await self._ports.notifier.deliver(
@@ -133,6 +134,16 @@ class OutboxSender:
             return payload
         url = f"{self._public_url}/api/orders/{message.order_id}"
         return {**payload, "data": {**payload.get("data", {}), "url": url}}
+
+    def _mail_parts(self, message: OutboxMessage) -> tuple[str, str | None]:
+        """Return text and HTML of a mail, with the secret that its row keeps sealed."""
+        try:
+            return filled_in(self._ports.secret_box, message)
+        except ValueError:
+            # As in _opened: another worker may have the keys.
+            raise DeliveryFailed(
+                "El correo no se abre con las claves de este trabajador.", transient=True
+            ) from None
 
     def _opened(self, destination: NotificationDestination | None, now: datetime) -> Destination:
         if destination is None or not destination.active:

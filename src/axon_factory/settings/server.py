@@ -149,6 +149,18 @@ class ServerSettings(BaseSettings):
     keep_alive_seconds: int = Field(
         20, ge=1, le=3600, description="After which an idle connection is closed."
     )
+    sockets_at_once: int = Field(
+        10_000, ge=10, le=100_000, description="WebSockets that one process holds; else 503."
+    )
+    socket_connections: int = Field(
+        50, ge=1, le=10_000, description="WebSockets of one account at one process."
+    )
+    socket_subscriptions: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Orders, or sets of filters, that one account follows at one process.",
+    )
     mcp: bool = Field(
         default=True, description="Whether the API also answers assistants at `/mcp` (MCP)."
     )
@@ -240,6 +252,15 @@ class AccessSettings(BaseSettings):
         le=3650,
         description="How many days a link to a client's portal serves, from its issue; 0: until it "
         "is revoked. Links that are issued already keep theirs.",
+    )
+    invitation_days: int = Field(
+        7,
+        ge=1,
+        le=30,
+        description="How many days an invitation serves, by which a user chooses a password.",
+    )
+    password_reset_minutes: int = Field(
+        60, ge=5, le=1440, description="How many minutes a link to another password serves."
     )
     login_limit_account: int = Field(
         10, ge=1, le=1000, description="Logins of one account that may fail in a window."

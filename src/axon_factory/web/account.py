@@ -146,8 +146,6 @@ def _sign_in(
         email=email,
         problem=problem,
     )
-    # "no-referrer" would take the Origin of the form away, too.
-    page.headers["Referrer-Policy"] = "same-origin"
     keep_visit(request, page)
     return page
 

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
+from axon_factory.domain.errors import AxonError
 from axon_factory.web.backend import Refused
 from axon_factory.web.forms import StaleForm, see
 from axon_factory.web.language import Reader
@@ -14,13 +15,14 @@ from axon_factory.web.rendering import plain_page
 from axon_factory.web.signed_in import SignInFirst
 from axon_factory.web.site import reader
 
-__all__ = ["install_failure_pages", "is_for_people", "refusal_page"]
+__all__ = ["failure_page", "install_failure_pages", "is_for_people", "refusal_page"]
 
 _PROGRAMS = ("/api/", "/mcp", "/git/", "/static/", "/openapi.json", "/health", "/ready", "/ws/")
 
 
 def install_failure_pages(app: FastAPI) -> None:
-    """Make what the pages raise an answer that a browser shows."""
+    """Make what the pages raise, and what else a browser meets, an answer that it shows."""
+    app.state.failure_page = failure_page
 
     @app.exception_handler(SignInFirst)
     async def _sign_in(request: Request, wanted: SignInFirst) -> Response:  # pyright: ignore[reportUnusedFunction] — registered
@@ -52,6 +54,22 @@ def install_failure_pages(app: FastAPI) -> None:
             fields={},
             back=_back(request),
         )
+
+
+def failure_page(request: Request, error: AxonError) -> Response | None:
+    """Return the page that tells of an error of the API's edge or routes; None for a program."""
+    if not is_for_people(request):
+        return None
+    looks = reader(request)
+    document = {
+        "codigo": error.codigo,
+        "message": (error.message_en if looks.english else error.message)
+        or (error.title_en if looks.english else error.title),
+    }
+    page = refusal_page(request, Refused(error.status, document))
+    if error.retry_after is not None:
+        page.headers["Retry-After"] = str(error.retry_after)
+    return page
 
 
 def is_for_people(request: Request) -> bool:

@@ -103,9 +103,17 @@ def render(
 def plain_page(
     request: Request, template: str, status: int = HTTPStatus.OK, /, **facts: object
 ) -> HTMLResponse:
-    """Return a page that needs nobody signed in, and sends nothing about where it was read."""
+    """Return a page that needs nobody signed in, and sends nothing about where it was read.
+
+    One without forms may send none.
+    """
     page = render(request, template, status, **facts)
     page.headers["Referrer-Policy"] = "no-referrer"
+    # What people wrote is escaped: this can only be a form of the template.
+    if b"<form" not in page.body:
+        page.headers["Content-Security-Policy"] = PAGE_POLICY.replace(
+            "form-action 'self'", "form-action 'none'"
+        )
     return page
 
 

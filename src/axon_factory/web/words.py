@@ -10,9 +10,12 @@ __all__ = [
     "AUDIENCES",
     "AUDIT_ACTS",
     "AUDIT_RESULTS",
+    "CHANNELS",
     "CHECKS",
     "CLASSES",
     "CREDENTIALS",
+    "DELIVERIES",
+    "DELIVERY_TONES",
     "FAILURE_CAUSES",
     "LINK_STATES",
     "MAILS",
@@ -26,6 +29,7 @@ __all__ = [
     "SCOPES",
     "STATES",
     "STATE_TONES",
+    "TOKEN_ROLES",
     "TO_AUDIENCE",
     "WAITS",
 ]
@@ -70,6 +74,21 @@ SCOPES = _table(
     escritura=("Crea órdenes", "Places orders"),
     admin=("Administra", "Administers"),
 )
+TOKEN_ROLES = _table(
+    builder=("Construye", "Builds"),
+    council=("Revisa", "Checks"),
+    ops=("Despliega y entrega", "Deploys and delivers"),
+)
+CHANNELS = _table(mail=("Correo", "Mail"), webhook=("Webhook", "Webhook"), slack=("Chat", "Chat"))
+DELIVERIES = _table(
+    pendiente=("En camino", "On its way"),
+    entregada=("Llegó", "Arrived"),
+    abandonada=("Se abandonó", "Given up"),
+)
+DELIVERY_TONES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"pendiente": ("work", "clock"), "entregada": ("go", "check"), "abandonada": ("bad", "x")}
+)
+"""Hue and icon of a delivery."""
 PRIORITIES = _table(
     baja=("baja", "low"),
     normal=("normal", "normal"),
@@ -216,16 +235,16 @@ FAILURE_CAUSES = _table(
 )
 CLASSES = _table(
     plan=("Planes", "Plans"),
-    fallo=("Fallas", "Failures"),
     pregunta=("Preguntas", "Questions"),
+    cliente=("Clientes", "Clients"),
+    fallo=("Fallas", "Failures"),
     revision=("Revisión", "Review"),
     presupuesto=("Presupuesto", "Budget"),
-    agente=("Agentes", "Agents"),
+    silencio=("Agentes", "Agents"),
     maquina=("Máquina", "Machine"),
-    producto=("Productos", "Products"),
-    correo=("Correos", "Mails"),
-    aviso=("Avisos", "Notifications"),
     linea=("Línea", "Line"),
+    producto=("Productos", "Products"),
+    aviso=("Avisos", "Messages"),
 )
 PRODUCT_ICONS: Mapping[str, str] = MappingProxyType(
     {

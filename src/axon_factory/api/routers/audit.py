@@ -18,12 +18,13 @@ from axon_factory.db.audit import (
     list_audit,
     verify_audit,
 )
-from axon_factory.domain.answers import AnswerModel, Count, Timestamp
-from axon_factory.domain.audit import Outcome
+from axon_factory.domain.answers import AnswerModel, Count, OrderNumber, Timestamp
+from axon_factory.domain.audit import ACCESS_CHAIN, Outcome
 from axon_factory.domain.errors import Unavailable
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.text import Sentence, timestamp
-from axon_factory.orders.answers.shared import EXAMPLE_ID
+from axon_factory.insights.order_numbers import numbers_of
+from axon_factory.orders.answers.shared import EXAMPLE_ID, EXAMPLE_NUMBER
 
 __all__ = ["AuditPage", "router"]
 _HASH = r"^[0-9a-f]{64}$"
@@ -31,6 +32,7 @@ _HASH = r"^[0-9a-f]{64}$"
 _EXAMPLE_ENTRY = {
     "posicion": 42,
     "cadena": EXAMPLE_ID,
+    "order_number": EXAMPLE_NUMBER,
     "secuencia": 2,
     "fecha": "2025-11-14T10:05:00Z",
     "microsegundos": 123,
@@ -53,6 +55,9 @@ class AuditEntryAnswer(AnswerModel):
 
     posicion: int = Field(ge=1, description="Lugar entre todas las entradas; puede tener huecos.")
     cadena: str = Field(description="La orden, o `acceso` para lo demás.")
+    order_number: OrderNumber | None = Field(
+        description="Número de la orden de la cadena, si todavía existe."
+    )
     secuencia: int = Field(ge=1, description="Lugar en su cadena, sin huecos.")
     fecha: Timestamp
     microsegundos: int = Field(
@@ -214,12 +219,15 @@ async def list_entries(
     """Devuelve quién hizo qué, de lo más reciente a lo más antiguo; con `after`, al revés."""
     async with services.database.reading() as session:
         found = await list_audit(session, filters.query())
-    shown = found[: filters.limit]
+        shown = found[: filters.limit]
+        numbers = await numbers_of(session, {record.chain for record in shown} - {ACCESS_CHAIN})
     following = filters.next_page(shown[-1].position) if len(found) > len(shown) else None
     page = {
         "count": len(shown),
         "next": following,
-        "entries": [audit_document(record) for record in shown],
+        "entries": [
+            audit_document(record) | {"order_number": numbers.get(record.chain)} for record in shown
+        ],
     }
     headers = {"Link": f'<{following}>; rel="next"'} if following else {}
     return json_response(request, page, headers=headers)

@@ -13,10 +13,10 @@ from axon_factory.accounts.errors import (
     TooManyAttempts,
     WeakPassword,
 )
-from axon_factory.accounts.sessions import Client, revoke_sessions
+from axon_factory.accounts.sessions import revoke_sessions
 from axon_factory.api.access_views import LoggedOut, PasswordChanged, SessionList, session_document
 from axon_factory.api.answers import json_response
-from axon_factory.api.auditing import origin_of
+from axon_factory.api.auditing import client_of
 from axon_factory.api.authentication import authenticator_of, require
 from axon_factory.api.parameters import known_parameters
 from axon_factory.api.routes import Route, answers, raises
@@ -157,7 +157,7 @@ async def log_in(credentials: LoginRequest, request: Request, response: Response
     """
     response.headers["Cache-Control"] = "no-store"
     login = await authenticator_of(request).log_in(
-        credentials.email, credentials.password.get_secret_value(), _client(request)
+        credentials.email, credentials.password.get_secret_value(), client_of(request)
     )
     return _login_answer(login)
 
@@ -241,7 +241,7 @@ async def change_password(
     change = PasswordChange(
         body.password_actual.get_secret_value(),
         body.password_nueva.get_secret_value(),
-        _client(request),
+        client_of(request),
     )
     services = write.services
     prepared = await prepare_change(
@@ -294,12 +294,6 @@ def _login_answer(login: Login) -> LoginAnswer:
             debe_cambiar_password=user.must_change_password,
         ),
     )
-
-
-def _client(request: Request) -> Client:
-    origin = origin_of(request)
-    agent = request.headers.get("user-agent", "")
-    return Client(origin.address or "", agent, origin.request_id)
 
 
 def _own_ids(principal: Principal) -> tuple[UUID, UUID]:

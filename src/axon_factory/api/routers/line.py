@@ -17,6 +17,7 @@ from axon_factory.domain.errors import PreconditionFailed
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.requests import RequestModel
 from axon_factory.insights.line import read_line_status
+from axon_factory.insights.line_work import read_line_work
 from axon_factory.orders.incidents import read_products_down
 from axon_factory.orders.line_mode import ModeChange, change_mode, read_control
 from axon_factory.orders.requests import LongText
@@ -48,12 +49,13 @@ async def show(
     services: Services,
     _principal: Annotated[Principal, Depends(require(Action.READ_LINE))],
 ) -> Response:
-    """Devuelve el modo de la línea, los lugares de construcción y lo que espera."""
+    """Devuelve el modo de la línea, los lugares, quién trabaja en qué y lo que espera."""
     async with services.database.reading() as session:
         control = await read_control(session)
         status = await read_line_status(session)
         products = await read_products_down(session, datetime.now(UTC))
-    document = line_document(control, status, services.policy.limits, products)
+        work = await read_line_work(session, stalled_after=services.worker_stalled_after)
+    document = line_document(control, status, services.policy.limits, products, work)
     return json_response(request, document)
 
 
@@ -114,6 +116,7 @@ async def _changed(write: Write, unit: str, mode: LineMode, reason: str = "") ->
         change = ModeChange(mode, reason, write.if_match)
         control = await change_mode(session, change, write.principal, policy, now)
         status, products = await read_line_status(session), await read_products_down(session, now)
-        document = line_document(control, status, policy.limits, products)
+        work = await read_line_work(session, stalled_after=write.services.worker_stalled_after)
+        document = line_document(control, status, policy.limits, products, work)
         headers = {"ETag": version_etag(control.version)}
         return write.answer(document, headers=headers, subject=f"line:{mode}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from pydantic import Field, SecretStr, model_validator
@@ -10,6 +9,7 @@ from pydantic import Field, SecretStr, model_validator
 from axon_factory.accounts import users
 from axon_factory.accounts.errors import EmailTaken, LastAdministrator, OwnAccount, WeakPassword
 from axon_factory.accounts.passwords import generate_password
+from axon_factory.accounts.sessions import revoke_sessions
 from axon_factory.accounts.users import UserChange, change_user
 from axon_factory.api import access_views as schemas
 from axon_factory.api.access_views import user_document
@@ -19,9 +19,11 @@ from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
 from axon_factory.api.writing import Write, write_as
 from axon_factory.db.tables import User
-from axon_factory.domain.errors import NotFound, PreconditionFailed
+from axon_factory.domain.errors import PreconditionFailed, ValidationFailed
+from axon_factory.domain.messages import Language
 from axon_factory.domain.permissions import Action, Principal, Role
 from axon_factory.domain.requests import RequestModel
+from axon_factory.domain.text import Sentence, timestamp
 
 __all__ = ["router"]
 
@@ -30,6 +32,11 @@ router = APIRouter(route_class=Route, prefix="/api/users", tags=["acceso"])
 _EMAIL_MAX_CHARACTERS = 320
 _NAME_MAX_CHARACTERS = 100
 _LARGEST_OFFSET = 2**31 - 1
+_ONE_TIME = "password_de_un_solo_uso"
+_EITHER = Sentence(
+    "Con `invitar` el usuario elige su contraseña: no la envíes",
+    "With `invitar` the user chooses the password: do not send one",
+)
 
 Administrator = Annotated[Principal, Depends(require(Action.MANAGE_USERS))]
 Administer = Annotated[Write, Depends(write_as(Action.MANAGE_USERS))]
@@ -56,6 +63,13 @@ class NewUser(RequestModel):
     password: SecretStr | None = Field(
         default=None,
         description="Su contraseña; sin ella recibe una de un solo uso, que debe cambiar.",
+    )
+    invitar: bool = Field(
+        default=False,
+        description="Le envía un enlace para elegir su contraseña; la respuesta no trae ninguna.",
+    )
+    idioma: Annotated[Language, Field(strict=False)] = Field(
+        default=Language.ES, description="Idioma de la invitación."
     )
 
 
@@ -92,7 +106,12 @@ class UserPatch(RequestModel):
 )
 @raises(EmailTaken, WeakPassword)
 async def create(new: NewUser, write: Administer) -> Response:
-    """Crea un usuario; una contraseña de un solo uso se muestra solo en esta respuesta."""
+    """Crea un usuario; una contraseña de un solo uso se muestra solo en esta respuesta.
+
+    Con `invitar` no hay ninguna: el usuario recibe por correo un enlace y elige la suya.
+    """
+    if new.invitar and new.password is not None:
+        raise ValidationFailed({"password": _EITHER})
     given = new.password.get_secret_value() if new.password else None
     passwords = write.services.access.passwords
     if given is not None:
@@ -110,8 +129,14 @@ async def create(new: NewUser, write: Administer) -> Response:
             must_change_password=given is None,
         )
         location = {"Location": f"/api/users/{user.id}"}
-        shown = password if given is None else None
-        return _answer(write, user, shown, status.HTTP_201_CREATED, location)
+        if new.invitar:
+            link = await write.services.access.links.invite(
+                session, user.id, by=write.principal.id, language=new.idioma
+            )
+            more = {"invitacion_vence_at": timestamp(link.row.expires_at)}
+        else:
+            more = {} if given is not None else {_ONE_TIME: password}
+        return _answer(write, user, more, status.HTTP_201_CREATED, location)
 
 
 @router.get(
@@ -150,9 +175,9 @@ async def show(
 ) -> Response:
     """Muestra un usuario."""
     async with services.database.reading() as session:
-        user = await users.find(session, _user_id(id))
+        user = await users.find(session, users.user_id_of(id))
     if user is None:
-        raise _no_such_user(id)
+        raise users.no_such_user(id)
     return json_response(request, user_document(user), etag=version_etag(user.version))
 
 
@@ -169,7 +194,7 @@ async def update(
     write: Administer,
 ) -> Response:
     """Cambia nombre, rol, cliente o acceso de un usuario, o le da una contraseña de un solo uso."""
-    user_id = _user_id(id)
+    user_id = users.user_id_of(id)
     password = generate_password() if patch.restablecer_password else None
     change = UserChange(
         name=patch.nombre,
@@ -182,33 +207,34 @@ async def update(
         user = await change_user(
             session, user_id, change, write.principal, if_version=write.if_match
         )
-        return _answer(write, user, password)
+        return _answer(write, user, {} if password is None else {_ONE_TIME: password})
+
+
+@router.post(
+    "/{id}/logout",
+    operation_id="endUserSessions",
+    summary="Cerrar las sesiones de un usuario",
+    responses=answers(schemas.LoggedOut),
+)
+async def end_sessions(id: str, write: Administer) -> Response:
+    """Cierra todas las sesiones del usuario; sus tokens dejan de servir de inmediato."""
+    user_id = users.user_id_of(id)
+    async with write.transaction("end_sessions") as session:
+        if await users.find(session, user_id) is None:
+            raise users.no_such_user(id)
+        ended = await revoke_sessions(session, user_id)
+        message = Sentence(f"Sesiones cerradas: {ended}", f"Sessions ended: {ended}")
+        body = {"sesiones_cerradas": ended, "message": message}
+        return write.answer(body, subject=f"user:{user_id}")
 
 
 def _answer(
     write: Write,
     user: User,
-    password: str | None,
+    more: Mapping[str, Any],
     code: int = status.HTTP_200_OK,
     location: Mapping[str, str] | None = None,
 ) -> Response:
-    body: dict[str, Any] = user_document(user)
-    if password is not None:
-        body["password_de_un_solo_uso"] = password
+    body = {**user_document(user), **more}
     headers = {"ETag": version_etag(user.version), **(location or {})}
     return write.answer(body, code, headers, subject=f"user:{user.id}")
-
-
-def _user_id(text: str) -> UUID:
-    """Return the id, which must be spelt as answers spell it: any other names nobody."""
-    try:
-        user_id = UUID(text)
-    except ValueError:
-        raise _no_such_user(text) from None
-    if str(user_id) != text:
-        raise _no_such_user(text)
-    return user_id
-
-
-def _no_such_user(text: str) -> NotFound:
-    return NotFound(f"No existe el usuario {text}", message_en=f"There is no user {text}")

@@ -5,6 +5,7 @@ are the design's; the rest is English where the design is silent about a concept
 """
 
 from axon_factory.db.tables.access import (
+    AccountLink,
     ApiKey,
     AuditHead,
     AuditRow,
@@ -26,6 +27,7 @@ from axon_factory.db.tables.orders import (
     OrderStage,
     PortalLink,
 )
+from axon_factory.db.tables.portal import OrderProblem, OrderRating, PortalCode
 from axon_factory.db.tables.production import (
     LineControl,
     ModelCall,
@@ -42,6 +44,7 @@ from axon_factory.db.tables.production import (
 )
 
 __all__ = [
+    "AccountLink",
     "ApiKey",
     "AuditHead",
     "AuditRow",
@@ -58,12 +61,15 @@ __all__ = [
     "OrderEvent",
     "OrderMilestone",
     "OrderPlan",
+    "OrderProblem",
     "OrderQuestion",
+    "OrderRating",
     "OrderSession",
     "OrderStage",
     "OrderStep",
     "OutboxAttempt",
     "OutboxMessage",
+    "PortalCode",
     "PortalLink",
     "ProductIncident",
     "ProductMachine",

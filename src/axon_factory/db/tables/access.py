@@ -100,6 +100,24 @@ class RefreshToken(Table, table=True):
     created_at: datetime = Field(sa_type=TIME)
 
 
+class AccountLink(Table, table=True):
+    """A link by which a user chooses a password, sent by mail; only a MAC of its token is kept."""
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    user_id: UUID = Field(foreign_key="users.id")
+    kind: str = Field(sa_type=Text)
+    """"invitacion" or "restablecer"."""
+    secret_mac: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=TIME)
+    created_by: str = Field(sa_type=Text)
+    language: str = Field(sa_type=Text)
+    """"es" or "en": of its mail, and of the page that it opens."""
+    expires_at: datetime = Field(sa_type=TIME)
+    used_at: datetime | None = Field(default=None, sa_type=TIME)
+    revoked_at: datetime | None = Field(default=None, sa_type=TIME)
+    """When a newer link or another change of the account ended it."""
+
+
 class LoginThrottle(Table, table=True):
     """How many logins an account, an address or all together tried in the current window."""
 
@@ -210,9 +228,13 @@ class OutboxMessage(Table, table=True):
     destination_id: UUID | None = Field(default=None, foreign_key="notification_destinations.id")
     """Where it goes; None for mail."""
     event: str | None = Field(default=None, sa_type=Text)
-    """Which kind of notification it is; of a mail to the client `cliente.` and its kind."""
+    """Which kind of notification it is; of a mail to the client `cliente.` and its kind,
+    of a mail about an account `cuenta.` and its kind."""
     payload: dict[str, Any] | None = Field(default=None, sa_type=JSON)
-    """What a webhook gets; mail and Slack are written from subject and body."""
+    """What a webhook gets; mail and Slack are written from subject and body.
+
+    Of a mail about an account the sealed secret that its body lacks
+    (`orders.notifications.sealing`)."""
     recipient: str = Field(sa_type=Text)
     subject: str = Field(sa_type=Text)
     body: str = Field(sa_type=Text)

@@ -6,10 +6,10 @@ from types import MappingProxyType
 from typing import Any
 
 from axon_factory.domain.building import LineMode, Silence
+from axon_factory.domain.pending import PendingKind
 from axon_factory.domain.product_watch import TROUBLES, ProductTrouble
 from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders.answers import pending as answers
-from axon_factory.orders.answers.pending import PendingKind
 from axon_factory.orders.answers.plans import plain_amount
 from axon_factory.orders.desk import words
 from axon_factory.orders.policy import Policy

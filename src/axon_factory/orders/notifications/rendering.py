@@ -1,4 +1,4 @@
-"""Render a mail to a client: the same content as text and as HTML, from one template.
+"""Render a mail to a client or about an account, as text and as HTML, from one template.
 
 A content template (`templates/<language>/<kind>.jinja`) writes with the macros of a kit: `kit.txt`
 makes text of them, `kit.html` makes HTML, where every value is escaped.
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_time, get_timezone_gmt, get_timezone_location
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from axon_factory.domain.messages import ClientMail, Language
+from axon_factory.domain.messages import AccountMail, ClientMail, Language
 from axon_factory.orders.notifications.outbox import Letter
 
 __all__ = [
@@ -34,14 +34,19 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _MANY_BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def render_mail(kind: ClientMail, language: Language, facts: Mapping[str, object]) -> Letter:
+_ACCOUNT_FRAME = "cuenta_frame"
+
+
+def render_mail(
+    kind: ClientMail | AccountMail, language: Language, facts: Mapping[str, object]
+) -> Letter:
     """Return the mail of this kind; a fact that its template misses is an error."""
     subject, text, html = render_parts(kind, language, facts, _TEXT, subject_line)
     return Letter(subject, tidied(text), html)
 
 
 def render_parts(
-    kind: ClientMail,
+    kind: ClientMail | AccountMail,
     language: Language,
     facts: Mapping[str, object],
     plain_texts: Environment,
@@ -51,7 +56,8 @@ def render_parts(
 
     `plain_texts` renders the text, `as_subject` makes the subject of what its template says.
     """
-    given = {**facts, "language": language.value}
+    frame = _ACCOUNT_FRAME if isinstance(kind, AccountMail) else "frame"
+    given = {**facts, "language": language.value, "frame_file": f"{language}/{frame}.jinja"}
     content = f"{language}/{kind}.jinja"
     plain = plain_texts.get_template(content).make_module({**given, "kit": "kit.txt"})
     rich = _HTML.get_template(content).make_module({**given, "kit": "kit.html"})

@@ -1,28 +1,62 @@
-"""A destination's address and secrets, sealed to their row and name."""
+"""A destination's address and secrets, and secrets within mails, sealed to their row and name.
+
+A mail with a secret is kept with `MARK` in its place. The worker that sends the mail puts the
+secret there, so that neither the database nor a copy of it holds a link that serves.
+"""
 
 from base64 import b64decode, b64encode
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from axon_factory.db.tables import NotificationDestination
+from axon_factory.db.tables import NotificationDestination, OutboxMessage
 from axon_factory.ports.product import SealedSecret, SecretBox
 
-__all__ = ["PREVIOUS_SECRET", "SECRET", "URL", "open_secrets", "open_value", "seal_value"]
+__all__ = [
+    "MARK",
+    "PREVIOUS_SECRET",
+    "SECRET",
+    "URL",
+    "filled_in",
+    "open_secrets",
+    "open_value",
+    "seal_in_mail",
+    "seal_value",
+]
 
 URL = "url"
 SECRET = "secret"  # noqa: S105 — a name, no secret
 PREVIOUS_SECRET = "previous_secret"  # noqa: S105 — a name, no secret
 
 
+MARK = "[secreto]"
+"""What stands for the secret in the subject, text and HTML of a mail that is kept."""
+
+_IN_MAIL = "mail_secret"
+
+
 def seal_value(box: SecretBox, destination_id: UUID, name: str, value: str) -> dict[str, Any]:
     """Return the envelope of one value, as JSON."""
-    sealed = box.seal(value, context=_context(destination_id, name))
-    return {
-        "ciphertext": b64encode(sealed.ciphertext).decode(),
-        "wrapped_key": b64encode(sealed.wrapped_key).decode(),
-        "key_id": sealed.key_id,
-    }
+    return _envelope(box.seal(value, context=_context(destination_id, name)))
+
+
+def seal_in_mail(box: SecretBox, dedupe_key: str, secret: str) -> dict[str, Any]:
+    """Return the payload of the mail with this key, which holds the secret sealed."""
+    return {_IN_MAIL: _envelope(box.seal(secret, context=_mail_context(dedupe_key)))}
+
+
+def filled_in(box: SecretBox, message: OutboxMessage) -> tuple[str, str | None]:
+    """Return text and HTML of a mail, with its secret if it has one.
+
+    Raises:
+        ValueError: the envelope was altered, or none of our keys opens it.
+    """
+    envelope = (message.payload or {}).get(_IN_MAIL)
+    if envelope is None:
+        return message.body, message.html
+    secret = box.open(_sealed(envelope), context=_mail_context(message.dedupe_key))
+    html = None if message.html is None else message.html.replace(MARK, secret)
+    return message.body.replace(MARK, secret), html
 
 
 def open_value(box: SecretBox, destination: NotificationDestination, name: str) -> str:
@@ -31,13 +65,7 @@ def open_value(box: SecretBox, destination: NotificationDestination, name: str) 
     Raises:
         ValueError: the envelope was altered, or none of our keys opens it.
     """
-    envelope = destination.sealed[name]
-    sealed = SealedSecret(
-        b64decode(envelope["ciphertext"]),
-        b64decode(envelope["wrapped_key"]),
-        envelope["key_id"],
-    )
-    return box.open(sealed, context=_context(destination.id, name))
+    return box.open(_sealed(destination.sealed[name]), context=_context(destination.id, name))
 
 
 def open_secrets(
@@ -57,3 +85,21 @@ def open_secrets(
 
 def _context(destination_id: UUID, name: str) -> str:
     return f"notification_destinations|{destination_id}|{name}"
+
+
+def _mail_context(dedupe_key: str) -> str:
+    return f"outbox_messages|{dedupe_key}"
+
+
+def _envelope(sealed: SealedSecret) -> dict[str, Any]:
+    return {
+        "ciphertext": b64encode(sealed.ciphertext).decode(),
+        "wrapped_key": b64encode(sealed.wrapped_key).decode(),
+        "key_id": sealed.key_id,
+    }
+
+
+def _sealed(envelope: dict[str, Any]) -> SealedSecret:
+    return SealedSecret(
+        b64decode(envelope["ciphertext"]), b64decode(envelope["wrapped_key"]), envelope["key_id"]
+    )
