@@ -1,4 +1,4 @@
-"""`python -m benchmarks [line|lists|waiting] [--json]`: measure on databases of its own."""
+"""`python -m benchmarks [line|lists|writes|waiting] [--json]`: measure on databases of its own."""
 
 import asyncio
 import json
@@ -22,16 +22,19 @@ from axon_factory.settings import load_settings
 from benchmarks.line import Stage, measure_line
 from benchmarks.lists.cases import Case, cases
 from benchmarks.lists.measure import Cost, measure_lists
-from benchmarks.lists.report import show_costs
+from benchmarks.lists.report import show_costs, show_writes
+from benchmarks.lists.writes import Write, measure_writes
 from benchmarks.waiting import Idle, measure_waiting, measured_how
 
 _out = Console()
 
 
 def main(
-    what: Annotated[str, typer.Argument(help="line, lists or waiting")] = "line",
+    what: Annotated[str, typer.Argument(help="line, lists, writes or waiting")] = "line",
     *,
-    orders: Annotated[int, typer.Option(min=10_000, help="Orders of the large lists.")] = 1_000_000,
+    orders: Annotated[
+        int, typer.Option(min=10_000, max=2_000_000, help="Orders of the large lists.")
+    ] = 1_000_000,
     waiting: Annotated[int, typer.Option(min=1, help="Orders that wait for approval.")] = 2_000,
     seconds: Annotated[
         float, typer.Option(min=5, help="How long the idle worker is watched.")
@@ -42,12 +45,14 @@ def main(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for scripts.")] = False,
 ) -> None:
-    """Measure the line, lists at two sizes, or an idle worker. Only ratios compare.
+    """Measure the line, lists at two sizes, what they cost a write, or an idle worker.
+
+    Only ratios compare.
 
     `lists` takes half an hour with a million orders, and 5 GB in the folder for temporary files.
     """
-    if what not in {"line", "lists", "waiting"}:
-        raise typer.BadParameter("one of: line, lists, waiting")
+    if what not in {"line", "lists", "writes", "waiting"}:
+        raise typer.BadParameter("one of: line, lists, writes, waiting")
     quiet = structlog.make_filtering_bound_logger(logging.WARNING)
     structlog.configure(
         wrapper_class=quiet, logger_factory=structlog.PrintLoggerFactory(sys.stderr)
@@ -58,6 +63,9 @@ def main(
             raise typer.BadParameter("no list's filter or order contains this", param_hint="--only")
         costs = asyncio.run(_measure_lists(chosen, orders, turns))
         show_costs(costs, orders, as_json=as_json)
+        return
+    if what == "writes":
+        show_writes(asyncio.run(_measure_writes(turns)), as_json=as_json)
         return
     if what == "waiting":
         _show_idle(
@@ -77,6 +85,13 @@ async def _measure_lists(chosen: list[Case], orders: int, turns: int) -> list[Co
         async with EmbeddedPostgres(data_dir) as server:
             with Progress(console=Console(stderr=True)) as progress:
                 return await measure_lists(server.dsn, data_dir, chosen, orders, turns, progress)
+
+
+async def _measure_writes(turns: int) -> list[Write]:
+    with tempfile.TemporaryDirectory(prefix="axon-bench-") as folder:
+        data_dir = Path(folder)
+        async with EmbeddedPostgres(data_dir) as server:
+            return await measure_writes(server.dsn, data_dir, turns)
 
 
 async def _measure_waiting(numbers: list[int], seconds: float) -> list[Idle]:

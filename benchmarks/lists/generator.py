@@ -8,7 +8,7 @@ names with accents, a word that every third order has. Random, but the same for 
 import psycopg
 
 from axon_factory.db.sessions import Database
-from axon_factory.orders.lists.folding import build, survey
+from axon_factory.orders.lists.counts import MOST_CHANGES, fold
 
 __all__ = ["fill"]
 
@@ -16,8 +16,8 @@ _SEED = "SELECT setseed(0.42)"
 _ORDERS = """
 INSERT INTO orders (
     id, order_number, slug, tipo_producto, nombre_producto, cliente_id, datos_cliente, estado,
-    progreso, asignado_a, created_at, updated_at, entregado_at, cancelado_at, fallo, prioridad,
-    tags, precio, moneda, catalogo, tenant, created_by, version, event_seq
+    progreso, asignado_a, created_at, updated_at, entregado_at, cancelado_at, fallo, plan_estado,
+    prioridad, tags, precio, moneda, catalogo, tenant, created_by, version, event_seq
 )
 SELECT
     md5(number::text)::uuid,
@@ -44,6 +44,8 @@ SELECT
         'QA Agent'])[1 + number %% 3] WHEN estado = 'entregado' THEN 'Ops Agent' END,
     created, created + age, created + age, created + age,
     CASE estado WHEN 'fallido' THEN '{"causa": "builder"}'::jsonb END,
+    CASE estado WHEN 'nuevo' THEN NULL WHEN 'planificacion' THEN 'pendiente_aprobacion'
+        ELSE 'aprobado' END,
     CASE WHEN p < 0.01 THEN 'urgente' WHEN p < 0.1 THEN 'alta' WHEN p < 0.9 THEN 'normal'
         ELSE 'baja' END,
     array_remove(ARRAY[
@@ -75,41 +77,29 @@ FROM (
 ) AS placed
 ORDER BY number
 """
-# What migration 0004 does to the orders that it finds.
-_TERMS = """
-DROP INDEX order_terms_idx;
-INSERT INTO order_terms SELECT position, array_to_tsvector(order_lexemes(o)) FROM orders AS o;
-INSERT INTO order_bitmap_terms
-    SELECT DISTINCT lexeme, false FROM order_terms, unnest(terms) WHERE lexeme ~ '^[mduetp]:';
-SET maintenance_work_mem = '512MB';
-CREATE INDEX order_terms_idx ON order_terms USING gin (terms);
+_NUMBERS = """
 INSERT INTO order_number_counters
-    SELECT extract(year FROM created_at), count(*) FROM orders GROUP BY 1;
+SELECT extract(year FROM created_at), count(*) FROM orders GROUP BY 1
 """
 
 
 async def fill(url: str, orders: int) -> None:
-    """Put `orders` orders into the empty database, and index them for lists."""
+    """Put `orders` orders into the empty database, and fold their counts as the worker does."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-        await connection.execute("ALTER TABLE orders DISABLE TRIGGER USER")
         await connection.execute(_SEED)
         await connection.execute(_ORDERS, {"orders": orders})
-        await connection.execute("ALTER TABLE orders ENABLE TRIGGER USER")
-        await connection.execute(_TERMS)
+        await connection.execute(_NUMBERS)
     database = Database(url)
     try:
-        await _index(database)
+        await _fold(database)
     finally:
         await database.dispose()
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("VACUUM ANALYZE")
 
 
-async def _index(database: Database) -> None:
-    """Do what the worker does in the background, until there is nothing left to do."""
-    async with database.transaction("benchmark") as session:
-        await survey(session)
-    working = 1
-    while working:
+async def _fold(database: Database) -> None:
+    changes = MOST_CHANGES
+    while changes == MOST_CHANGES:
         async with database.transaction("benchmark") as session:
-            working = await build(session)
+            changes = await fold(session)

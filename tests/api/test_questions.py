@@ -122,6 +122,7 @@ async def test_an_operators_question_is_internal_and_pauses_no_promise(
     (mail,) = await desk.mails()
     assert mail.recipient == workshop.container.policy.approver_email
     assert f"axon orders answer {order.order_number} 1" in mail.body
+    assert f"/app/ordenes/{order.order_number}/preguntas\n" in mail.body
     assert await desk.read("owner") == []
     shown = await workshop.show(desk.order_id, by="owner")
     assert TO_STAFF["pregunta"] not in str(shown)

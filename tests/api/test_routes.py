@@ -6,6 +6,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import WebSocketRoute
 
 from axon_factory.api.authentication import Guard
 from axon_factory.api.routes import (
@@ -17,6 +18,7 @@ from axon_factory.api.routes import (
 )
 from axon_factory.bootstrap.application import application_of
 from axon_factory.domain.permissions import Action
+from axon_factory.web.signed_in import PageGuard
 from tests.support.workshop import Workshop
 
 
@@ -68,8 +70,10 @@ def _is_complete(route: Route) -> bool:
 
 
 def _guarded_by(route: object) -> Action | None:
+    if isinstance(route, WebSocketRoute):
+        return getattr(route.endpoint, "action", None)
     calls = _calls(route.dependant) if isinstance(route, APIRoute) else ()
-    return next((call.action for call in calls if isinstance(call, Guard)), None)
+    return next((call.action for call in calls if isinstance(call, Guard | PageGuard)), None)
 
 
 def _calls(dependant: Dependant) -> Iterator[object]:

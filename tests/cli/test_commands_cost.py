@@ -16,7 +16,7 @@ _HEAVY = frozenset(
     }
 )
 _SERVER = frozenset({"fastapi", "mcp", "pydantic_ai"})
-_CLIENTS = ("main", "orders", "line", "access", "notifications", "audit")
+_CLIENTS = ("main", "orders", "pending", "line", "access", "notifications", "audit")
 _LIBRARIES = "import sqlalchemy.ext.asyncio, pydantic"
 _MOST = {"orders list": 0.9, "line status --json": 0.9, "orders --help": 0.5, "keys --help": 0.5}
 """The most processor time of commands, where importing `_LIBRARIES` takes 1."""

@@ -14,6 +14,7 @@ COMMANDS = [
     "worker",
     "migrate",
     "doctor",
+    "pending",
     "runtime install",
     "runtime show",
     *(f"audit {verb}" for verb in ("list", "verify", "checkpoint")),

@@ -20,8 +20,7 @@ from axon_factory.domain.catalogue import PRODUCT_TYPES
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Grant, Principal, Role
 from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
-from axon_factory.orders.lists import folding
-from axon_factory.orders.lists import page as paging
+from axon_factory.orders.lists import statement as listing
 from axon_factory.orders.lists.cursor import decode
 from axon_factory.orders.lists.page import list_orders
 from axon_factory.orders.lists.query import ListQuery, SortKey
@@ -135,9 +134,9 @@ writes = st.one_of(
 
 @pytest.fixture
 def small_scale(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a handful of orders many: every sampled term gets a bitmap, every walk an index."""
-    monkeypatch.setattr(folding, "COMMON", 1)
-    monkeypatch.setattr(paging, "_FEW", 3)
+    """Make a handful of orders many, so that both ways to a page are gone."""
+    monkeypatch.setattr(listing, "FEW", 3)
+    monkeypatch.setattr(listing, "_texts", {})
 
 
 def at_random(seed: int, *, orders: int) -> list[Facts]:
@@ -227,7 +226,7 @@ async def test_totals_are_exact_while_orders_are_written_and_folded(filled: Data
 async def test_cursors_lead_through_the_whole_list_and_back(
     filled: Database, sort_by: SortKey, descending: bool
 ) -> None:
-    for needs in ((), (Needs.PERSONA, Needs.CLIENTE)):  # from bitmaps, and from rows
+    for needs in ((), (Needs.PERSONA, Needs.CLIENTE)):
         query = ListQuery(sort_by=sort_by, descending=descending, needs=needs, limit=7)
         whole = [order["id"] for order in await check(filled, replace(query, limit=200))]
         forward, last = await walk(filled, query, "next")

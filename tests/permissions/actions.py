@@ -18,10 +18,14 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
             "GET /api/orders/{id}/plans/{version}",
             "GET /api/orders/{id}/plans/{version}/diff",
             "GET /api/orders/{id}/stream",
+            "GET /portal",
+            "GET /portal/ordenes/{number}",
+            "GET /portal/ordenes/{number}/credenciales",
+            "GET /portal/ordenes/{number}/problema",
         }
     ),
     Action.LIST_ORDERS: frozenset({"GET /api/orders"}),
-    Action.READ_FEED: frozenset({"GET /api/events"}),
+    Action.READ_FEED: frozenset({"GET /api/events", "GET /api/orders/stream"}),
     Action.READ_RESULT: frozenset({"GET /api/orders/{id}/result"}),
     Action.UPDATE_ORDER: frozenset({"PATCH /api/orders/{id}"}),
     Action.DELETE_ORDER: frozenset({"DELETE /api/orders/{id}"}),
@@ -41,7 +45,12 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
     Action.RECORD_CHECK: frozenset({"POST /api/orders/{id}/checks"}),
     Action.WAKE_ORDER: frozenset({"POST /api/orders/{id}/wake"}),
     Action.BULK_ORDERS: frozenset({"POST /api/orders/bulk"}),
-    Action.REVEAL_CREDENTIALS: frozenset({"POST /api/orders/{id}/credentials/reveal"}),
+    Action.REVEAL_CREDENTIALS: frozenset(
+        {
+            "POST /api/orders/{id}/credentials/reveal",
+            "POST /portal/ordenes/{number}/credenciales",
+        }
+    ),
     Action.MANAGE_PORTAL_LINKS: frozenset(
         {
             "DELETE /api/orders/{id}/portal-links/{numero}",
@@ -50,14 +59,34 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
         }
     ),
     Action.READ_CLIENT_MAILS: frozenset({"GET /api/orders/{id}/client-mails"}),
-    Action.ROTATE_CREDENTIALS: frozenset({"POST /api/orders/{id}/credentials/rotate"}),
+    Action.ROTATE_CREDENTIALS: frozenset(
+        {
+            "POST /api/orders/{id}/credentials/rotate",
+            "POST /portal/ordenes/{number}/credenciales/nuevas",
+        }
+    ),
     Action.ERASE_ORDER: frozenset({"POST /api/orders/{id}/erase"}),
     Action.READ_REPOSITORY: frozenset(
         {"GET /git/{slug}.git/info/refs", "POST /git/{slug}.git/git-upload-pack"}
     ),
     Action.ASK_QUESTION: frozenset({"POST /api/orders/{id}/preguntas"}),
     Action.READ_QUESTIONS: frozenset({"GET /api/orders/{id}/preguntas"}),
-    Action.ANSWER_QUESTION: frozenset({"POST /api/orders/{id}/preguntas/{numero}/respuesta"}),
+    Action.ANSWER_QUESTION: frozenset(
+        {
+            "POST /api/orders/{id}/preguntas/{numero}/respuesta",
+            "POST /portal/ordenes/{number}/preguntas/{question}",
+        }
+    ),
+    Action.REPORT_PROBLEM: frozenset(
+        {"POST /api/orders/{id}/problems", "POST /portal/ordenes/{number}/problema"}
+    ),
+    Action.READ_FEEDBACK: frozenset(
+        {"GET /api/orders/{id}/problems", "GET /api/orders/{id}/rating"}
+    ),
+    Action.CLOSE_PROBLEM: frozenset({"POST /api/orders/{id}/problems/{numero}/close"}),
+    Action.RATE_ORDER: frozenset(
+        {"POST /api/orders/{id}/rating", "POST /portal/ordenes/{number}/calificacion"}
+    ),
     Action.SEND_HEARTBEAT: frozenset({"POST /api/orders/{id}/latido"}),
     Action.RENEW_TOKEN: frozenset({"POST /api/orders/{id}/token"}),
     Action.READ_SELF: frozenset({"GET /api/auth/me"}),
@@ -104,8 +133,9 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
         }
     ),
     Action.READ_TIMELINE: frozenset({"GET /api/orders/{id}/timeline"}),
+    Action.READ_BRIEF: frozenset({"GET /api/orders/{id}/plans/{version}/brief"}),
     Action.READ_PENDING: frozenset({"GET /api/pending"}),
-    Action.READ_BOARD: frozenset({"GET /api/board"}),
+    Action.READ_BOARD: frozenset({"GET /api/board", "GET /api/board/cards"}),
     Action.READ_LINE: frozenset({"GET /api/line"}),
     Action.CONTROL_LINE: frozenset(
         {

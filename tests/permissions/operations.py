@@ -76,6 +76,7 @@ def _new_destination(_: Order | None) -> Json:
 
 OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/"): Operation(),
+    ("GET", "/asyncapi.json"): Operation(),
     ("GET", "/health"): Operation(),
     ("GET", "/ready"): Operation(),
     ("GET", "/openapi.json"): Operation(),
@@ -127,8 +128,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", f"{DELIVERIES}/{{id}}"): Operation(about="delivery"),
     ("POST", f"{DELIVERIES}/{{id}}/redeliver"): Operation(about="delivery"),
     ("GET", f"{ORDER}/timeline"): Operation(),
+    ("GET", f"{ORDER}/plans/{{version}}/brief"): Operation(done=(200, 404)),
     ("GET", "/api/pending"): Operation(),
     ("GET", "/api/board"): Operation(),
+    ("GET", "/api/board/cards"): Operation(query="order_number=ORD-2025-001"),
     ("GET", "/api/line"): Operation(),
     ("POST", "/api/line/pause"): Operation(REASON),
     ("POST", "/api/line/drain"): Operation(REASON),
@@ -164,6 +167,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{ORDER}/portal-links"): Operation({"enviar": False}, done=(201,)),
     ("DELETE", f"{ORDER}/portal-links/{{numero}}"): Operation(),
     ("POST", f"{ORDER}/credentials/rotate"): Operation(),
+    ("GET", f"{ORDER}/problems"): Operation(),
+    ("POST", f"{ORDER}/problems"): Operation({"descripcion": "No contesta"}, done=(201,)),
+    ("POST", f"{ORDER}/problems/{{numero}}/close"): Operation(done=(404,)),
+    ("GET", f"{ORDER}/rating"): Operation(),
+    ("POST", f"{ORDER}/rating"): Operation({"calificacion": 4}),
     ("POST", f"{ORDER}/erase"): Operation(_erasure),
     ("POST", f"{ORDER}/preguntas"): Operation(
         {"pregunta": "¿Y ahora?", "destinatario": "operador"}, done=(201,)
@@ -176,6 +184,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 """Method and path template to what is sent."""
 
 ELSEWHERE = {
+    ("GET", "/api/orders/stream"): "tests/realtime: its answer does not end",
     ("GET", "/api/orders/{id}/stream"): "tests/realtime: its answer does not end",
     ("GET", "/git/{slug}.git/info/refs"): "test_repositories_for_every_principal",
     (
@@ -190,6 +199,22 @@ ELSEWHERE = {
     ("POST", "/mcp"): "tests/mcp: every tool for every caller",
     ("POST", "/mcp/"): "tests/mcp: the same",
     ("GET", "/portal/{token}"): "tests/web: the link is the permission",
+    ("POST", "/portal/{token}/calificacion"): "tests/web: the link is the permission",
+    ("POST", "/portal/{token}/codigo"): "tests/web/test_portal_codes.py",
+    ("GET", "/portal/{token}/credenciales"): "tests/web/test_portal_codes.py",
+    ("POST", "/portal/{token}/credenciales"): "tests/web/test_portal_codes.py",
+    ("POST", "/portal/{token}/credenciales/nuevas"): "tests/web/test_portal_codes.py",
     ("POST", "/portal/{token}/preguntas/{number}"): "tests/web: the link is the permission",
+    ("GET", "/portal/{token}/problema"): "tests/web/test_portal_feedback.py",
+    ("POST", "/portal/{token}/problema"): "tests/web/test_portal_feedback.py",
+    ("GET", "/portal"): "tests/web/test_portal_account.py",
+    ("GET", "/portal/ordenes/{number}"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/calificacion"): "tests/web/test_portal_account.py",
+    ("GET", "/portal/ordenes/{number}/credenciales"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/credenciales"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/credenciales/nuevas"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/preguntas/{question}"): "tests/web/test_portal_account.py",
+    ("GET", "/portal/ordenes/{number}/problema"): "tests/web/test_portal_account.py",
+    ("POST", "/portal/ordenes/{number}/problema"): "tests/web/test_portal_account.py",
 }
 """Routes whose cells are tested elsewhere, and where."""

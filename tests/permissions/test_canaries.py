@@ -34,6 +34,7 @@ from tests.permissions.operations import OPERATIONS, ORDER
 from tests.support.copies import copy_orders
 from tests.support.destinations import make_destination
 from tests.support.pages import is_page
+from tests.support.portal import client_signed_in
 from tests.support.workshop import OWNER_ID, Headers, Workshop, open_workshop
 
 PASSWORD = "Persona-Secreta-Larga-77"
@@ -62,6 +63,12 @@ NOT_CRAWLED = {
     "/git/{slug}.git/info/refs": "the files of a product",
     "/static/{name}": "installed files, the same for everybody",
     "/portal/{token}": "test_the_portal_shows_what_the_client_may_read",
+    "/portal/{token}/credenciales": "it leads back to the page",
+    "/portal/{token}/problema": "test_the_portal_shows_what_the_client_may_read",
+    "/portal": "test_the_portal_shows_what_the_client_may_read",
+    "/portal/ordenes/{number}": "test_the_portal_shows_what_the_client_may_read",
+    "/portal/ordenes/{number}/credenciales": "it leads back to the page",
+    "/portal/ordenes/{number}/problema": "test_the_portal_shows_what_the_client_may_read",
 }
 KINDS = ("users", "keys", "system-tokens", "notifications/destinations", "notifications/deliveries")
 """What has a list, and a route for each by its `{id}`."""
@@ -339,11 +346,16 @@ async def require_no_leak_in_writes(
 
 
 async def test_the_portal_shows_what_the_client_may_read(planted: Planted) -> None:
-    for order_id in (planted.delivered, planted.failed, planted.built):
-        link = planted.workshop.container.portal_links.url(order_id)
-        answer = await planted.workshop.http.get(httpx2.URL(link).path)
-        assert answer.status_code == 200, answer.text
-        assert _leaks(planted, answer.text, "the portal", "owner") == []
+    workshop, places = planted.workshop, ["/portal"]
+    async with client_signed_in(workshop) as browser:
+        for order_id in (planted.delivered, planted.failed, planted.built):
+            link = httpx2.URL(workshop.container.portal_links.url(order_id)).path
+            own = f"/portal/ordenes/{(await workshop.order(order_id)).order_number}"
+            places += [link, f"{link}/problema", own, f"{own}/problema"]
+        for place in places:
+            answer = await browser.get(place)
+            assert answer.status_code == 200, answer.text
+            assert _leaks(planted, answer.text, place, "owner") == []
 
 
 async def test_the_database_holds_no_secret_in_clear(

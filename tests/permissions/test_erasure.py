@@ -18,7 +18,7 @@ from axon_factory.bootstrap.application import application_of
 from axon_factory.db.audit import cut, verify_audit
 from axon_factory.db.tables import Order
 from axon_factory.domain.states import OrderState
-from axon_factory.orders.lists.folding import fold
+from axon_factory.orders.lists.counts import fold
 from axon_factory.orders.notifications.outbox import post_message
 from axon_factory.ports.messages import Mail
 from tests.support.canary_orders import (
@@ -38,6 +38,7 @@ from tests.support.products import make_product
 from tests.support.workshop import OWNER_ID
 
 ELSEWHERE = {
+    "/api/orders/stream": "the same events; it does not end",
     "/api/orders/{id}/stream": "the same events; it does not end",
     "/git/{slug}.git/{path}": "the repository is gone",
     "/static/{name}": "installed files",
@@ -142,7 +143,7 @@ PLANTED = {
     "order_events": True,
     "order_plans": True,
     "order_questions": True,
-    "order_terms": True,
+    "listed_orders": True,
     "orders": True,
     "outbox_attempts": True,
     "outbox_messages": True,

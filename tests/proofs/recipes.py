@@ -103,6 +103,26 @@ _on_order(
     "POST", "/preguntas", "construccion", _QUESTION, {**_QUESTION, "destinatario": "operador"}
 )
 
+_on_order("POST", "/problems", "entregado", {"descripcion": "Falla"}, {"descripcion": "Otra cosa"})
+
+
+@_recipe("POST", f"{_ORDER}/problems/{{numero}}/close")
+async def _close_problem(kitchen: Kitchen, by: Headers) -> Prepared:
+    order_id, _ = await kitchen.order("entregado")
+    path = f"/api/orders/{order_id}/problems"
+    reported = await kitchen.workshop.http.post(path, json={"descripcion": "Falla"}, headers=by)
+    assert reported.status_code == 201, reported.text
+    return Prepared("POST", f"{path}/1/close", by)
+
+
+@_recipe("POST", f"{_ORDER}/rating")
+async def _rate(kitchen: Kitchen, by: Headers) -> Prepared:
+    del by  # nobody but the client says what they think
+    order_id, _ = await kitchen.order("entregado")
+    owner = kitchen.workshop.headers["owner"]
+    path = f"/api/orders/{order_id}/rating"
+    return Prepared("POST", path, owner, {"calificacion": 4}, {"calificacion": 1})
+
 
 @_recipe("POST", f"{_ORDER}/erase")
 async def _erase(kitchen: Kitchen, by: Headers) -> Prepared:

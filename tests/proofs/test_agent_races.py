@@ -42,6 +42,7 @@ WITH_ANOTHER = [
     ("correct", "budget"),  # a plan made anew for the client's data
     ("link", "erase"),  # a link to what is erased
     ("unlink", "cancel"),
+    ("invite", "erase"),  # an account for the client of what is erased
     ("wake", "report"),
 ]
 BUILT = "construccion"

@@ -20,7 +20,7 @@ _JOBS = f"""
 """  # noqa: S608 — constants
 # A name, rows as JSON in an order of their own, and columns that differ between any two.
 _QUERIES: dict[str, tuple[str, str]] = {
-    "orders": ("SELECT * FROM orders WHERE id = :id", "position"),
+    "orders": ("SELECT * FROM orders WHERE id = :id", ""),
     "order_events": (
         """
         SELECT event.*, feed.position IS NOT NULL AS fed FROM order_events AS event

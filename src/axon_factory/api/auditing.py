@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from axon_factory.accounts.sessions import Client
 from axon_factory.db.audit import append_audit
@@ -33,7 +33,7 @@ class Origin:
     subject: str | None
 
 
-def origin_of(request: Request) -> Origin:
+def origin_of(request: HTTPConnection) -> Origin:
     """Return where `request` came from."""
     return Origin(
         address=request.client.host if request.client else None,
@@ -43,7 +43,7 @@ def origin_of(request: Request) -> Origin:
     )
 
 
-def client_of(request: Request) -> Client:
+def client_of(request: HTTPConnection) -> Client:
     """Return where `request` came from, as accounts note it of a login."""
     origin = origin_of(request)
     agent = request.headers.get("user-agent", "")

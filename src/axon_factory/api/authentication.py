@@ -9,12 +9,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from axon_factory.accounts.authenticate import Authenticator, Credential, CredentialKind
 from axon_factory.accounts.local_access import LOCAL_PREFIX
 from axon_factory.api.auditing import origin_of, record_late_report, record_refusal
 from axon_factory.api.parameters import known_parameters
 from axon_factory.api.rate_limits import charge_address, charge_principal
+from axon_factory.db.principals import Presented
 from axon_factory.domain.addresses import LOOPBACK
 from axon_factory.domain.errors import AttemptEnded, AuthenticationRequired, Forbidden
 from axon_factory.domain.permissions import (
@@ -124,6 +126,14 @@ class Guard:
         await known_parameters(request)  # last: 401 and 403 before 400
         return principal
 
+    def presented(self, request: Request) -> Presented | None:
+        """Return the credential of a request that was let in as its row is looked for.
+
+        None is for this machine's own, which has no row.
+        """
+        [credential] = _presented(request)
+        return authenticator_of(request).presented(credential.kind, credential.value)
+
     async def still_holds(self, request: Request) -> bool:
         """Return whether a request that was let in before would be now."""
         try:
@@ -133,7 +143,7 @@ class Guard:
         return True
 
 
-async def enforce(request: Request, principal: Principal, action: Action) -> None:
+async def enforce(request: HTTPConnection, principal: Principal, action: Action) -> None:
     """Refuse what the table does not grant, and that on record.
 
     Raises:

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, RootModel
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from axon_factory.api.answers import prefers_english
 from axon_factory.api.refusals import MethodNotAllowed
@@ -36,20 +37,20 @@ FailurePage = Callable[[Request, AxonError], Response | None]
 """Returns the page that tells a browser of an error, None for a program."""
 
 
-def error_answer(request: Request, error: AxonError) -> Response:
+def error_answer(request: HTTPConnection, error: AxonError) -> Response:
     """Return the answer that tells of `error`, in the caller's language.
 
     A browser gets the page that `app.state.failure_page` makes.
     """
     app: FastAPI | None = request.scope.get("app")
     show: FailurePage | None = getattr(app.state, "failure_page", None) if app else None
-    page = show(request, error) if show else None
+    page = show(request, error) if show and isinstance(request, Request) else None
     if page is not None:
         return page
     return _document(request, error)
 
 
-def _document(request: Request, error: AxonError) -> JSONResponse:
+def _document(request: HTTPConnection, error: AxonError) -> JSONResponse:
     english = prefers_english(request.headers.get("accept-language", ""))
     body = _body(error, _sent_path(request), english=english)
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -98,7 +99,7 @@ def _body(error: AxonError, instance: str, *, english: bool) -> dict[str, Any]:
     }
 
 
-def _sent_path(request: Request) -> str:
+def _sent_path(request: HTTPConnection) -> str:
     """Return the path as it was sent: percent-encoded, as a URI reference must be."""
     raw: bytes | None = request.scope.get("raw_path")
     return raw.decode("latin-1") if raw else request.url.path

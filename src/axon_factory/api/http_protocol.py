@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from axon_factory.api.errors import plain_error_body
 from axon_factory.api.refusals import HeadersTooLarge, MalformedRequest, RequestTimedOut
+from axon_factory.api.websocket_protocol import FrameProtocol
 from axon_factory.domain.errors import AxonError
 
 __all__ = [
@@ -78,6 +79,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                         message_en=f"The head may have at most {most} bytes",
                     )
                 )
+
+    def handle_websocket_upgrade(self) -> None:
+        """Stop the clock: the connection is a WebSocket's from here on."""
+        self._has_ended = True
+        self._stop_clock()
+        super().handle_websocket_upgrade()
 
     def on_message_begin(self) -> None:
         """Start the clock for a request that follows another on its connection."""
@@ -234,6 +241,10 @@ class ServerLimits:
     """For which a body is still dropped after an early answer that ends its connection."""
     linger_bytes: int = 64 * 1024 * 1024
     """Of a body that are dropped after an early answer."""
+    max_frame_bytes: int = 16 * 1024
+    """Of a message that a WebSocket's client sends."""
+    ping_seconds: float = 20.0
+    """After which a WebSocket's client is asked whether it lives, and in which it must answer."""
 
 
 def uvicorn_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
@@ -252,6 +263,12 @@ def uvicorn_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
     return uvicorn.Config(
         getattr(getattr(app, "state", None), "front", app),
         http=Protocol,
+        ws=FrameProtocol,
+        ws_max_size=limits.max_frame_bytes,
+        ws_ping_interval=limits.ping_seconds,
+        ws_ping_timeout=limits.ping_seconds,
+        # Compressed, each connection needs 128 KB, and deliveries take several times as long.
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -13,11 +13,11 @@ from axon_factory.api.authentication import require
 from axon_factory.api.services import Services
 from axon_factory.domain.building import Priority
 from axon_factory.domain.errors import ValidationFailed
+from axon_factory.domain.pending import PendingKind
 from axon_factory.domain.permissions import Action, Grant, Principal
 from axon_factory.domain.states import Needs, OrderState, PlanStatus, WaitsFor
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.answers.order import READERS
-from axon_factory.orders.answers.pending import PendingKind
 from axon_factory.orders.lists.cursor import decode
 from axon_factory.orders.lists.export import Dialect
 from axon_factory.orders.lists.fields import SUMMARY, listed
@@ -27,6 +27,7 @@ from axon_factory.orders.requests.values import ClientId, ProductTypeId, ShortTe
 __all__ = [
     "CSV",
     "BoardParameters",
+    "CardParameters",
     "ListParameters",
     "PendingParameters",
     "RequestedDialect",
@@ -128,6 +129,14 @@ class BoardParameters(FilterParameters):
     dias: int = Field(
         default=7, ge=1, le=90, description="Días de lo entregado y lo cancelado que se muestran."
     )
+
+
+class CardParameters(BaseModel):
+    """Los parámetros de las tarjetas, como llegan."""
+
+    order_number: Annotated[
+        list[ShortText], BeforeValidator(_split), Field(min_length=1, max_length=200)
+    ] = Field(description="Números de orden, completos; repetido o separado por comas.")
 
 
 class PendingParameters(BaseModel):

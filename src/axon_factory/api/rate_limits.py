@@ -20,6 +20,7 @@ from types import MappingProxyType
 import structlog
 from fastapi import Request
 from sqlalchemy import text
+from starlette.requests import HTTPConnection
 
 from axon_factory.api.refusals import TooManyRequests
 from axon_factory.db.sessions import Database, is_unavailable
@@ -257,7 +258,7 @@ async def charge_principal(request: Request, principal: Principal, action: Actio
     await _charge(request, kind, principal.id)
 
 
-async def charge_address(request: Request) -> None:
+async def charge_address(request: HTTPConnection) -> None:
     """Charge a request without a credential, or with one that does not hold, once.
 
     Raises:
@@ -266,7 +267,7 @@ async def charge_address(request: Request) -> None:
     await _charge(request, Kind.ANONYMOUS, _site(request.client.host if request.client else ""))
 
 
-async def _charge(request: Request, kind: Kind, subject: str) -> None:
+async def _charge(request: HTTPConnection, kind: Kind, subject: str) -> None:
     if getattr(request.state, "charge", None) is not None:
         return
     limits: RateLimits = request.app.state.rate_limits

@@ -11,7 +11,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.params import Depends
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
-from starlette.routing import BaseRoute, compile_path, get_name
+from starlette.routing import BaseRoute, WebSocketRoute, compile_path, get_name
 
 from axon_factory.domain.errors import AxonError
 from axon_factory.domain.permissions import PERMISSIONS, PUBLIC_ROUTES, Action
@@ -61,13 +61,15 @@ class Route(APIRoute):
 _completing = RLock()
 
 
-def add_routes(app: FastAPI, router: APIRouter) -> None:
+def add_routes(app: FastAPI, router: APIRouter, *, first: bool = False) -> None:
     """Add the routes of `router` to the application's own.
 
     FastAPI's `include_router` makes a second copy of each and looks at each twice a request. It is
-    for prefixes, which routers have themselves here.
+    for prefixes, which routers have themselves here. With `first` they are asked before those that
+    are there: of two that an address matches the first answers.
     """
-    app.router.routes.extend(router.routes)
+    place = 0 if first else len(app.router.routes)
+    app.router.routes[place:place] = router.routes
 
 
 class RouteWithoutPermission(Exception):
@@ -138,6 +140,10 @@ def allowed_methods(routes: Sequence[BaseRoute], path: str) -> list[str]:
 
 def _action_of(context: RouteContext) -> Action | None:
     """Return the action of the first guard among the route's dependencies, and among theirs."""
+    if isinstance(context.original_route, WebSocketRoute):
+        # It authenticates by its messages: its endpoint names the action itself.
+        action = getattr(context.original_route.endpoint, "action", None)
+        return action if isinstance(action, Action) else None
     if not isinstance(context.original_route, APIRoute):
         return None
     calls = [one.dependency for one in context.dependencies]

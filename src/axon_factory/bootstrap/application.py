@@ -24,15 +24,25 @@ from axon_factory.api.openapi import install_openapi
 from axon_factory.api.rate_limits import Quotas, charge_address
 from axon_factory.api.routes import add_routes, check_routes
 from axon_factory.api.services import AccessServices, ApiServices
+from axon_factory.api.sockets import ApiSocketGuards
 from axon_factory.bootstrap.container import Container
 from axon_factory.bootstrap.shown_settings import shown_settings
 from axon_factory.domain.addresses import origin_of
 from axon_factory.domain.permissions import Action
 from axon_factory.mcp import mcp_routes
+from axon_factory.realtime.credentials import Credentials
+from axon_factory.realtime.lookups import Lookups
+from axon_factory.realtime.routes import socket_router
+from axon_factory.realtime.services import (
+    CookiePrincipal,
+    SocketLimits,
+    SocketServices,
+    StreamServices,
+)
 from axon_factory.realtime.stream import stream_router
 from axon_factory.settings import Settings
 from axon_factory.web.routes import add_pages
-from axon_factory.web.site import Site
+from axon_factory.web.site import Site, principal_of_cookie
 
 
 def application_of(container: Container) -> FastAPI:
@@ -51,15 +61,39 @@ def application_of(container: Container) -> FastAPI:
         redirect_slashes=False,
     )
     add_api(app, _services(container), _edge_options(settings))
-    add_routes(
-        app, stream_router(container.database, container.signals, require(Action.READ_ORDER))
-    )
-    add_pages(app, _site(app, container))
+    site = _site(app, container)
+    _add_realtime(app, container, principal_of_cookie(site))
+    add_pages(app, site)
     if settings.mcp:
         app.router.routes.extend(_mcp_routes(app, settings))
     install_openapi(app, settings.base_url)
     check_routes(app.routes)
     return app
+
+
+def _add_realtime(app: FastAPI, container: Container, cookie_principal: CookiePrincipal) -> None:
+    settings = container.settings
+    streams = StreamServices(
+        container.database,
+        container.fanout,
+        Credentials(container.database, container.authenticator),
+        Lookups(container.database),
+    )
+    router = stream_router(streams, require(Action.READ_ORDER), require(Action.READ_FEED))
+    add_routes(app, router, first=True)  # /api/orders/stream is no order's id
+    sockets = SocketServices(
+        streams,
+        ApiSocketGuards(),
+        own_origin=origin_of(settings.base_url),
+        origins=settings.cors_origins,
+        limits=SocketLimits(
+            sockets=settings.sockets_at_once,
+            connections=settings.socket_connections,
+            subscriptions=settings.socket_subscriptions,
+        ),
+        cookie_principal=cookie_principal,
+    )
+    add_routes(app, socket_router(sockets, settings.base_url))
 
 
 def _services(container: Container) -> ApiServices:

@@ -30,6 +30,7 @@ from axon_factory.bootstrap.options import (
 from axon_factory.db.sessions import Database
 from axon_factory.orders.notifications.account_mails import AccountMails
 from axon_factory.orders.portal_links import PortalLinks
+from axon_factory.realtime.fanout import Fanout
 from axon_factory.realtime.signals import OrderSignals
 from axon_factory.settings import Settings
 
@@ -55,6 +56,7 @@ class Container:
         self.data_dir = settings.data_dir
         self.database = Database(database_url, pool_size=settings.pool_size)
         self.signals = OrderSignals(database_url)
+        self.fanout = Fanout(self.database, self.signals)
         keys = Keys.of(master_key(settings))
         older = [Keys.of(secret.encode()) for secret in settings.previous_secrets]
         ring = {one.key_id: one for one in (*older, keys)}
@@ -160,8 +162,13 @@ class Container:
 
         return worker_of(self, ports or self.line_ports())
 
+    async def end_streams(self) -> None:
+        """End whatever lasts as long as somebody listens, and begin no more of it."""
+        await self.fanout.close()
+        await self.signals.close()
+
     async def close(self) -> None:
         """Give back what was opened."""
-        await self.signals.close()
+        await self.end_streams()
         self.passwords.close()
         await self.database.dispose()

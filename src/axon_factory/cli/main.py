@@ -26,6 +26,7 @@ _COMMANDS = MappingProxyType(
         "doctor": "Check everything and say what to do.",
         "runtime": "The Python environment that products run in.",
         "orders": "Create, follow and decide orders.",
+        "pending": "What waits for a person.",
         "line": "Look at the line, pause it, drain it, stop it.",
         "users": "People who may log in.",
         "keys": "API keys and system tokens.",

@@ -196,7 +196,7 @@ async def serve_until(
 
     async def end() -> None:
         await stop.wait()
-        await container.signals.close()  # live streams would hold the server open
+        await container.end_streams()  # live streams would hold the server open
         server.should_exit = True
 
     ending = asyncio.create_task(end())

@@ -26,6 +26,7 @@ from axon_factory.domain.permissions import (
 from axon_factory.domain.states import OrderState, attempt_is_over
 
 __all__ = [
+    "HELD",
     "LIVE",
     "REACHES",
     "USER_GRANTS",
@@ -156,9 +157,7 @@ def _granted() -> str:
     )
 
 
-# The use of a key is noted once a minute, by one of the statements that come together. Were it left
-# to the application, each of the requests that come then would go there.
-LIVE = f"""
+HELD = f"""
 granted (kind, role, staff, relation) AS (VALUES {_granted()}),
 asked AS (
     SELECT place, kind, id, decode(mac, 'hex') AS mac, session_id
@@ -189,7 +188,14 @@ held AS (
     LEFT JOIN orders AS goal ON goal.id = token.order_id
     WHERE asked.kind = 'token' AND token.secret_mac = asked.mac AND token.revoked_at IS NULL
       AND (token.expires_at IS NULL OR token.expires_at > now())
-),
+)
+"""  # noqa: S608 — from the tables of permissions
+"""The part of `LIVE` that only reads: a row of `held` for each credential that holds."""
+
+# The use of a key is noted once a minute, by one of the statements that come together. Were it left
+# to the application, each of the requests that come then would go there.
+LIVE = f"""
+{HELD},
 noted AS (
     UPDATE api_keys SET last_used_at = now() WHERE id IN (
         SELECT key.id FROM asked JOIN held USING (place) JOIN api_keys AS key ON key.id = asked.id

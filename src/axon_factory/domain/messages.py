@@ -97,6 +97,8 @@ class ClientMail(StrEnum):
     """A question waits for the client's answer, or still waits."""
     ENLACE = "enlace"
     """The portal has another link."""
+    CODIGO = "codigo"
+    """The code with which the page shows the credentials; only its reader asks for it."""
 
     @property
     def event(self) -> str:

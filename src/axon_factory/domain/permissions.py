@@ -47,6 +47,7 @@ class Action(StrEnum):
     LIST_ORDERS = "orders:list"
     READ_FEED = "orders:feed"
     READ_TIMELINE = "orders:timeline"
+    READ_BRIEF = "orders:brief"
     READ_RESULT = "orders:result"
     UPDATE_ORDER = "orders:update"
     DELETE_ORDER = "orders:delete"
@@ -68,6 +69,10 @@ class Action(StrEnum):
     ASK_QUESTION = "orders:ask"
     READ_QUESTIONS = "orders:questions"
     ANSWER_QUESTION = "orders:answer"
+    REPORT_PROBLEM = "orders:report_problem"
+    READ_FEEDBACK = "orders:feedback"
+    CLOSE_PROBLEM = "orders:close_problem"
+    RATE_ORDER = "orders:rate"
     SEND_HEARTBEAT = "orders:heartbeat"
     RENEW_TOKEN = "orders:token"  # noqa: S105 — the name of an action
     READ_SELF = "self:read"
@@ -204,6 +209,8 @@ PERMISSIONS = MappingProxyType(
         Action.READ_FEED: Permission(_READERS),
         # Attempts, rejections and waits: how the factory works is not a client's concern.
         Action.READ_TIMELINE: Permission(_ADMINS | {_G.OPERATOR, _G.KEY_READ}),
+        # Costs, margins and other clients' orders: for those who decide or see them decide.
+        Action.READ_BRIEF: Permission(_ADMINS | {_G.OPERATOR}),
         Action.READ_RESULT: Permission(_READERS, _FINISHED, 400),
         Action.UPDATE_ORDER: Permission(_ADMINS | _SYSTEM | {_G.OPERATOR}),
         Action.DELETE_ORDER: Permission(_ADMINS, frozenset({_S.NUEVO, _S.PLANIFICACION}), 400),
@@ -233,6 +240,11 @@ PERMISSIONS = MappingProxyType(
         Action.ASK_QUESTION: Permission(_ADMINS | _AGENT | {_G.OPERATOR}, ACTIVE_STATES),
         Action.READ_QUESTIONS: Permission(_READERS | _AGENT),
         Action.ANSWER_QUESTION: Permission(_ADMINS | {_G.OPERATOR, _G.CLIENT_OWN}, ACTIVE_STATES),
+        Action.REPORT_PROBLEM: Permission(_ADMINS | {_G.OPERATOR, _G.CLIENT_OWN}),
+        Action.READ_FEEDBACK: Permission(_READERS),
+        Action.CLOSE_PROBLEM: Permission(_ADMINS | {_G.OPERATOR}),
+        # What the client thinks: no other says it for them.
+        Action.RATE_ORDER: Permission(frozenset({_G.CLIENT_OWN}), frozenset({_S.ENTREGADO})),
         Action.SEND_HEARTBEAT: Permission(_AGENT, frozenset({_S.CONSTRUCCION})),
         Action.RENEW_TOKEN: Permission(_AGENT, ACTIVE_STATES),
         Action.READ_SELF: Permission(_PERSONS | {_G.KEY_READ, _G.KEY_WRITE, _G.KEY_ADMIN}),
@@ -267,6 +279,7 @@ PUBLIC_ROUTES = MappingProxyType(
         "/api/auth/password/reset": "the link's token in the body is the credential",
         "/api/auth/links/check": "the link's token in the body is the credential",
         "/openapi.json": "the contract is public",
+        "/asyncapi.json": "the contract of the WebSocket is public",
         "/docs": "it shows the contract, and whoever tries it there needs a credential",
         "/static/{name}": "the files of the pages",
         "/entrar": "whoever signs in has no session yet",
@@ -276,7 +289,12 @@ PUBLIC_ROUTES = MappingProxyType(
         "/mcp": "it asks for the API's credentials itself, and its tools are requests to the API",
         "/mcp/": "the same, for clients that end the address with a slash",
         "/portal/{token}": "the signed link is the permission",
+        "/portal/{token}/calificacion": "the signed link is the permission",
+        "/portal/{token}/codigo": "the signed link is the permission; the code goes to the contact",
+        "/portal/{token}/credenciales": "the signed link, and the code that was mailed",
+        "/portal/{token}/credenciales/nuevas": "the signed link, and the code that was mailed",
         "/portal/{token}/preguntas/{number}": "the signed link is the permission",
+        "/portal/{token}/problema": "the signed link is the permission",
     }
 )
 """Paths of routes that ask for no credential, and why; any other route needs an action."""

@@ -18,6 +18,7 @@ from axon_factory.domain.states import OrderState, WaitsFor
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.answers.plans import ModelUsage, OrderUsage, plain_amount
 from axon_factory.orders.change import Change
+from axon_factory.orders.notifications.desk import about, how_to_act, order_page
 from axon_factory.orders.policy import Policy
 from axon_factory.ports.planner import Budget, ModelUse
 
@@ -155,10 +156,14 @@ async def ask_for_budget(change: Change) -> None:
         kind=NotificationKind.ORDEN_PRESUPUESTO_AGOTADO,
         subject=f"{order.order_number}: se agotó el presupuesto de modelos",
         body=(
-            f"La orden {order.order_number} ({order.nombre_producto}) espera: los modelos han "
+            f"La orden {about(order)} espera: los modelos han "
             "usado lo que podían usar para ella o para hoy.\n\n"
-            f"Para ampliarlo: axon orders budget {order.order_number} --usd 5\n"
-            f"Para seguir con el catálogo: axon orders budget {order.order_number} --catalogue\n"
+            + how_to_act(
+                "Para ampliarlo o seguir con el catálogo",
+                order_page(change.policy, order),
+                f"axon orders budget {order.order_number} --usd 5",
+                f"axon orders budget {order.order_number} --catalogue",
+            )
         ),
     )
 

@@ -42,8 +42,8 @@ from axon_factory.orders.bulk_requests import (
 )
 from axon_factory.orders.change import Change
 from axon_factory.orders.lists.conditions import condition_of
-from axon_factory.orders.lists.index import Connection
 from axon_factory.orders.lists.query import ListQuery
+from axon_factory.orders.lists.words import Connection
 from axon_factory.orders.moves import cancel_order, retry_order
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import visible_to

@@ -77,7 +77,6 @@ _UNREAD = frozenset(
         "deployment_open",
         "event_seq",
         "fence",
-        "position",
         "prioridad_rank",
         "product_erased",
         "promise_told_until",

@@ -25,7 +25,16 @@ from axon_factory.domain.permissions import Principal
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.read import visible_to
 
-__all__ = ["MOST_ENTRIES", "FeedEntry", "FeedPage", "FeedQuery", "newest_cursor", "read_feed"]
+__all__ = [
+    "MOST_ENTRIES",
+    "FeedEntry",
+    "FeedPage",
+    "FeedQuery",
+    "cursor_of",
+    "newest_cursor",
+    "position_of",
+    "read_feed",
+]
 
 MOST_ENTRIES = 200
 """How many events a page has at most."""
@@ -80,7 +89,7 @@ async def read_feed(session: AsyncSession, query: FeedQuery, principal: Principa
         ValidationFailed: `after` is no cursor of this feed, or names an event that it has not: the
             database was restored from a backup that is older than the cursor.
     """
-    after = await _position_of(session, query.after)
+    after = await position_of(session, query.after)
     # An index leads to the events of one order, so its reader looks at no others.
     most = None if query.order_id else _WINDOW
     end, looked_at = await _window(session, after, most)
@@ -143,11 +152,15 @@ async def _visible(
 
 def _entry(row: Row[int, str, OrderEvent]) -> FeedEntry:
     position, order_number, event = row
-    return FeedEntry(event, order_number, _encode(position, event.order_id, event.seq))
+    return FeedEntry(event, order_number, cursor_of(position, event.order_id, event.seq))
 
 
-async def _position_of(session: AsyncSession, cursor: str | None) -> int:
-    """Return the position that a cursor names, checked against the event at it."""
+async def position_of(session: AsyncSession, cursor: str | None) -> int:
+    """Return the position that a cursor names, checked against the event at it; 0 without one.
+
+    Raises:
+        ValidationFailed: as in `read_feed`.
+    """
     if cursor is None:
         return 0
     position = _decode(cursor)
@@ -164,11 +177,11 @@ async def _cursor_at(session: AsyncSession, position: int) -> str | None:
         .where(col(FeedPosition.position) == position)
     )
     row = found.one_or_none()
-    return None if row is None else _encode(position, *row)
+    return None if row is None else cursor_of(position, *row)
 
 
-def _encode(position: int, order_id: UUID, seq: int) -> str:
-    """Return the text of a position; its digest names the event, which a restore may change."""
+def cursor_of(position: int, order_id: UUID, seq: int) -> str:
+    """Return the cursor of a position; its digest names the event, which a restore may change."""
     bound = f"{position}|{order_id}|{seq}".encode()
     digest = hashlib.blake2b(bound, digest_size=_DIGEST_BYTES, person=b"axon-feed-cursor").digest()
     return base64.urlsafe_b64encode(_POSITION.pack(position) + digest).decode().rstrip("=")

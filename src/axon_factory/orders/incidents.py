@@ -16,6 +16,7 @@ from axon_factory.domain.names import OPS
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.product_watch import TROUBLES, ProductTrouble
 from axon_factory.orders.change import Change
+from axon_factory.orders.notifications.desk import how_to_act, line_page, order_page
 from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.orders.policy import Policy
 
@@ -224,11 +225,12 @@ async def _tell(
     many = f"{len(told)} productos"
     name = first.order.order_number if len(told) == 1 else many
     state = "en marcha de nuevo" if over else "sin marchar"
+    page = order_page(policy, first.order) if len(told) == 1 else line_page(policy)
     advice = (
-        "No hay nada que hacer."
+        "No hay nada que hacer.\n"
         if over
-        else "La fábrica los inicia de nuevo por sí sola y avisa cuando vuelvan.\n"
-        "Para mirar: axon doctor. Los registros están en deployments/<producto>/logs."
+        else "La fábrica los inicia de nuevo por sí sola y avisa cuando vuelvan. Los registros "
+        "están en deployments/<producto>/logs.\n\n" + how_to_act("Para mirar", page, "axon doctor")
     )
     await post_message(
         session,
@@ -236,7 +238,7 @@ async def _tell(
         topic=_topic(first, over=over),
         recipient=policy.approver_email,
         subject=f"{name}: {state}",
-        body="\n".join(_line(one, now, over=over) for one in told) + f"\n\n{advice}\n",
+        body="\n".join(_line(one, now, over=over) for one in told) + f"\n\n{advice}",
         now=now,
     )
 

@@ -18,6 +18,7 @@ from axon_factory.domain.errors import PreconditionFailed
 from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.permissions import Principal
 from axon_factory.jobs.queue import PRIORITIES_A_RANK, enqueue_advances, pull_forward
+from axon_factory.orders.notifications.desk import how_to_act, line_page
 from axon_factory.orders.notifications.outbox import notify, post_message
 from axon_factory.orders.policy import ApprovalRules, Policy
 from axon_factory.orders.runs.capacity import wake_waiting
@@ -116,7 +117,8 @@ async def _stop(session: AsyncSession, control: LineControl, policy: Policy, now
         body=(
             f"{control.changed_by} detuvo la línea.\n\nMotivo: {control.reason}\n\n"
             "Los pasos en curso se interrumpen y los agentes externos reciben la orden de parar; "
-            "no empieza nada más.\n\nPara reanudarla: axon line resume\n"
+            "no empieza nada más.\n\n"
+            + how_to_act("Para reanudarla", line_page(policy), "axon line resume")
         ),
         now=now,
     )

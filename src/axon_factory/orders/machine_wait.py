@@ -15,6 +15,7 @@ from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.states import WaitsFor
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.change import Change
+from axon_factory.orders.notifications.desk import about, how_to_act, pending_page, step_name
 from axon_factory.orders.notifications.outbox import post_message
 from axon_factory.orders.questions.open import wait_for_answers
 
@@ -104,11 +105,15 @@ async def _tell(change: Change, trouble: MachineTrouble, step: str) -> None:
         subject=f"La fábrica no puede trabajar: {trouble}",
         body=(
             f"{trouble}.\n\n"
-            f"La orden {order.order_number} no puede hacer el paso '{step}', y otras pueden estar "
+            f"La orden {about(order)} no puede {step_name(step)}, y otras pueden estar "
             "igual. Ninguna falla por esto: esperan, y siguen solas cuando la máquina puede.\n\n"
-            "Qué pasa: axon doctor\n"
-            "Qué órdenes esperan: axon orders list\n"
-            f"Para probar ahora: axon orders retry {order.order_number}\n"
+            + how_to_act(
+                "Para ver qué órdenes esperan y probar ahora",
+                pending_page(change.policy),
+                "axon doctor",
+                "axon orders list",
+                f"axon orders retry {order.order_number}",
+            )
         ),
         now=change.now,
     )

@@ -17,6 +17,13 @@ from axon_factory.orders.notifications.client_mails import (
     tell_delivered,
     tell_failed,
 )
+from axon_factory.orders.notifications.desk import (
+    about,
+    cause_name,
+    how_to_act,
+    order_page,
+    stage_name,
+)
 from axon_factory.orders.questions.open import close_questions
 
 __all__ = [
@@ -114,11 +121,15 @@ async def fail_order(change: Change, *, failure: Failure) -> None:
     await change.mail_approver(
         topic="orden_fallida",
         kind=NotificationKind.ORDEN_FALLIDA,
-        subject=f"{order.order_number}: falló en {failure.state}",
+        subject=f"{order.order_number}: falló en {stage_name(failure.state)}",
         body=(
-            f"La orden {order.order_number} ({order.nombre_producto}) falló en "
-            f"'{failure.state}'.\n\nCausa: {failure.cause}\n{said}\n\n"
-            f"Para reintentar desde ese paso: axon orders retry {order.order_number}\n"
+            f"La orden {about(order)} falló en {stage_name(failure.state)}: "
+            f"{cause_name(failure.cause)}.\n\n{said}\n\n"
+            + how_to_act(
+                "Para ver qué pasó y reintentar desde ese paso",
+                order_page(change.policy, order),
+                f"axon orders retry {order.order_number}",
+            )
         ),
     )
     await tell_failed(change)

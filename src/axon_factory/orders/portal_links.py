@@ -106,6 +106,14 @@ class PortalLinks:
         number = int.from_bytes(subject[_UUID_BYTES:]) or FIRST
         return UUID(bytes=subject[:_UUID_BYTES]), number
 
+    def code_mac(self, order_id: UUID, number: int, address: str, code: str) -> bytes:
+        """Return the MAC of a code that is mailed to `address` (`orders.portal_codes`).
+
+        Only the current key makes it: a code lives for minutes.
+        """
+        said = f"portal-code|{order_id}|{number}|{address}|{code}"
+        return hmac.digest(self._keys[0], said.encode(), "sha256")
+
 
 async def issue_link(change: Change, *, reason: LinkReason) -> PortalLink:
     """Give the locked order its next link; the one before serves no more."""

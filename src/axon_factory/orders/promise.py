@@ -1,5 +1,6 @@
 """The promise of an order: made from the measured pace, paused while the client owes an answer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +26,7 @@ __all__ = [
     "kept_promises",
     "make_promise",
     "measured_pace",
+    "measured_paces",
     "pause_promise",
     "promise_of",
     "resume_promise",
@@ -41,13 +43,14 @@ _MEASURE = text(
                (plan ->> 'estimacion_horas')::double precision AS hours
         FROM orders WHERE estado = 'entregado' ORDER BY created_at DESC LIMIT :looked_at
     ), shares AS (
-        SELECT extract(epoch FROM ended - began)::double precision / 3600 / hours AS share
-        FROM newest WHERE tipo_producto = :product_type AND began IS NOT NULL AND hours > 0
+        SELECT tipo_producto,
+               extract(epoch FROM ended - began)::double precision / 3600 / hours AS share
+        FROM newest WHERE began IS NOT NULL AND hours > 0
     )
-    SELECT count(*) AS measured,
+    SELECT tipo_producto, count(*) AS measured,
            percentile_cont(0.1) WITHIN GROUP (ORDER BY share) AS low,
            percentile_cont(0.9) WITHIN GROUP (ORDER BY share) AS high
-    FROM shares
+    FROM shares GROUP BY tipo_producto
     """
 )
 
@@ -58,12 +61,17 @@ async def measured_pace(session: AsyncSession, product_type: str) -> Pace:
     Of the newest thousand deliveries, those of the type count; below `ENOUGH_ORDERS` of them the
     documented factors hold.
     """
-    row = (
-        await session.execute(_MEASURE, {"looked_at": _LOOKED_AT, "product_type": product_type})
-    ).one()
-    if row.measured < ENOUGH_ORDERS:
-        return DOCUMENTED_PACE
-    return Pace(row.low, row.high, row.measured)
+    return (await measured_paces(session)).get(product_type, DOCUMENTED_PACE)
+
+
+async def measured_paces(session: AsyncSession) -> Mapping[str, Pace]:
+    """Return the paces of all types that enough deliveries say so of, by one statement."""
+    rows = await session.execute(_MEASURE, {"looked_at": _LOOKED_AT})
+    return {
+        row.tipo_producto: Pace(row.low, row.high, row.measured)
+        for row in rows
+        if row.measured >= ENOUGH_ORDERS
+    }
 
 
 # A promise is of the delivered orders that one was made for; the same orders are looked at.

@@ -23,6 +23,7 @@ __all__ = [
     "lock_order_by_id",
     "matches",
     "newest_events",
+    "parsed_reference",
     "read_order",
     "read_order_by_slug",
     "read_order_for_portal",
@@ -39,10 +40,22 @@ def matches(reference: str) -> ColumnElement[bool]:
     Raises:
         OrderNotFound: it is neither, so there can be no such order (resolutions 9).
     """
+    parsed = parsed_reference(reference)
+    if isinstance(parsed, str):
+        return col(Order.order_number) == parsed
+    return col(Order.id) == parsed
+
+
+def parsed_reference(reference: str) -> UUID | str:
+    """Return the UUID or the order number that names an order.
+
+    Raises:
+        OrderNotFound: it is neither.
+    """
     if _ORDER_NUMBER.fullmatch(reference):
-        return col(Order.order_number) == reference
+        return reference
     try:
-        return col(Order.id) == UUID(reference)
+        return UUID(reference)
     except ValueError:
         raise OrderNotFound(reference) from None
 

@@ -24,6 +24,7 @@ from axon_factory.orders.evidence import (
     refuse_own_judge,
     required_checks,
 )
+from axon_factory.orders.notifications.desk import about, how_to_act, order_page
 from axon_factory.orders.requests import CheckReport
 
 __all__ = [
@@ -204,13 +205,17 @@ async def ask_person(change: Change, *, reasons: Sequence[str]) -> None:
         kind=NotificationKind.QA_DECISION_REQUERIDA,
         subject=f"{order.order_number}: la revisión pide una decisión",
         body=(
-            f"La orden {order.order_number} ({order.nombre_producto}) fue rechazada por la "
+            f"La orden {about(order)} fue rechazada por la "
             f"revisión después de {order.retrabajos} retrabajos.\n\nHallazgos:\n"
             + "\n".join(f"- {reason}" for reason in reasons)
-            + "\n\nPuedes aceptarla con un motivo (axon orders accept "
-            f"{order.order_number}), devolverla a construcción o darla por fallida "
-            f"(PATCH /api/orders/{order.order_number}), o cancelarla (axon orders cancel "
-            f"{order.order_number}).\n"
+            + "\n\n"
+            + how_to_act(
+                "Puedes aceptarla con un motivo, devolverla a construcción, darla por fallida o "
+                "cancelarla",
+                order_page(change.policy, order),
+                f'axon orders accept {order.order_number} --reason "…"',
+                f'axon orders cancel {order.order_number} --reason "…"',
+            )
         ),
     )
     await change.wake()

@@ -1,25 +1,26 @@
-"""Follow one order as server-sent events, resuming where the reader left off (HTML §9.2)."""
+"""Server-sent events: one order (HTML §9.2), or all that filters let through.
 
-import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
+Both are told by the process's fan-out, as WebSockets are, and resume where the reader left off.
+"""
+
 from typing import Annotated, Any, Protocol
 
-from fastapi import APIRouter, Depends, Header, Request, Response, status
+from fastapi import APIRouter, Depends, Header, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
-from axon_factory.db.sessions import Database
-from axon_factory.db.tables import Order, OrderEvent
+from axon_factory.db.principals import Presented
 from axon_factory.domain.permissions import Principal
 from axon_factory.domain.states import TERMINAL_STATES
-from axon_factory.orders.answers.events import log_entry
-from axon_factory.orders.read import NEWEST_EVENTS, events_after, read_order
-from axon_factory.realtime.signals import OrderSignals
+from axon_factory.orders.news import read_news_of
+from axon_factory.realtime.credentials import Admission
+from axon_factory.realtime.filters import OrderFilters
+from axon_factory.realtime.messages import EXAMPLE_CURSOR
+from axon_factory.realtime.reading import FeedReading, OrderReading
+from axon_factory.realtime.services import StreamServices
 
-_HEARTBEAT_SECONDS = 10.0
-_KEEP_ALIVE = ": sigue en marcha\n\n"
+__all__ = ["Guard", "stream_router"]
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+_ONE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Un evento `order_update` por entrada del historial; su `id` es el `seq`.",
         "content": {
@@ -34,6 +35,19 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
         "`EventSource` deja de volver a conectarse."
     },
 }
+_ALL: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Un evento `order_update` por cada cosa que ocurre en esas órdenes; su `id` "
+        "es el cursor con el que se continúa. `resync`: lee la lista otra vez, hubo más cambios de "
+        "los que se repiten.",
+        "content": {
+            "text/event-stream": {
+                "example": f"id: {EXAMPLE_CURSOR}\nevent: order_update\n"
+                'data: {"type":"order_update","estado":"construccion","progreso":45}\n\n'
+            }
+        },
+    }
+}
 
 
 class Guard(Protocol):
@@ -41,6 +55,10 @@ class Guard(Protocol):
 
     async def __call__(self, request: Request, principal: Principal) -> Principal:
         """Return who is reading, or raise."""
+        ...
+
+    def presented(self, request: Request) -> Presented | None:
+        """Return the request's credential as its row is looked for, if it has one."""
         ...
 
     async def still_holds(self, request: Request) -> bool:
@@ -54,21 +72,43 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
-def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> APIRouter:
-    """Return the route. `guard` decides who may read."""
+def stream_router(services: StreamServices, one: Guard, several: Guard) -> APIRouter:
+    """Return the routes. The guards decide who may read one order, and the feed of several."""
     router = APIRouter(prefix="/api/orders", tags=["ordenes"])
+
+    @router.get(
+        "/stream",
+        operation_id="streamOrders",
+        summary="Seguir varias órdenes en vivo",
+        response_class=EventStream,
+        responses=_ALL,
+    )
+    async def stream_orders(  # pyright: ignore[reportUnusedFunction] — registered
+        request: Request,
+        principal: Annotated[Principal, Depends(several)],
+        filters: Annotated[OrderFilters, Query()],
+        last_event_id: Annotated[
+            str | None, Header(max_length=64, pattern=r"^[A-Za-z0-9_-]+$")
+        ] = None,
+    ) -> Response:
+        """Sigue en vivo las órdenes que cumplen todos los filtros; un cliente, las suyas.
+
+        Sin `Last-Event-ID` empieza ahora; con él, donde se quedó.
+        """
+        admission = _admission(several, request, principal)
+        return EventStream(FeedReading(services, admission, filters, last_event_id).frames())
 
     @router.get(
         "/{id}/stream",
         operation_id="streamOrder",
         summary="Seguir una orden en vivo",
         response_class=EventStream,
-        responses=_ANSWERS,
+        responses=_ONE,
     )
     async def stream(  # pyright: ignore[reportUnusedFunction] — registered
         id: str,
         request: Request,
-        principal: Annotated[Principal, Depends(guard)],
+        principal: Annotated[Principal, Depends(one)],
         last_event_id: Annotated[str | None, Header(pattern=r"^\d{1,9}$")] = None,
     ) -> Response:
         """Sigue una orden en vivo: un evento por entrada de su historial, hasta que termina.
@@ -76,56 +116,22 @@ def stream_router(database: Database, signals: OrderSignals, guard: Guard) -> AP
         Quien vuelve con `Last-Event-ID` cuando la orden terminó y ya lo recibió todo, recibe 204.
         """
         after = int(last_event_id or 0)
-        async with database.reading() as session:
-            order = await read_order(session, id, principal)  # a 404 before the stream begins
-            comes_back = last_event_id is not None and order.estado in TERMINAL_STATES
-            if comes_back and not await events_after(session, order, principal, after, 1):
+        order_id = await services.lookups.order_id(id, principal)
+        order = await services.lookups.find(order_id, principal)  # a 404 before the stream begins
+        if last_event_id is not None and order.estado in TERMINAL_STATES:
+            async with services.database.raw() as connection:
+                rest = await read_news_of(connection, order.id, principal, after)
+            if not rest:
                 # EventSource would come back every three seconds for ever, to nothing.
                 return Response(status_code=status.HTTP_204_NO_CONTENT)
-        reader = _Reader(principal, lambda: guard.still_holds(request))
-        return EventStream(_frames(database, signals, str(order.id), reader, after))
+        admission = _admission(one, request, principal)
+        return EventStream(OrderReading(services, admission, order.id, after).frames())
 
     return router
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Who reads, and whether they still may: a revoked credential reads no further."""
-
-    principal: Principal
-    still_may: Callable[[], Awaitable[bool]]
-
-
-async def _frames(
-    database: Database, signals: OrderSignals, order_id: str, reader: _Reader, after: int
-) -> AsyncGenerator[str]:
-    principal = reader.principal
-    # Watched before it is read: what is written in between must not wait for the next heartbeat.
-    with signals.watch(order_id) as news:
-        while not signals.closed and await reader.still_may():
-            news.look()
-            async with database.reading() as session:
-                order = await read_order(session, order_id, principal)
-                events = await events_after(session, order, principal, after)
-            for event in events:
-                after = event.seq
-                yield _frame(order, event, principal)
-            if len(events) == NEWEST_EVENTS:
-                continue
-            if order.estado in TERMINAL_STATES:
-                return
-            if not events:
-                yield _KEEP_ALIVE
-            await news.wait(_HEARTBEAT_SECONDS)
-
-
-def _frame(order: Order, event: OrderEvent, principal: Principal) -> str:
-    document: dict[str, Any] = {
-        "type": "order_update",
-        "order_id": str(order.id),
-        "estado": order.estado,
-        "progreso": order.progreso,
-        "last_log": log_entry(event, principal),
-    }
-    data = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return f"id: {event.seq}\nevent: order_update\ndata: {data}\n\n"
+def _admission(guard: Guard, request: Request, principal: Principal) -> Admission:
+    presented = guard.presented(request)
+    if presented is not None:
+        return Admission(principal, presented)
+    return Admission(principal, check=lambda: guard.still_holds(request))

@@ -149,6 +149,18 @@ class ServerSettings(BaseSettings):
     keep_alive_seconds: int = Field(
         20, ge=1, le=3600, description="After which an idle connection is closed."
     )
+    sockets_at_once: int = Field(
+        10_000, ge=10, le=100_000, description="WebSockets that one process holds; else 503."
+    )
+    socket_connections: int = Field(
+        50, ge=1, le=10_000, description="WebSockets of one account at one process."
+    )
+    socket_subscriptions: int = Field(
+        1000,
+        ge=1,
+        le=100_000,
+        description="Orders, or sets of filters, that one account follows at one process.",
+    )
     mcp: bool = Field(
         default=True, description="Whether the API also answers assistants at `/mcp` (MCP)."
     )

@@ -141,7 +141,6 @@ def _sign_in(
         request,
         "account/sign_in.html",
         status,
-        forms=True,
         csrf=form_token(request),
         volver=_inside(volver) or "",
         email=email,

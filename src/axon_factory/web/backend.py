@@ -7,10 +7,11 @@ page shows nothing that the API would not tell its reader.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlencode
 
 import httpx2
-from starlette.types import ASGIApp
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["Answer", "Backend", "Refused", "path_of"]
 
@@ -63,6 +64,24 @@ class Backend:
         """
         return (await self.ask("GET", path, query=query)).document
 
+    def passed(self, path: str, query: Query, *, accept: str) -> Response:
+        """Return an answer that is the API's own to a GET, however long it is."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return Passed(self.app, path, urlencode(given, doseq=True), self._headers(accept))
+
+    def _headers(self, accept: str) -> dict[str, str]:
+        headers = {
+            "Accept": accept,
+            "Accept-Encoding": "identity",
+            "Accept-Language": self.language,
+            "Host": self.host,
+        }
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if self.request_id:
+            headers["X-Request-Id"] = self.request_id
+        return headers
+
     async def ask(
         self,
         method: str,
@@ -86,16 +105,7 @@ class Backend:
         Raises:
             Refused: the API refuses.
         """
-        headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Accept-Language": self.language,
-            "Host": self.host,
-        }
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        if self.request_id:
-            headers["X-Request-Id"] = self.request_id
+        headers = self._headers("application/json")
         if key is not None:
             headers["Idempotency-Key"] = key
         if version is not None:
@@ -112,6 +122,36 @@ class Backend:
         if answer.status_code >= _FIRST_ERROR:
             raise Refused(answer.status_code, document)
         return Answer(answer.status_code, answer.headers, content, document)
+
+
+class Passed(Response):
+    """What the API answers to a GET, sent on to the browser piece by piece as it is written."""
+
+    def __init__(self, app: ASGIApp, path: str, query: str, headers: Mapping[str, str]) -> None:
+        """`query` is encoded; `headers` are those of the API's request."""
+        super().__init__()
+        self._app = app
+        self._path = path
+        self._query = query
+        self._sent = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask the API, and give it the browser's connection for its answer."""
+        inner = {
+            "type": "http",
+            "asgi": scope["asgi"],
+            "http_version": scope["http_version"],
+            "method": "GET",
+            "scheme": scope["scheme"],
+            "root_path": "",
+            "path": unquote(self._path),
+            "raw_path": self._path.encode(),
+            "query_string": self._query.encode(),
+            "headers": [(name.lower().encode(), one.encode()) for name, one in self._sent.items()],
+            "client": scope["client"],
+            "server": scope["server"],
+        }
+        await self._app(inner, receive, send)
 
 
 def path_of(*segments: str) -> str:

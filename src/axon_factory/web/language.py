@@ -100,6 +100,11 @@ class Reader:
         whole = value == value.to_integral_value()
         return f"{value:,.{0 if whole else 2}f} {currency}".strip()
 
+    @staticmethod
+    def parsed(value: datetime | str) -> datetime:
+        """Return the moment that a text of an answer names."""
+        return _parsed(value)
+
     def number(self, value: float) -> str:
         """Return a number with its thousands apart."""
         return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"

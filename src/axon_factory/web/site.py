@@ -4,17 +4,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
-from starlette.requests import Request
+from starlette.datastructures import Headers
+from starlette.requests import Request, cookie_parser
 from starlette.types import ASGIApp
 
 from axon_factory.accounts.browser import BrowserSessions
 from axon_factory.db.sessions import Database
+from axon_factory.domain.permissions import Principal
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.portal_links import PortalLinks
 from axon_factory.ports.product import SecretBox
 from axon_factory.web.language import Reader, reader_of
 
-__all__ = ["Site", "reader", "site_of"]
+__all__ = ["Site", "principal_of_cookie", "reader", "site_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +67,26 @@ def reader(request: Request) -> Reader:
         known = reader_of(request, site.policy.zone, prefers_english=asked)
         request.state.reader = known
     return known
+
+
+Look = Callable[[], Awaitable[bool]]
+
+
+def principal_of_cookie(
+    site: Site,
+) -> Callable[[Headers], Awaitable[tuple[Principal, Look] | None]]:
+    """Return what says whose session a WebSocket's cookie is, and gives what looks at it again."""
+
+    async def found(headers: Headers) -> tuple[Principal, Look] | None:
+        cookie = cookie_parser(headers.get("cookie", "")).get(site.session_cookie, "")
+        visitor = await site.sessions.visitor(cookie) if cookie else None
+        if visitor is None:
+            return None
+
+        async def still_holds() -> bool:
+            now = await site.sessions.visitor(cookie)
+            return now is not None and now.principal == visitor.principal
+
+        return visitor.principal, still_holds
+
+    return found

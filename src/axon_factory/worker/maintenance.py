@@ -15,7 +15,7 @@ from axon_factory.db.sessions import Database
 from axon_factory.domain.building import AGEING_INTERVAL
 from axon_factory.jobs.queue import ADVANCE, announce, enqueue_message
 from axon_factory.orders.line_mode import enqueue_stranded
-from axon_factory.orders.lists.folding import MOST_CHANGES, build, fold, survey
+from axon_factory.orders.lists.counts import MOST_CHANGES, fold
 from axon_factory.orders.notifications.outbox import end_orphans
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.read import current_mode
@@ -143,7 +143,7 @@ async def age_waiting_orders(database: Database) -> None:
 
 
 async def fold_list_changes(database: Database) -> None:
-    """Fold what changed into the bitmaps that lists are counted from (ADR 0016).
+    """Fold what changed into the counts that the totals of lists are summed from (ADR 43).
 
     Lists are exact without it too; they get slower with each change that is not folded.
     """
@@ -152,14 +152,6 @@ async def fold_list_changes(database: Database) -> None:
         while changes == MOST_CHANGES:
             async with database.transaction("maintenance") as session:
                 changes = await fold(session)
-
-
-async def index_list_terms(database: Database) -> None:
-    """Look which terms of lists have become common, and build their bitmaps (ADR 0016)."""
-    with suppress(LockNotAvailable):  # another worker builds
-        for step in (survey, build):
-            async with database.transaction("maintenance") as session:
-                await step(session)
 
 
 async def forget_expired_keys(database: Database) -> None:

@@ -23,7 +23,6 @@ from axon_factory.worker.maintenance import (
     age_waiting_orders,
     fold_list_changes,
     forget_expired_keys,
-    index_list_terms,
     jobs_in_name_of,
     rescue_stalled_jobs,
     sweep,
@@ -178,7 +177,6 @@ class Worker:
         await remind_approvers(self._database, self._policy, datetime.now(UTC))
         await tell_answers(self._database, self._policy, datetime.now(UTC))
         await age_waiting_orders(self._database)
-        await index_list_terms(self._database)
         await forget_expired_keys(self._database)
         await switch_off_orphans(self._database)
         await notice_silence(self._database, self._policy)

@@ -112,6 +112,8 @@ async def test_a_guard_lets_through_what_the_table_grants(
                 Action.READ_LINE,
                 Action.READ_SELF,
                 Action.READ_FEED,
+                Action.READ_TIMELINE,
+                Action.READ_BOARD,
                 Action.READ_EVIDENCE,
                 Action.READ_CLIENT_MAILS,
                 Action.MANAGE_NOTIFICATIONS,

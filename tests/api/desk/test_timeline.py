@@ -126,6 +126,16 @@ async def test_a_failed_order_shows_where_and_why(pages: Pages) -> None:
     ]
 
 
+async def test_no_agent_has_the_turn_before_one_has_begun(pages: Pages) -> None:
+    order_id = await order_in(pages.workshop, OrderState.CONSTRUCCION)
+    turn = (await timeline(pages, order_id))["turno"]
+    assert (turn["quien"], turn["frase"]) == ("linea", "Le toca a la línea: construye el producto")
+    await pages.workshop.line.advance(order_id)
+    turn = (await timeline(pages, order_id))["turno"]
+    assert (turn["quien"], turn["nombre"]) == ("agente", "Builder Agent")
+    assert turn["frase"] == "Le toca a Builder Agent: construye el producto"
+
+
 async def test_a_rework_is_a_row_of_its_own(pages: Pages) -> None:
     order_id = await order_in(pages.workshop, OrderState.QA)
     await pages.apply(order_id, lambda change: send_back(change, reasons=["móvil: 4.1 s"]))

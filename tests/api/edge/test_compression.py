@@ -10,7 +10,7 @@ from tests.support.workshop import Workshop, example_order
 
 GZIP = {"Accept-Encoding": "gzip"}
 PLAIN = {"Accept-Encoding": "identity"}
-LARGE = ("/openapi.json", "/api/products/types/autopilot_whatsapp", "/")
+LARGE = ("/openapi.json", "/api/products/types/autopilot_whatsapp", "/static/tokens.css")
 
 
 async def raw(http: httpx2.AsyncClient, path: str, **headers: str) -> tuple[httpx2.Response, bytes]:

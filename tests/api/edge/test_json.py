@@ -46,7 +46,7 @@ def _writing_routes(container: Container) -> list[tuple[str, str]]:
     return [
         (method, re.sub(r"\{[^}]+\}", "x", route.path))
         for route in declared_routes(application_of(container).routes)
-        if not route.path.startswith(("/portal/", "/git/"))
+        if route.path.startswith(("/api/", "/mcp"))
         for method in sorted(route.methods & {"POST", "PUT", "PATCH"})
     ]
 

@@ -5,7 +5,6 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from axon_factory.api.hot import lists
 from axon_factory.domain.states import OrderState
 from tests.support.copies import order_in
 from tests.support.hot import CALLERS, asked_application, both_ways, shown
@@ -169,15 +168,3 @@ async def test_a_caller_whose_role_changes_sees_what_the_new_one_sees(workshop: 
             )
         expected = await shown(slow, path, headers)
         assert await shown(hot, path, headers) == expected
-
-
-async def test_many_orders_are_listed_by_the_application(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await fill(workshop)
-    monkeypatch.setattr(lists, "MOST_COUNTED", 3)
-    path, headers = "/api/orders?limit=2", workshop.headers["admin"]
-    async with both_ways(workshop) as (hot, slow):
-        await hot.get(path, headers=dict(headers))
-        assert await asked_application(hot, path, headers)
-        assert await shown(hot, path, headers) == await shown(slow, path, headers)

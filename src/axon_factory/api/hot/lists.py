@@ -1,7 +1,6 @@
 """Lists of orders: equal lists that are asked for together are read and written once."""
 
 from collections.abc import Callable, Sequence
-from time import monotonic
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -17,21 +16,14 @@ from axon_factory.db.batches import Batches
 from axon_factory.db.principals import Presented, principal_of
 from axon_factory.domain.errors import ValidationFailed
 from axon_factory.domain.permissions import Action, Grant, Principal
+from axon_factory.orders.lists.asking import AskedList, read_lists, who_asks
 from axon_factory.orders.lists.page import Page
 from axon_factory.orders.lists.query import ListQuery
-from axon_factory.orders.lists.statement import (
-    MOST_COUNTED,
-    AskedList,
-    count_placed,
-    read_lists,
-    who_asks,
-)
 
 __all__ = ["OrderLists"]
 
 _JSON = "application/json"
 _MOST_REMEMBERED = 1024
-_LOOK_SECONDS = 60.0
 _SEVERAL = frozenset(
     name for name, field in ListParameters.model_fields.items() if field.default_factory is not None
 )
@@ -47,7 +39,7 @@ _Reply = tuple[Principal, Answer]
 
 
 class OrderLists:
-    """Answers GET /api/orders in JSON, while there are not too many orders to be counted."""
+    """Answers GET /api/orders in JSON, but for `q`, whose words the database has to cut first."""
 
     def __init__(self, services: ApiServices, links: Callable[[str, str, Page], str]) -> None:
         """`links` writes the field `Link` for a path, a query string and its page."""
@@ -57,14 +49,12 @@ class OrderLists:
         self._batches: Batches[_Asked, _Reply] = Batches(self._read)
         self._known: dict[Presented, str] = {}
         """Who a credential was found to be; each statement checks it anew."""
-        self._is_large = False
-        self._looks_next = 0.0
         self._queries: dict[tuple[bytes, Grant], ListQuery | None] = {}
 
     async def page(self, request: PlainRequest) -> _Reply | None:
         """Return who asks and the answer; None leaves the request to the application."""
         accept = request.field(b"accept") or ""
-        if self._is_large or request.body_bytes or (accept and prefers(accept, CSV, over=_JSON)):
+        if request.body_bytes or (accept and prefers(accept, CSV, over=_JSON)):
             return None
         reply = await self._batches.ask(_Asked(request.presented, request.query))
         known = request.field(b"if-none-match")
@@ -78,10 +68,6 @@ class OrderLists:
         distinct = list(dict.fromkeys(asked))
         credentials = list(dict.fromkeys(one.presented for one in distinct))
         async with self._database.raw() as connection:
-            if monotonic() >= self._looks_next:
-                self._looks_next = monotonic() + _LOOK_SECONDS
-                # Orders are never fewer, so it is not asked again.
-                self._is_large = await count_placed(connection) > MOST_COUNTED
             if any(one not in self._known for one in credentials):
                 self._learn(credentials, await who_asks(connection, credentials))
             lists = {one: found for one in distinct if (found := self._list(one)) is not None}

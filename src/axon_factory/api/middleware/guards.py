@@ -54,7 +54,10 @@ class HeadGuard:
         Raises:
             AxonError: one of `api.refusals`, or ValidationFailed for the query.
         """
-        if scope["type"] == "http":
+        if scope["type"] == "websocket":
+            self._check_sizes(scope)
+            self._check_host(scope, Headers(scope=scope))
+        elif scope["type"] == "http":
             headers = Headers(scope=scope)
             self._check_sizes(scope)
             _check_framing(scope, headers)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -98,6 +98,9 @@ class Failures:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
+        if scope["type"] == "websocket":
+            await self._handshake(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -114,6 +117,12 @@ class Failures:
             if started:
                 raise
             await error_answer(Request(scope), _known(failure, scope))(scope, receive, send)
+
+    async def _handshake(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except AxonError as refusal:  # of the guards below: nothing was accepted yet
+            await error_answer(HTTPConnection(scope), refusal)(scope, receive, send)
 
 
 def _known(failure: Exception, scope: Scope) -> AxonError:

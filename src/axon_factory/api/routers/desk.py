@@ -7,15 +7,25 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from axon_factory.api.answers import json_response, prefers_english
 from axon_factory.api.authentication import require
-from axon_factory.api.list_parameters import BoardParameters, PendingParameters, board_filters
-from axon_factory.api.routes import Route, answers
+from axon_factory.api.list_parameters import (
+    BoardParameters,
+    CardParameters,
+    PendingParameters,
+    board_filters,
+)
+from axon_factory.api.routers.plans import Version
+from axon_factory.api.routes import Route, answers, raises
 from axon_factory.api.services import Services
+from axon_factory.domain.errors import PlanNotFound
 from axon_factory.domain.permissions import Action, Principal
 from axon_factory.domain.text import in_english
-from axon_factory.orders.answers.board import Board
+from axon_factory.orders.answers.board import Board, BoardCards
+from axon_factory.orders.answers.brief import PlanBrief
 from axon_factory.orders.answers.pending import PendingList
 from axon_factory.orders.answers.timeline import Timeline
 from axon_factory.orders.desk.board import BoardQuery, read_board
+from axon_factory.orders.desk.brief import read_brief
+from axon_factory.orders.desk.cards import read_cards
 from axon_factory.orders.desk.pending import PendingQuery, read_pending
 from axon_factory.orders.desk.timeline import read_timeline
 from axon_factory.orders.read import read_order
@@ -72,6 +82,29 @@ async def show_board(
 
 
 @router.get(
+    "/board/cards",
+    operation_id="getBoardCards",
+    summary="Consultar tarjetas de órdenes",
+    responses=answers(BoardCards, etag=True),
+)
+async def show_cards(
+    request: Request,
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.READ_BOARD))],
+    asked: Annotated[CardParameters, Query()],
+) -> Response:
+    """Lo que el tablero muestra de cada orden que se nombra, en ese orden.
+
+    Completa una lista de `GET /api/orders`: hitos, razón, promesa, estimación y actos.
+    """
+    async with services.database.reading() as session:
+        document = await read_cards(
+            session, asked.order_number, principal, services.policy, datetime.now(UTC)
+        )
+    return _in_language(request, document)
+
+
+@router.get(
     "/orders/{id}/timeline",
     operation_id="getTimeline",
     summary="Consultar el camino de una orden",
@@ -90,6 +123,33 @@ async def show_timeline(
     async with services.database.reading() as session:
         order = await read_order(session, id, principal)
         document = await read_timeline(session, order, principal, datetime.now(UTC))
+    return _in_language(request, document)
+
+
+@router.get(
+    "/orders/{id}/plans/{version}/brief",
+    operation_id="getPlanBrief",
+    summary="Consultar lo que hace falta para decidir sobre un plan",
+    responses=answers(PlanBrief, etag=True),
+)
+@raises(PlanNotFound)
+async def show_brief(
+    id: str,
+    version: Version,
+    request: Request,
+    services: Services,
+    principal: Annotated[Principal, Depends(require(Action.READ_BRIEF))],
+) -> Response:
+    """Lo que hace falta para decidir sobre una versión del plan, en una respuesta.
+
+    Advertencias, cambios frente al catálogo y a la versión anterior, costo previsto, qué se
+    prometería si se aprueba ahora, y cómo fueron órdenes parecidas.
+    """
+    async with services.database.reading() as session:
+        order = await read_order(session, id, principal)
+        document = await read_brief(
+            session, order, version, principal, services.policy, datetime.now(UTC)
+        )
     return _in_language(request, document)
 
 

@@ -47,7 +47,7 @@ from axon_factory.orders.read import read_order
 from axon_factory.orders.requests import LongText
 from axon_factory.orders.requests.messages import error_line
 
-__all__ = ["router"]
+__all__ = ["Version", "router"]
 
 router = APIRouter(route_class=Route, prefix="/api/orders", tags=["decisiones"])
 

@@ -27,6 +27,7 @@ from axon_factory.db.tables.orders import (
     OrderStage,
     PortalLink,
 )
+from axon_factory.db.tables.portal import OrderProblem, OrderRating, PortalCode
 from axon_factory.db.tables.production import (
     LineControl,
     ModelCall,
@@ -60,12 +61,15 @@ __all__ = [
     "OrderEvent",
     "OrderMilestone",
     "OrderPlan",
+    "OrderProblem",
     "OrderQuestion",
+    "OrderRating",
     "OrderSession",
     "OrderStage",
     "OrderStep",
     "OutboxAttempt",
     "OutboxMessage",
+    "PortalCode",
     "PortalLink",
     "ProductIncident",
     "ProductMachine",

@@ -102,8 +102,6 @@ class Order(Table, table=True):
     product_erased: bool = False
     """Whether erasing the product was asked for, too."""
     created_by: str = Field(sa_type=Text)
-    position: int = Field(default=None, sa_column_args=[Identity(always=True)])
-    """A small number that the bitmaps of lists know the order by."""
 
 
 class OrderEvent(Table, table=True):

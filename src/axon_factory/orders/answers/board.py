@@ -14,10 +14,12 @@ from axon_factory.orders.desk.acts import Act
 __all__ = [
     "Board",
     "BoardCard",
+    "BoardCards",
     "BoardColumn",
     "BoardLane",
     "BoardMilestone",
     "BoardPromise",
+    "DateRange",
     "MilestoneState",
 ]
 
@@ -34,6 +36,13 @@ class BoardMilestone(AnswerModel):
         description="`verificado`: su commit está en el repositorio. `en_curso`, `espera`, "
         "`fallo`: el primero que falta, según cómo está la orden."
     )
+
+
+class DateRange(AnswerModel):
+    """Entre cuándo y cuándo."""
+
+    desde: Timestamp
+    hasta: Timestamp
 
 
 class BoardPromise(AnswerModel):
@@ -70,6 +79,11 @@ class BoardCard(DeskOrder):
         description="Desde cuándo espera un lugar de construcción; null si no lo espera."
     )
     promesa: BoardPromise | None = Field(description="Lo prometido; null antes de aprobar el plan.")
+    estimado: DateRange | None = Field(
+        description="Cuándo se entregaría si sigue ahora, al ritmo medido, a 10 minutos; null si "
+        "no está en la línea. Lo que esperan las personas no cuenta."
+    )
+    en_riesgo: bool = Field(description="Ni a buen ritmo llega a lo prometido, o ya se pasó.")
     tags: list[str] = Field(description="Etiquetas.")
     version: int = Field(ge=1, description="Crece con cada cambio; `If-Match` la cita.")
     actos: list[Act] = Field(
@@ -120,6 +134,8 @@ _EXAMPLE_CARD: dict[str, Any] = {
     "silencio": None,
     "en_cola_desde": None,
     "promesa": None,
+    "estimado": {"desde": "2025-11-15T02:20:00Z", "hasta": "2025-11-15T10:20:00Z"},
+    "en_riesgo": False,
     "tags": ["panaderia"],
     "version": 4,
     "actos": ["aprobar", "editar", "preguntar", "rechazar", "cancelar"],
@@ -162,3 +178,13 @@ class Board(AnswerModel):
     dias: int = Field(ge=1, le=90, description="Días que una columna plegada muestra.")
     te_necesita: BoardLane
     columnas: list[BoardColumn] = Field(description="Una por estado, en el orden de la línea.")
+
+
+class BoardCards(AnswerModel):
+    """Las tarjetas de las órdenes que se nombran."""
+
+    EXAMPLE: ClassVar = {"tarjetas": [_EXAMPLE_CARD]}
+
+    tarjetas: list[BoardCard] = Field(
+        description="Una por orden que existe, en el orden en que se nombran."
+    )

@@ -1,6 +1,5 @@
 """What waits for people, in answers: one class of entry for each reason."""
 
-from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from axon_factory.domain.answers import AnswerModel, Count, Timestamp
 from axon_factory.domain.building import LineMode, Silence
 from axon_factory.domain.failure import FailureCause, Trouble
 from axon_factory.domain.messages import Channel
+from axon_factory.domain.pending import PendingKind
 from axon_factory.domain.product_watch import ProductTrouble
 from axon_factory.domain.states import Audience, OrderState
 from axon_factory.orders.answers.desk_order import DESK_ORDER_EXAMPLE, Amount, DeskOrder
@@ -25,7 +25,6 @@ __all__ = [
     "MessageWaiting",
     "MilestoneReached",
     "PendingItem",
-    "PendingKind",
     "PendingList",
     "PlanWaiting",
     "ProductWaiting",
@@ -33,33 +32,6 @@ __all__ = [
     "ReviewWaiting",
     "SilenceWaiting",
 ]
-
-
-class PendingKind(StrEnum):
-    """Why something waits for a person (`clase`)."""
-
-    PLAN = "plan"
-    """A plan waits for approval."""
-    PREGUNTA = "pregunta"
-    """A question to the factory's people has no answer."""
-    CLIENTE = "cliente"
-    """The client has owed an answer for so long that they are reminded of it."""
-    FALLO = "fallo"
-    """An order has failed."""
-    REVISION = "revision"
-    """The council has rejected too often."""
-    PRESUPUESTO = "presupuesto"
-    """Models have used what they might."""
-    SILENCIO = "silencio"
-    """The agent that builds gives no sign of life."""
-    MAQUINA = "maquina"
-    """The machine cannot work; one entry a trouble."""
-    LINEA = "linea"
-    """The line does not run."""
-    PRODUCTO = "producto"
-    """A delivered product does not run."""
-    AVISO = "aviso"
-    """A mail or a notification was given up in the last seven days."""
 
 
 class MilestoneReached(AnswerModel):

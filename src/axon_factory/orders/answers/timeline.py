@@ -7,6 +7,7 @@ from pydantic import Field
 
 from axon_factory.domain.answers import AnswerModel, Column, Count, OrderNumber, Timestamp
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.answers.board import DateRange
 from axon_factory.orders.answers.shared import EXAMPLE_ID, EXAMPLE_NUMBER, Attempt, OrderId
 
 __all__ = ["SpanState", "Timeline", "TimelineSpan", "TimelineStage", "TimelineStep", "Turn", "Who"]
@@ -122,6 +123,8 @@ class Timeline(AnswerModel):
         "ahora": "2025-11-14T11:30:00Z",
         "total_segundos": 5400.0,
         "trabajo_segundos": 3600.0,
+        "estimado": {"desde": "2025-11-15T02:20:00Z", "hasta": "2025-11-15T10:20:00Z"},
+        "en_riesgo": False,
         "turno": {
             "quien": "agente",
             "nombre": "Builder Agent",
@@ -150,6 +153,11 @@ class Timeline(AnswerModel):
     ahora: Timestamp = Field(description="La hora de la respuesta; hasta ella llega lo que sigue.")
     total_segundos: float = Field(ge=0, description="Desde que se creó hasta ahora o su final.")
     trabajo_segundos: float = Field(ge=0, description="De ese tiempo, sin las esperas.")
+    estimado: DateRange | None = Field(
+        description="Cuándo se entregaría si sigue ahora, al ritmo medido, a 10 minutos; null si "
+        "no está en la línea."
+    )
+    en_riesgo: bool = Field(description="Ni a buen ritmo llega a lo prometido, o ya se pasó.")
     turno: Turn
     paradas: list[TimelineStage] = Field(description="Las seis, en el orden de la línea.")
     tramos: list[TimelineSpan] = Field(

@@ -128,7 +128,7 @@ def _serves(
         case Act.DEVOLVER | Act.FALLAR:
             return state is OrderState.QA
         case Act.MIRAR:
-            return state is OrderState.CONSTRUCCION and order.session_open
+            return state is OrderState.CONSTRUCCION and order.session_open and waits is None
         case _:
             return True
 

@@ -1,4 +1,4 @@
-"""The board: orders by state, those that wait for a person apart, by one statement."""
+"""The board: orders by state, those that wait for a person apart, by two statements."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from axon_factory.db.sessions import driver_connection
 from axon_factory.domain.building import Silence
 from axon_factory.domain.permissions import Principal
+from axon_factory.domain.progress import Pace
 from axon_factory.domain.states import OrderState, PlanStatus, WaitsFor
 from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders.answers.board import (
@@ -30,11 +31,13 @@ from axon_factory.orders.answers.board import (
 from axon_factory.orders.answers.desk_order import amounts
 from axon_factory.orders.desk import words
 from axon_factory.orders.desk.acts import Act, acts_on_order
+from axon_factory.orders.desk.estimate import estimate_of, is_at_risk, range_document
 from axon_factory.orders.lists.conditions import NEEDS, condition_of
 from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.promise import measured_paces
 
-__all__ = ["FOLDED_CARDS", "BoardQuery", "read_board", "reason_of"]
+__all__ = ["CARD_COLUMNS", "FOLDED_CARDS", "BoardQuery", "card_of", "read_board", "reason_of"]
 
 FOLDED_CARDS = 10
 """Cards of a folded column."""
@@ -42,6 +45,27 @@ _FOLDED = (OrderState.ENTREGADO, OrderState.CANCELADO)
 _LANE = "te_necesita"
 _LANE_NAME = Sentence("Te necesita", "Needs you")
 _EVERYTHING = sql.SQL("true")
+
+CARD_COLUMNS = sql.SQL(
+    """
+           o.id, o.order_number, o.nombre_producto, o.tipo_producto,
+           o.datos_cliente ->> 'nombre' AS cliente, o.cliente_id, o.prioridad, o.estado, o.precio,
+           o.moneda, o.progreso, o.intento, o.retrabajos, o.espera, o.plan_estado, o.plan_version,
+           o.asignado_a, o.heartbeat_at, o.silence, o.queued_at, o.tags, o.version,
+           o.session_open, o.created_by, o.borrado_at, o.fallo,
+           o.espera_causa ->> 'codigo' AS trouble,
+           o.promised_from, o.promised_until, o.paused_at, o.entregado_at,
+           o.plan -> 'milestones' AS milestones,
+           coalesce(o.plan ->> 'estimacion_horas', o.catalogo ->> 'estimacion_horas')::float
+               AS hours,
+           ARRAY(SELECT milestone_id FROM order_milestones
+                 WHERE order_id = o.id AND intento = o.intento) AS done,
+           EXISTS (SELECT FROM order_questions q
+                   WHERE q.order_id = o.id AND q.audience <> 'planificador'
+                     AND q.answered_at IS NULL AND q.closed_at IS NULL) AS asked
+    """
+)
+"""What a card needs of the order `o`."""
 
 # An order's place in its column: urgent first, then the one that has been longest in its state.
 # What changes by itself (signs of life, progress) moves no card.
@@ -89,19 +113,7 @@ _BOARD = sql.SQL(
     )
     SELECT CASE WHEN first.row THEN totals.sums END AS sums,
            CASE WHEN first.row THEN totals.over END AS over, listed.lane, listed.since,
-           o.id, o.order_number, o.nombre_producto, o.tipo_producto,
-           o.datos_cliente ->> 'nombre' AS cliente, o.cliente_id, o.prioridad, o.estado, o.precio,
-           o.moneda, o.progreso, o.intento, o.retrabajos, o.espera, o.plan_estado, o.plan_version,
-           o.asignado_a, o.heartbeat_at, o.silence, o.queued_at, o.tags, o.version,
-           o.session_open, o.created_by, o.borrado_at, o.fallo,
-           o.espera_causa ->> 'codigo' AS trouble,
-           o.promised_from, o.promised_until, o.paused_at, o.entregado_at,
-           o.plan -> 'milestones' AS milestones,
-           ARRAY(SELECT milestone_id FROM order_milestones
-                 WHERE order_id = o.id AND intento = o.intento) AS done,
-           EXISTS (SELECT FROM order_questions q
-                   WHERE q.order_id = o.id AND q.audience <> 'planificador'
-                     AND q.answered_at IS NULL AND q.closed_at IS NULL) AS asked
+           {columns}
     FROM totals
     LEFT JOIN (
         SELECT listed.*, row_number() OVER (ORDER BY lane, place) AS number
@@ -133,7 +145,9 @@ async def read_board(
     """
     connection = await driver_connection(session)
     condition, values = await condition_of(connection, query.filters, principal)
-    statement = _BOARD.format(needs=sql.SQL(NEEDS), condition=condition or _EVERYTHING)
+    statement = _BOARD.format(
+        needs=sql.SQL(NEEDS), condition=condition or _EVERYTHING, columns=CARD_COLUMNS
+    )
     cursor = connection.cursor(row_factory=psycopg.rows.namedtuple_row)
     set_json_loads(from_json, cursor)
     shown = {
@@ -143,11 +157,13 @@ async def read_board(
     }
     await cursor.execute(statement, {**values, **shown})
     rows = cast("Sequence[Any]", await cursor.fetchall())
+    paces = await measured_paces(session)
     cards: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     own_orders = policy.approval.own_orders
     for row in rows:
         if row.lane is not None:
-            cards[row.lane].append(_card(row, principal, now, own_orders=own_orders))
+            pace = paces.get(row.tipo_producto)
+            cards[row.lane].append(card_of(row, principal, pace, now, own_orders=own_orders))
     sums = _Sums(rows[0].sums or [], rows[0].over or {})
     return Board.of(
         None,
@@ -221,13 +237,25 @@ def _column(state: OrderState, sums: _Sums, cards: list[dict[str, Any]]) -> dict
     )
 
 
-def _card(row: Any, principal: Principal, now: datetime, *, own_orders: bool) -> dict[str, Any]:  # noqa: ANN401 — a row
+def card_of(
+    row: Any,  # noqa: ANN401 — a row
+    principal: Principal,
+    pace: Pace | None,
+    now: datetime,
+    *,
+    own_orders: bool,
+) -> dict[str, Any]:
     acts = acts_on_order(row, principal, own_orders=own_orders, question=row.asked)
+    promised = _promise(row, now)
+    estimate = estimate_of(row.estado, row.hours, row.progreso, pace, now)
+    late = promised is not None and promised["tarde"]
     return BoardCard.of(
         row,
         razon=reason_of(row, decides=Act.APROBAR in acts),
         hitos=_milestones(row),
-        promesa=_promise(row, now),
+        promesa=promised,
+        estimado=range_document(estimate),
+        en_riesgo=late or is_at_risk(estimate, row.promised_until),
         actos=[act.value for act in acts],
     )
 

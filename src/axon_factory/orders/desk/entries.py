@@ -6,11 +6,10 @@ from types import MappingProxyType
 from typing import Any
 
 from axon_factory.domain.building import LineMode, Silence
+from axon_factory.domain.pending import PendingKind
 from axon_factory.domain.product_watch import TROUBLES, ProductTrouble
-from axon_factory.domain.states import WaitsFor
 from axon_factory.domain.text import Sentence, timestamp
 from axon_factory.orders.answers import pending as answers
-from axon_factory.orders.answers.pending import PendingKind
 from axon_factory.orders.answers.plans import plain_amount
 from axon_factory.orders.desk import words
 from axon_factory.orders.policy import Policy
@@ -34,16 +33,16 @@ def told_of(
     """
     found: _Found = row.found
     if kind is PendingKind.PLAN:
-        return _plan(found, owing=row.espera == WaitsFor.CLIENTE, decides=decides)
+        return _plan(found, decides=decides)
     if kind is PendingKind.PRESUPUESTO:
         return _budget(found, policy)
     return _TOLD[kind](found)
 
 
-def _plan(found: _Found, *, owing: bool, decides: bool) -> _Told:
+def _plan(found: _Found, *, decides: bool) -> _Told:
     corrected = found["rechazo_anterior"] is not None or found["version_base"] is not None
     title = words.plan_waits(found["plan_version"], corrected=corrected, decides=decides)
-    return title, answers.PlanWaiting.of(None, **found, espera_cliente=owing)
+    return title, answers.PlanWaiting.of(None, **found)
 
 
 def _budget(found: _Found, policy: Policy) -> _Told:

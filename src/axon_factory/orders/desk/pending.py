@@ -8,10 +8,11 @@ from typing import Any, Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from axon_factory.domain.pending import PendingKind
 from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.text import timestamp
 from axon_factory.orders.answers.desk_order import DeskOrder, amounts
-from axon_factory.orders.answers.pending import PendingItem, PendingKind, PendingList
+from axon_factory.orders.answers.pending import PendingItem, PendingList
 from axon_factory.orders.desk.acts import Act, acts_on_line, acts_on_message, acts_on_order, only
 from axon_factory.orders.desk.entries import told_of
 from axon_factory.orders.policy import Policy
@@ -118,6 +119,10 @@ _PENDING = text(
                    'horas', p.plan -> 'estimacion_horas',
                    'horas_catalogo', o.catalogo -> 'estimacion_horas',
                    'hitos', jsonb_array_length(p.plan -> 'milestones'), 'avisos', p.flags,
+                   'espera_cliente', EXISTS (
+                       SELECT FROM order_questions q
+                       WHERE q.order_id = o.id AND q.audience = 'cliente'
+                         AND q.answered_at IS NULL AND q.closed_at IS NULL),
                    'rechazo_anterior', (
                        SELECT motivo FROM order_plans before
                        WHERE before.order_id = o.id AND before.version = p.version - 1

@@ -21,6 +21,7 @@ from axon_factory.orders.answers.timeline import (
     Who,
 )
 from axon_factory.orders.desk import words
+from axon_factory.orders.desk.estimate import estimate_of, is_at_risk, range_document
 from axon_factory.orders.desk.records import (
     LINE,
     TEAM,
@@ -34,7 +35,8 @@ from axon_factory.orders.desk.records import (
 )
 from axon_factory.orders.desk.spans import Piece, Stage, Wait, cut_into_spans
 from axon_factory.orders.desk.steps import step_title
-from axon_factory.orders.desk.turn import turn_of
+from axon_factory.orders.desk.turn import agent_at_work, turn_of
+from axon_factory.orders.promise import measured_pace
 
 __all__ = ["read_timeline"]
 
@@ -59,6 +61,9 @@ async def read_timeline(
         waits_of(records, principal),
     )
     pieces = sorted([*pieces, *_failures(stages)], key=lambda piece: piece.since)
+    pace = await measured_pace(session, order.tipo_producto)
+    hours = float((order.plan or order.catalogo)["estimacion_horas"])
+    estimate = estimate_of(order.estado, hours, order.progreso, pace, now)
     turn = turn_of(order, records.mode)
     spans = [_span(piece, order, records, now, last=piece is pieces[-1]) for piece in pieces]
     over = order.estado in {OrderState.ENTREGADO, OrderState.CANCELADO}
@@ -69,6 +74,8 @@ async def read_timeline(
         ahora=timestamp(now),
         total_segundos=_seconds(order.created_at, end),
         trabajo_segundos=round(working, 3),
+        estimado=range_document(estimate),
+        en_riesgo=is_at_risk(estimate, order.promised_until) or _is_late(order, now),
         turno=Turn.of(
             None,
             quien=turn.who.value,
@@ -80,6 +87,13 @@ async def read_timeline(
         paradas=[_stop(state, stages, order, pieces, now) for state in _PATH],
         tramos=spans,
     )
+
+
+def _is_late(order: Order, now: datetime) -> bool:
+    """Return whether the promise is broken; its clock stands still while the client owes."""
+    if order.promised_until is None or order.estado == OrderState.CANCELADO:
+        return False
+    return (order.entregado_at or order.paused_at or now) > order.promised_until
 
 
 _AFTER_FAILURE = Sentence(
@@ -131,8 +145,9 @@ _AGENTS = {
 
 
 def _worker(piece: Piece, order: Order, records: Records) -> tuple[Who, str]:
-    if piece.state is SpanState.EN_CURSO and order.asignado_a and piece.stage.state in _AGENTS:
-        return Who.AGENTE, order.asignado_a
+    working = agent_at_work(order)
+    if piece.state is SpanState.EN_CURSO and working and piece.stage.state in _AGENTS:
+        return Who.AGENTE, working
     if piece.stage.state is OrderState.CONSTRUCCION:
         names = [one["agente"] for one in _finished(piece, records)]
         if names:

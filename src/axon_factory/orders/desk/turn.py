@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from axon_factory.db.tables import Order
 from axon_factory.domain.building import LineMode, Silence
+from axon_factory.domain.names import APPROVER_NAME
 from axon_factory.domain.states import OrderState, PlanStatus, WaitsFor
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.answers.timeline import Who
 from axon_factory.orders.desk import words
 
-__all__ = ["Turn", "turn_of"]
+__all__ = ["Turn", "agent_at_work", "turn_of"]
 
 _TEAM = Sentence("el equipo", "the team")
 _CLIENT = Sentence("el cliente", "the client")
@@ -73,6 +74,13 @@ def turn_of(order: Order, mode: LineMode) -> Turn:
     return _at_work(order, state, mode)
 
 
+def agent_at_work(order: Order) -> str | None:
+    """Return the name of the agent that is responsible, None while none has begun."""
+    # Whoever approved the plan stands there until an agent takes the order over.
+    taken = order.estado != OrderState.NUEVO and order.asignado_a != APPROVER_NAME
+    return order.asignado_a if taken else None
+
+
 def _team(what: Sentence) -> Turn:
     return _turn(Who.PERSONA, _TEAM, what, Sentence("Le toca al equipo", "It is the team's turn"))
 
@@ -93,13 +101,8 @@ def _waiting(order: Order, waits: WaitsFor) -> Turn:
                 Sentence("decide cuánto pueden gastar los modelos", "decide what models may spend")
             )
         case WaitsFor.PERSONA:
-            rejections = order.retrabajos + 1
-            return _team(
-                Sentence(
-                    f"decide sobre un producto que la revisión rechazó {rejections} veces",
-                    f"decide about a product that the review rejected {rejections} times",
-                )
-            )
+            what = words.review_waits(order.retrabajos + 1)
+            return _team(Sentence(_small(what), _small(what.en)))
         case WaitsFor.MAQUINA:
             trouble = words.machine_waits((order.espera_causa or {}).get("codigo"))
             return Turn(
@@ -129,9 +132,9 @@ def _at_work(order: Order, state: OrderState, mode: LineMode) -> Turn:
     if order.silence is not None:
         said = words.SILENT[Silence(order.silence)]
         what = Sentence(f"{what}. {said}", f"{what.en}. {said.en}")
-    if order.asignado_a is None or state is OrderState.NUEVO:
+    name = agent_at_work(order)
+    if name is None:
         return _turn(Who.LINEA, _LINE, what, _lines_turn())
-    name = order.asignado_a
     head = Sentence(f"Le toca a {name}", f"It is the turn of {name}")
     return _turn(Who.AGENTE, name, what, head)
 

@@ -1,8 +1,7 @@
-"""Lists of orders with an exact total, at any number of orders (design §3.4, ADR 0016).
+"""Lists of orders with an exact total, at any number of orders (design §3.4, ADR 43).
 
-Every order has a *position* (a small integer) and *terms* ("e:qa", "g:retail", "w:empresa"), which
-triggers keep. A filter is an AND of ORs of terms. Of each term that many orders have there is a
-bitmap over positions; the worker folds changes into it (`folding`), and a reader takes the orders
-that changed since from their rows (`index`). So any filter is a few ANDs and a count of bits,
-and the page is read from the calendar months that its bits lie in (`page`).
+`listed_orders` has a narrow row for each order with what lists are filtered by. `order_counts` has
+how many orders there are of each combination of values, in all, of each tag and of each client.
+Writers append to `order_count_changes`, which the worker folds in (`counts`). Triggers keep all
+three. A list is one statement (`statement`): its total is a sum of counts where there are some.
 """

@@ -15,16 +15,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from axon_factory.db.sessions import driver_connection
 from axon_factory.domain.permissions import Principal
-from axon_factory.orders.lists.conditions import condition_of
+from axon_factory.orders.lists.conditions import condition, is_of_orders, values_of
 from axon_factory.orders.lists.fields import shown
-from axon_factory.orders.lists.matching import use_one_snapshot
 from axon_factory.orders.lists.ordering import Ordering
 from axon_factory.orders.lists.query import ListQuery
+from axon_factory.orders.lists.words import words_query
 
 __all__ = ["Dialect", "export_orders"]
 
 _ROWS_AT_ONCE = 500
-_EXPORTED = sql.SQL("SELECT {columns} FROM orders WHERE {condition} ORDER BY {order}")
+# The narrow rows are sorted, and each order is read when its turn comes.
+_EXPORTED = sql.SQL(
+    "SELECT {columns} FROM (SELECT id, prioridad_rank AS rank, {time} AS moment FROM {table}"
+    " WHERE {condition} ORDER BY {order}) AS chosen JOIN orders USING (id) ORDER BY {chosen}"
+)
+_ONE_BY_ONE = (
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+)
 _FORMULA = re.compile(r"[\s\u3000\uff1d\uff0b\uff0d\uff20]*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
@@ -45,16 +52,21 @@ async def export_orders(
 ) -> AsyncGenerator[bytes]:
     """Yield the lines of the whole list, a header first, without regard to `limit` and cursor.
 
-    The session must not have been used yet: all is read in one snapshot.
+    All is of one moment.
     """
     connection = await driver_connection(session)
-    await use_one_snapshot(connection)
-    condition, values = await condition_of(connection, query, principal)
+    values = values_of(query, principal, await words_query(connection, query.text))
+    ordering = Ordering.of(replace(query, cursor=None))
+    of_orders = ordering.column == "updated_at" or is_of_orders(values)
     statement = _EXPORTED.format(
         columns=sql.SQL(", ").join(map(sql.Identifier, query.fields)),
-        condition=condition or sql.SQL("true"),
-        order=Ordering.of(replace(query, cursor=None)).order_by(),
+        time=sql.Identifier(ordering.column),
+        table=sql.Identifier("orders" if of_orders else "listed_orders"),
+        condition=condition(values, of_orders=of_orders),
+        order=ordering.order_by(),
+        chosen=ordering.order_by("moment", rank="rank"),
     )
+    await connection.execute(_ONE_BY_ONE)
     mark = codecs.BOM_UTF8 if dialect.byte_order_mark else b""
     yield mark + _lines([query.fields], dialect)
     async with connection.cursor(

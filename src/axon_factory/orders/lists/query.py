@@ -47,11 +47,6 @@ class ListQuery:
     fields: tuple[str, ...] = SUMMARY
     cursor: Cursor | None = None
 
-    @property
-    def is_indexed(self) -> bool:
-        """Whether bitmaps know every filter of the query."""
-        return not any(self._of_rows())
-
     def identity(self, principal: Principal) -> str:
         """Return what a cursor is bound to: the filter, the order, and whose orders they are."""
         return repr(
@@ -63,12 +58,12 @@ class ListQuery:
                 self.sort_by,
                 self.descending,
                 principal.client_id,
-                *(() if self.is_indexed else self._of_rows()),
+                *(self._others() if any(self._others()) else ()),
             )
         )
 
-    def _of_rows(self) -> tuple[object, ...]:
-        """Return the filters that only the orders' rows can answer."""
+    def _others(self) -> tuple[object, ...]:
+        """Return the filters that a cursor did not name before there were any of them."""
         return (
             tuple(sorted(set(self.plan_states))),
             tuple(sorted(set(self.waits))),

@@ -1,6 +1,7 @@
 """Tell the client: one mail for each thing that happens to their order, through the outbox.
 
-Every mail is written in the transaction of what it tells of. A mail holds a link, never a secret.
+Every mail is written in the transaction of what it tells of. A mail holds a link, never a secret;
+the code of `codigo` shows nothing without the link, and only for minutes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ __all__ = [
     "mail_facts",
     "tell_approval",
     "tell_cancelled",
+    "tell_code",
     "tell_delivered",
     "tell_failed",
     "tell_link",
@@ -96,6 +98,13 @@ async def tell_link(change: Change, link: PortalLink) -> None:
     """Send the client of the locked order the link that was just issued."""
     topic = f"{ClientMail.ENLACE.event}:{link.number}"
     await _tell(change, ClientMail.ENLACE, {}, topic=topic)
+
+
+async def tell_code(change: Change, code: str, *, number: int, minutes: int) -> None:
+    """Send the contact of the locked order the code with which the page shows credentials."""
+    topic = f"{ClientMail.CODIGO.event}:{number}"
+    facts = {"code": code, "minutes": minutes}
+    await _tell(change, ClientMail.CODIGO, facts, topic=topic)
 
 
 async def ask_client(change: Change, question: OrderQuestion, *, topic: str) -> None:

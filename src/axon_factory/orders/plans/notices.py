@@ -7,6 +7,12 @@ from axon_factory.domain.notifications import NotificationKind
 from axon_factory.domain.plan import Plan
 from axon_factory.domain.plan_review import PlanFlag
 from axon_factory.orders.change import Change
+from axon_factory.orders.notifications.desk import (
+    audience_name,
+    how_to_act,
+    plan_page,
+    type_name,
+)
 from axon_factory.orders.notifications.outbox import post_message
 from axon_factory.orders.policy import Policy
 
@@ -25,8 +31,8 @@ async def tell_waiting_plan(change: Change, plan: Plan, flags: Iterable[PlanFlag
         topic=f"plan_v{order.plan_version}",
         subject=f"{order.order_number}: el plan v{order.plan_version} espera tu aprobación",
         body=(
-            f"{order.nombre_producto} ({order.tipo_producto})\n\n"
-            f"Stack: {', '.join(plan.stack_tecnologico)}\n"
+            f"{order.nombre_producto} ({type_name(order)})\n\n"
+            f"Tecnologías: {', '.join(plan.stack_tecnologico)}\n"
             f"Integraciones: {', '.join(plan.integraciones) or 'ninguna'}\n"
             f"Precio: {order.precio} {order.moneda}\n"
             f"Horas estimadas: {plan.estimacion_horas:g}\n{milestones}\n{notes}\n"
@@ -70,7 +76,7 @@ async def tell_answer(change: Change, question: OrderQuestion, answer: str) -> N
         topic=f"respuesta_{question.number}",
         subject=f"{order.order_number}: respuesta a la pregunta {question.number}",
         body=(
-            f"Preguntaste ({question.audience}):\n{question.question}\n\n"
+            f"Preguntaste {audience_name(question.audience)}:\n{question.question}\n\n"
             f"Respuesta:\n{answer}\n\n" + _how_to_decide(order, change.policy)
         ),
     )
@@ -78,14 +84,16 @@ async def tell_answer(change: Change, question: OrderQuestion, answer: str) -> N
 
 def _waiting(order: Order, hours: int) -> str:
     return (
-        f"El plan v{order.plan_version} de {order.nombre_producto} ({order.tipo_producto}) espera "
+        f"El plan v{order.plan_version} de {order.nombre_producto} ({type_name(order)}) espera "
         f"una decisión desde hace {hours} h.\n\n"
     )
 
 
 def _how_to_decide(order: Order, policy: Policy) -> str:
     number = order.order_number
-    return (
-        f"Para verlo y decidir:\n  axon orders plan {number}\n  axon orders approve {number}\n"
-        f"  {policy.public_url}/api/orders/{number}/plans\n"
+    return how_to_act(
+        "Para verlo y decidir",
+        plan_page(policy, order),
+        f"axon orders plan {number}",
+        f"axon orders approve {number}",
     )

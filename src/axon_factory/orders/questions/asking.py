@@ -18,6 +18,7 @@ from axon_factory.domain.states import Actor, ActorKind, Audience, OrderState, W
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.change import Change
 from axon_factory.orders.notifications.client_mails import ask_client, tell_moved_promise
+from axon_factory.orders.notifications.desk import about, how_to_act, questions_page
 from axon_factory.orders.notifications.outbox import notify
 from axon_factory.orders.questions.open import wait_for_answers
 from axon_factory.orders.requests import QuestionRequest
@@ -336,7 +337,7 @@ def _key(order: Order, request: QuestionRequest, principal: Principal) -> str | 
 async def tell_of_question(change: Change, question: OrderQuestion) -> None:
     """Post the mail about an open question: the first, or the reminder that its row counts.
 
-    The client gets the link to their page, the approver the command; a planner reads no mail.
+    Client and approver each get the link to their page; a planner reads no mail.
     """
     order = change.order
     reminder = f":recordatorio:{question.reminders}" if question.reminders else ""
@@ -357,17 +358,22 @@ async def tell_of_question(change: Change, question: OrderQuestion) -> None:
                 topic=topic,
                 kind=kind,
                 subject=f"Recordatorio: {subject}" if reminder else subject,
-                body=_to_operator(order, question),
+                body=_to_operator(change, question),
             )
         case _:
             pass
 
 
-def _to_operator(order: Order, question: OrderQuestion) -> str:
+def _to_operator(change: Change, question: OrderQuestion) -> str:
+    order = change.order
     return (
-        f"{question.asked_by_name} pregunta por la orden {order.order_number} "
-        f"({order.nombre_producto}):\n\n{_quoted(question)}\n\n"
-        f'Para responder: axon orders answer {order.order_number} {question.number} "…"\n'
+        f"{question.asked_by_name} pregunta por la orden {about(order)}:\n\n"
+        f"{_quoted(question)}\n\n"
+        + how_to_act(
+            "Para responder",
+            questions_page(change.policy, order),
+            f'axon orders answer {order.order_number} {question.number} "…"',
+        )
     )
 
 

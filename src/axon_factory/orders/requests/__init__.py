@@ -1,5 +1,6 @@
 """Strict request schemas of the order commands (design §3.1, §3.5); bad ones are refused whole."""
 
+from axon_factory.orders.requests.feedback import OrderRatingRequest, ProblemReport
 from axon_factory.orders.requests.messages import field_messages, validated
 from axon_factory.orders.requests.models import (
     CheckReport,
@@ -18,6 +19,8 @@ __all__ = [
     "LongText",
     "NewOrder",
     "OrderPatch",
+    "OrderRatingRequest",
+    "ProblemReport",
     "QuestionAnswer",
     "QuestionRequest",
     "field_messages",

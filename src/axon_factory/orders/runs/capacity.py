@@ -6,6 +6,7 @@ transaction that frees a place enqueues the orders whose turn it is.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -29,7 +30,14 @@ from axon_factory.orders.change import Change
 from axon_factory.orders.read import current_mode
 from axon_factory.orders.runs.state import RunEnd, current_run, end_run
 
-__all__ = ["free_place", "place_in_queue", "take_place", "wake_waiting"]
+__all__ = [
+    "PlaceIfApproved",
+    "free_place",
+    "place_if_approved",
+    "place_in_queue",
+    "take_place",
+    "wake_waiting",
+]
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('axon.capacity', 0))")
 _CLIENT = "coalesce(o.cliente_id, lower(o.datos_cliente ->> 'email'))"
@@ -101,6 +109,31 @@ async def place_in_queue(session: AsyncSession, order: Order, now: datetime) -> 
     waiting = rank_waiting(await _waiting(session, LineMode.ACTIVA), now)
     ids: Sequence[UUID] = [one.order_id for one in waiting]
     return ids.index(order.id) + 1 if order.id in ids else None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceIfApproved:
+    """Where an order would stand among those that wait to be built, were its plan approved now."""
+
+    ahead: int
+    behind: int
+    free: bool
+    """Whether it would be built at once."""
+
+
+async def place_if_approved(
+    session: AsyncSession, order: Order, limits: BuildLimits, now: datetime
+) -> PlaceIfApproved:
+    """Return the place that the order would have; without limits each is built at once."""
+    if not limits.any:
+        return PlaceIfApproved(0, 0, free=True)
+    candidate = _candidate(order, now)
+    others = [one for one in await _waiting(session, LineMode.ACTIVA) if one.order_id != order.id]
+    ranked = rank_waiting([*others, candidate], now)
+    ahead = next(place for place, one in enumerate(ranked) if one.order_id == order.id)
+    granted = grant_places(limits, await _taken(session), ranked, now)
+    free = any(one.order_id == order.id for one in granted)
+    return PlaceIfApproved(ahead, len(ranked) - ahead - 1, free)
 
 
 async def _queue(change: Change) -> None:

@@ -21,6 +21,7 @@ from axon_factory.domain.states import Actor, ActorKind, OrderState
 from axon_factory.jobs.queue import enqueue_advance
 from axon_factory.orders.change import Change
 from axon_factory.orders.events import append_event
+from axon_factory.orders.notifications.desk import about, builder_name, how_to_act, order_page
 from axon_factory.orders.read import lock_order_by_id
 
 __all__ = [
@@ -99,11 +100,15 @@ async def mark_silent(change: Change, level: Silence) -> None:
         topic=f"silencio:{level}:{since.timestamp():.0f}",
         subject=f"{order.order_number}: la construcción {_WORDS[level]}",
         body=(
-            f"El agente que construye la orden {order.order_number} ({order.nombre_producto}) "
+            f"El agente que construye la orden {about(order)} "
             f"lleva {minutes} minutos sin dar señales de vida.\n\n"
-            f"Sesión: {order.session_id}\nConstructor: {builder}\n\n"
-            "La orden no falla por eso y la línea sigue mirando. Si el agente no vuelve:\n"
-            f'axon orders cancel {order.order_number} --reason "…"\n'
+            f"La construye: {builder_name(builder)}\nSesión: {order.session_id}\n\n"
+            "La orden no falla por eso y la línea sigue mirando.\n\n"
+            + how_to_act(
+                "Si el agente no vuelve, decide en",
+                order_page(change.policy, order),
+                f'axon orders cancel {order.order_number} --reason "…"',
+            )
         ),
     )
     await change.touch()

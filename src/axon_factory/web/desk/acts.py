@@ -176,6 +176,35 @@ ACTS: Mapping[str, Act] = MappingProxyType(
                 "You answer for what the review has not proved. It is kept with your name.",
             ),
         ),
+        "devolver": Act(
+            Action.UPDATE_ORDER,
+            "PATCH",
+            "",
+            Sentence("Devolver a construcción…", "Send back to be built…"),
+            Sentence("La orden vuelve a construcción.", "The order is built again."),
+            "undo-2",
+            (_REASON,),
+            body=lambda form: {"estado": "construccion", "motivo": form.text("motivo")},
+        ),
+        "fallar": Act(
+            Action.UPDATE_ORDER,
+            "PATCH",
+            "",
+            Sentence("Dar por fallida…", "Give it up…"),
+            Sentence("La orden quedó fallida.", "The order has failed."),
+            "circle-x",
+            (_REASON,),
+            dangerous=True,
+            body=lambda form: {"estado": "fallido", "motivo": form.text("motivo")},
+        ),
+        "mirar": Act(
+            Action.WAKE_ORDER,
+            "POST",
+            "wake",
+            Sentence("Preguntar al agente ahora", "Ask the agent now"),
+            Sentence("La línea mira al agente ahora.", "The line looks at the agent now."),
+            "refresh-cw",
+        ),
         "cancelar": Act(
             Action.CANCEL_ORDER,
             "POST",
@@ -277,12 +306,14 @@ def _fits(name: str, order: Mapping[str, Any]) -> bool:
     match name:
         case "aprobar" | "rechazar" | "preguntar":
             return order.get("plan_estado") == "pendiente_aprobacion" and bool(order["plan_hash"])
-        case "aceptar":
+        case "aceptar" | "devolver" | "fallar":
             return order.get("espera") == "persona"
         case "presupuesto":
             return order.get("espera") == "presupuesto"
         case "borrar":
             return order.get("borrado_at") is None
+        case "mirar":
+            return False  # offered where an agent is silent
         case _:
             return True
 
@@ -304,7 +335,7 @@ async def do_act(
     form = await desk.form()
     act = _named(name, desk)
     body = act.body(form) if act.body else _plain_body(act, form)
-    path = f"{path_of('orders', number)}/{act.path}"
+    path = f"{path_of('orders', number)}/{act.path}".removesuffix("/")
     try:
         await desk.api.ask(act.method, path, body=body or None, key=form.key)
     except Refused as refusal:

@@ -116,6 +116,9 @@
     for (const button of document.querySelectorAll("button[aria-busy]")) { button.disabled = false; button.removeAttribute("aria-busy"); }
   });
 
+  // Of tabs that do not all fit, the one that is open is in sight.
+  document.querySelector(".order-tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // Text to the clipboard: a button names the element that holds it.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copies]");
@@ -165,23 +168,22 @@
   document.addEventListener("pointerout", () => { clearTimeout(settle.timer); settle.timer = setTimeout(settle, 400); });
 
   let pause = 500;
-  let seq = null;
+  let cursor = null;
   function connect() {
     if (!parts().length || !("WebSocket" in window)) return;
     const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/orders`);
     const orders = new Set(parts().map((part) => part.dataset.order).filter(Boolean));
     const all = parts().some((part) => !part.dataset.order);
-    socket.addEventListener("open", () => socket.send(JSON.stringify({ type: "auth" })));
     socket.addEventListener("message", ({ data }) => {
       const message = JSON.parse(data);
       if (message.type === "auth_ok") {
         pause = 500;
         if (light) light.dataset.state = "on";
-        const from = seq === null ? {} : { desde: seq };
+        const from = cursor === null ? {} : { desde: cursor };
         if (all) socket.send(JSON.stringify({ type: "subscribe", filtros: {}, ...from }));
         else for (const id of orders) socket.send(JSON.stringify({ type: "subscribe", order_id: id }));
       } else if (message.type === "order_update") {
-        if (typeof message.seq === "number" && all) seq = message.seq;
+        cursor = message.cursor ?? cursor;
         changed(message.order_id);
       } else if (message.type === "resync") changed(null);
     });

@@ -1,0 +1,1 @@
+"""How fast `/ws/orders` tells thousands of what is committed."""
