@@ -6,6 +6,8 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 
 from axon_factory.api.authentication import Guard
 from axon_factory.api.routes import (
@@ -42,6 +44,16 @@ def test_a_route_without_a_permission_stops_the_start() -> None:
         check_routes(_application("/api/forgotten").routes)
 
 
+def test_a_websocket_without_a_permission_stops_the_start() -> None:
+    async def endpoint(_socket: WebSocket) -> None:
+        """Answer nothing."""
+
+    app = FastAPI(openapi_url=None, docs_url=None)
+    app.router.routes.append(WebSocketRoute("/ws/forgotten", endpoint))
+    with pytest.raises(RouteWithoutPermission, match="/ws/forgotten"):
+        check_routes(app.routes)
+
+
 def test_what_a_route_lacks_is_an_attribute_error() -> None:
     [route] = _routes(_application("/ready"))
     assert getattr(route, "no_such_attribute", None) is None
@@ -68,6 +80,8 @@ def _is_complete(route: Route) -> bool:
 
 
 def _guarded_by(route: object) -> Action | None:
+    if isinstance(route, WebSocketRoute):
+        return route.endpoint.action
     calls = _calls(route.dependant) if isinstance(route, APIRoute) else ()
     return next((call.action for call in calls if isinstance(call, Guard)), None)
 

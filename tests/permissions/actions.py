@@ -21,7 +21,7 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
         }
     ),
     Action.LIST_ORDERS: frozenset({"GET /api/orders"}),
-    Action.READ_FEED: frozenset({"GET /api/events"}),
+    Action.READ_FEED: frozenset({"GET /api/events", "GET /api/orders/stream"}),
     Action.READ_RESULT: frozenset({"GET /api/orders/{id}/result"}),
     Action.UPDATE_ORDER: frozenset({"PATCH /api/orders/{id}"}),
     Action.DELETE_ORDER: frozenset({"DELETE /api/orders/{id}"}),

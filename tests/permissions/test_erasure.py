@@ -37,6 +37,7 @@ from tests.support.products import make_product
 from tests.support.workshop import OWNER_ID
 
 ELSEWHERE = {
+    "/api/orders/stream": "the same events; it does not end",
     "/api/orders/{id}/stream": "the same events; it does not end",
     "/git/{slug}.git/{path}": "the repository is gone",
     "/docs/{name}": "installed files",
