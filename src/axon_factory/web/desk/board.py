@@ -72,7 +72,8 @@ async def orders(
 
 def _is_shown(column: Json) -> bool:
     """Return whether a column is drawn: one that is empty only if orders pass through it."""
-    return bool(column["total"]) or column["estado"] not in {"fallido", "cancelado"}
+    own = column["total"] - column["en_te_necesita"]
+    return bool(own) or column["estado"] not in {"fallido", "cancelado"}
 
 
 def _menu(card: Json) -> list[tuple[str, Sentence]]:
