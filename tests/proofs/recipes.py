@@ -120,7 +120,8 @@ async def _rate(kitchen: Kitchen, by: Headers) -> Prepared:
     order_id, _ = await kitchen.order("entregado")
     owner = kitchen.workshop.headers["owner"]
     path = f"/api/orders/{order_id}/rating"
-    return Prepared("POST", path, owner, {"calificacion": 4}, {"calificacion": 1})
+    body, otherwise = {"calificacion": 4}, {"calificacion": 1}
+    return Prepared("POST", path, owner, body, otherwise, other=("POST", "/credentials/rotate"))
 
 
 @_recipe("POST", f"{_ORDER}/erase")
