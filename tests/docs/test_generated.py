@@ -100,6 +100,8 @@ ADVICE: Mapping[str, str] = {
     "acceso_saturado": "Too many logins at once: try again after the seconds in `Retry-After`.",
     "version_de_api_desconocida": "Send a version that `versiones` names, or no `Axon-Version`.",
     "password_debil": "Choose another password; `details` says what is wrong with this one.",
+    "demasiados_codigos": "Use the code that was mailed last, or wait. The portal's page says it.",
+    "demasiados_reportes": "Wait for the seconds of `Retry-After`: five an hour and order.",
     "demasiados_intentos": "Wait for the seconds in `Retry-After` before you log in again.",
     "ultimo_administrador": "Give another user the role `admin` first.",
     "cuenta_propia": "Ask another administrator.",

@@ -33,6 +33,8 @@ FACTS: dict[str, Any] = {
     "options": ["Español", "Inglés"],
     "blocking": True,
     "reminder": False,
+    "code": "407218",
+    "minutes": 10,
 }
 FORBIDDEN = (
     *OrderState,
@@ -134,7 +136,9 @@ def test_html_loads_nothing_and_hides_a_preheader(kind: ClientMail, language: La
     assert "max-width: 600px" in html
 
 
-@pytest.mark.parametrize("kind", [kind for kind in ClientMail if kind != "cancelada"])
+@pytest.mark.parametrize(
+    "kind", [kind for kind in ClientMail if kind not in {"cancelada", "codigo"}]
+)
 def test_a_link_is_a_button_and_an_address(kind: ClientMail) -> None:
     mail = letter(kind)
     assert f"\n{LINK}\n" in mail.text
@@ -179,10 +183,18 @@ def test_a_subject_is_short() -> None:
     assert len(letter(ClientMail.ENTREGADA, product="x" * 200).subject) <= 150
 
 
-def test_the_delivery_promises_an_account_only_where_there_is_one() -> None:
-    for language, word in ((Language.ES, "cuenta"), (Language.EN, "account")):
-        assert word in letter(ClientMail.ENTREGADA, language, has_account=True).text
-        assert word not in letter(ClientMail.ENTREGADA, language, has_account=False).text
+def test_the_delivery_says_how_credentials_are_read() -> None:
+    for language, word, code in (
+        (Language.ES, "cuenta", "código"),
+        (Language.EN, "account", "code"),
+    ):
+        assert code in letter(ClientMail.ENTREGADA, language).text
+        for changes in ({"told": ["entregada"]}, {"link": None}):
+            with_one = letter(ClientMail.ENTREGADA, language, has_account=True, **changes).text
+            without = letter(ClientMail.ENTREGADA, language, has_account=False, **changes).text
+            assert word in with_one
+            assert word not in without
+            assert code not in with_one + without
 
 
 def test_no_mail_is_announced_that_is_switched_off() -> None:

@@ -100,6 +100,7 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
             "POST /api/orders/{id}/invite",
             "POST /api/users",
             "POST /api/users/{id}/invite",
+            "POST /api/users/{id}/logout",
         }
     ),
     Action.MANAGE_KEYS: frozenset(
@@ -115,6 +116,7 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
             "POST /api/system-tokens",
         }
     ),
+    Action.READ_SETTINGS: frozenset({"GET /api/settings"}),
     Action.READ_AUDIT: frozenset({"GET /api/audit", "GET /api/audit/verification"}),
     Action.MANAGE_NOTIFICATIONS: frozenset(
         {

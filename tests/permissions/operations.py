@@ -100,6 +100,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/api/users/{id}"): Operation(about="user"),
     ("PATCH", "/api/users/{id}"): Operation({"nombre": "Otro"}, about="user"),
     ("POST", "/api/users/{id}/invite"): Operation(about="user"),
+    ("POST", "/api/users/{id}/logout"): Operation(about="user"),
+    ("GET", "/api/settings"): Operation(),
     ("GET", "/api/keys"): Operation(),
     ("POST", "/api/keys"): Operation({"nombre": "ventas", "permiso": "lectura"}, done=(201,)),
     ("GET", "/api/keys/{id}"): Operation(about="key"),

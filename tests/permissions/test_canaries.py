@@ -346,19 +346,13 @@ async def require_no_leak_in_writes(
 
 
 async def test_the_portal_shows_what_the_client_may_read(planted: Planted) -> None:
-    for order_id in (planted.delivered, planted.failed, planted.built):
-        link = httpx2.URL(planted.workshop.container.portal_links.url(order_id)).path
-        for place in (link, f"{link}/problema"):
-            answer = await planted.workshop.http.get(place)
-            assert answer.status_code == 200, answer.text
-            assert _leaks(planted, answer.text, "the portal", "owner") == []
-    async with client_signed_in(planted.workshop) as browser:
-        numbers = [
-            (await planted.workshop.order(one)).order_number
-            for one in (planted.delivered, planted.failed, planted.built)
-        ]
-        places = [f"/portal/ordenes/{number}" for number in numbers]
-        for place in ("/portal", *places, *(f"{one}/problema" for one in places)):
+    workshop, places = planted.workshop, ["/portal"]
+    async with client_signed_in(workshop) as browser:
+        for order_id in (planted.delivered, planted.failed, planted.built):
+            link = httpx2.URL(workshop.container.portal_links.url(order_id)).path
+            own = f"/portal/ordenes/{(await workshop.order(order_id)).order_number}"
+            places += [link, f"{link}/problema", own, f"{own}/problema"]
+        for place in places:
             answer = await browser.get(place)
             assert answer.status_code == 200, answer.text
             assert _leaks(planted, answer.text, place, "owner") == []

@@ -252,6 +252,12 @@ async def _invite_user(kitchen: Kitchen, by: Headers) -> Prepared:
     return Prepared("POST", path, by, {"idioma": "es"}, {"idioma": "en"})
 
 
+@_recipe("POST", "/api/users/{id}/logout")
+async def _end_user_sessions(kitchen: Kitchen, by: Headers) -> Prepared:
+    user_id, _ = await kitchen.user()
+    return Prepared("POST", f"/api/users/{user_id}/logout", by)
+
+
 @_recipe("POST", "/api/keys")
 async def _create_key(kitchen: Kitchen, by: Headers) -> Prepared:
     body = {"nombre": f"n-{uuid4().hex[:12]}", "permiso": "lectura"}

@@ -27,7 +27,7 @@ async def user(workshop: Workshop, email: str) -> dict[str, Any]:
     return next(one for one in answer.json()["users"] if one["email"] == email)
 
 
-async def created(workshop: Workshop, **changes: Any) -> dict[str, Any]:
+async def created(workshop: Workshop, **changes: object) -> dict[str, Any]:
     body = {
         "email": f"p{uuid4().hex[:8]}@example.com",
         "nombre": "Persona",

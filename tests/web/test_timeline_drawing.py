@@ -13,7 +13,7 @@ BEGIN = datetime(2026, 11, 28, 22, 0, tzinfo=UTC)
 READER = Reader(english=False, zone=ZoneInfo("America/Mexico_City"), now=BEGIN)
 
 
-def span(begin: float, end: float | None, **changes: Any) -> dict[str, Any]:
+def span(begin: float, end: float | None, **changes: object) -> dict[str, Any]:
     """A span that begins and ends so many hours after the order."""
     return {
         "etapa": "construccion",

@@ -117,6 +117,7 @@ TAGS: Mapping[str, str] = MappingProxyType(
         "productos": "El catálogo de tipos de producto (§4).",
         "acceso": "Sesiones, usuarios, claves y tokens (§8).",
         "linea": "La línea entera: mirarla, pausarla, drenarla, detenerla y reanudarla.",
+        "ajustes": "Los ajustes con los que se inició la fábrica.",
         "auditoria": "El registro de quién hizo qué.",
         "avisos": "A dónde van los avisos y cómo llegó cada uno.",
         "salud": "Si el servicio responde.",

@@ -52,6 +52,7 @@ from axon_factory.domain.text import Sentence
 from axon_factory.orders.answers.shared import EXAMPLE_ID, EXAMPLE_NUMBER, design_example
 from axon_factory.orders.bulk import SelectionChanged
 from axon_factory.orders.feedback import TooManyReports
+from axon_factory.orders.portal_codes import TooManyCodes
 from axon_factory.orders.questions.asking import QuestionClosed
 
 __all__ = ["error_example", "error_schema"]
@@ -264,6 +265,7 @@ _SAMPLES: Mapping[type[AxonError], Callable[[], AxonError]] = MappingProxyType(
         AttemptEnded: lambda: AttemptEnded("0", "Builder Agent", UUID(EXAMPLE_ID), 1),
         WeakPassword: lambda: WeakPassword("password_nueva", _TOO_EASY),
         TooManyAttempts: lambda: TooManyAttempts(_SECONDS),
+        TooManyCodes: lambda: TooManyCodes(_SECONDS),
         TooManyReports: lambda: TooManyReports(_SECONDS),
         TooManyRequests: lambda: TooManyRequests(_SECONDS),
     }

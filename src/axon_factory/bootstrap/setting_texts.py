@@ -32,8 +32,8 @@ _SERVER = {
     "trusted_proxies": "Redes cuyos `X-Forwarded-For` y `X-Forwarded-Proto` se creen.",
     "rate_limit_reads": "Lecturas por minuto de cada quien; 0: sin límite.",
     "rate_limit_writes": "Escrituras por minuto de cada quien; 0: sin límite.",
-    "rate_limit_costly": "Escrituras por minuto que cuestan más: revelar credenciales, actuar sobre "
-    "varias órdenes, cuentas y claves; 0: sin límite.",
+    "rate_limit_costly": "Escrituras por minuto que cuestan más: revelar credenciales, actuar "
+    "sobre varias órdenes, cuentas y claves; 0: sin límite.",
     "rate_limit_anonymous": "Solicitudes por minuto sin credencial desde una dirección; 0: sin "
     "límite.",
 }

@@ -4,9 +4,9 @@ Both doors, the signed link and the client's account, show this and nothing else
 attempt, agent, log, rejection or note, and no secret.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
@@ -18,13 +18,13 @@ from sqlmodel import col
 from axon_factory.db.tables import Order, OrderCredential, OrderMilestone, OrderQuestion
 from axon_factory.domain.messages import ClientMail, Language, language_of
 from axon_factory.domain.plan import Milestone, Plan
-from axon_factory.domain.progress import resume
 from axon_factory.domain.states import ACTIVE_STATES, Audience, Claim, OrderState
 from axon_factory.domain.text import Sentence
 from axon_factory.orders.credentials import credentials_of
 from axon_factory.orders.evidence import read_evidence
 from axon_factory.orders.feedback import problems_of, rating_of
 from axon_factory.orders.policy import Policy
+from axon_factory.orders.portal_promise import Promised, promised_to_client
 from axon_factory.orders.portal_words import (
     CREDENTIALS,
     STAGES,
@@ -35,7 +35,6 @@ from axon_factory.orders.portal_words import (
     milestone_name,
     panel_of,
 )
-from axon_factory.orders.promise import promise_of
 
 __all__ = [
     "CredentialsState",
@@ -98,30 +97,6 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """A time in which the work waited for the client; `until` is None while it still does."""
-
-    question: str
-    since: datetime
-    until: datetime | None
-    span: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Promised:
-    """The promise as it stands, and where it stood when it was made."""
-
-    since: datetime
-    until: datetime
-    first: tuple[datetime, datetime] | None
-    """Where it stood at first, None if it has not moved."""
-    pauses: Sequence[Pause]
-    is_moving: bool
-    """The clock stands still for the client's answer."""
-    is_late: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Link:
     """An address of the delivered product."""
 
@@ -178,7 +153,7 @@ async def read_portal_view(
     )
     problems = await problems_of(session, order)
     rating = await rating_of(session, order) if delivered else None
-    promised = _promised(order, state, questions, policy, now)
+    promised = promised_to_client(order, questions, policy, now)
     sealed = await credentials_of(session, order.id) if delivered else ()
     webhooks = cast("dict[str, str]", (order.resultado or {}).get("webhooks") or {})
     return PortalView(
@@ -318,41 +293,6 @@ def _shown(question: OrderQuestion) -> Question:
         question.asked_at,
         question.answer,
     )
-
-
-def _promised(
-    order: Order,
-    state: OrderState,
-    questions: Sequence[OrderQuestion],
-    policy: Policy,
-    now: datetime,
-) -> Promised | None:
-    made = promise_of(order)
-    if made is None or state is OrderState.CANCELADO:
-        return None
-    standing = resume(made, now)
-    pauses = list(_pauses(order, questions, now))
-    moved = sum((one.span for one in pauses), timedelta())
-    told = moved >= policy.promise_told_after
-    return Promised(
-        standing.since,
-        standing.until,
-        (standing.since - moved, standing.until - moved) if told else None,
-        pauses if told else (),
-        made.paused_at is not None,
-        state in ACTIVE_STATES and now > standing.until,
-    )
-
-
-def _pauses(order: Order, questions: Sequence[OrderQuestion], now: datetime) -> Iterator[Pause]:
-    """Yield when the clock stood still: blocking questions, a time that two share counted once."""
-    counted = order.aprobado_at or now
-    for one in questions:
-        ended = one.answered_at or one.closed_at
-        since, until = max(one.asked_at, counted), ended or now
-        if one.blocking and until > since:
-            yield Pause(one.question, since, ended, until - since)
-        counted = max(counted, until) if one.blocking else counted
 
 
 def _links(order: Order) -> Sequence[Link]:

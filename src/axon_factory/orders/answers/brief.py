@@ -5,13 +5,15 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from axon_factory.domain.answers import AnswerModel, Column, Count, OrderNumber, Timestamp
+from axon_factory.domain.plan import Change
 from axon_factory.domain.plan_review import FlagKind
 from axon_factory.domain.states import PlanVersionStatus
 from axon_factory.orders.answers.desk_order import DESK_ORDER_EXAMPLE, DeskOrder
-from axon_factory.orders.answers.plans import EXAMPLE_HASH, PlanDifference
+from axon_factory.orders.answers.plans import EXAMPLE_HASH
 from axon_factory.orders.desk.acts import Act
 
 __all__ = [
+    "BriefChange",
     "BriefCost",
     "BriefEffect",
     "BriefRange",
@@ -29,6 +31,14 @@ class BriefWarning(AnswerModel):
         description="Nombre estable."
     )
     mensaje: str = Field(description="Qué, en una frase.")
+
+
+class BriefChange(AnswerModel):
+    """Un cambio del plan, en palabras."""
+
+    cambio: Change
+    texto: str = Field(description="Qué cambia.")
+    horas: float | None = Field(description="Cuántas horas suma o resta; null si no toca horas.")
 
 
 class BriefCost(AnswerModel):
@@ -95,11 +105,10 @@ class SimilarOrders(AnswerModel):
     )
 
 
-_EXAMPLE_DIFFERENCE: dict[str, Any] = {
-    "campo": "integraciones",
+_EXAMPLE_CHANGE: dict[str, Any] = {
     "cambio": "agregado",
-    "antes": None,
-    "despues": "Google Sheets",
+    "texto": "Hito «Pedidos por encargo»",
+    "horas": 7.0,
 }
 _EXAMPLE_RANGE = {"desde": "2025-11-15T02:12:00Z", "hasta": "2025-11-15T10:18:00Z"}
 
@@ -119,8 +128,8 @@ class PlanBrief(AnswerModel):
             {"codigo": "integraciones_distintas", "mensaje": "Integraciones que no pide: Slack"}
         ],
         "cuentas_del_cliente": ["Google Sheets", "Stripe"],
-        "cambios_catalogo": [_EXAMPLE_DIFFERENCE],
-        "cambios_anterior": [_EXAMPLE_DIFFERENCE],
+        "cambios_catalogo": [_EXAMPLE_CHANGE],
+        "cambios_anterior": [_EXAMPLE_CHANGE],
         "costo": {
             "previsto_minimo_usd": "0.31",
             "previsto_maximo_usd": "0.37",
@@ -172,8 +181,10 @@ class PlanBrief(AnswerModel):
     cuentas_del_cliente: list[str] = Field(
         description="Servicios externos del plan: el cliente pone su cuenta de cada uno."
     )
-    cambios_catalogo: list[PlanDifference] = Field(description="Frente al plan del catálogo.")
-    cambios_anterior: list[PlanDifference] | None = Field(
+    cambios_catalogo: list[BriefChange] = Field(
+        description="Frente al plan del catálogo, en palabras; `/diff` lo dice campo por campo."
+    )
+    cambios_anterior: list[BriefChange] | None = Field(
         description="Frente a la versión anterior; null en la primera."
     )
     costo: BriefCost

@@ -1,6 +1,6 @@
 """What deciding about one version of a plan needs: warnings, changes, cost, effect, likes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,8 @@ from axon_factory.domain.catalogue import ProductType
 from axon_factory.domain.catalogue.product_types import default_plan
 from axon_factory.domain.errors import PlanNotFound
 from axon_factory.domain.permissions import Principal
-from axon_factory.domain.plan import Difference, Plan, differences
+from axon_factory.domain.plan import Plan
+from axon_factory.domain.plan_review import flags_of
 from axon_factory.domain.progress import promise, remaining
 from axon_factory.domain.states import Audience, OrderState, PlanVersionStatus
 from axon_factory.domain.text import Sentence
@@ -30,6 +31,7 @@ from axon_factory.orders.answers.brief import (
 from axon_factory.orders.answers.desk_order import DeskOrder
 from axon_factory.orders.answers.plans import plain_amount
 from axon_factory.orders.desk.acts import Act, acts_on_order, only
+from axon_factory.orders.desk.changes import changes_in_words
 from axon_factory.orders.plans.versions import find_plan
 from axon_factory.orders.policy import Policy
 from axon_factory.orders.promise import kept_promises, measured_pace
@@ -94,6 +96,7 @@ class _Case:
 
     order: Order
     row: OrderPlan
+    product: ProductType
     plan: Plan
     usual: Plan
     before: OrderPlan | None
@@ -127,7 +130,7 @@ async def read_brief(
     effect = await _effect(session, case, policy, now) if case.waits else None
     changed = None
     if case.before is not None:
-        changed = _shown(differences(Plan.model_validate(case.before.plan), case.plan))
+        changed = changes_in_words(Plan.model_validate(case.before.plan), case.plan)
     acts = acts_on_order(order, principal, own_orders=policy.approval.own_orders)
     decisions = (Act.APROBAR, Act.EDITAR, Act.PREGUNTAR, Act.RECHAZAR, Act.CANCELAR)
     return PlanBrief.of(
@@ -141,7 +144,7 @@ async def read_brief(
         rechazo_anterior=_rejection(case.before),
         advertencias=_warnings(case, forecast, cost["presupuesto_usd"], asked=bool(asked)),
         cuentas_del_cliente=list(case.plan.integraciones),
-        cambios_catalogo=_shown(differences(case.usual, case.plan)),
+        cambios_catalogo=changes_in_words(case.usual, case.plan),
         cambios_anterior=changed,
         costo=cost,
         si_apruebas_ahora=effect,
@@ -158,6 +161,7 @@ async def _case(session: AsyncSession, order: Order, version: int) -> _Case:
     return _Case(
         order,
         row,
+        product,
         Plan.model_validate(row.plan),
         default_plan(product, order.datos_cliente["configuracion"]),
         await find_plan(session, order, version - 1),
@@ -168,10 +172,6 @@ def _rejection(before: OrderPlan | None) -> str | None:
     if before is None or before.estado != PlanVersionStatus.RECHAZADO:
         return None
     return before.motivo
-
-
-def _shown(found: Sequence[Difference]) -> list[dict[str, Any]]:
-    return [difference.document() for difference in found]
 
 
 def _warnings(
@@ -199,7 +199,17 @@ def _warnings(
                 ),
             )
         )
-    return [*found, *(_warning(flag["codigo"], flag["mensaje"]) for flag in case.row.flags)]
+    return [*found, *(_warning(flag["codigo"], said) for flag, said in _flags(case))]
+
+
+def _flags(case: _Case) -> Iterable[tuple[Mapping[str, str], str]]:
+    """Yield the version's flags; they are kept in Spanish, and found again say the same in both."""
+    configuration = case.order.datos_cliente["configuracion"]
+    found = flags_of(case.plan, case.product, configuration)
+    again = {str(flag.message): flag.message for flag in found}
+    for flag in case.row.flags:
+        said: str = flag["mensaje"]
+        yield flag, again.get(said, said)
 
 
 def _warning(code: str, message: str) -> dict[str, Any]:

@@ -101,13 +101,8 @@ def _waiting(order: Order, waits: WaitsFor) -> Turn:
                 Sentence("decide cuánto pueden gastar los modelos", "decide what models may spend")
             )
         case WaitsFor.PERSONA:
-            rejections = order.retrabajos + 1
-            return _team(
-                Sentence(
-                    f"decide sobre un producto que la revisión rechazó {rejections} veces",
-                    f"decide about a product that the review rejected {rejections} times",
-                )
-            )
+            what = words.review_waits(order.retrabajos + 1)
+            return _team(Sentence(_small(what), _small(what.en)))
         case WaitsFor.MAQUINA:
             trouble = words.machine_waits((order.espera_causa or {}).get("codigo"))
             return Turn(

@@ -15,7 +15,7 @@ from axon_factory.domain.states import TERMINAL_STATES, Needs, OrderState
 from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.lists.words import Connection, words_query
 
-__all__ = ["COUNTED", "condition", "condition_of", "is_of_orders", "values_of"]
+__all__ = ["COUNTED", "NEEDS", "condition", "condition_of", "is_of_orders", "values_of"]
 
 # Who owes the next act (`domain.waiting.Needs`).
 NEEDS = """

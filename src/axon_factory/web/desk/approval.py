@@ -214,6 +214,6 @@ async def _edit_form(
         order=order,
         typed=typed,
         stale=_stale(desk, order, refusal),
-        problems=problems_of(typed, refusal.fields if refusal else {}),
+        problems=problems_of(typed, refusal.fields if refusal else {}, desk.r),
         problem=refusal.sentence if refusal else "",
     )

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
-from axon_factory.web.backend import Refused, path_of
+from axon_factory.web.backend import Json, Refused, path_of
 from axon_factory.web.desk.webhooks import KEEPS, said_event
 from axon_factory.web.words import CHANNELS
 
@@ -30,14 +30,14 @@ async def deliveries_page(
     if cursor:
         query["cursor"] = cursor
     status, problem = HTTPStatus.OK, ""
+    page: Json = {"deliveries": [], "next_cursor": None}
     try:
         page = await desk.get("notifications", "deliveries", query=query)
     except Refused as refusal:
         if refusal.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND}:
             raise
         status, problem = HTTPStatus(refusal.status), refusal.sentence
-        page = {"deliveries": [], "next_cursor": None}
-    following = page["next_cursor"]
+    following: str | None = page["next_cursor"]
     destinations = await desk.get("notifications", "destinations")
     return await desk.page(
         "desk/deliveries.html",

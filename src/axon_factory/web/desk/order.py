@@ -5,6 +5,7 @@ The page of the plan is `approval`.
 
 import asyncio
 import json
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -56,6 +57,7 @@ async def summary(number: str, request: Request, desk: Reads) -> Response:
         checks=checks,
         usage=plans["uso"] if plans else None,
         portal_url=_portal_url(links),
+        late=_is_late(desk, order),
         recent=activity.groups[:_SHORT],
     )
 
@@ -197,6 +199,14 @@ async def _result(desk: Desk, number: str) -> Json | None:
         if refusal.status == HTTPStatus.BAD_REQUEST:
             return None
         raise
+
+
+def _is_late(desk: Desk, order: Json) -> bool:
+    """Return whether what was promised is over and nothing was delivered."""
+    promised = order["promesa"]
+    if promised is None or order["entregado_at"] or order["estado"] == "cancelado":
+        return False
+    return datetime.fromisoformat(promised["hasta"]) < desk.r.now
 
 
 def _portal_url(links: Json | None) -> str | None:

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.requests import Request
 
 from axon_factory.domain.permissions import Action, Role
-from axon_factory.web.backend import Json
+from axon_factory.web.backend import Json, Refused
 from axon_factory.web.desk.acts import acts_for
 from axon_factory.web.signed_in import Desk, PageGuard, SignInFirst
 
@@ -28,13 +28,15 @@ class OrderPage(PageGuard):
 
         Raises:
             SignInFirst: nobody is signed in, or a client is: their page of the order is elsewhere.
-            Refused: the table does not grant the page's action.
+            Refused: the table does not grant the page's action, or a client sends its form.
         """
         desk = await super().__call__(request)
-        if desk.who.role is Role.CLIENT:
-            number = quote(request.path_params["number"], safe="")
-            raise SignInFirst(f"/portal/ordenes/{number}")
-        return desk
+        if desk.who.role is not Role.CLIENT:
+            return desk
+        if request.method == "POST":
+            said = desk.r.t("Este formulario es del equipo", "This form is for the team")
+            raise Refused(HTTPStatus.FORBIDDEN, {"codigo": "permiso_denegado", "message": said})
+        raise SignInFirst(f"/portal/ordenes/{quote(request.path_params['number'], safe='')}")
 
 
 @dataclass(frozen=True, slots=True)

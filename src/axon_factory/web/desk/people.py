@@ -75,7 +75,9 @@ async def change(number: str, desk: _PEOPLE) -> Response:
     """Change name, role or client; nothing is changed over another's change."""
     form = await desk.form()
     role = form.text("rol")
-    body: dict[str, object] = {"nombre": form.text("nombre")} | ({"rol": role} if role else {})
+    body: dict[str, object] = {"nombre": form.text("nombre")}
+    if role:
+        body["rol"] = role
     if role == Role.CLIENT:
         body["cliente_id"] = form.text("cliente_id") or None
     try:

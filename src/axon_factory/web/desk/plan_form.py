@@ -6,6 +6,7 @@ from typing import Any
 
 from axon_factory.web.backend import Json
 from axon_factory.web.forms import Form
+from axon_factory.web.language import Reader
 
 __all__ = ["MilestoneRow", "PlanForm", "edited_plan", "filled_in", "form_of", "problems_of"]
 
@@ -96,13 +97,20 @@ def edited_plan(plan: Json, typed: PlanForm) -> Json:
     }
 
 
-def problems_of(typed: PlanForm, fields: Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong by the names of the form's fields; what is none of them by ``otros``."""
+def problems_of(typed: PlanForm, fields: Mapping[str, str], reader: Reader) -> dict[str, str]:
+    """Return what is wrong by the names of the form's fields; what is none of them by `otros`."""
     found: dict[str, str] = {}
     kept = typed.kept
+    unreadable = {f"horas.{row.id}" for row in kept if not isinstance(_hours(row.hours), float)}
     for path, said in fields.items():
         parts = path.removeprefix("plan.").split(".")
         name = _field_of(parts, kept)
+        if name in unreadable:
+            found[name] = reader.t(
+                "Escribe un número de horas, por ejemplo 2.5",
+                "Write a number of hours, for instance 2.5",
+            )
+            continue
         found[name] = f"{found[name]} {said}" if name in found else said
     return found
 

@@ -4,7 +4,7 @@ The drawing is SVG, whose numbers are attributes: the pages' policy allows no in
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -143,12 +143,26 @@ def _row(name: str, note: str, parts: Sequence[Json], axis: _Axis, tones: Mappin
     for place, (part, (x, width)) in enumerate(zip(parts, boxes, strict=True)):
         left = boxes[place - 1][0] + boxes[place - 1][1] if place else 0.0
         right = boxes[place + 1][0] if place + 1 < len(boxes) else WIDTH
-        label, where, label_x = _placed(part, x, width, left, right)
+        labels = [_label(part, name, axis)]
+        if part["estado"] == "espera":
+            labels.append(str(part["nombre"]))
+        label, where, label_x = _placed(labels, x, width, left, right)
         tone = tones[part["estado"]]
         bars.append(Bar(x, width, tone, label, where, label_x, _tells(part, axis)))
+    _give_way(bars)
     failed = any(bar.tone == "failed" for bar in bars)
     worst = [part for part in parts if part["estado"] == "fallo"] or parts[-1:]
-    return Row(name, note, bars, _label(worst[-1]), failed)
+    return Row(name, note, bars, _label(worst[-1], name, axis), failed)
+
+
+def _give_way(bars: list[Bar]) -> None:
+    """Let a failure without room write over the bar after it, which then says nothing."""
+    for place, bar in enumerate(bars[:-1]):
+        after = bars[place + 1]
+        has_room = len(bar.label) * _LETTER + _MARGIN <= after.width
+        if bar.tone == "failed" and bar.place == "none" and has_room:
+            bars[place] = replace(bar, place="after", label_x=bar.x + bar.width)
+            bars[place + 1] = replace(after, place="none")
 
 
 def _box(part: Json, axis: _Axis) -> tuple[float, float]:
@@ -159,10 +173,9 @@ def _box(part: Json, axis: _Axis) -> tuple[float, float]:
 
 
 def _placed(
-    part: Json, x: float, width: float, left: float, right: float
+    labels: Sequence[str], x: float, width: float, left: float, right: float
 ) -> tuple[str, str, float]:
-    """Return what a bar says and where: the longest of its labels that has room."""
-    labels = [_label(part), *([str(part["nombre"])] if part["estado"] == "espera" else [])]
+    """Return what a bar says and where: the first of its labels that has room."""
     placed = [(label, *_place(label, x, width, left, right)) for label in labels]
     return next((one for one in placed if one[1] != "none"), placed[0])
 
@@ -179,16 +192,25 @@ def _place(label: str, x: float, width: float, left: float, right: float) -> tup
     return "none", x
 
 
-def _label(part: Json) -> str:
+def _label(part: Json, name: str, axis: _Axis) -> str:
+    """Return what a bar says beside the name of its row: never the name again."""
     title = str(part["titulo"])
+    if part["estado"] == "fallo" and part["detalle"] and title == name:
+        return str(part["detalle"])
+    if title == name:
+        return _length(part, axis)
     return f"{title} · {part['nombre']}" if part["estado"] == "espera" else title
+
+
+def _length(part: Json, axis: _Axis) -> str:
+    until = _time(part["hasta"]) if part["hasta"] else axis.now
+    return axis.reader.span(until - _time(part["desde"]))
 
 
 def _tells(part: Json, axis: _Axis) -> str:
     reader = axis.reader
-    until = _time(part["hasta"]) if part["hasta"] else axis.now
-    span = reader.span(until - _time(part["desde"]))
-    words = [part["titulo"], part["nombre"], f"{reader.moment(part['desde'])}, {span}"]
+    when = f"{reader.moment(part['desde'])}, {_length(part, axis)}"
+    words = [part["titulo"], part["nombre"], when]
     return " · ".join([*words, *([part["detalle"]] if part["detalle"] else [])])
 
 

@@ -223,17 +223,19 @@ async def _destination(
 ) -> HTMLResponse:
     destination = await desk.get("notifications", "destinations", id)
     sent = await desk.get("notifications", "deliveries", query={"destino": id, "limit": 10})
-    held = {
-        "nombre": destination["nombre"],
-        "clientes": ", ".join(destination["clientes"]),
-        "tags": ", ".join(destination["tags"]),
-    }
+    filled = form or Form(
+        {
+            "nombre": (destination["nombre"],),
+            "clientes": (", ".join(destination["clientes"]),),
+            "tags": (", ".join(destination["tags"]),),
+        }
+    )
     return await desk.page(
         "desk/webhook.html",
         refusal.status if refusal else HTTPStatus.OK,
         destination=destination,
         deliveries=sent["deliveries"],
-        value=form.text if form else lambda name: held.get(name, ""),
+        value=filled.text,
         chosen=form.all("eventos") if form else destination["eventos"],
         choices=_choices(),
         said_event=said_event,

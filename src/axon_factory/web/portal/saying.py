@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 
-from axon_factory.orders.portal_view import Promised
+from axon_factory.orders.portal_promise import Promised
 from axon_factory.web.language import Reader
 
 __all__ = ["delivered_words", "promise_words", "span_words"]

@@ -116,6 +116,9 @@
     for (const button of document.querySelectorAll("button[aria-busy]")) { button.disabled = false; button.removeAttribute("aria-busy"); }
   });
 
+  // Of tabs that do not all fit, the one that is open is in sight.
+  document.querySelector(".order-tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // Text to the clipboard: a button names the element that holds it.
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copies]");
