@@ -81,7 +81,7 @@ def _is_complete(route: Route) -> bool:
 
 def _guarded_by(route: object) -> Action | None:
     if isinstance(route, WebSocketRoute):
-        return route.endpoint.action
+        return getattr(route.endpoint, "action", None)
     calls = _calls(route.dependant) if isinstance(route, APIRoute) else ()
     return next((call.action for call in calls if isinstance(call, Guard)), None)
 

@@ -23,7 +23,8 @@ async def read_live(
 ) -> Sequence[str | None]:
     """Return of each credential who it is (`db.principals.principal_of`), None if it holds no more.
 
-    `noted` counts as a use of a key. A login's signature and expiry are the caller's to check: they are in the token, not in a row.
+    `noted` counts as a use of a key. A login's signature and expiry are the caller's to check: they
+    are in the token, not in a row.
     """
     asked = to_json(asked_credentials(credentials)).decode()
     found: list[str | None] = [None] * len(credentials)
