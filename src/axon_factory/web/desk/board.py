@@ -20,7 +20,7 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-_CARDS = 40
+_CARDS = 30
 """Of a column; the table has the others."""
 _ICONS: Mapping[str, str] = MappingProxyType(
     {
