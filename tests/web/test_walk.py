@@ -22,6 +22,17 @@ pytestmark = [
 
 PLAIN = ("/", "/entrar", "/no/hay/nada")
 OWN = ("/cuenta", "/cuenta/contrasena", "/app/mas")
+DESK = (
+    "/app/pendientes",
+    "/app/pendientes?clase=fallo",
+    "/app/pendientes?clase=presupuesto",
+    "/app/ordenes",
+    "/app/ordenes?prioridad=normal&columna=construccion",
+    "/app/ordenes?vista=tabla",
+    "/app/ordenes?vista=tabla&estado=listo&tag=ninguna",
+    "/app/ordenes/nueva",
+    "/app/ordenes/nueva?tipo=webhook_service",
+)
 STATES = (
     OrderState.NUEVO,
     OrderState.PLANIFICACION,
@@ -79,7 +90,10 @@ def paths_of(name: str, orders: dict[str, str]) -> list[str]:
         case "nobody":
             return [*PLAIN]
         case "admin":
-            return [*OWN, *acts]
+            copied = f"/app/ordenes/nueva?de={orders['construccion']}"
+            return [*OWN, *acts, *DESK, copied]
+        case "operator":
+            return [*OWN, *DESK]
         case _:
             return [*OWN]
 
