@@ -245,6 +245,7 @@ def card_of(
     *,
     own_orders: bool,
 ) -> dict[str, Any]:
+    """Return the card of a row of the board's statement, with the acts that `principal` may do."""
     acts = acts_on_order(row, principal, own_orders=own_orders, question=row.asked)
     promised = _promise(row, now)
     estimate = estimate_of(row.estado, row.hours, row.progreso, pace, now)

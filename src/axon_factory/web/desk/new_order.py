@@ -294,7 +294,7 @@ def _is_filled(document: Document, path: str) -> bool:
     value: object = document
     for part in path.split("."):
         if isinstance(value, dict):
-            value = value.get(part)
+            value = cast("Document", value).get(part)
         elif isinstance(value, list) and part.isdecimal():
             items = cast("list[Any]", value)
             value = items[int(part)] if int(part) < len(items) else None
