@@ -291,7 +291,7 @@ def _rows_at(document: Document, path: str) -> list[Any]:
 
 
 def _is_filled(document: Document, path: str) -> bool:
-    value: object = document
+    value: Any = document
     for part in path.split("."):
         if isinstance(value, dict):
             value = cast("Document", value).get(part)
