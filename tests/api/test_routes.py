@@ -7,6 +7,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 
 from axon_factory.api.authentication import Guard
 from axon_factory.api.routes import (
@@ -42,6 +43,16 @@ def test_guards_are_those_that_fastapi_finds(workshop: Workshop) -> None:
 def test_a_route_without_a_permission_stops_the_start() -> None:
     with pytest.raises(RouteWithoutPermission, match="/api/forgotten"):
         check_routes(_application("/api/forgotten").routes)
+
+
+def test_a_websocket_without_a_permission_stops_the_start() -> None:
+    async def endpoint(_socket: WebSocket) -> None:
+        """Answer nothing."""
+
+    app = FastAPI(openapi_url=None, docs_url=None)
+    app.router.routes.append(WebSocketRoute("/ws/forgotten", endpoint))
+    with pytest.raises(RouteWithoutPermission, match="/ws/forgotten"):
+        check_routes(app.routes)
 
 
 def test_what_a_route_lacks_is_an_attribute_error() -> None:

@@ -43,6 +43,11 @@ ELSEWHERE = {
     "/git/{slug}.git/{path}": "the repository is gone",
     "/static/{name}": "installed files",
     "/portal/{token}": "asked below",
+    "/portal/{token}/credenciales": "it leads back to the page",
+    "/portal/{token}/problema": "the same as the page",
+    "/portal/ordenes/{number}": "the order is no client's any more",
+    "/portal/ordenes/{number}/credenciales": "it leads back to the page",
+    "/portal/ordenes/{number}/problema": "the order is no client's any more",
 }
 
 
@@ -104,6 +109,9 @@ async def report(living: Living, order_id: UUID) -> None:
     said = {"respuesta": f"{MARK}-respuesta"}
     answer = await living.workshop.http.post(f"{link}/preguntas/1", data=said)
     assert answer.status_code == 303, answer.text
+    problem = {"descripcion": f"{MARK}-problema"}
+    answer = await living.workshop.http.post(f"{link}/problema", data=problem)
+    assert answer.status_code == 303, answer.text
     tag = {"accion": "tag", "ids": [str(order_id)], "agregar": [f"{MARK}-otra"]}
     await living.ask("POST", "/api/orders/bulk", tag)
 
@@ -142,8 +150,10 @@ PLANTED = {
     "order_credentials": True,
     "order_events": True,
     "order_plans": True,
+    "order_problems": True,
     "order_questions": True,
     "listed_orders": True,
+    "order_ratings": True,
     "orders": True,
     "outbox_attempts": True,
     "outbox_messages": True,
@@ -157,6 +167,8 @@ async def test_nothing_of_a_delivered_order_is_left(living: Living) -> None:
     await living.until(order_id, OrderState.ENTREGADO)
     path = f"/api/orders/{order_id}"
     await living.ask("POST", f"{path}/credentials/reveal", by="owner")
+    rating = {"calificacion": 3, "comentario": f"{MARK}-comentario"}
+    await living.ask("POST", f"{path}/rating", rating, by="owner")
     await living.send_messages()
     before = await dump(living)
     assert set(held(before)) >= {table for table, planted in PLANTED.items() if planted}

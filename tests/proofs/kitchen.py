@@ -31,6 +31,8 @@ class Prepared:
     body: Mapping[str, Any] | None = None
     otherwise: Mapping[str, Any] | None = None
     again: Headers = field(default_factory=dict[str, str])
+    other: tuple[str, str] = ("PATCH", "")
+    """Another operation on orders that the caller may do: its method, and its path below one."""
 
     async def send(
         self,

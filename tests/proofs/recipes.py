@@ -119,9 +119,10 @@ async def _close_problem(kitchen: Kitchen, by: Headers) -> Prepared:
 async def _rate(kitchen: Kitchen, by: Headers) -> Prepared:
     del by  # nobody but the client says what they think
     order_id, _ = await kitchen.order("entregado")
-    owner = kitchen.workshop.headers["owner"]
+    owner = await kitchen.workshop.new_principal("owner")
     path = f"/api/orders/{order_id}/rating"
-    return Prepared("POST", path, owner, {"calificacion": 4}, {"calificacion": 1})
+    body, otherwise = {"calificacion": 4}, {"calificacion": 1}
+    return Prepared("POST", path, owner, body, otherwise, other=("POST", "/credentials/rotate"))
 
 
 @_recipe("POST", f"{_ORDER}/erase")

@@ -241,3 +241,48 @@ async def test_a_form_of_another_session_decides_nothing(
     sent = desk.form(f"{path}/aprobar") | {"_ficha": "x"}
     assert (await desk.http.post(f"{path}/aprobar", data=sent)).status_code == 403
     assert (await workshop.order(waiting)).estado == OrderState.PLANIFICACION
+
+
+async def test_a_button_elsewhere_for_a_plan_that_has_changed_leads_to_its_page(
+    workshop: Workshop, desk: Browser, waiting: UUID
+) -> None:
+    path = await page_of(workshop, waiting)
+    await desk.see(path)
+    read = {name: desk.form(f"{path}/aprobar")[name] for name in ("plan_version", "plan_hash")}
+    await another_version(workshop, waiting)
+    elsewhere = path.replace("/plan", "/actos/aprobar")
+    sent = desk.form(f"{path}/aprobar") | read
+    page = await desk.http.post(elsewhere, data=sent)
+    assert page.url.path == path
+    assert "el que espera es el v2" in page.text
+    assert (await workshop.order(waiting)).estado == OrderState.PLANIFICACION
+    asking = await desk.see(path.replace("/plan", "/actos/rechazar"))
+    assert asking.url.path == path
+    assert desk.form(f"{path}/rechazar")["plan_version"] == "2"
+
+
+async def test_removing_milestones_and_none_left(
+    workshop: Workshop, desk: Browser, waiting: UUID
+) -> None:
+    milestones = (await workshop.show(waiting))["plan"]["milestones"]
+    ids = [one["id"] for one in milestones]
+    path = await page_of(workshop, waiting)
+    await desk.see(f"{path}/editar")
+    nothing: dict[str, str | list[str]] = {
+        "hito": ids,
+        "aprobar": "0",
+        **{f"quitar.{key}": "1" for key in ids},
+    }
+    page = await desk.send(f"{path}/editar", **nothing)
+    assert page.status_code == 400
+    assert 'role="alert"' in page.text
+    fewer: dict[str, str | list[str]] = {
+        "hito": ids,
+        "aprobar": "1",
+        **{f"quitar.{key}": "" for key in ids[:-1]},
+        f"quitar.{ids[-1]}": "1",
+    }
+    await desk.send(f"{path}/editar", **fewer)
+    order = await workshop.order(waiting)
+    assert order.estado == OrderState.CONSTRUCCION
+    assert [one["id"] for one in (await workshop.show(waiting))["plan"]["milestones"]] == ids[:-1]

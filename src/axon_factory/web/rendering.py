@@ -6,7 +6,7 @@ and fragment are one template: a request of htmx for a part gets the content wit
 """
 
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,6 +122,7 @@ def is_fragment(request: Request) -> bool:
     return "hx-request" in request.headers and request.headers.get("hx-request-type") == "partial"
 
 
+@lru_cache(maxsize=1000)  # a board has a thousand of them
 def _icon(name: str, title: str = "") -> "Markup":
     """Return an icon; with a `title` it has a name of its own, else it only decorates."""
     from markupsafe import Markup  # noqa: PLC0415 — as in _templates

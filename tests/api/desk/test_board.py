@@ -202,3 +202,24 @@ async def test_five_hundred_orders_take_less_than_a_tenth_of_a_second(pages: Pag
             taken.append(process_time() - begun)
     assert found["abiertas"] >= 500
     assert min(taken) < 0.1, taken
+
+
+async def test_cards_of_named_orders_come_as_they_are_named(pages: Pages) -> None:
+    found = [await order_in(pages.workshop, OrderState.CONSTRUCCION) for _ in range(2)]
+    numbers = [(await pages.workshop.order(order_id)).order_number for order_id in found]
+    asked = ",".join([numbers[1], "ORD-1999-001", numbers[0], numbers[1]])
+    cards = (await pages.get("/api/board/cards", order_number=asked))["tarjetas"]
+    assert [card["order_number"] for card in cards] == [numbers[1], numbers[0]]
+    board = await pages.get("/api/board", limit=200)
+    beside = [
+        card
+        for column in board["columnas"]
+        for card in column["tarjetas"]
+        if card["order_number"] in numbers
+    ]
+    moving = {"estimado"}
+    for card in beside:
+        named = next(one for one in cards if one["id"] == card["id"])
+        assert {k: v for k, v in named.items() if k not in moving} == {
+            k: v for k, v in card.items() if k not in moving
+        }

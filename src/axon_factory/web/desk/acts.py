@@ -19,7 +19,7 @@ from axon_factory.domain.permissions import Action, serves_in
 from axon_factory.domain.states import OrderState
 from axon_factory.domain.text import Sentence
 from axon_factory.web.backend import Refused, path_of
-from axon_factory.web.forms import Form
+from axon_factory.web.forms import Form, see
 from axon_factory.web.signed_in import Desk, page_for
 
 __all__ = ["ACTS", "Act", "Field", "acts_for", "router"]
@@ -27,6 +27,7 @@ __all__ = ["ACTS", "Act", "Field", "acts_for", "router"]
 router = APIRouter(include_in_schema=False)
 
 _NOTHING = Sentence("", "")
+_ON_THE_PLAN = frozenset({"rechazar", "preguntar"})
 Body = Callable[[Form], dict[str, Any]]
 
 
@@ -321,8 +322,10 @@ def _fits(name: str, order: Mapping[str, Any]) -> bool:
 @router.get("/app/ordenes/{number}/actos/{name}")
 async def act_page(
     number: str, name: str, desk: Annotated[Desk, Depends(page_for(Action.READ_ORDER))]
-) -> HTMLResponse:
-    """Show the form of an act."""
+) -> Response:
+    """Show the form of an act; those about the plan have theirs beside it."""
+    if name in _ON_THE_PLAN:
+        return see(f"/app/ordenes/{number}/plan?acto={name}#acto")
     order = await desk.get("orders", number)
     return await _form(desk, order, name, {}, Form({}))
 
@@ -339,6 +342,9 @@ async def do_act(
     try:
         await desk.api.ask(act.method, path, body=body or None, key=form.key)
     except Refused as refusal:
+        if refusal.codigo == "plan_desactualizado":
+            # The page of the plan shows the one that waits now, and what changed.
+            return desk.done(f"/app/ordenes/{number}/plan", refusal.sentence, "you")
         if refusal.status == HTTPStatus.BAD_REQUEST and act.asks:
             order = await desk.get("orders", number)
             return await _form(desk, order, name, refusal.fields, form, refusal)

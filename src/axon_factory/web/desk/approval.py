@@ -5,7 +5,7 @@ comes again with that one, with what changed since, and with what was typed.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -145,7 +145,7 @@ async def _page(
         type_name = named.get(order["tipo_producto"], order["tipo_producto"])
         facts["paragraph"] = paragraph(found["plan"], type_name, desk.r)
         facts["changes"] = _changes(desk, found, brief, against)
-        facts["added"] = _added(brief)
+        facts["added"] = _added(versions, found)
     acts: list[str] = brief["actos"] if brief and shown == current else []
     return await order_page(
         desk,
@@ -184,11 +184,10 @@ def _changes(desk: Desk, plan: Json, brief: Json | None, against: str) -> object
     return change_lines(found, _names(plan["plan"]), desk.r)
 
 
-def _added(brief: Json | None) -> set[str]:
-    """Return the milestones that the version before did not have."""
-    changes: list[Json] = (brief["cambios_anterior"] if brief else None) or []
-    fields = (str(one["campo"]) for one in changes if one["cambio"] == "agregado")
-    return {field.removeprefix("milestones.") for field in fields if field[:11] == "milestones."}
+def _added(versions: Sequence[Json], plan: Json) -> set[str]:
+    """Return the milestones that the version before did not have; none of the first."""
+    before = [one for one in versions if one["version"] == plan["version"] - 1]
+    return _names(plan["plan"]).keys() - _names(before[0]["plan"]).keys() if before else set()
 
 
 def _stale(desk: Desk, order: Json, refusal: Refused | None) -> object:

@@ -20,7 +20,7 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-_CARDS = 40
+_CARDS = 30
 """Of a column; the table has the others."""
 _ICONS: Mapping[str, str] = MappingProxyType(
     {
@@ -72,7 +72,8 @@ async def orders(
 
 def _is_shown(column: Json) -> bool:
     """Return whether a column is drawn: one that is empty only if orders pass through it."""
-    return bool(column["total"]) or column["estado"] not in {"fallido", "cancelado"}
+    own = column["total"] - column["en_te_necesita"]
+    return bool(own) or column["estado"] not in {"fallido", "cancelado"}
 
 
 def _menu(card: Json) -> list[tuple[str, Sentence]]:

@@ -85,11 +85,20 @@ def paragraph(plan: Json, type_name: str, reader: Reader) -> list[str]:
 def change_lines(
     changes: Iterable[Json], names: Mapping[str, str], reader: Reader
 ) -> list[ChangeLine]:
-    """Return changes as lines; `names` has the milestones of the newer plan by id."""
+    """Return changes as lines.
+
+    Args:
+        changes: Of a comparison, field by field, or of a brief, which has them in words.
+        names: The milestones of the newer plan by id.
+        reader: Who reads them.
+    """
     return [_line(change, names, reader) for change in changes]
 
 
 def _line(change: Json, names: Mapping[str, str], reader: Reader) -> ChangeLine:
+    if "texto" in change:
+        note = _signed(change["horas"], reader) if change["horas"] else ""
+        return ChangeLine(str(change["cambio"]), str(change["texto"]), note)
     field, kind = str(change["campo"]), str(change["cambio"])
     before, after = change["antes"], change["despues"]
     if field == "milestones":

@@ -63,14 +63,16 @@
     bulk.querySelector("[data-count]").textContent = chosen === 1 ? say("1 elegida", "1 chosen") : say(`${chosen} elegidas`, `${chosen} chosen`);
     bulk.classList.toggle("empty", chosen === 0);
     const all = document.getElementById("todas");
+    all.hidden = false;
     all.checked = chosen > 0 && chosen === boxes().length;
     all.indeterminate = chosen > 0 && chosen < boxes().length;
   }
   if (bulk) {
-    const all = document.getElementById("todas");
-    all.hidden = false;
-    all.addEventListener("change", () => { for (const box of boxes()) box.checked = all.checked; count(); });
-    document.addEventListener("change", (event) => { if (event.target.name === "orden_id") count(); });
+    document.addEventListener("change", ({ target }) => {
+      if (target.id === "todas") for (const box of boxes()) box.checked = target.checked;
+      if (target.id === "todas" || target.name === "orden_id") count();
+    });
+    document.addEventListener("htmx:after:swap", () => { if (document.getElementById("todas")) count(); });
     bulk.querySelector("[data-none]").addEventListener("click", () => { for (const box of boxes()) box.checked = false; count(); });
     count();
   }
