@@ -131,7 +131,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", f"{ORDER}/plans/{{version}}/brief"): Operation(done=(200, 404)),
     ("GET", "/api/pending"): Operation(),
     ("GET", "/api/board"): Operation(),
-    ("GET", "/api/board/cards"): Operation(query="order_number=ORD-2025-001"),
+    ("GET", "/api/board/cards"): Operation(query="?order_number=ORD-2025-001"),
     ("GET", "/api/line"): Operation(),
     ("POST", "/api/line/pause"): Operation(REASON),
     ("POST", "/api/line/drain"): Operation(REASON),
@@ -211,14 +211,5 @@ ELSEWHERE = {
     ("POST", "/portal/{token}/preguntas/{number}"): "tests/web: the link is the permission",
     ("GET", "/portal/{token}/problema"): "tests/web/test_portal_feedback.py",
     ("POST", "/portal/{token}/problema"): "tests/web/test_portal_feedback.py",
-    ("GET", "/portal"): "tests/web/test_portal_account.py",
-    ("GET", "/portal/ordenes/{number}"): "tests/web/test_portal_account.py",
-    ("POST", "/portal/ordenes/{number}/calificacion"): "tests/web/test_portal_account.py",
-    ("GET", "/portal/ordenes/{number}/credenciales"): "tests/web/test_portal_account.py",
-    ("POST", "/portal/ordenes/{number}/credenciales"): "tests/web/test_portal_account.py",
-    ("POST", "/portal/ordenes/{number}/credenciales/nuevas"): "tests/web/test_portal_account.py",
-    ("POST", "/portal/ordenes/{number}/preguntas/{question}"): "tests/web/test_portal_account.py",
-    ("GET", "/portal/ordenes/{number}/problema"): "tests/web/test_portal_account.py",
-    ("POST", "/portal/ordenes/{number}/problema"): "tests/web/test_portal_account.py",
 }
 """Routes whose cells are tested elsewhere, and where."""
