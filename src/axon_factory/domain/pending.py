@@ -26,5 +26,7 @@ class PendingKind(StrEnum):
     """The line does not run."""
     PRODUCTO = "producto"
     """A delivered product does not run."""
+    PROBLEMA = "problema"
+    """The client has reported a problem with the product that nobody has closed."""
     AVISO = "aviso"
     """A mail or a notification was given up in the last seven days."""

@@ -244,6 +244,7 @@ CLASSES = _table(
     maquina=("Máquina", "Machine"),
     linea=("Línea", "Line"),
     producto=("Productos", "Products"),
+    problema=("Problemas", "Problems"),
     aviso=("Avisos", "Messages"),
 )
 PRODUCT_ICONS: Mapping[str, str] = MappingProxyType(

@@ -184,6 +184,22 @@ async def test_a_product_that_is_down_is_shown_until_it_is_back(pages: Pages) ->
     assert await gone(pages, order_id, "producto")
 
 
+async def test_a_problem_of_a_client_waits_until_it_is_closed(pages: Pages) -> None:
+    order_id = await order_in(pages.workshop, OrderState.LISTO)
+    body = {"descripcion": "No contesta los domingos"}
+    told = await pages.workshop.http.post(
+        f"/api/orders/{order_id}/problems", json=body, headers=pages.workshop.headers["owner"]
+    )
+    assert told.status_code == 201, told.text
+    item = await only(pages, order_id, "problema")
+    assert (item["titulo"], item["detiene"]) == ("El cliente reporta un problema", False)
+    assert item["detalle"]["descripcion"] == "No contesta los domingos"
+    assert item["actos"] == ["cerrar"]
+    number = item["detalle"]["numero"]
+    await pages.post(f"/api/orders/{order_id}/problems/{number}/close", {})
+    assert await gone(pages, order_id, "problema")
+
+
 async def test_a_mail_that_was_given_up_is_shown_until_it_is_sent_anew(pages: Pages) -> None:
     order_id = await order_in(pages.workshop, OrderState.PLANIFICACION)
     to_client = await _given_up(pages, order_id, "cliente.entregada")

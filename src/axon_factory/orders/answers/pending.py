@@ -140,6 +140,15 @@ class ProductWaiting(AnswerModel):
     maquina: str = Field(description="La máquina que lo vigila.")
 
 
+class ProblemWaiting(AnswerModel):
+    """Un problema que el cliente reportó desde su portal."""
+
+    numero: int = Field(ge=1, description="Número del problema en la orden; cerrarlo lo cita.")
+    descripcion: str = Field(description="Lo que el cliente escribió.")
+    reportado_por: str = Field(description="Quién lo reportó.")
+    deploy_url: str | None = Field(description="Dirección del producto.")
+
+
 class MessageWaiting(AnswerModel):
     """Un correo o un aviso que no se pudo entregar."""
 
@@ -176,6 +185,7 @@ class PendingItem(AnswerModel):
         | MachineWaiting
         | LineWaiting
         | ProductWaiting
+        | ProblemWaiting
         | MessageWaiting
     ) = Field(description="Lo que hace falta para decidir, según `clase`.")
 

@@ -16,7 +16,7 @@ from axon_factory.domain.states import (
     targets_from,
 )
 
-__all__ = ["Act", "acts_on_line", "acts_on_message", "acts_on_order", "only"]
+__all__ = ["Act", "acts_on_line", "acts_on_message", "acts_on_order", "acts_on_problem", "only"]
 
 
 class Act(StrEnum):
@@ -48,6 +48,8 @@ class Act(StrEnum):
     """POST /api/orders/{id}/cancel"""
     REENVIAR = "reenviar"
     """POST /api/notifications/deliveries/{id}/redeliver"""
+    CERRAR = "cerrar"
+    """POST /api/orders/{id}/problems/{numero}/close"""
     REANUDAR = "reanudar"
     """POST /api/line/resume"""
 
@@ -141,6 +143,11 @@ def acts_on_line(principal: Principal) -> list[Act]:
 def acts_on_message(principal: Principal) -> list[Act]:
     """Return what the caller may do about a message that was given up."""
     return [Act.REENVIAR] if may(principal, Action.MANAGE_NOTIFICATIONS) else []
+
+
+def acts_on_problem(principal: Principal) -> list[Act]:
+    """Return what the caller may do about a problem that a client has reported."""
+    return [Act.CERRAR] if may(principal, Action.CLOSE_PROBLEM) else []
 
 
 def only(acts: list[Act], *wanted: Act) -> list[Act]:

@@ -95,6 +95,10 @@ def _product(found: _Found) -> _Told:
     return words.PRODUCTS[trouble], detail
 
 
+def _problem(found: _Found) -> _Told:
+    return words.PROBLEM, answers.ProblemWaiting.of(None, **found)
+
+
 def _message(found: _Found) -> _Told:
     title = words.message_lost(found["evento"], found["canal"], found["destinatario"])
     return title, answers.MessageWaiting.of(None, **found)
@@ -110,6 +114,7 @@ _TOLD: Mapping[PendingKind, Callable[[_Found], _Told]] = MappingProxyType(
         PendingKind.MAQUINA: _machine,
         PendingKind.LINEA: _line,
         PendingKind.PRODUCTO: _product,
+        PendingKind.PROBLEMA: _problem,
         PendingKind.AVISO: _message,
     }
 )

@@ -13,7 +13,14 @@ from axon_factory.domain.permissions import Action, Principal, may
 from axon_factory.domain.text import timestamp
 from axon_factory.orders.answers.desk_order import DeskOrder, amounts
 from axon_factory.orders.answers.pending import PendingItem, PendingList
-from axon_factory.orders.desk.acts import Act, acts_on_line, acts_on_message, acts_on_order, only
+from axon_factory.orders.desk.acts import (
+    Act,
+    acts_on_line,
+    acts_on_message,
+    acts_on_order,
+    acts_on_problem,
+    only,
+)
 from axon_factory.orders.desk.entries import told_of
 from axon_factory.orders.policy import Policy
 
@@ -60,6 +67,10 @@ _FOUND = """
     UNION ALL
     SELECT 'producto', i.order_id, i.id::text, i.opened_at, false
     FROM product_incidents i WHERE i.closed_at IS NULL
+    UNION ALL
+    SELECT 'problema', p.order_id, p.number::text, p.reported_at, false
+    FROM order_problems p JOIN orders o ON o.id = p.order_id
+    WHERE p.closed_at IS NULL AND o.borrado_at IS NULL
     UNION ALL
     SELECT 'aviso', m.order_id, m.id::text, m.given_up_at, false
     FROM outbox_messages m LEFT JOIN orders o ON o.id = m.order_id
@@ -155,6 +166,11 @@ _PENDING = text(
                     ))[1:20])
                FROM orders w WHERE w.espera IS NOT NULL AND w.espera = 'maquina'
                  AND w.espera_causa ->> 'codigo' = page.ref)
+           WHEN 'problema' THEN (
+               SELECT jsonb_build_object('numero', p.number, 'descripcion', p.description,
+                   'reportado_por', p.reported_by_name, 'deploy_url', o.deploy_url)
+               FROM order_problems p
+               WHERE p.order_id = o.id AND p.number = CAST(page.ref AS integer))
            WHEN 'aviso' THEN (
                SELECT jsonb_build_object('id', m.id, 'canal', m.channel, 'evento', m.event,
                    'asunto', m.subject, 'destinatario', m.recipient, 'intentos', m.attempts,
@@ -263,6 +279,8 @@ def _acts(
         return acts_on_line(principal)
     if kind is PendingKind.AVISO:
         return acts_on_message(principal)
+    if kind is PendingKind.PROBLEMA:
+        return acts_on_problem(principal)
     if kind is PendingKind.MAQUINA:
         return [Act.REINTENTAR] if may(principal, Action.RETRY_ORDER) else []
     if kind is PendingKind.PRODUCTO:

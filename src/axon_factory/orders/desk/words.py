@@ -15,6 +15,7 @@ __all__ = [
     "CAUSES",
     "CLIENT_ANSWER",
     "LINE",
+    "PROBLEM",
     "PRODUCTS",
     "QUESTION",
     "QUEUED",
@@ -95,6 +96,9 @@ CAUSES: Mapping[FailureCause, Sentence] = MappingProxyType(
     }
 )
 """Why an order failed, as the end of a sentence."""
+
+PROBLEM = Sentence("El cliente reporta un problema", "The client reports a problem")
+"""Of a product that is delivered, or on its way."""
 
 PRODUCTS: Mapping[ProductTrouble, Sentence] = MappingProxyType(
     {

@@ -35,6 +35,7 @@ _LOOKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "maquina": ("wrench", "bad"),
         "linea": ("activity", "idle"),
         "producto": ("globe", "bad"),
+        "problema": ("message-square", "bad"),
         "aviso": ("mail", "idle"),
     }
 )
@@ -101,6 +102,17 @@ async def send_again(
     path = path_of("notifications", "deliveries", id, "redeliver")
     await desk.api.ask("POST", path, key=form.key)
     return desk.done(_ADDRESS, desk.r.t("Se envía otra vez.", "It is sent again."))
+
+
+@router.post(_ADDRESS + "/problemas/{number}/{problem}")
+async def close_problem(
+    number: str, problem: str, desk: Annotated[Desk, Depends(page_for(Action.CLOSE_PROBLEM))]
+) -> Response:
+    """Close a problem that a client has reported."""
+    form = await desk.form()
+    path = path_of("orders", number, "problems", problem, "close")
+    await desk.api.ask("POST", path, key=form.key)
+    return desk.done(_ADDRESS, desk.r.t("Cerraste el problema.", "You closed the problem."))
 
 
 def _groups(items: list[Json]) -> list[tuple[bool, list[Json]]]:
