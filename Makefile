@@ -15,6 +15,7 @@ PEER := benchmarks/compare/peers/fastify/node_modules/.package-lock.json
 GENERATORS_NPM := tests/contract/generators/node_modules/.package-lock.json
 ASSETS := src/axon_factory/web/assets/icons.svg
 READERS := tests/acceptance/readers/node_modules/.package-lock.json
+SNIPPET := tests/realtime/node/node_modules/.package-lock.json
 UV := $(BIN)/uv
 SOURCES := src tests benchmarks
 # Python starts in a quarter of the time when it keeps what it has compiled.
@@ -69,7 +70,7 @@ races: $(VENV)/.dev system ## Let every pair of writes on an order collide fifty
 fuzz: $(VENV)/.dev system ## Search at length beyond the gate's fixed requests (hours; AXON_TEST_FUZZ_EXAMPLES and _MINUTES shorten it)
 	$(BIN)/pytest tests -m fuzz -s $(ARGS)
 
-long: $(VENV)/.dev system servers $(READERS) $(GENERATORS)/.installed $(GENERATORS_NPM) ## Try what is too long for the gate: other servers, faults of the machine (an hour)
+long: $(VENV)/.dev system servers $(READERS) $(SNIPPET) $(GENERATORS)/.installed $(GENERATORS_NPM) ## Try what is too long for the gate: other servers, faults of the machine (an hour)
 	@$(BIN)/axon runtime install
 	$(BIN)/pytest tests -m long -s $(ARGS)
 
@@ -91,7 +92,7 @@ lock: $(VENV)/.dev ## Resolve the requirements anew; lock files carry hashes and
 	    --no-header --quiet $$name.in -o $$name.txt || exit 1; done
 
 clean: ## Remove everything that the targets made here; data folders of factories stay
-	rm -rf $(VENV) $(VENV)-product $(CLIENT) $(GENERATORS) $(COMPARE) $(dir $(GENERATORS_NPM)) $(dir $(PEER)) $(dir $(ASSETS)) node_modules .cache .pytest_cache \
+	rm -rf $(VENV) $(VENV)-product $(CLIENT) $(GENERATORS) $(COMPARE) $(dir $(GENERATORS_NPM)) $(dir $(SNIPPET)) $(dir $(PEER)) $(dir $(ASSETS)) node_modules .cache .pytest_cache \
 	  .ruff_cache .hypothesis .import_linter_cache dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -151,6 +152,10 @@ $(GENERATORS_NPM): tests/contract/generators/package-lock.json | $(VENV)/.dev
 $(ASSETS): package.json package-lock.json .npmrc src/axon_factory/web/icons.txt | $(VENV)/.runtime
 	@echo "Bringing the files of the pages (once) ..."
 	@deploy/assets $(BIN)/python
+
+$(SNIPPET): tests/realtime/node/package-lock.json | $(VENV)/.dev
+	@deploy/npm $(BIN)/python ci --silent --ignore-scripts --prefix tests/realtime/node
+	@touch $@
 
 $(READERS): tests/acceptance/readers/package-lock.json | $(VENV)/.dev
 	@deploy/npm $(BIN)/python ci --silent --ignore-scripts --prefix tests/acceptance/readers

@@ -82,6 +82,7 @@ def test_every_direct_dependency_has_a_row_and_every_row_a_dependency(file: str)
         "package.json",
         "tests/acceptance/readers/package.json",
         "tests/contract/generators/package.json",
+        "tests/realtime/node/package.json",
     ],
 )
 def test_every_package_of_npm_has_a_row_and_every_row_a_package(file: str) -> None:

@@ -184,6 +184,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
 """Method and path template to what is sent."""
 
 ELSEWHERE = {
+    ("GET", "/asyncapi.json"): "tests/realtime: public",
     ("GET", "/api/orders/stream"): "tests/realtime: its answer does not end",
     ("GET", "/api/orders/{id}/stream"): "tests/realtime: its answer does not end",
     ("GET", "/git/{slug}.git/info/refs"): "test_repositories_for_every_principal",

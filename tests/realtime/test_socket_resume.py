@@ -48,7 +48,7 @@ async def test_nothing_is_lost_between_what_was_and_what_comes(workshop: Worksho
             return [message["seq"] for message in seen]
 
     writing = asyncio.create_task(write())
-    readers = []
+    readers: list[asyncio.Task[list[int]]] = []
     for _ in range(10):
         readers.append(asyncio.create_task(read()))
         await asyncio.sleep(0.02)

@@ -114,7 +114,7 @@ async def test_only_readers_of_the_order_may_follow(
 ) -> None:
     order_id = await workshop.place()
     await workshop.patch(order_id, estado="cancelado")
-    headers = workshop.headers[principal] if principal else {}
+    headers = workshop.headers[principal or "none"]
     answer = await workshop.http.get(f"/api/orders/{order_id}/stream", headers=headers)
     assert answer.status_code == status
 

@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
+import resource
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import ModuleType
 from typing import Annotated
@@ -158,6 +159,13 @@ def load_application() -> ModuleType:
         gc.enable()
 
 
+def _allow_many_connections() -> None:
+    """Let this process open as many files as the system allows: many shells begin with 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def answer_until_stopped(
     container: Container, listener: socket.socket, fork: Fork | None
 ) -> None:
@@ -187,6 +195,7 @@ async def serve_until(
 
     `answers` is called when requests are answered from now on.
     """
+    _allow_many_connections()
     application = load_application().application_of(container)
     from axon_factory.api.http_protocol import ServerLimits, uvicorn_config  # noqa: PLC0415 — it loads FastAPI
 

@@ -112,9 +112,10 @@ class Fanout:
         self._is_over = True
         for follower in [*self._followers()]:
             follower.stop()
-        if self._tail is not None:
-            self._tail.cancel()
-            await asyncio.wait({self._tail})
+        tail, self._tail = self._tail, None
+        if tail is not None:
+            tail.cancel()
+            await asyncio.wait({tail})
 
     def _followers(self) -> Iterator[Follower]:
         return chain(self._of_all, *self._of_order.values())

@@ -79,9 +79,11 @@ class OrderSignals:
         """Wake everybody for the last time and stop listening."""
         self._closed.set()
         self._wake_all()
-        if self._listener is not None:
-            self._listener.cancel()
-            await asyncio.wait({self._listener})
+        # A task that was cancelled while it connected keeps a half-open connection: let go of it.
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.cancel()
+            await asyncio.wait({listener})
 
     async def _listen(self) -> None:
         pause = 0.2
