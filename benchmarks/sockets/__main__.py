@@ -143,7 +143,7 @@ async def _reach(
     url: str,
 ) -> Result:
     sockets = int(goal.sockets * scale)
-    readers = [
+    readers: list[list[dict[str, Any]]] = [
         [
             {"type": "auth", "token": keys[n]},
             {"type": "subscribe", "order_id": str(order_id(n + 1))}

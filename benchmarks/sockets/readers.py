@@ -17,13 +17,15 @@ import uvloop
 _MARK = re.compile(rb"marca-(\d+)")
 _PATIENCE_SECONDS = 180
 _AT_ONCE = 100
+_LONG = 126
+"""From this length on a frame says it in two bytes more."""
 
 
 def _frame(message: object) -> bytes:
     """Return a message as a client's frame; a mask of zeros leaves it as it is."""
     data = json.dumps(message).encode()
     head = b"\x81" + (
-        bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2, "big")
+        bytes([0x80 | len(data)]) if len(data) < _LONG else b"\xfe" + len(data).to_bytes(2, "big")
     )
     return head + bytes(4) + data
 

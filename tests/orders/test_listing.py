@@ -136,6 +136,8 @@ writes = st.one_of(
 def small_scale(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a handful of orders many, so that both ways to a page are gone."""
     monkeypatch.setattr(listing, "FEW", 3)
+    monkeypatch.setattr(listing, "FEW_UNINDEXED", 2)
+    monkeypatch.setattr(listing, "DEEP", 4)
     monkeypatch.setattr(listing, "_texts", {})
 
 

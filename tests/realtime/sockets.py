@@ -47,7 +47,7 @@ class Socket:
     async def send(self, *messages: Mapping[str, Any]) -> None:
         """Send messages that the document has."""
         for message in messages:
-            _validators("enviar")[message["type"]].validate(message)
+            _validators("enviar")[message["type"]].validate(message)  # pyright: ignore[reportUnknownMemberType] — the library is not typed
             await self.connection.send(json.dumps(message))
 
     async def send_raw(self, message: str | bytes) -> None:
@@ -57,7 +57,7 @@ class Socket:
         """Return the next message, which the document must have."""
         async with asyncio.timeout(_PATIENCE_SECONDS):
             message = json.loads(await self.connection.recv())
-        _validators("recibir")[message["type"]].validate(message)
+        _validators("recibir")[message["type"]].validate(message)  # pyright: ignore[reportUnknownMemberType] — the library is not typed
         return message
 
     async def authenticate(self, token: str) -> dict[str, Any]:

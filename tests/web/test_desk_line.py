@@ -91,7 +91,7 @@ async def test_workers_and_running_steps_have_names_and_ages(
 
 async def test_without_a_worker_it_says_what_to_start(admin: Browser) -> None:
     await admin.see(PATH)
-    assert "Ningún trabajador está en marcha" in admin.words
+    assert "Ningún trabajador da señal" in admin.words
 
 
 async def test_a_pause_needs_its_reason(workshop: Workshop, admin: Browser) -> None:

@@ -1,6 +1,7 @@
 """The pages of one order: who sees them, what they say, and forms that act once."""
 
 import re
+from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx2
@@ -9,7 +10,11 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from axon_factory.db.tables import AuditRow, OrderQuestion
+from axon_factory.domain.names import SUPER_AXON
 from axon_factory.domain.states import OrderState
+from axon_factory.orders.change import Change
+from axon_factory.orders.read import lock_order_by_id
+from axon_factory.orders.reviewing import ask_person
 from tests.support.copies import order_in
 from tests.support.pages import Browser, signed_in
 from tests.support.workshop import Workshop
@@ -333,3 +338,25 @@ async def test_parts_say_what_they_read_anew(
         assert part.status_code == 200
         assert "<html" not in part.text
         assert 'id="principal"' in part.text
+
+
+async def test_a_product_that_the_review_gave_up_is_decided_on_its_page(
+    workshop: Workshop, desk: Browser
+) -> None:
+    order_id = await order_in(workshop, OrderState.QA)
+    async with workshop.container.database.transaction("test") as session:
+        order = await lock_order_by_id(session, order_id)
+        policy = workshop.container.policy
+        change = Change(session, order, SUPER_AXON, policy, datetime.now(UTC))
+        await ask_person(change, reasons=["La página tarda 4.1 s"])
+    base = await base_of(workshop, order_id)
+    await desk.see(base)
+    assert "La revisión no lo aprobó: decides tú" in desk.words
+    for act in ("aceptar", "devolver", "cancelar"):
+        assert f'href="{base}/actos/{act}"' in desk.page.text
+    await desk.see(f"{base}/actividad?ver=fallas")
+    assert "La página tarda 4.1 s" in desk.words
+    await desk.see(f"{base}/actos/aceptar")
+    await desk.send(f"{base}/actos/aceptar", motivo="Lo revisé")
+    assert desk.page.url.path == base
+    assert (await workshop.order(order_id)).estado == OrderState.LISTO

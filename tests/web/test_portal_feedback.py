@@ -81,7 +81,10 @@ async def test_a_problem_reaches_the_staff_and_is_closed_by_them(
     assert "Estamos viendo" not in (await workshop.http.get(link)).text
     async with workshop.container.database.reading() as session:
         kinds = await session.scalars(
-            text("SELECT kind FROM order_events WHERE order_id = :id AND kind LIKE 'portal.%'"),
+            text(
+                "SELECT kind FROM order_events WHERE order_id = :id AND kind LIKE 'portal.%' "
+                "ORDER BY seq"
+            ),
             {"id": delivered},
         )
         assert list(kinds) == ["portal.problema_reportado", "portal.problema_cerrado"]

@@ -201,7 +201,7 @@ async def read_orders_now(
     found: list[OrderNow | None] = [None] * len(wanted)
     for place, *columns in await rows.fetchall():
         now = OrderNow._make(columns)
-        principal: Principal = wanted[place].principal
-        if reaches(principal, now.id, now.cliente_id):
+        asking: WantedOrder = wanted[place]
+        if reaches(asking.principal, now.id, now.cliente_id):
             found[place] = now
     return found

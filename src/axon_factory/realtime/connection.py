@@ -255,7 +255,7 @@ class Connection:
         action = Action.READ_FEED if message.order_id is None else Action.READ_ORDER
         if not guards.may(self.principal, action):
             await guards.enforce(self._connection, self.principal, action)
-        await self._following.begin(message)
+        await self._following.follow(message)
 
     def _say_error(self, error: AxonError, about: Mapping[str, str]) -> None:
         message: str = error.message_en if self._english else error.message

@@ -47,7 +47,7 @@ class AuthenticationLate(AuthenticationRequired):
 
     codigo = "autenticacion_tardia"
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float = 5) -> None:
         """`seconds` is the time there was."""
         super().__init__(
             f"Envía el mensaje auth en los primeros {seconds:.0f} segundos",
@@ -88,7 +88,7 @@ class TooManyConnections(AxonError):
     title = "Demasiadas conexiones"
     title_en = "Too many connections"
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = 50) -> None:
         """`most` is how many it may have."""
         super().__init__(
             f"Tu cuenta admite {most} conexiones a la vez: cierra una antes",
@@ -104,7 +104,7 @@ class TooManySubscriptions(AxonError):
     title = "Demasiadas suscripciones"
     title_en = "Too many subscriptions"
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = 1000) -> None:
         """`most` is how many it may have."""
         super().__init__(
             f"Tu cuenta admite {most} suscripciones a la vez: termina una, o usa filtros",

@@ -60,7 +60,7 @@ class Following:
         filters = [] if self._filters is None else [self._filters]
         return [*filters, *self._orders.values()]
 
-    async def begin(self, message: Subscribe) -> None:
+    async def follow(self, message: Subscribe) -> None:
         """Follow, from now on or from where the client was.
 
         Raises:
@@ -90,7 +90,7 @@ class Following:
         """Follow no more; return what messages name it by.
 
         Raises:
-            OrderNotFound: as for `begin`.
+            OrderNotFound: as for `follow`.
         """
         if message.filtros is not None:
             left, self._filters = self._filters, None
@@ -137,7 +137,7 @@ class Following:
                 after = max(after, await self._replay_order(now.id, since))
             else:
                 reader.resync(subscription, seq=now.seq)
-        subscription.begin(after)
+        subscription.go_on(after)
 
     async def _replay_order(self, order_id: UUID, after: int) -> int:
         """Tell what an order's reader has missed; return the sequence of the last."""
@@ -169,16 +169,16 @@ class Following:
         cursor = newest.cursor
         if not isinstance(since, str):
             reader.say({"type": "subscribed", **subscription.target, "cursor": cursor})
-            subscription.begin(newest.position)
+            subscription.go_on(newest.position)
             return
         position = await self._services.streams.lookups.position(since)
         if position is None or is_far_behind(position, newest.position):
             reader.say({"type": "subscribed", **subscription.target, "cursor": cursor})
             reader.resync(subscription, cursor=cursor)
-            subscription.begin(newest.position)
+            subscription.go_on(newest.position)
             return
         reader.say({"type": "subscribed", **subscription.target, "cursor": since})
-        subscription.begin(await self._replay_feed(subscription, position))
+        subscription.go_on(await self._replay_feed(subscription, position))
 
     async def _replay_feed(self, subscription: Subscription, position: int) -> int:
         """Tell what these filters let through of what was missed; return the last position."""

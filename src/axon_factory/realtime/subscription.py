@@ -40,7 +40,7 @@ class Subscription:
     def __init__(
         self, reader: Reader, order_id: UUID | None, filters: SocketFilters | None
     ) -> None:
-        """It holds until `begin`."""
+        """It holds until `go_on`."""
         self._reader = reader
         self.order_id = order_id
         self.filters = filters
@@ -73,7 +73,7 @@ class Subscription:
         elif len(self._held) < _MOST_HELD:
             self._held.append(update)
 
-    def begin(self, after: int) -> None:
+    def go_on(self, after: int) -> None:
         """Pass on from now on, and what was held and comes after a `seq` or a position."""
         held, self._held, self._after = self._held or (), None, after
         for update in held:

@@ -130,10 +130,21 @@ FAULTS = _table(
 )
 
 
+_BY_ACTION = _table(
+    {
+        "access:login": ("Entró", "Signed in"),
+        "access:ask_reset": ("Pidió otra contraseña", "Asked for another password"),
+        "access:redeem_link": ("Eligió su contraseña", "Chose their password"),
+    }
+)
+"""What was done where no write has a name."""
+
+
 def said_deed(entry: Json) -> Sentence:
     """Return what an entry tells of: what was done, or what was asked for and not done."""
     action = str(entry["accion"])
     asked = ACTIONS.get(action, Sentence(action, action))
     if entry["resultado"] != "ok":
         return asked
-    return _DEEDS.get(str(entry["detalles"].get("unidad", "")), asked)
+    unit = str(entry["detalles"].get("unidad", ""))
+    return _DEEDS.get(unit) or _BY_ACTION.get(action, asked)

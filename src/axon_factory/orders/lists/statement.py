@@ -22,15 +22,17 @@ from axon_factory.orders.lists.conditions import COUNTED, condition, is_of_order
 from axon_factory.orders.lists.ordering import Ordering
 from axon_factory.orders.lists.query import ListQuery
 
-__all__ = ["FEW", "FEW_UNINDEXED", "PLANNED", "ListStatement", "rows_of", "statement_of"]
+__all__ = ["DEEP", "FEW", "FEW_UNINDEXED", "PLANNED", "ListStatement", "rows_of", "statement_of"]
 
 FEW = 10_000
 """Reading so many narrow rows by an index takes about 10 ms."""
+DEEP = 1_000
+"""Beyond this offset a list by words or tags is read whole: a walk looks at each row it skips."""
 FEW_UNINDEXED = 1_000
 """Without an index all narrow rows are read: 0.2 s of a million, and a walk to 1,000 is shorter."""
 PLANNED = (
     "SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL jit = off;"
-    " SET LOCAL max_parallel_workers_per_gather = 0"
+    " SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL work_mem = '64MB'"
 )
 """What a transaction sets before a statement that `needs_plan`."""
 
@@ -45,6 +47,7 @@ _IN_ORDER = {
 _INDEXED = frozenset(
     {"states", "ranks", "clients", "tags", "words", "created_from", "created_before"}
 )
+_LONG = frozenset({"tags", "words"})
 
 _LIST = sql.SQL(
     "WITH listed AS MATERIALIZED (SELECT ({total})::bigint AS total),"
@@ -66,6 +69,10 @@ _WHOLE = sql.SQL("({branch} OFFSET 0) AS few")
 _WHOLE_UPDATED = sql.SQL(
     "(SELECT id, prioridad_rank, updated_at FROM orders WHERE id = ANY (ARRAY("
     "SELECT id FROM listed_orders WHERE {condition})) OFFSET 0) AS few"
+)
+_WHOLE_JOINED = sql.SQL(
+    "(SELECT id, prioridad_rank, updated_at FROM orders WHERE id IN ("
+    "SELECT id FROM listed_orders WHERE {condition}) OFFSET 0) AS few"
 )
 # With a limit of its own each part is read along its index, whatever is known of the values.
 _PART = sql.SQL("({branch} AND {beyond} ORDER BY {order} LIMIT {enough})")
@@ -92,7 +99,7 @@ def statement_of(query: ListQuery, principal: Principal, words: str | None) -> L
     if "states" not in values and not values.keys().isdisjoint(_CHANGES):
         values["states"] = list(_STATES)  # the index of changes begins with the state
     ordering = Ordering.of(query)
-    parts = _Parts(values, ordering, query.limit + 1, skips=query.offset > 0)
+    parts = _Parts(values, ordering, query.limit + 1, query.offset)
     kind = (
         *values,
         query.fields,
@@ -102,6 +109,7 @@ def statement_of(query: ListQuery, principal: Principal, words: str | None) -> L
         tuple(values.get("ranks", ())),
         query.limit,
         query.offset > 0,
+        query.offset > DEEP,
     )
     text = _texts.get(kind)
     if text is None:
@@ -125,15 +133,14 @@ _MOST_TEXTS = 512
 
 
 class _Parts:
-    def __init__(
-        self, values: dict[str, Any], ordering: Ordering, rows: int, *, skips: bool
-    ) -> None:
+    def __init__(self, values: dict[str, Any], ordering: Ordering, rows: int, offset: int) -> None:
         self._values = values
         self._ordering = ordering
         self._of_orders = is_of_orders(values)
         self._sort = "prioridad" if ordering.by_rank else ordering.column
-        self._rows = sql.SQL("{}{}").format(rows, sql.SQL(" OFFSET %(skipped)s" if skips else ""))
-        self._enough = sql.SQL("%(enough)s") if skips else sql.Literal(rows)
+        self._rows = sql.SQL("{}{}").format(rows, sql.SQL(" OFFSET %(skipped)s" if offset else ""))
+        self._is_deep = offset > DEEP and not _LONG.isdisjoint(values)
+        self._enough = sql.SQL("%(enough)s") if offset else sql.Literal(rows)
 
     @property
     def needs_plan(self) -> bool:
@@ -168,6 +175,8 @@ class _Parts:
             return self._sorted(sql.SQL("({}) AS found").format(branch), sql.SQL("true"))
         if not self.needs_plan:
             return self._walk(sql.SQL("true"))
+        if self._is_deep:
+            return self._sorted(self._whole(), sql.SQL("true"))
         gate = sql.SQL("(SELECT total FROM listed) {} {}")
         most = FEW_UNINDEXED if _INDEXED.isdisjoint(self._values) else FEW
         few = self._sorted(self._whole(), gate.format(sql.SQL("<="), most))
@@ -176,7 +185,8 @@ class _Parts:
 
     def _whole(self) -> sql.Composable:
         if self._sort == "updated_at":
-            return _WHOLE_UPDATED.format(condition=condition(self._values))
+            template = _WHOLE_JOINED if self._is_deep else _WHOLE_UPDATED
+            return template.format(condition=condition(self._values))
         return _WHOLE.format(branch=self._branch("listed_orders", self._values))
 
     def _walk(self, gate: sql.Composable) -> sql.Composable:

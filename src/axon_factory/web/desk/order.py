@@ -86,6 +86,7 @@ async def activity(number: str, request: Request, desk: Reads) -> HTMLResponse:
         activity=found,
         shown=shown,
         agent=agent,
+        older=bool(before),
     )
 
 

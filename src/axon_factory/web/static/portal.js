@@ -6,7 +6,16 @@
   const html = document.documentElement;
   const say = (spanish, english) => (html.lang === "en" ? english : spanish);
 
-  for (const button of document.querySelectorAll("[data-copies]")) button.hidden = false;
+  // Times: the server writes them in this browser's zone once it knows it.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const isNewZone = zone && html.dataset.zone !== zone && !document.cookie.includes("axon-zona=");
+  if (isNewZone) document.cookie = `axon-zona=${zone}; path=/; max-age=31536000; samesite=lax`;
+
+  // Without TLS a browser has no clipboard, and the buttons stay hidden.
+  const offerCopies = () => {
+    for (const button of document.querySelectorAll("[data-copies]")) button.hidden = !navigator.clipboard;
+  };
+  offerCopies();
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copies]");
     if (!button) return;
@@ -28,15 +37,9 @@
     const fresh = page.querySelector("main[data-live]");
     if (!fresh || isTouched || fresh.innerHTML === main.innerHTML) return;
     main.replaceChildren(...fresh.childNodes);
-    for (const button of main.querySelectorAll("[data-copies]")) button.hidden = false;
+    offerCopies();
     document.title = page.title;
   }
   setInterval(refresh, 30000);
-
-  // Times: the server writes them in this browser's zone once it knows it.
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone && html.dataset.zone !== zone && !document.cookie.includes("axon-zona=")) {
-    document.cookie = `axon-zona=${zone}; path=/; max-age=31536000; samesite=lax`;
-    refresh();
-  }
+  if (isNewZone) refresh();
 })();
