@@ -1,4 +1,4 @@
-"""What scripts add to the pages of orders: a form that answers as it is filled in, drafts, counts."""
+"""What scripts add to the pages of orders: answers while a form is filled in, drafts, counts."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
