@@ -131,7 +131,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", f"{ORDER}/plans/{{version}}/brief"): Operation(done=(200, 404)),
     ("GET", "/api/pending"): Operation(),
     ("GET", "/api/board"): Operation(),
-    ("GET", "/api/board/cards"): Operation(query="order_number=ORD-2025-001"),
+    ("GET", "/api/board/cards"): Operation(query="?order_number=ORD-2025-001"),
     ("GET", "/api/line"): Operation(),
     ("POST", "/api/line/pause"): Operation(REASON),
     ("POST", "/api/line/drain"): Operation(REASON),
