@@ -18,10 +18,6 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
             "GET /api/orders/{id}/plans/{version}",
             "GET /api/orders/{id}/plans/{version}/diff",
             "GET /api/orders/{id}/stream",
-            "GET /portal",
-            "GET /portal/ordenes/{number}",
-            "GET /portal/ordenes/{number}/credenciales",
-            "GET /portal/ordenes/{number}/problema",
         }
     ),
     Action.LIST_ORDERS: frozenset({"GET /api/orders"}),
@@ -48,7 +44,6 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
     Action.REVEAL_CREDENTIALS: frozenset(
         {
             "POST /api/orders/{id}/credentials/reveal",
-            "POST /portal/ordenes/{number}/credenciales",
         }
     ),
     Action.MANAGE_PORTAL_LINKS: frozenset(
@@ -62,7 +57,6 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
     Action.ROTATE_CREDENTIALS: frozenset(
         {
             "POST /api/orders/{id}/credentials/rotate",
-            "POST /portal/ordenes/{number}/credenciales/nuevas",
         }
     ),
     Action.ERASE_ORDER: frozenset({"POST /api/orders/{id}/erase"}),
@@ -74,19 +68,14 @@ ROUTES_OF: Mapping[Action, frozenset[str]] = {
     Action.ANSWER_QUESTION: frozenset(
         {
             "POST /api/orders/{id}/preguntas/{numero}/respuesta",
-            "POST /portal/ordenes/{number}/preguntas/{question}",
         }
     ),
-    Action.REPORT_PROBLEM: frozenset(
-        {"POST /api/orders/{id}/problems", "POST /portal/ordenes/{number}/problema"}
-    ),
+    Action.REPORT_PROBLEM: frozenset({"POST /api/orders/{id}/problems"}),
     Action.READ_FEEDBACK: frozenset(
         {"GET /api/orders/{id}/problems", "GET /api/orders/{id}/rating"}
     ),
     Action.CLOSE_PROBLEM: frozenset({"POST /api/orders/{id}/problems/{numero}/close"}),
-    Action.RATE_ORDER: frozenset(
-        {"POST /api/orders/{id}/rating", "POST /portal/ordenes/{number}/calificacion"}
-    ),
+    Action.RATE_ORDER: frozenset({"POST /api/orders/{id}/rating"}),
     Action.SEND_HEARTBEAT: frozenset({"POST /api/orders/{id}/latido"}),
     Action.RENEW_TOKEN: frozenset({"POST /api/orders/{id}/token"}),
     Action.READ_SELF: frozenset({"GET /api/auth/me"}),

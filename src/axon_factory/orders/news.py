@@ -199,8 +199,8 @@ async def read_orders_now(
     asked = [reference_of(place, one.reference, 0) for place, one in enumerate(wanted)]
     rows = await connection.execute(_ORDERS_NOW, {"wanted": to_json(asked).decode()}, binary=True)
     found: list[OrderNow | None] = [None] * len(wanted)
-    for place, *columns in await rows.fetchall():
-        now = OrderNow._make(columns)
+    for row in await rows.fetchall():
+        place, now = int(row[0]), OrderNow._make(row[1:])
         asking: WantedOrder = wanted[place]
         if reaches(asking.principal, now.id, now.cliente_id):
             found[place] = now

@@ -245,15 +245,7 @@ def card_of(
     *,
     own_orders: bool,
 ) -> dict[str, Any]:
-    """Return the card of an order as the caller may act on it.
-
-    Args:
-        row: `CARD_COLUMNS`, and `since`: when the order entered its state.
-        principal: the caller.
-        pace: that of the order's type, None if it was not measured.
-        now: the moment.
-        own_orders: whether the principal that placed an order may approve its plan.
-    """
+    """Return the card of a row of the board's statement, with the acts that `principal` may do."""
     acts = acts_on_order(row, principal, own_orders=own_orders, question=row.asked)
     promised = _promise(row, now)
     estimate = estimate_of(row.estado, row.hours, row.progreso, pace, now)

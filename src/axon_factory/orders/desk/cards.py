@@ -1,4 +1,4 @@
-"""Cards of named orders: what the board shows of each, for a list that has its own order."""
+"""Cards of orders that are named: what the board shows of each, for lists in their own order."""
 
 from collections.abc import Sequence
 from datetime import datetime

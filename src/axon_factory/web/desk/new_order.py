@@ -291,20 +291,16 @@ def _rows_at(document: Document, path: str) -> list[Any]:
 
 
 def _is_filled(document: Document, path: str) -> bool:
-    value: object = document
+    value: Any = document
     for part in path.split("."):
-        value = _member(value, part)
+        if isinstance(value, dict):
+            value = cast("Document", value).get(part)
+        elif isinstance(value, list) and part.isdecimal():
+            items = cast("list[Any]", value)
+            value = items[int(part)] if int(part) < len(items) else None
+        else:
+            return False
     return value not in (None, "", [], {})
-
-
-def _member(value: object, name: str) -> object:
-    """Return a member of an object or an item of a list; None if there is none."""
-    if isinstance(value, dict):
-        return cast("Document", value).get(name)
-    if isinstance(value, list) and name.isdecimal():
-        items = cast("list[Any]", value)
-        return items[int(name)] if int(name) < len(items) else None
-    return None
 
 
 def _drawn(controls: tuple[Control, ...]) -> list[Control]:
