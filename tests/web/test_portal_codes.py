@@ -1,5 +1,6 @@
 """Credentials on the client's page: a mailed code, once, and nothing for who has only the link."""
 
+import asyncio
 import re
 from datetime import timedelta
 from html import unescape
@@ -132,6 +133,19 @@ async def test_a_wrong_code_shows_nothing_and_five_end_the_right_one(
             select(OrderCredential).where(col(OrderCredential.order_id) == delivered)
         )
         assert all(row.revealed_at is None for row in rows)
+
+
+async def test_who_tries_many_at_once_has_no_more_tries(
+    workshop: Workshop, delivered: UUID
+) -> None:
+    await ask_code(workshop, delivered)
+    code = await mailed_code(workshop, delivered)
+    wrong = [f"{(int(code) + number) % 10**6:06}" for number in range(1, 13)]
+    answers = await asyncio.gather(*(reveal(workshop, delivered, one) for one in wrong))
+    assert {answer.status_code for answer in answers} == {400}
+    async with workshop.container.database.reading() as session:
+        assert (await session.get_one(PortalCode, (delivered, 1))).tries == 5
+    assert (await reveal(workshop, delivered, code)).status_code == 400
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "٠١٢٣٤٥", "x" * 5000, "12345", "1234567", "\x00"])
