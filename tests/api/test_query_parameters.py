@@ -75,6 +75,8 @@ async def test_no_route_ignores_a_parameter(workshop: Workshop) -> None:
             continue
         grants = PERMISSIONS[route.action].grants if route.action else frozenset({Grant.ADMIN})
         headers = workshop.headers["admin"] if Grant.ADMIN in grants else agent
+        if grants == {Grant.CLIENT_OWN}:
+            headers = workshop.headers["owner"]
         if grants == {Grant.SYSTEM_COUNCIL}:
             headers = workshop.headers["council"]
         path = re.sub(r"\{\w+\}", "1", route.path)

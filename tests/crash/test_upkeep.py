@@ -24,7 +24,7 @@ from axon_factory.orders.plans.decisions import ask_about_plan
 from axon_factory.orders.questions.asking import Audience, answer_as
 from axon_factory.orders.read import lock_order_by_id
 
-_A_ROUND = 12
+_A_ROUND = 10
 _CROSSINGS = tuple(
     f"commit:maintenance:{side}#{number}"
     for number in range(1, _A_ROUND + 1)

@@ -24,7 +24,9 @@ from tests.support.workshop import Headers, Workshop
 
 ALLOWED, NOT_ALLOWED = 1, 1
 """How many requests an operation gets of each kind; `make fuzz` sends thousands."""
-ELSEWHERE = frozenset({"GET /api/orders/{id}/stream", "POST /api/auth/logout"})
+ELSEWHERE = frozenset(
+    {"GET /api/orders/stream", "GET /api/orders/{id}/stream", "POST /api/auth/logout"}
+)
 """Its answer does not end (tests/realtime); it ends the session that the caller goes on with."""
 ROLES = ("operator", "owner", "attempt", "none")
 """They ask in turn, beside the admin, who asks everything."""

@@ -65,6 +65,7 @@ NOT_CRAWLED = {
     "/portal/{token}": "test_the_portal_shows_what_the_client_may_read",
     "/portal/{token}/credenciales": "it leads back to the page",
     "/portal/{token}/problema": "test_the_portal_shows_what_the_client_may_read",
+    "/cuenta/enlace/{token}": "a link of an account names no order",
     "/portal": "test_the_portal_shows_what_the_client_may_read",
     "/portal/ordenes/{number}": "test_the_portal_shows_what_the_client_may_read",
     "/portal/ordenes/{number}/credenciales": "it leads back to the page",

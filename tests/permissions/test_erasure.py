@@ -43,6 +43,7 @@ ELSEWHERE = {
     "/git/{slug}.git/{path}": "the repository is gone",
     "/static/{name}": "installed files",
     "/portal/{token}": "asked below",
+    "/cuenta/enlace/{token}": "a link of an account names no order",
     "/portal/{token}/credenciales": "it leads back to the page",
     "/portal/{token}/problema": "the same as the page",
     "/portal/ordenes/{number}": "the order is no client's any more",

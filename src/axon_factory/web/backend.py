@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import quote, unquote, urlencode
 
-import httpx2
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -105,6 +104,8 @@ class Backend:
         Raises:
             Refused: the API refuses.
         """
+        import httpx2  # noqa: PLC0415 — no request of the API needs it
+
         headers = self._headers("application/json")
         if key is not None:
             headers["Idempotency-Key"] = key

@@ -114,6 +114,7 @@ async def test_a_guard_lets_through_what_the_table_grants(
                 Action.READ_FEED,
                 Action.READ_TIMELINE,
                 Action.READ_BOARD,
+                Action.READ_FEEDBACK,
                 Action.READ_EVIDENCE,
                 Action.READ_CLIENT_MAILS,
                 Action.MANAGE_NOTIFICATIONS,
