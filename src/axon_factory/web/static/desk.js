@@ -144,10 +144,18 @@
       const news = (waiting.get(part) ?? new Set()).add(orderId);
       waiting.set(part, news);
     }
-    clearTimeout(changed.timer);
-    changed.timer = setTimeout(settle, 250);
+    soon();
+  }
+  // At most every two seconds, however much changes: what a page reads counts as its person's reads.
+  let rested = 0;
+  function soon() {
+    clearTimeout(soon.timer);
+    soon.timer = setTimeout(settle, Math.max(250, rested - Date.now()));
   }
   function settle() {
+    if (document.hidden) return;
+    if (Date.now() < rested) { soon(); return; }
+    if (waiting.size) rested = Date.now() + 2000;
     for (const [part, news] of waiting) {
       if (!part.isConnected) waiting.delete(part);
       else if (!isBusy(part)) refresh(part);
@@ -165,7 +173,8 @@
     }
     strip.textContent = say(count === 1 ? "1 cambio · Mostrar" : `${count} cambios · Mostrar`, count === 1 ? "1 change · Show" : `${count} changes · Show`);
   }
-  document.addEventListener("pointerout", () => { clearTimeout(settle.timer); settle.timer = setTimeout(settle, 400); });
+  document.addEventListener("pointerout", soon);
+  document.addEventListener("visibilitychange", soon);
 
   let pause = 500;
   let cursor = null;
