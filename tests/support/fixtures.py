@@ -19,6 +19,7 @@ from tests.support.workshop import Workshop, open_workshop
 __all__ = [
     "fresh_workshop",
     "module_database_url",
+    "module_workshop",
     "shared_database",
     "wiped_database",
     "wiped_workshop",
@@ -54,6 +55,16 @@ async def module_database_url(postgres_url: str, template_database: str) -> Asyn
     """URL of a fresh, migrated database of this module's own."""
     async with copied_database(postgres_url, template_database) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+async def module_workshop(
+    module_database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Workshop]:
+    """A factory of this module's own, for what all orders together decide: paces, lists' ends."""
+    folder = tmp_path_factory.mktemp("own_factory")
+    async with open_workshop(module_database_url, folder) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

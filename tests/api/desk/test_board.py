@@ -17,7 +17,13 @@ from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.reviewing import ask_person
 from tests.api.desk.conftest import Json, Pages
 from tests.support.copies import copy_orders, order_in
-from tests.support.workshop import ADMIN
+from tests.support.workshop import ADMIN, Workshop
+
+
+@pytest.fixture(scope="module")
+def workshop(module_workshop: Workshop) -> Workshop:
+    return module_workshop
+
 
 OPEN = ("nuevo", "planificacion", "construccion", "qa", "listo", "fallido")
 FOLDED = ("entregado", "cancelado")
