@@ -13,11 +13,6 @@ from tests.support.portal import client_signed_in, form_of, link_of
 from tests.support.workshop import Workshop
 
 
-@pytest.fixture(scope="module")
-def workshop(module_workshop: Workshop) -> Workshop:
-    return module_workshop
-
-
 @pytest.fixture
 async def delivered(workshop: Workshop) -> UUID:
     return await order_in(workshop, OrderState.ENTREGADO)

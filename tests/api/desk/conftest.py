@@ -17,6 +17,12 @@ Json = dict[str, Any]
 Query = str | int | list[str]
 
 
+@pytest.fixture(scope="module")
+def workshop(module_workshop: Workshop) -> Workshop:
+    """A factory of the module's own: paces and ends of lists depend on all orders."""
+    return module_workshop
+
+
 class Pages:
     """Short words for reading the desk's answers and for acting on an order."""
 

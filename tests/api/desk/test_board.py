@@ -17,13 +17,7 @@ from axon_factory.orders.lists.query import ListQuery
 from axon_factory.orders.reviewing import ask_person
 from tests.api.desk.conftest import Json, Pages
 from tests.support.copies import copy_orders, order_in
-from tests.support.workshop import ADMIN, Workshop
-
-
-@pytest.fixture(scope="module")
-def workshop(module_workshop: Workshop) -> Workshop:
-    return module_workshop
-
+from tests.support.workshop import ADMIN
 
 OPEN = ("nuevo", "planificacion", "construccion", "qa", "listo", "fallido")
 FOLDED = ("entregado", "cancelado")
