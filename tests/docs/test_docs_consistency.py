@@ -94,6 +94,17 @@ def test_every_package_of_npm_has_a_row_and_every_row_a_package(file: str) -> No
     assert "://" not in lock
 
 
+def test_no_lock_of_npm_has_an_address() -> None:
+    ignored = {"node_modules", ".venv", ".venv-product"}
+    locks = [
+        lock
+        for lock in ROOT.rglob("package-lock.json")
+        if not ignored & set(lock.relative_to(ROOT).parts)
+    ]
+    assert len(locks) >= 5
+    assert [lock for lock in locks if "://" in lock.read_text(encoding="utf-8")] == []
+
+
 def test_no_requirements_file_is_forgotten() -> None:
     ignored = (
         ".venv",
